@@ -1,0 +1,1 @@
+"""A hardware-in-the-loop test rig for battery management systems: the library, without pytest."""

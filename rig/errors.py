@@ -1,0 +1,35 @@
+"""Errors raised on purpose. What the BMS does wrong is a verdict, never an exception.
+
+    RigError
+    ├── DescriptionError   a YAML file, an option or a plan is wrong; nothing was started
+    ├── LimitError         a value is beyond what bench, instrument or profile allow; nothing was energised
+    ├── BenchError         an instrument, link or host failed: the verdict is `error`
+    └── EvidenceError      a run folder is incomplete or was changed
+"""
+
+
+class RigError(Exception):
+    """What happened, where, and how to mend it."""
+
+    def __init__(self, what: str, where: str, mend: str) -> None:
+        super().__init__(what, where, mend)  # all three, so that it survives pickling
+        self.what, self.where, self.mend = what, where, mend
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}\n  to mend: {self.mend}"
+
+
+class DescriptionError(RigError):
+    """A YAML file is wrong; nothing was started."""
+
+
+class LimitError(RigError):
+    """A value is beyond what bench, instrument or profile allow; nothing was energised."""
+
+
+class BenchError(RigError):
+    """An instrument, link or host failed; the verdict is `error` and the session is closed."""
+
+
+class EvidenceError(RigError):
+    """A run folder is incomplete or was changed since it was written."""
