@@ -1,0 +1,1 @@
+"""Judging: a trace and expectations become measurements and verdicts. Pure: no I/O, no clock."""

@@ -1,0 +1,394 @@
+"""One test case, fully resolved: steps and expectations in the BMS's own terms, SI numbers.
+
+A case is data: it can be stored as JSON beside its evidence and judged again years later. It names
+quantities of the BMS ("cell 3", "temperature 1", "current", "charge path"), never an instrument.
+Must not read a file, a clock or an instrument.
+
+Quantities: ``cell n`` [V], ``temperature n`` [°C], ``current`` [A, charge positive], ``supply`` [V,
+the BMS's own supply]. Outputs: the names that the profile gives them ("charge path", "led").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+
+# ---- instants ---------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The instant at which the step that bears this mark was done (last command confirmed)."""
+
+    mark: str
+    kind: Literal["mark"] = "mark"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """The instant at which a quantity, measured at the BMS's terminals, crossed `level`.
+
+    Looked for after `after`; where the bench records no waveform of the quantity, the instant is
+    taken from the recorded command (between its start and its confirmation).
+    """
+
+    quantity: str
+    level: float
+    rising: bool
+    after: str | None = None  # a mark; None: from the start of the case
+    kind: Literal["crossing"] = "crossing"
+
+
+Instant = Annotated[Mark | Crossing, Field(discriminator="kind")]
+
+
+# ---- conditions that a running case can wait for -----------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputState:
+    """An output is open or closed, as the bench's meter reads it."""
+
+    output: str
+    is_open: bool
+    kind: Literal["output"] = "output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalValue:
+    """A CAN signal has this value in the newest frame."""
+
+    message: str
+    signal: str
+    value: float
+    kind: Literal["signal"] = "signal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleLine:
+    """A console line that matches this regular expression was received since the step began."""
+
+    pattern: str
+    kind: Literal["console"] = "console"
+
+
+Condition = Annotated[OutputState | SignalValue | ConsoleLine, Field(discriminator="kind")]
+
+
+# ---- steps ------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """Command several quantities at once; done when every instrument has confirmed."""
+
+    values: Mapping[str, float]
+    mark: str | None = None
+    kind: Literal["set"] = "set"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Let time pass."""
+
+    duration_s: float
+    mark: str | None = None
+    kind: Literal["hold"] = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dither:
+    """Let a seeded random time in [0, span_s) pass, so that the BMS's task phase is random."""
+
+    span_s: float
+    kind: Literal["dither"] = "dither"
+    mark: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Await:
+    """Wait until the condition holds, at most `within_s`; the case goes on either way."""
+
+    until: Condition
+    within_s: float
+    mark: str | None = None
+    kind: Literal["await"] = "await"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staircase:
+    """Go from `start` to `stop` in steps of `step`, holding each for `dwell_s`; end at `until`.
+
+    Each level is read back by the bench's meter. `step` has the sign of stop - start.
+    """
+
+    quantity: str
+    start: float
+    stop: float
+    step: float
+    dwell_s: float
+    until: Condition
+    mark: str | None = None
+    kind: Literal["staircase"] = "staircase"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Insert (or remove) a wiring fault: target is "cell n" or "temperature n"."""
+
+    fault: Literal["open", "short"]
+    target: str
+    present: bool = True
+    mark: str | None = None
+    kind: Literal["fault"] = "fault"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Send a CAN message `count` times, `period_s` apart."""
+
+    message: str
+    signals: Mapping[str, float] = field(default_factory=dict)
+    count: int = 1
+    period_s: float = 0.0
+    mark: str | None = None
+    kind: Literal["send"] = "send"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Type:
+    """Type a line on the BMS's console (the line end is the profile's)."""
+
+    line: str
+    mark: str | None = None
+    kind: Literal["type"] = "type"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """Switch the BMS's own supply."""
+
+    on: bool
+    mark: str | None = None
+    kind: Literal["power"] = "power"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """Pulse the BMS's reset line (EN, by RTS of the console)."""
+
+    mark: str | None = None
+    kind: Literal["reset"] = "reset"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """Read these quantities with the bench's meters, as close together as they can."""
+
+    quantities: tuple[str, ...]
+    mark: str | None = None
+    kind: Literal["read"] = "read"
+
+
+Step = Annotated[
+    Set | Hold | Dither | Await | Staircase | Fault | Send | Type | Power | Reset | Read,
+    Field(discriminator="kind"),
+]
+
+
+# ---- expectations -----------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trips:
+    """`output` opens between low_s and high_s after `since`."""
+
+    output: str
+    since: Instant
+    low_s: float
+    high_s: float
+    kind: Literal["trips"] = "trips"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovers:
+    """`output` closes again (and stays so) between low_s and high_s after `since`."""
+
+    output: str
+    since: Instant
+    low_s: float
+    high_s: float
+    kind: Literal["recovers"] = "recovers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stays:
+    """`output` is open (or closed) all the time between two marks (None: start / end of case)."""
+
+    output: str
+    is_open: bool
+    begin: str | None = None
+    end: str | None = None
+    kind: Literal["stays"] = "stays"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdIs:
+    """The level at which `output` reacted lies within tolerance of `level` (a Staircase)."""
+
+    quantity: str
+    output: str
+    is_open: bool  # the reaction looked for: opened (trip threshold) or closed (recovery)
+    level: float
+    tolerance: float
+    unit: str
+    delay_s: float  # the BMS's longest delay: a reaction belongs to the level that long before
+    kind: Literal["threshold"] = "threshold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalBecomes:
+    """A CAN signal takes `value` between low_s and high_s after `since` (end of frame counts)."""
+
+    message: str
+    signal: str
+    value: float
+    since: Instant
+    high_s: float
+    low_s: float = 0.0
+    kind: Literal["signal becomes"] = "signal becomes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalStays:
+    """A CAN signal has `value` in every frame between two marks, and frames did arrive."""
+
+    message: str
+    signal: str
+    value: float
+    begin: str | None = None
+    end: str | None = None
+    kind: Literal["signal stays"] = "signal stays"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageTiming:
+    """Every interval of a message within period ± tolerance; length, counter and CRC right."""
+
+    message: str
+    period_s: float
+    tolerance_s: float
+    length: int
+    counter: str | None = None  # signal name
+    counter_last: int = 14  # the value after which it starts at 0 again
+    crc: str | None = None  # signal name
+    crc_data_id: int = 0  # AUTOSAR E2E profile 1, data ID mode BOTH
+    begin: str | None = None
+    end: str | None = None
+    kind: Literal["message timing"] = "message timing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryAgrees:
+    """What the BMS reports of a quantity agrees with the meter, at every Read of it.
+
+    Source of the report: a CAN signal (`message`, `signal`) or a console line (`pattern` with one
+    group, a number in SI units after multiplying by `factor`).
+    """
+
+    quantity: str
+    accuracy: float
+    relative: float = 0.0  # of the reading, added to accuracy
+    unit: str = ""
+    message: str | None = None
+    signal: str | None = None
+    pattern: str | None = None
+    factor: float = 1.0
+    settle_s: float = 0.5  # the report must be newer than this after the last change
+    kind: Literal["telemetry"] = "telemetry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balances:
+    """At mark `at` just these cells bleed (their bleed output, or current drawn at the terminal)."""
+
+    cells: tuple[int, ...]
+    at: str
+    low_a: float = 0.02  # a cell bleeds when it draws more than this
+    kind: Literal["balances"] = "balances"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSays:
+    """A line matching `pattern` appears between low_s and high_s after `since`."""
+
+    pattern: str
+    since: Instant
+    high_s: float
+    low_s: float = 0.0
+    kind: Literal["console says"] = "console says"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleNeverSays:
+    """No line matching `pattern` appears between two marks; other lines do."""
+
+    pattern: str
+    begin: str | None = None
+    end: str | None = None
+    kind: Literal["console never says"] = "console never says"
+
+
+Expectation = Annotated[
+    Trips
+    | Recovers
+    | Stays
+    | ThresholdIs
+    | SignalBecomes
+    | SignalStays
+    | MessageTiming
+    | TelemetryAgrees
+    | Balances
+    | ConsoleSays
+    | ConsoleNeverSays,
+    Field(discriminator="kind"),
+]
+
+
+# ---- the case ---------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """One record of the digitizer over the whole case, begun before the first step."""
+
+    quantities: tuple[str, ...]  # quantities and outputs to record
+    duration_s: float  # upper bound; ended early where the steps end early
+    interval_s: float  # between samples, at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How an output shows that it conducts; `steady_s` > 0 for a lamp that blinks in a fault."""
+
+    closed_above: float  # V at the tap
+    steady_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A case: what is done, in order, and what is expected of the trace."""
+
+    id: str  # unique in the plan, stable: "trip[cell overvoltage,cell=3,repeat=1]"
+    title: str  # a sentence
+    plan: str
+    family: str  # "trip", ... or "steps" where it is written out
+    protection: str | None
+    parameters: Mapping[str, str]  # what tells this case from its siblings, as shown to people
+    steps: tuple[Step, ...]
+    expectations: tuple[Expectation, ...]
+    outputs: Mapping[str, Output]  # those that expectations name
+    capture: Capture | None
+    seed: int  # of this case alone, derived from the run's seed and the id
+    traces_to: tuple[str, ...] = ()
+    severity: str = "normal"  # blocker critical normal minor trivial
+    tags: tuple[str, ...] = ()
+    source: str = ""  # file:line of the plan that it came from
+    duration_s: float = 0.0  # upper bound of what the steps take
+
+
+CASE_JSON: TypeAdapter[Case] = TypeAdapter(Case)

@@ -1,0 +1,133 @@
+"""What was recorded during one case, all on the rig's time base (ns since the run began).
+
+A trace carries the uncertainty of its own time stamps and readings, so that judging needs nothing
+else. Must not read a file, a clock or an instrument. Arrays are numpy, shapes stand beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One recorded quantity: float64 samples, shape (n,), in `unit` at the BMS's terminal."""
+
+    name: str  # the BMS's name for it: "cell 3", "charge path", "current"
+    unit: str
+    values: NDArray[np.float64]
+    accuracy: float  # half-width a of the reading, rectangular, in `unit` (data sheet or certificate)
+    noise: float  # standard deviation of one sample
+    resolution: float  # one code
+    instrument: str  # "digitizer 3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waveform:
+    """One capture of the digitizer."""
+
+    start_ns: int  # rig time of sample 0
+    start_u_s: float  # standard uncertainty of start_ns against the rig's clock
+    interval_s: float  # on the digitizer's own clock
+    rate_tolerance: float  # half-width of its relative frequency error (25e-6 = 25 ppm)
+    skew_s: float  # half-width of the difference between two of its channels
+    channels: Mapping[str, Channel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A value that was commanded: it became true between before_ns and after_ns + settle_s."""
+
+    quantity: str
+    value: float
+    before_ns: int
+    after_ns: int
+    settle_s: float  # data sheet: until the output is within its accuracy
+    instrument: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A value that an instrument measured between before_ns and after_ns."""
+
+    quantity: str
+    value: float
+    unit: str
+    accuracy: float  # half-width, rectangular
+    before_ns: int
+    after_ns: int
+    instrument: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """CAN frames in order of time; n of them."""
+
+    time_ns: NDArray[np.int64]  # (n,) end of frame, on the rig's time base
+    can_id: NDArray[np.uint32]  # (n,)
+    length: NDArray[np.uint8]  # (n,)
+    data: NDArray[np.uint8]  # (n, 8)
+    flags: NDArray[np.uint8]  # (n,) bit 0 extended, 1 remote, 2 error frame, 3 sent by the rig
+    time_u_s: float  # standard uncertainty of the adapter's clock against the rig's
+
+    @staticmethod
+    def none() -> Frames:
+        """No frames at all."""
+        return Frames(
+            time_ns=np.empty(0, np.int64),
+            can_id=np.empty(0, np.uint32),
+            length=np.empty(0, np.uint8),
+            data=np.empty((0, 8), np.uint8),
+            flags=np.empty(0, np.uint8),
+            time_u_s=0.0,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A console line, stamped at its line end; the true end lies in [time_ns - late_ns, time_ns]."""
+
+    time_ns: int
+    late_ns: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Proof that something was listening on a link: without it, silence proves nothing."""
+
+    name: str  # "can", "console"
+    alive: bool  # the receiver was connected and reading from begin to end
+    received: int  # frames or lines in this case
+    dropped: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """A named instant of the case: the step's last command was confirmed at time_ns."""
+
+    name: str
+    time_ns: int
+    begin_ns: int  # when the step began
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Everything recorded in one case."""
+
+    begin_ns: int
+    end_ns: int
+    waveform: Waveform | None
+    commands: tuple[Command, ...]
+    readings: tuple[Reading, ...]
+    frames: Frames
+    lines: tuple[Line, ...]
+    links: Mapping[str, Link]
+    markers: Mapping[str, Marker]
+    error: str | None = None  # the bench failed: what, where, how to mend; the verdict is `error`
+    transcript: tuple[str, ...] = field(default=())  # SCPI traffic, one line each
