@@ -1,0 +1,123 @@
+"""The rig's time: one protocol, a wall clock for the lab, a stepped clock for a simulated bench.
+
+Everything that lets time pass in the rig takes a Clock; nothing else may sleep or read the time.
+A stepped clock's time stands still until somebody sleeps or waits; then the bench's kernel jumps
+to that instant, event by event.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from rig.errors import BenchError
+
+_POLL_S = 0.0005  # a wall clock looks this often whether what it waits for has happened
+_SPIN_S = 0.002  # time.sleep is late by up to 2.3 ms here, so the rest is spun
+_ANSWER_S = 120.0  # an advance may simulate an hour; a bench that is silent for longer is dead
+
+
+class Clock(Protocol):
+    """Monotonic time in ns, from an arbitrary origin."""
+
+    def now_ns(self) -> int:
+        """Now."""
+        ...
+
+    def sleep_until(self, time_ns: int) -> None:
+        """Return at `time_ns`, at once if it has passed."""
+        ...
+
+    def wait(self, ready: Callable[[], bool], until_ns: int) -> bool:
+        """Wait until `ready()` is true, at most until `until_ns`; return what it last said.
+
+        `ready` is called whenever something may have arrived; it should take in what there is.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of whatever the clock is connected to."""
+        ...
+
+
+class WallClock:
+    """Real time, from the highest resolution counter that the machine has."""
+
+    def now_ns(self) -> int:
+        """Now, by perf_counter: on Windows `time.monotonic` ticks at 16 ms."""
+        return time.perf_counter_ns()
+
+    def sleep_until(self, time_ns: int) -> None:
+        """Sleep to 2 ms before, then spin: a bare sleep may return a scheduler tick late."""
+        while (left_s := (time_ns - self.now_ns()) / 1e9) > 0:
+            if left_s > _SPIN_S:
+                time.sleep(left_s - _SPIN_S)
+
+    def wait(self, ready: Callable[[], bool], until_ns: int) -> bool:
+        """Poll every half millisecond."""
+        while not (done := ready()) and self.now_ns() < until_ns:
+            time.sleep(_POLL_S)
+        return done
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class SteppedClock:
+    """The clock of a simulated bench, told by its control port (JSON lines over TCP).
+
+    Parameters
+    ----------
+    address : str
+        ``host:port`` of the control port.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        host, _, port = address.rpartition(":")
+        try:
+            self._socket = socket.create_connection((host, int(port)), timeout=_ANSWER_S)
+        except (OSError, ValueError) as error:
+            raise self._lost(f"no stepped clock answers: {error}") from error
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._answers = self._socket.makefile("rb")
+
+    def now_ns(self) -> int:
+        """Now."""
+        return int(self._ask(b'{"do":"now"}\n')["now_ns"])
+
+    def sleep_until(self, time_ns: int) -> None:
+        """Let the bench run until then."""
+        self._ask(b'{"do":"advance","until_ns":%d,"wake":false}\n' % time_ns)
+
+    def wait(self, ready: Callable[[], bool], until_ns: int) -> bool:
+        """Let the bench run from one arrival on a link to the next."""
+        while not (done := ready()):
+            answer = self._ask(b'{"do":"advance","until_ns":%d,"wake":true}\n' % until_ns)
+            if answer["now_ns"] >= until_ns:
+                return ready()
+        return done
+
+    def close(self) -> None:
+        """Close the connection; the bench's time then stands still."""
+        self._answers.close()
+        self._socket.close()
+
+    def _ask(self, request: bytes) -> dict[str, Any]:
+        try:
+            self._socket.sendall(request)
+            line = self._answers.readline()
+        except OSError as error:
+            raise self._lost(f"the stepped clock failed: {error}") from error
+        if not line:
+            raise self._lost("the stepped clock closed its connection")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise self._lost(f"it refused {request.decode().strip()}: {answer['error']}")
+        return answer
+
+    def _lost(self, what: str) -> BenchError:
+        return BenchError(what, f"clock {self._address}", "see the bench process's own output")
