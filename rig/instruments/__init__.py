@@ -1,0 +1,1 @@
+"""Instruments: what they can do (`capabilities`), and the drivers that do it (`registry`)."""
