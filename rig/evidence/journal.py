@@ -1,0 +1,124 @@
+"""An append-only journal of JSON lines, each with the SHA-256 of the line before it.
+
+What the next case must not start without (`durable` lines) is on the disk when `write` returns;
+the others reach the operating system at once, so that a killed process loses none of them and a
+power cut at most those since the last durable line. Must not know what the lines mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rig.errors import EvidenceError
+
+FIRST = "0" * 64  # what the first line names as the one before
+
+Entry = dict[str, Any]
+
+
+class Journal:
+    """The writing end. One process at a time."""
+
+    def __init__(self, path: Path, *, number: int = 0, previous: str = FIRST) -> None:
+        self.path = path
+        self._number, self._previous = number, previous
+        # Unbuffered: a line is with the operating system when write() returns.
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, kind: str, content: Mapping[str, object], *, durable: bool) -> None:
+        """Append one line; with `durable`, return only when it is on the disk."""
+        head = {"number": self._number, "previous": self._previous, "kind": kind}
+        line = json.dumps({**head, **content}, ensure_ascii=False, allow_nan=False).encode()
+        self._file.write(line + b"\n")
+        if durable:
+            os.fsync(self._file.fileno())
+        self._number += 1
+        self._previous = digest(line)
+
+    def close(self) -> None:
+        """Put everything on the disk and close."""
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def digest(data: bytes) -> str:
+    """SHA-256, as the journal and the manifest write it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_journal(path: Path) -> tuple[list[Entry], list[str], int]:
+    """Read what can be trusted.
+
+    Returns
+    -------
+    entries : list of dict
+        Every line up to the first that breaks the chain.
+    problems : list of str
+        Why reading stopped early. A torn last line (no line end) is no problem: the power went
+        while it was written, and nothing after it can have been promised to anybody.
+    end : int
+        Length in bytes of the trusted part, where a resumed run goes on writing.
+    """
+    entries: list[Entry] = []
+    problems: list[str] = []
+    previous, end = FIRST, 0
+    for number, raw in enumerate(_read(path).splitlines(keepends=True), 1):
+        if not raw.endswith(b"\n"):
+            break
+        entry, problem = _entry(raw[:-1], number - 1, previous)
+        if problem:
+            problems.append(f"journal.jsonl:{number}: {problem}; nothing after it is trusted")
+            break
+        entries.append(entry)
+        previous, end = digest(raw[:-1]), end + len(raw)
+    return entries, problems, end
+
+
+def resume_journal(path: Path) -> Journal:
+    """Open a journal again at the end of its trusted part; a torn last line is cut off."""
+    entries, problems, end = read_journal(path)
+    if problems:
+        raise EvidenceError(problems[0], str(path), "start a new run; keep this one as it is")
+    with path.open("r+b") as file:
+        file.truncate(end)
+    last = path.read_bytes().splitlines()[-1:]
+    return Journal(path, number=len(entries), previous=digest(last[0]) if last else FIRST)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise EvidenceError(
+            f"no journal can be read ({error.strerror})", str(path), "name a run folder"
+        ) from error
+
+
+def _entry(line: bytes, number: int, previous: str) -> tuple[Entry, str]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}, "the line is not JSON, it was damaged"
+    if not isinstance(entry, dict) or entry.get("previous") != previous:
+        return {}, "the chain of hashes is broken, a line was changed, added or removed"
+    if entry.get("number") != number or not isinstance(entry.get("kind"), str):
+        return {}, "the line bears no kind or not its number"
+    return entry, ""
