@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 from rig.errors import BenchError
 
+Links = tuple[str, ...]
+
 _POLL_S = 0.0005  # a wall clock looks this often whether what it waits for has happened
 _SPIN_S = 0.002  # time.sleep is late by up to 2.3 ms here, so the rest is spun
 _ANSWER_S = 120.0  # an advance may simulate an hour; a bench that is silent for longer is dead
@@ -31,11 +33,24 @@ class Clock(Protocol):
         """Return at `time_ns`, at once if it has passed."""
         ...
 
-    def wait(self, ready: Callable[[], bool], until_ns: int) -> bool:
+    def wait(self, ready: Callable[[], bool], until_ns: int, links: Links = ("console",)) -> bool:
         """Wait until `ready()` is true, at most until `until_ns`; return what it last said.
 
-        `ready` is called whenever something may have arrived; it should take in what there is.
+        `ready` is called whenever something may have arrived on one of `links` ("console", "can");
+        it should take in what there is.
         """
+        ...
+
+    def handed_over(self, link: str) -> int:
+        """Bytes (console) or frames (CAN) that a simulated bench has handed to its sockets so far.
+
+        They belong to the present instant even where they are still on their way through the
+        operating system. Always 0 on a wall clock, where nobody can know.
+        """
+        ...
+
+    def expect(self, link: str, sent: int) -> None:
+        """Let time go on only after the bench has taken in `sent` bytes or frames on `link`."""
         ...
 
     def close(self) -> None:
@@ -56,11 +71,18 @@ class WallClock:
             if left_s > _SPIN_S:
                 time.sleep(left_s - _SPIN_S)
 
-    def wait(self, ready: Callable[[], bool], until_ns: int) -> bool:
+    def wait(self, ready: Callable[[], bool], until_ns: int, links: Links = ("console",)) -> bool:  # noqa: ARG002 -- a poll looks at all of them
         """Poll every half millisecond."""
         while not (done := ready()) and self.now_ns() < until_ns:
             time.sleep(_POLL_S)
         return done
+
+    def handed_over(self, link: str) -> int:  # noqa: ARG002 -- nobody can know
+        """Return 0: what is on its way is not known."""
+        return 0
+
+    def expect(self, link: str, sent: int) -> None:
+        """Real time goes on by itself."""
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -84,27 +106,48 @@ class SteppedClock:
             raise self._lost(f"no stepped clock answers: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._answers = self._socket.makefile("rb")
+        self._now_ns = 0
+        self._handed: dict[str, int] = {}
+        self._sent: dict[str, int] = {}
+        self.now_ns()
 
     def now_ns(self) -> int:
         """Now."""
-        return int(self._ask(b'{"do":"now"}\n')["now_ns"])
+        self._take(self._ask(b'{"do":"now"}\n'))
+        return self._now_ns
 
     def sleep_until(self, time_ns: int) -> None:
         """Let the bench run until then."""
-        self._ask(b'{"do":"advance","until_ns":%d,"wake":false}\n' % time_ns)
+        self._advance(time_ns, ())
 
-    def wait(self, ready: Callable[[], bool], until_ns: int) -> bool:
-        """Let the bench run from one arrival on a link to the next."""
+    def wait(self, ready: Callable[[], bool], until_ns: int, links: Links = ("console",)) -> bool:
+        """Let the bench run from one arrival on one of the links to the next."""
         while not (done := ready()):
-            answer = self._ask(b'{"do":"advance","until_ns":%d,"wake":true}\n' % until_ns)
-            if answer["now_ns"] >= until_ns:
+            self._advance(until_ns, links)
+            if self._now_ns >= until_ns:
                 return ready()
         return done
+
+    def handed_over(self, link: str) -> int:
+        """What the bench said with its last answer."""
+        return self._handed.get(link, 0)
+
+    def expect(self, link: str, sent: int) -> None:
+        """Tell the bench with the next advance."""
+        self._sent[link] = sent
 
     def close(self) -> None:
         """Close the connection; the bench's time then stands still."""
         self._answers.close()
         self._socket.close()
+
+    def _advance(self, until_ns: int, links: Links) -> None:
+        request = {"do": "advance", "until_ns": until_ns, "wake": links, "sent": self._sent}
+        self._take(self._ask(json.dumps(request).encode() + b"\n"))
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        self._now_ns = int(answer["now_ns"])
+        self._handed = answer["handed"]
 
     def _ask(self, request: bytes) -> dict[str, Any]:
         try:

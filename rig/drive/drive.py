@@ -1,0 +1,335 @@
+"""One case on one bench, from the first step to the trace. Must not judge, nor know a protection.
+
+Every case starts at home: nominal values, and a BMS that was just powered up and is ready. Then
+the digitizer begins one record over the whole case, the steps are done one by one, and what was
+recorded comes back as a Trace, also where the bench failed half-way.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import singledispatchmethod
+
+from rig.bench.bench import Bench
+from rig.errors import BenchError, LimitError
+from rig.plan.case import (
+    Await,
+    Case,
+    Condition,
+    ConsoleLine,
+    Dither,
+    Fault,
+    Hold,
+    OutputState,
+    Power,
+    Read,
+    Reset,
+    Send,
+    Set,
+    SignalValue,
+    Staircase,
+    Step,
+    Type,
+)
+from rig.trace.model import Command, Frames, Marker, Reading, Trace
+
+_METER_PERIOD_NS = 50_000_000  # between two looks of a meter at an output
+_POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
+_READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
+
+
+def drive_case(case: Case, bench: Bench) -> Trace:
+    """Drive `case` on `bench` and return all that was recorded.
+
+    A BenchError becomes the trace's `error`; the bench is brought to its safe state before this
+    returns. A LimitError passes on: the plan should have been refused.
+    """
+    return _Drive(case, bench).run()
+
+
+class _Drive:
+    """The state of one running case."""
+
+    def __init__(self, case: Case, bench: Bench) -> None:
+        self._case, self._bench, self._clock = case, bench, bench.clock
+        self._random = random.Random(case.seed)  # noqa: S311 -- a dither, not a secret
+        self._commands: list[Command] = []
+        self._readings: list[Reading] = []
+        self._markers: dict[str, Marker] = {}
+        self._begin_ns = self._clock.now_ns()
+
+    def run(self) -> Trace:
+        try:
+            self._go_home()
+            return self._record()
+        except BenchError as error:
+            return self._broken(error)
+        except LimitError:
+            self._bench.make_safe()
+            raise
+
+    # ---- before the first step --------------------------------------------------------------
+    def _go_home(self) -> None:
+        """Bring everything to nominal and power the BMS up, so that no case inherits another's."""
+        bench, profile = self._bench, self._bench.profile
+        bench.nominal()
+        if bench.console is not None:
+            bench.console.begin()
+        if profile.start.by == "power":
+            bench.set({"supply": 0.0})
+            self._sleep_ns(_POWER_OFF_NS)
+            bench.set({"supply": profile.supply_v})
+        elif bench.console is not None:
+            bench.console.reset()
+        self._await_ready()
+
+    def _await_ready(self) -> None:
+        """Wait for the console's word, then until the paths that conduct in health do so."""
+        start = self._bench.profile.start
+        console = self._bench.profile.console
+        within_s = start.ready_within_s + _READY_MARGIN_S
+        if console is not None:
+            ready = ConsoleLine(pattern=console.ready)
+            if not self._wait_for(ready, within_s):
+                raise BenchError(
+                    f"the BMS did not say {console.ready!r} within {within_s:g} s of its start",
+                    "start of the case",
+                    "look at the console transcript: is it powered, and is this its firmware?",
+                )
+        within_s = start.closed_within_s + _READY_MARGIN_S
+        for output in start.closes:
+            if not self._wait_for(OutputState(output=output, is_open=False), within_s):
+                raise BenchError(
+                    f"{output} did not close within {within_s:g} s of the BMS being ready",
+                    "start of the case",
+                    "look for a latched fault on the console, and at the wiring of the output",
+                )
+
+    # ---- the record -------------------------------------------------------------------------
+    def _record(self) -> Trace:
+        bench = self._bench
+        for link in (bench.can, bench.console):
+            if link is not None:
+                link.begin()
+        bench.begin_transcript()
+        self._begin_ns = self._clock.now_ns()
+        if self._case.capture is not None:
+            bench.arm(self._case.capture)
+        for step in self._case.steps:
+            self._take(step)
+        return self._collect(error=None)
+
+    def _collect(self, error: str | None) -> Trace:
+        bench = self._bench
+        armed = self._case.capture is not None and error is None
+        end_ns = self._clock.now_ns()
+        waveform = bench.collect() if armed else None
+        frames, lines, links = Frames.none(), (), {}
+        if bench.can is not None:
+            frames, links["can"] = bench.can.end()
+        if bench.console is not None:
+            lines, links["console"] = bench.console.end()
+        trace = Trace(
+            begin_ns=self._begin_ns,
+            end_ns=end_ns,
+            waveform=waveform,
+            commands=tuple(self._commands),
+            readings=tuple(self._readings),
+            frames=frames,
+            lines=lines,
+            links=links,
+            markers=self._markers,
+            error=error,
+            transcript=bench.end_transcript(),
+        )
+        return _from_zero(trace)
+
+    def _broken(self, error: BenchError) -> Trace:
+        """The trace of a case that the bench could not finish: whatever can still be had."""
+        try:
+            self._bench.make_safe()
+            return self._collect(error=str(error))
+        except BenchError as later:
+            told = f"{error}\nand on the way to the safe state: {later}"
+            empty = Trace(
+                begin_ns=0,
+                end_ns=0,
+                waveform=None,
+                commands=(),
+                readings=(),
+                frames=Frames.none(),
+                lines=(),
+                links={},
+                markers={},
+            )
+            return replace(empty, error=told, transcript=self._bench.end_transcript())
+
+    # ---- steps ------------------------------------------------------------------------------
+    def _take(self, step: Step) -> None:
+        begin_ns = self._clock.now_ns()
+        self._do(step)
+        if step.mark is not None:
+            self._markers[step.mark] = Marker(
+                name=step.mark, time_ns=self._clock.now_ns(), begin_ns=begin_ns
+            )
+        for link in (self._bench.can, self._bench.console):
+            if link is not None:
+                link.poll()
+
+    @singledispatchmethod
+    def _do(self, step: Step) -> None:
+        raise TypeError(f"no way to do {step!r}")
+
+    @_do.register
+    def _(self, step: Set) -> None:
+        self._commands.extend(self._bench.set(step.values))
+
+    @_do.register
+    def _(self, step: Hold) -> None:
+        self._sleep_ns(round(step.duration_s * 1e9))
+
+    @_do.register
+    def _(self, step: Dither) -> None:
+        self._sleep_ns(round(self._random.uniform(0.0, step.span_s) * 1e9))
+
+    @_do.register
+    def _(self, step: Await) -> None:
+        self._wait_for(step.until, step.within_s)
+
+    @_do.register
+    def _(self, step: Staircase) -> None:
+        levels = round((step.stop - step.start) / step.step) + 1
+        for i in range(levels):
+            self._commands.extend(self._bench.set({step.quantity: step.start + i * step.step}))
+            self._readings.extend(self._bench.read((step.quantity,)))
+            if self._wait_for(step.until, step.dwell_s):
+                return
+
+    @_do.register
+    def _(self, step: Fault) -> None:
+        self._commands.append(self._bench.fault(step.fault, step.target, present=step.present))
+
+    @_do.register
+    def _(self, step: Send) -> None:
+        if self._bench.can is None or self._bench.messages is None:
+            raise BenchError("the plan sends CAN, but there is no bus", step.message, "name one")
+        can_id, data, extended = self._bench.messages.encode(step.message, step.signals)
+        due_ns = self._clock.now_ns()
+        for _ in range(step.count):
+            self._sleep_ns(due_ns - self._clock.now_ns())
+            self._bench.can.send(can_id, data, extended=extended)
+            due_ns += round(step.period_s * 1e9)
+
+    @_do.register
+    def _(self, step: Type) -> None:
+        if self._bench.console is None:
+            raise BenchError("the plan types, but there is no console", step.line, "name one")
+        self._bench.console.type(step.line)
+
+    @_do.register
+    def _(self, step: Power) -> None:
+        volts = self._bench.profile.supply_v if step.on else 0.0
+        self._commands.extend(self._bench.set({"supply": volts}))
+
+    @_do.register
+    def _(self, step: Reset) -> None:
+        if self._bench.console is None:
+            raise BenchError("the plan resets by RTS, but there is no console", "reset", "name one")
+        self._bench.console.reset()
+
+    @_do.register
+    def _(self, step: Read) -> None:
+        self._readings.extend(self._bench.read(step.quantities))
+
+    # ---- time -------------------------------------------------------------------------------
+    def _sleep_ns(self, duration_ns: int) -> None:
+        """Let time pass, and stamp console lines as they come."""
+        if duration_ns <= 0:
+            return
+        until_ns = self._clock.now_ns() + duration_ns
+        if (console := self._bench.console) is None:
+            self._clock.sleep_until(until_ns)
+            return
+
+        def listen() -> bool:
+            console.poll(prompt=True)
+            return False
+
+        console.poll()
+        self._clock.wait(listen, until_ns)
+
+    def _wait_for(self, condition: Condition, within_s: float) -> bool:
+        until_ns = self._clock.now_ns() + round(within_s * 1e9)
+        if isinstance(condition, OutputState):
+            return self._watch_output(condition, until_ns)
+        if isinstance(condition, SignalValue):
+            return self._clock.wait(self._signal_test(condition), until_ns, ("can", "console"))
+        return self._clock.wait(self._console_test(condition), until_ns)
+
+    def _watch_output(self, condition: OutputState, until_ns: int) -> bool:
+        while True:
+            if self._bench.output_is_open(condition.output) == condition.is_open:
+                return True
+            left_ns = until_ns - self._clock.now_ns()
+            if left_ns <= 0:
+                return False
+            self._sleep_ns(min(_METER_PERIOD_NS, left_ns))
+
+    def _signal_test(self, condition: SignalValue) -> Callable[[], bool]:
+        can, messages, console = self._bench.can, self._bench.messages, self._bench.console
+        if can is None or messages is None:
+            raise BenchError("the plan waits for CAN, but there is no bus", condition.message, "")
+        can_id = messages.can_id(condition.message)
+
+        def seen() -> bool:
+            if console is not None:
+                console.poll(prompt=True)
+            frame = can.newest(can_id)
+            if frame is None:
+                return False
+            values = messages.decode_one(condition.message, bytes(frame.data))
+            return values[condition.signal] == condition.value
+
+        return seen
+
+    def _console_test(self, condition: ConsoleLine) -> Callable[[], bool]:
+        console = self._bench.console
+        if console is None:
+            raise BenchError("the plan waits for the console, but there is none", "wait", "")
+        pattern = re.compile(condition.pattern)
+        already = len(console.lines())
+
+        def seen() -> bool:
+            console.poll(prompt=True)
+            return any(pattern.search(line.text) for line in console.lines()[already:])
+
+        return seen
+
+
+def _from_zero(trace: Trace) -> Trace:
+    """Count a trace's time from its begin, so that two equal cases have equal traces."""
+    zero = trace.begin_ns
+    waveform = trace.waveform
+    return replace(
+        trace,
+        begin_ns=0,
+        end_ns=trace.end_ns - zero,
+        waveform=waveform and replace(waveform, start_ns=waveform.start_ns - zero),
+        commands=tuple(
+            replace(c, before_ns=c.before_ns - zero, after_ns=c.after_ns - zero)
+            for c in trace.commands
+        ),
+        readings=tuple(
+            replace(r, before_ns=r.before_ns - zero, after_ns=r.after_ns - zero)
+            for r in trace.readings
+        ),
+        frames=replace(trace.frames, time_ns=trace.frames.time_ns - zero),
+        lines=tuple(replace(line, time_ns=line.time_ns - zero) for line in trace.lines),
+        markers={
+            name: replace(m, time_ns=m.time_ns - zero, begin_ns=m.begin_ns - zero)
+            for name, m in trace.markers.items()
+        },
+    )

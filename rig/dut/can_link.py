@@ -1,0 +1,236 @@
+"""The BMS's CAN bus: hears everything, sends what a plan asks for. Must not decode or judge.
+
+Frames are stamped by the adapter. Its clock has an offset and a drift against the rig's, found by
+listening: a frame with stamp s that the rig held in its hand at r gives r - s >= offset, and the
+least of several comes within the adapter's latency of it. One such point at the beginning and one
+at the end of a case are joined by a line; nothing is sent for it, so a silent bus stays silent.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import can
+import numpy as np
+
+from rig.clock import Clock
+from rig.errors import BenchError
+from rig.trace.model import Frames, Link
+
+_SYNC_FRAMES = 3  # the least of three stamps
+_SYNC_WAIT_NS = 500_000_000
+_ECHO_WAIT_NS = 500_000_000
+_EXTENDED, _REMOTE, _ERROR, _OWN = 1, 2, 4, 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockPoint:
+    """The adapter's stamp and the rig's time of one instant, as well as the rig could tell."""
+
+    stamp_ns: int
+    rig_ns: int
+
+
+class CanLink:
+    """One CAN bus, by python-can.
+
+    Parameters
+    ----------
+    clock : Clock
+        The rig's time.
+    open_bus : callable
+        Opens a connection to the bus; called once to listen, and once more when first sending, so
+        that the listening one hears the rig's own frames with the adapter's stamp.
+    latency_s : float
+        Longest time from a frame's end to the rig's hand (adapter, driver, network).
+    """
+
+    name = "can"
+
+    def __init__(self, clock: Clock, open_bus: Callable[[], can.BusABC], latency_s: float) -> None:
+        self._clock, self._open, self._latency_ns = clock, open_bus, round(latency_s * 1e9)
+        self._ear = self._connect()
+        self._mouth: can.BusABC | None = None
+        self._heard = 0
+        self._handed_before = clock.handed_over(self.name)
+        self._sent = 0
+        self._frames: list[can.Message] = []
+        self._sent_frames: set[int] = set()  # indices into _frames of the rig's own
+        self._points: list[ClockPoint] = []
+
+    def poll(self) -> None:
+        """Take in every frame that has arrived."""
+        due = self._clock.handed_over(self.name) - self._handed_before
+        while True:
+            before = self._heard
+            while (frame := self._receive(self._ear, 0.0)) is not None:
+                self._frames.append(frame)
+                self._heard += 1
+            if self._heard >= due:
+                break
+            if self._heard == before:
+                self._await_more()
+        if self._mouth is not None:
+            while self._receive(self._mouth, 0.0) is not None:
+                pass  # the sending connection hears the bus too; left unread it would fill up
+
+    def begin(self) -> None:
+        """Forget what was heard before and find the adapter's clock."""
+        self.poll()
+        self._frames, self._points, self._sent_frames = [], [], set()
+        self._synchronise()
+
+    def end(self) -> tuple[Frames, Link]:
+        """Everything heard since `begin`, on the rig's time base."""
+        self._synchronise()
+        self.poll()
+        received = sum(not f.is_error_frame for f in self._frames)
+        link = Link(name=self.name, alive=self._is_alive(), received=received, dropped=0)
+        return self._as_frames(), link
+
+    def newest(self, can_id: int) -> can.Message | None:
+        """Newest frame with this identifier since `begin`, or None."""
+        self.poll()
+        return next((f for f in reversed(self._frames) if f.arbitration_id == can_id), None)
+
+    def count(self) -> int:
+        """Number of frames heard since `begin`."""
+        self.poll()
+        return len(self._frames)
+
+    def send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
+        """Send a frame and return when it has left: a bare `send` returns long before that."""
+        mouth = self._mouth = self._mouth or self._connect()
+        self.poll()
+        already = len(self._frames)
+        message = can.Message(arbitration_id=can_id, data=data, is_extended_id=extended)
+        try:
+            mouth.send(message)
+        except (OSError, can.CanError) as error:
+            raise self._lost(f"sending 0x{can_id:X} failed: {error}") from error
+        self._sent += 1
+        self._clock.expect(self.name, self._sent)
+        deadline_ns = self._clock.now_ns() + _ECHO_WAIT_NS
+
+        def echoed() -> bool:
+            self.poll()
+            for i in range(already, len(self._frames)):
+                frame = self._frames[i]
+                if frame.arbitration_id == can_id and bytes(frame.data) == data:
+                    self._sent_frames.add(i)
+                    return True
+            return False
+
+        if not self._clock.wait(echoed, deadline_ns, (self.name,)):
+            what = f"0x{can_id:X} did not leave within {_ECHO_WAIT_NS / 1e6:g} ms"
+            raise self._lost(f"{what}: no other node acknowledges, or the bus is off")
+
+    def close(self) -> None:
+        """Close both connections."""
+        for bus in (self._ear, self._mouth):
+            if bus is not None:
+                bus.shutdown()
+
+    def _synchronise(self) -> None:
+        self.poll()
+        best: ClockPoint | None = None
+        deadline_ns = self._clock.now_ns() + _SYNC_WAIT_NS
+        for _ in range(_SYNC_FRAMES):
+            seen = len(self._frames)
+            more = partial(self._holds_more_than, seen)
+            if not self._clock.wait(more, deadline_ns, (self.name,)):
+                break
+            point = ClockPoint(stamp_ns=_stamp_ns(self._frames[-1]), rig_ns=self._clock.now_ns())
+            if best is None or point.rig_ns - point.stamp_ns < best.rig_ns - best.stamp_ns:
+                best = point
+        if best is not None:
+            self._points.append(best)
+
+    def _holds_more_than(self, count: int) -> bool:
+        return self.count() > count
+
+    def _as_frames(self) -> Frames:
+        frames = self._frames
+        n = len(frames)
+        if not n or not self._points:
+            return Frames.none()
+        data = np.zeros((n, 8), np.uint8)
+        raw = np.frombuffer(b"".join(bytes(f.data).ljust(8, b"\0")[:8] for f in frames), np.uint8)
+        data[:] = raw.reshape(n, 8)
+        flags = np.array([_flags(f) for f in frames], np.uint8)
+        flags[sorted(self._sent_frames)] |= _OWN
+        stamps = np.array([_stamp_ns(f) for f in frames], np.int64)
+        return Frames(
+            time_ns=self._to_rig(stamps),
+            can_id=np.array([f.arbitration_id for f in frames], np.uint32),
+            length=np.array([f.dlc for f in frames], np.uint8),
+            data=data,
+            flags=flags,
+            time_u_s=self._latency_ns / 1e9 / 12**0.5,
+        )
+
+    def _to_rig(self, stamps_ns: np.ndarray[Any, np.dtype[np.int64]]) -> Any:
+        """Line through the clock points, less half the latency with which a frame is seen."""
+        first, last = self._points[0], self._points[-1]
+        late_ns = self._latency_ns // 2
+        if last.stamp_ns == first.stamp_ns:
+            return stamps_ns - first.stamp_ns + first.rig_ns - late_ns
+        rate = (last.rig_ns - first.rig_ns) / (last.stamp_ns - first.stamp_ns)
+        since = stamps_ns - first.stamp_ns
+        return first.rig_ns - late_ns + since + np.rint(since * (rate - 1.0)).astype(np.int64)
+
+    def _connect(self) -> can.BusABC:
+        try:
+            return self._open()
+        except (OSError, can.CanError, ValueError) as error:
+            raise self._lost(f"the bus can't be opened: {error}") from error
+
+    def _receive(self, bus: can.BusABC, timeout_s: float) -> can.Message | None:
+        try:
+            return bus.recv(timeout_s)
+        except (OSError, can.CanError) as error:
+            raise self._lost(f"receiving failed: {error}") from error
+
+    def _await_more(self) -> None:
+        """The bench says that it handed over more frames than have come: they are on their way."""
+        if not self._is_alive():
+            raise self._lost("the connection was closed by its far end")
+        frame = self._receive(self._ear, 5.0)
+        if frame is None:
+            raise self._lost("frames that the bench handed over did not arrive within 5 s")
+        self._frames.append(frame)
+        self._heard += 1
+
+    def _is_alive(self) -> bool:
+        """Whether the far end still holds the connection.
+
+        python-can 4.6's socketcand client says "no frame" for ever when the server has gone, so
+        its socket is looked at here; other backends raise by themselves.
+        """
+        link: socket.socket | None = getattr(self._ear, "_SocketCanDaemonBus__socket", None)
+        if link is None:
+            return True
+        if not select.select([link], [], [], 0)[0]:
+            return True
+        return bool(link.recv(1, socket.MSG_PEEK))
+
+    def _lost(self, what: str) -> BenchError:
+        return BenchError(what, "CAN", "check the adapter, its bit rate and the wiring, then rerun")
+
+
+def _stamp_ns(frame: can.Message) -> int:
+    # float64 at 1.7e9 s has steps of 0.24 us, so microseconds are all that a stamp holds.
+    return round(frame.timestamp * 1e6) * 1000
+
+
+def _flags(frame: can.Message) -> int:
+    return (
+        _EXTENDED * frame.is_extended_id
+        + _REMOTE * frame.is_remote_frame
+        + _ERROR * frame.is_error_frame
+    )

@@ -1,0 +1,137 @@
+"""The BMS's console: lines with the time of their end. Must not interpret them.
+
+A line's end was on the wire somewhere between `time_ns - late_ns` and `time_ns`: the adapter's
+latency, and however long nobody looked.
+"""
+
+from __future__ import annotations
+
+import time
+
+import serial
+
+from rig.clock import Clock
+from rig.errors import BenchError
+from rig.trace.model import Line, Link
+
+_ARRIVE_S = 5.0  # wall time for bytes that a simulated bench has already handed over
+_RESET_LOW_NS = 50_000_000
+
+
+class ConsoleLink:
+    """A serial console, by pyserial.
+
+    Parameters
+    ----------
+    clock : Clock
+        The rig's time.
+    url : str
+        Anything that pyserial opens: ``COM3``, ``/dev/ttyUSB0``, ``rfc2217://host:port``.
+    baud : int
+        Bit rate.
+    latency_s : float
+        Longest time from a byte's end to the rig's hand (FTDI: 16 ms unless set to 1 ms).
+    newline : str
+        What the BMS takes as the end of a typed line.
+    """
+
+    name = "console"
+
+    def __init__(
+        self, clock: Clock, url: str, baud: int, latency_s: float, newline: str = "\n"
+    ) -> None:
+        self._clock, self._url, self._newline = clock, url, newline
+        self._latency_ns = round(latency_s * 1e9)
+        self._received = self._typed = self._dropped = 0
+        self._handed_before = clock.handed_over(self.name)
+        try:
+            self._port = serial.serial_for_url(url, baudrate=baud, timeout=0, do_not_open=True)
+            self._port.dtr = self._port.rts = False  # asserted lines would hold an ESP32 in reset
+            self._port.open()
+        except (OSError, ValueError) as error:  # SerialException is an OSError
+            raise self._lost(f"it can't be opened: {error}") from error
+        self._partial = b""
+        self._lines: list[Line] = []
+        self._looked_ns = clock.now_ns()
+
+    def poll(self, *, prompt: bool = False) -> None:
+        """Take in what has arrived; `prompt`: called as soon as something could arrive."""
+        now_ns = self._clock.now_ns()
+        unseen_ns = 0 if prompt else now_ns - self._looked_ns
+        self._looked_ns = now_ns
+        chunk = self._read_arrived()
+        if not chunk:
+            return
+        *ended, self._partial = (self._partial + chunk).split(b"\n")
+        late_ns = self._latency_ns + unseen_ns
+        self._lines.extend(
+            Line(time_ns=now_ns, late_ns=late_ns, text=raw.decode("utf-8", "replace").rstrip("\r"))
+            for raw in ended
+        )
+
+    def begin(self) -> None:
+        """Forget the lines heard before."""
+        self.poll()
+        self._lines = []
+
+    def end(self) -> tuple[tuple[Line, ...], Link]:
+        """Lines heard since `begin`."""
+        self.poll()
+        alive = bool(self._port.is_open)
+        link = Link(name=self.name, alive=alive, received=len(self._lines), dropped=self._dropped)
+        return tuple(self._lines), link
+
+    def lines(self) -> list[Line]:
+        """Lines heard so far since `begin`, the newest last."""
+        return self._lines
+
+    def type(self, line: str) -> None:
+        """Type a line."""
+        data = (line + self._newline).encode()
+        try:
+            self._port.write(data)
+        except OSError as error:
+            raise self._lost(f"writing failed: {error}") from error
+        self._typed += len(data)
+        self._clock.expect(self.name, self._typed)
+
+    def reset(self) -> None:
+        """Pulse EN by RTS, with DTR (IO0) left high: the ESP32 auto-reset circuit."""
+        try:
+            self._port.rts = True
+            self._clock.sleep_until(self._clock.now_ns() + _RESET_LOW_NS)
+            self._port.rts = False
+        except OSError as error:
+            raise self._lost(f"RTS can't be driven: {error}") from error
+
+    def close(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+    def _read_arrived(self) -> bytes:
+        chunk = self._read()
+        if (due := self._clock.handed_over(self.name) - self._handed_before) <= self._received:
+            return chunk
+        # pyserial's RFC 2217 client reads in a thread of its own; in stepped time the bytes that
+        # the bench has handed over belong to this instant, so they are waited for (wall time).
+        deadline = time.perf_counter() + _ARRIVE_S
+        while self._received < due:
+            if time.perf_counter() > deadline:
+                raise self._lost(f"{due - self._received} bytes did not arrive in {_ARRIVE_S:g} s")
+            time.sleep(0.00005)  # noqa: TID251 -- gives the reader thread its turn; no rig time passes
+            chunk += self._read()
+        return chunk
+
+    def _read(self) -> bytes:
+        try:
+            waiting = self._port.in_waiting
+            chunk: bytes = self._port.read(waiting) if waiting else b""
+        except OSError as error:
+            raise self._lost(f"reading failed: {error}") from error
+        self._received += len(chunk)
+        return chunk
+
+    def _lost(self, what: str) -> BenchError:
+        return BenchError(
+            what, f"console {self._url}", "check the cable and that no terminal holds the port"
+        )
