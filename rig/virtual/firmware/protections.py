@@ -1,0 +1,267 @@
+"""The protections of `esp32-4s`: rules as data, a debounce for each channel, trip and release.
+
+Counts run in the main task, on the newest values. Must not touch a pin: what is open follows from
+`blocks_charge` and `blocks_discharge`, and who drives the gates is the main task's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rig.virtual.firmware.afe import Readings, highest, lowest
+
+# Bits of bytes 2 and 3 of BMS_Status, in order.
+FLAGS = (
+    *("OV", "UV", "OCC", "OCD", "SCD", "OTC", "OTD", "UTC"),
+    *("UTD", "OpenWire", "SensorOpen", "SensorShort", "Imbalance", "CommTimeout"),
+    *("WatchdogReset", "AnyFault"),
+)
+BIT = {name: 1 << index for index, name in enumerate(FLAGS)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One protection as it is compiled in.
+
+    `ticks` and `release_ticks` are runs of the main task in a row, each with a bad (good) value.
+    """
+
+    short: str
+    flag: str
+    reads: str  # one of READINGS
+    above: bool  # trips above the threshold; else below
+    threshold: float
+    ticks: int
+    release: float = 0.5
+    release_ticks: int = 201
+    release_reads: str = ""  # where it recovers by another reading than it trips by
+    opens_charge: bool = False
+    opens_discharge: bool = False
+    latches: bool = False
+    shows: str = ""  # behind the short name in the log, with {n} and {value}
+
+
+def _spread(readings: Readings) -> list[float]:
+    return [highest(readings.cells_v) - lowest(readings.cells_v)]
+
+
+READINGS: Mapping[str, Callable[[Readings], Sequence[float]]] = {
+    "cells": lambda r: r.cells_v,
+    "hottest": lambda r: [highest(r.temperatures_degc)],
+    "coldest": lambda r: [lowest(r.temperatures_degc)],
+    "spread": _spread,
+    "wires open": lambda r: r.wires_open,
+    "sensors open": lambda r: r.sensors_open,
+    "sensors short": lambda r: r.sensors_short,
+    "charge": lambda r: [r.current_a],
+    "discharge": lambda r: [-r.current_a],
+    "magnitude": lambda r: [abs(r.current_a)],
+}
+BY_CURRENT = ("charge", "discharge")
+BY_EVENT = ("short circuit", "host lost")  # the main task tells these itself, 0.0 or 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A protection that tripped or recovered."""
+
+    rule: Rule
+    tripped: bool
+    channel: int = 0  # counts from 0
+    value: float = 0.0
+
+
+class Debounce:
+    """Counts bad values in a row; one good value starts the count again."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def step(self, *, bad: bool) -> int:
+        """Take one value and return the count."""
+        self.count = self.count + 1 if bad else 0
+        return self.count
+
+
+@dataclass(slots=True)
+class Detector:
+    """One rule at work."""
+
+    rule: Rule
+    debounce: type[Debounce] = Debounce
+    tripped: bool = False
+    pending: bool = False  # a value is bad now, whether or not it has lasted
+    busy: bool = False  # needs the main task's attention
+    _values: Sequence[float] = ()
+    _bad: list[bool] = field(default_factory=list)
+    _good: bool = True
+    _good_ticks: int = 0
+    _counts: list[Debounce] = field(default_factory=list)
+
+    def look(self, values: Sequence[float], release_values: Sequence[float]) -> None:
+        """Take new values. An invalid one (NaN) is neither bad nor good."""
+        rule = self.rule
+        limit, release = rule.threshold, rule.release
+        if rule.above:
+            bad = [value > limit for value in values]
+            self._good = all(value < release for value in release_values)
+        else:
+            bad = [value < limit for value in values]
+            self._good = all(value > release for value in release_values)
+        self._values, self._bad = values, bad
+        self.pending = True in bad
+        self.busy = self.busy or self.pending
+
+    def tick(self) -> Event | None:
+        """Count one run of the main task."""
+        return self._tick_tripped() if self.tripped else self._tick_armed()
+
+    def clear(self) -> None:
+        """Forget a latched trip."""
+        self.tripped, self._good_ticks = False, 0
+
+    def _tick_armed(self) -> Event | None:
+        if len(self._counts) != len(self._bad):
+            self._counts = [self.debounce() for _ in self._bad]
+        event = None
+        counting = False
+        for channel, bad in enumerate(self._bad):
+            count = self._counts[channel].step(bad=bad)
+            counting = counting or count > 0
+            if event is None and count >= self.rule.ticks:
+                event = Event(self.rule, True, channel, self._values[channel])  # noqa: FBT003
+        self.busy = counting
+        if event is not None:
+            self.tripped, self.busy, self._good_ticks = True, True, 0
+            self._counts.clear()
+        return event
+
+    def _tick_tripped(self) -> Event | None:
+        if self.rule.latches:
+            return None
+        self._good_ticks = self._good_ticks + 1 if self._good else 0
+        if self._good_ticks < self.rule.release_ticks:
+            return None
+        self.clear()
+        self.busy = self.pending
+        return Event(self.rule, False)  # noqa: FBT003
+
+
+class Protections:
+    """All detectors of one start of the firmware."""
+
+    detector: type[Detector] = Detector
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.detectors = {rule.short: self.detector(rule) for rule in rules}
+        every = list(self.detectors.values())
+        self._by_scan = [d for d in every if d.rule.reads not in (*BY_CURRENT, *BY_EVENT)]
+        self._by_current = [d for d in every if d.rule.reads in BY_CURRENT]
+        self._busy: list[Detector] = []
+        self._quiet_above_a = -self._least("discharge")
+        self._quiet_below_a = self._least("charge")
+        self.flags = 0
+        self.blocks_charge = self.blocks_discharge = False
+
+    def _least(self, reads: str) -> float:
+        limits = [d.rule.threshold for d in self._by_current if d.rule.reads == reads]
+        return min(limits, default=float("inf"))
+
+    def look_at_scan(self, readings: Readings) -> None:
+        """Take a new scan of cells and sensors."""
+        for detector in self._by_scan:
+            self._look(detector, readings)
+        self._gather()
+
+    def look_at_current(self, readings: Readings) -> None:
+        """Take a new current; the common case, far from every limit, costs two comparisons."""
+        quiet = self._quiet_above_a < readings.current_a < self._quiet_below_a
+        if quiet and not any(d.busy for d in self._by_current):
+            return
+        for detector in self._by_current:
+            self._look(detector, readings)
+        self._gather()
+
+    def tell(self, short: str, *, bad: bool) -> None:
+        """Tell a rule that is judged elsewhere (a comparator, a time-out) what holds now."""
+        detector = self.detectors.get(short)
+        if detector is not None and (bad or detector.busy):
+            value = (float(bad),)
+            detector.look(value, value)
+            self._gather()
+
+    def tick(self) -> list[Event]:
+        """Count one run of the main task and return what happened in it."""
+        if not self._busy:
+            return []
+        events = [event for d in self._busy if (event := d.tick()) is not None]
+        self._busy = [d for d in self._busy if d.busy]
+        if events:
+            self._sum_up()
+        return events
+
+    def clear_latched(self) -> list[Event]:
+        """Forget every latched trip; what still holds will trip again."""
+        latched = [d for d in self.detectors.values() if d.tripped and d.rule.latches]
+        for detector in latched:
+            detector.clear()
+        self._sum_up()
+        return [Event(d.rule, False) for d in latched]  # noqa: FBT003
+
+    def pends_on_charge(self) -> bool:
+        """Tell whether a value that would open the charge path is bad now."""
+        return any(d.pending and d.rule.opens_charge for d in self._busy)
+
+    def pends_on_discharge(self) -> bool:
+        """Tell whether a value that would open the discharge path is bad now."""
+        return any(d.pending and d.rule.opens_discharge for d in self._busy)
+
+    def _look(self, detector: Detector, readings: Readings) -> None:
+        rule = detector.rule
+        values = READINGS[rule.reads](readings)
+        by = rule.release_reads
+        detector.look(values, READINGS[by](readings) if by else values)
+
+    def _gather(self) -> None:
+        self._busy = [d for d in self.detectors.values() if d.busy]
+
+    def _sum_up(self) -> None:
+        """Gather flags and paths over all that tripped; none hides another."""
+        tripped = [d.rule for d in self.detectors.values() if d.tripped]
+        self.blocks_charge = any(rule.opens_charge for rule in tripped)
+        self.blocks_discharge = any(rule.opens_discharge for rule in tripped)
+        flags = 0
+        for rule in tripped:
+            flags |= BIT[rule.flag]
+        if self.blocks_charge or self.blocks_discharge:
+            flags |= BIT["AnyFault"]
+        self.flags = flags
+
+
+class HostWatch:
+    """Whether the charger or vehicle controller is heard (message HostAlive)."""
+
+    def __init__(self, *, timeout_ns: int, frames_to_return: int) -> None:
+        self._timeout_ns, self._frames_to_return = timeout_ns, frames_to_return
+        self._last_ns: int | None = None  # None until the first frame: not armed
+        self._back = 0
+        self.lost = False
+
+    def hear(self, now_ns: int) -> None:
+        """Take one HostAlive."""
+        in_time = self._last_ns is not None and now_ns - self._last_ns <= self._timeout_ns
+        self._back = self._back + 1 if in_time else 1
+        self._last_ns = now_ns
+
+    def look(self, now_ns: int) -> bool:
+        """Tell whether the host is lost."""
+        if self._last_ns is None:
+            return False
+        if now_ns - self._last_ns > self._timeout_ns:
+            self.lost, self._back = True, 0
+        elif self.lost and self._back >= self._frames_to_return:
+            self.lost = False
+        return self.lost
