@@ -80,15 +80,15 @@ def read_journal(path: Path) -> tuple[list[Entry], list[str], int]:
     entries: list[Entry] = []
     problems: list[str] = []
     previous, end = FIRST, 0
-    for number, raw in enumerate(_read(path).splitlines(keepends=True), 1):
-        if not raw.endswith(b"\n"):
-            break
-        entry, problem = _entry(raw[:-1], number - 1, previous)
+    # Not splitlines: it also splits at a carriage return, which only damage puts there.
+    *whole, _torn = _read(path).split(b"\n")
+    for number, raw in enumerate(whole, 1):
+        entry, problem = _entry(raw, number - 1, previous)
         if problem:
             problems.append(f"journal.jsonl:{number}: {problem}; nothing after it is trusted")
             break
         entries.append(entry)
-        previous, end = digest(raw[:-1]), end + len(raw)
+        previous, end = digest(raw), end + len(raw) + 1
     return entries, problems, end
 
 
@@ -99,8 +99,8 @@ def resume_journal(path: Path) -> Journal:
         raise EvidenceError(problems[0], str(path), "start a new run; keep this one as it is")
     with path.open("r+b") as file:
         file.truncate(end)
-    last = path.read_bytes().splitlines()[-1:]
-    return Journal(path, number=len(entries), previous=digest(last[0]) if last else FIRST)
+    *lines, _ = [b"", *path.read_bytes().split(b"\n")]
+    return Journal(path, number=len(entries), previous=digest(lines[-1]) if entries else FIRST)
 
 
 def _read(path: Path) -> bytes:

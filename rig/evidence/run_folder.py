@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 
 from rig.errors import EvidenceError
 from rig.evidence import run as reader
@@ -48,7 +49,10 @@ def _utc_now() -> datetime:
 
 
 class RunFolder:
-    """One run being written. `create` or `resume` makes it, `finish` ends it."""
+    """One run being written. `create` or `resume` makes it, `finish` ends it.
+
+    As a context manager it ends the run as aborted unless `finish` came first.
+    """
 
     def __init__(self, path: Path, journal: Journal, planned: Sequence[Case], now: Now) -> None:
         self.path = path
@@ -170,6 +174,17 @@ class RunFolder:
         return path
 
     # ---- end ----------------------------------------------------------------------------------
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.finish("aborted")
+
     def finish(self, state: str = "finished") -> Path:
         """End the run ("finished" or "aborted"), write the manifest, return the folder.
 
