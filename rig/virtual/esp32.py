@@ -120,8 +120,7 @@ class Chip:
         pins.on_uart, pins.on_can = self._hear_uart, self._hear_can
         pins.on_power, pins.on_reset = self._power, self._enable
         pins.when("aux", collapse_v, rising=False, then=self._collapse)
-        for name in outputs:
-            pins.drive(name, False)  # noqa: FBT003
+        self._let_go()
         if pins.powered:
             self._start(ResetCause.POWERON_RESET)
 
@@ -211,8 +210,12 @@ class Chip:
         for handle in self._handles:
             handle.cancel()
         self._handles.clear()
+        self._let_go()
+
+    def _let_go(self) -> None:
         for name in self._outputs:
             self.pins.drive(name, False)  # noqa: FBT003
+        self.pins.can_enable(False)  # noqa: FBT003
 
     def _start(self, cause: ResetCause) -> None:
         self._epoch += 1

@@ -53,6 +53,9 @@ class Pins(Protocol):
     def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
         """Queue a frame; a full queue or a controller in bus-off drops it."""
 
+    def can_enable(self, on: bool) -> None:  # noqa: FBT001
+        """Switch the CAN controller on or off; off, it loses what was queued."""
+
     def can_recover(self) -> None:
         """Start bus-off recovery if the CAN controller is in bus-off, else do nothing."""
 
@@ -128,7 +131,6 @@ class BoardPins:
         self.strap_high = True
         self._kernel, self._nets, self._sense_open = kernel, board.nets, board.sense_open
         self._high, self._uart, self._can = high, uart, can
-        self._can_pending = 0
         self._power_levels = power_off_v, power_on_v
         self.powered = self._nets["aux"].value() >= power_on_v
         self.when("aux", power_on_v, rising=True, then=lambda: self._power(on=True))
@@ -137,7 +139,6 @@ class BoardPins:
             uart.on_receive = lambda data: self.on_uart(data)
         if can is not None:
             can.on_frame = self._hear
-            can.on_sent = self._sent
 
     def analog(self, name: str) -> float:
         """Return what `name` carries now; NaN where the sense wire is open."""
@@ -159,17 +160,19 @@ class BoardPins:
         if self._uart is not None:
             self._uart.write(data)
 
+    def can_enable(self, on: bool) -> None:  # noqa: FBT001
+        """Take part in the bus or leave it; a controller in reset acknowledges nothing."""
+        if self._can is not None:
+            self._can.set_online(online=on)
+
     def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
         """Queue a frame unless the queue is full or the controller is off the bus."""
-        if self._can is None or self._can_pending >= CAN_QUEUE_FRAMES or self._is_bus_off():
-            return
-        self._can_pending += 1
-        self._can.send(can_id, data, extended=extended)
+        if self._can is not None and self._can.pending < CAN_QUEUE_FRAMES:
+            self._can.send(can_id, data, extended=extended)
 
     def can_recover(self) -> None:
         """Start bus-off recovery; what was queued is lost, as in the TWAI driver."""
-        if self._can is not None and self._is_bus_off():
-            self._can_pending = 0
+        if self._can is not None and self._can.is_bus_off:
             self._can.recover()
 
     def set_enable(self, low: bool) -> None:  # noqa: FBT001
@@ -185,11 +188,6 @@ class BoardPins:
             self.powered = on
             self.on_power(on)
 
-    def _is_bus_off(self) -> bool:
-        return self._can is not None and str(self._can.state).lower().replace("_", "-") == "bus-off"
-
     def _hear(self, frame: Frame) -> None:
-        self.on_can(frame.can_id, frame.data, frame.extended)
-
-    def _sent(self, _frame: Frame) -> None:
-        self._can_pending = max(0, self._can_pending - 1)
+        if not frame.remote:
+            self.on_can(frame.can_id, frame.data, frame.extended)

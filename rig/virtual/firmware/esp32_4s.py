@@ -195,6 +195,7 @@ class Esp32FourS:
         chip.every(image.scan_ns, self._pause_bleeding, phase_ns=scan_ns)
         chip.every(image.scan_ns, self._scan, phase_ns=scan_ns + image.bleed_off_before_ns)
         chip.every(image.main_ns, self._main, phase_ns=self._phase(image.main_ns))
+        chip.pins.can_enable(True)  # noqa: FBT003
         self._start_frames()
         chip.every(
             image.status_line_ns, self._print_status, phase_ns=self._phase(image.status_line_ns)
