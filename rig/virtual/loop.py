@@ -150,7 +150,7 @@ class Loop:
     ) -> int:
         """Listen on `port` (0: any free one) and return it; `accepted` gets each new client."""
         listener = socket.create_server((self.host, port), backlog=16)
-        listener.setblocking(False)
+        listener.settimeout(0.0)
         index = len(self._listeners)
         self._listeners.append(listener)
 
@@ -173,7 +173,7 @@ class Loop:
         self._advances.append(_Advance(until_ns, done, wake=wake))
 
     def watch(self, source: int | socket.socket, readable: Callable[[], None]) -> None:
-        """Call `readable` when a descriptor that is no client has something to read or is closed."""
+        """Call `readable` when a descriptor that is no client is readable or closed."""
         self._selector.register(source, selectors.EVENT_READ, _Source((-1, 0), readable, None))
 
     def forget(self, source: int | socket.socket) -> None:
@@ -280,7 +280,7 @@ class Loop:
 
     def _accept(self, listener: socket.socket, index: int, name: str) -> Connection:
         sock, _ = listener.accept()
-        sock.setblocking(False)
+        sock.settimeout(0.0)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
         self._accepted += 1

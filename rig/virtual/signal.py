@@ -1,8 +1,8 @@
 """A quantity over time, its past included. Must not know what it is a quantity of.
 
-A signal is a row of pieces, each `base + slope * t + amplitude * exp(-rate * t)` with t counted from
-the piece's own start, which is a whole nanosecond. Every piece is monotonic, so a level is crossed
-at most once in it, and the crossing is found exactly, without sampling: it is the first whole
+A signal is a row of pieces, each `base + slope * t + amplitude * exp(-rate * t)` with t counted
+from the piece's own start, which is a whole nanosecond. Every piece is monotonic, so it crosses a
+level at most once, and the crossing is found exactly, without sampling: it is the first whole
 nanosecond at which the level is reached and was not reached one nanosecond before.
 """
 
@@ -34,6 +34,16 @@ def _at(piece: _Piece, time_ns: float) -> float:
     if amplitude:
         return base + amplitude * math.exp(-rate * t)
     return base + slope * t if slope else base
+
+
+def _integral(piece: _Piece, begin: int, end: int) -> float:
+    start, base, slope, amplitude, rate = piece
+    length = end - begin
+    total = base * length + slope * length * (begin + end - 2 * start) / 2.0
+    if amplitude:
+        fading = math.exp(-rate * (begin - start)) * -math.expm1(-rate * length)
+        total += amplitude / rate * fading
+    return total
 
 
 class Signal:
@@ -89,6 +99,17 @@ class Signal:
         t = np.maximum(times - starts[index], 0)
         result: NDArray[np.float64] = base + slope * t + amplitude * np.exp(-rate * t)
         return result
+
+    def mean(self, from_ns: int, to_ns: int) -> float:
+        """Average it over a stretch of time, exactly."""
+        starts, total = self._starts, 0.0
+        for index in range(max(bisect_right(starts, from_ns) - 1, 0), len(starts)):
+            begin = max(starts[index], from_ns)
+            end = min(starts[index + 1] if index + 1 < len(starts) else to_ns, to_ns)
+            if begin >= to_ns:
+                break
+            total += _integral(self._pieces[index], begin, end)
+        return total / (to_ns - from_ns)
 
     # Changing
 
