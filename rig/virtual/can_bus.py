@@ -59,6 +59,7 @@ class _Request(NamedTuple):
     rank: int
     sequence: int
     frame: Frame
+    priority: int
 
 
 class _Attempt(NamedTuple):
@@ -67,6 +68,7 @@ class _Attempt(NamedTuple):
     senders: list[tuple[CanNode, _Request]]
     start_ns: int
     frame: Frame
+    priority: int
     error: ErrorKind | None
 
 
@@ -108,6 +110,7 @@ class CanNode:
         self.ready_ns = 0  # suspend transmission, or recovery, lasts until here
         self.is_online = True  # takes part: its transceiver is powered and plugged in
         self.is_bus_off = False
+        self.takes_part = True  # online and not in bus-off: acknowledges, receives, sends
         self.queue: list[_Request] = []
         self._bus = bus
         self._fifo = fifo
@@ -125,9 +128,9 @@ class CanNode:
         return "warning" if worst >= WARNING_AT else "active"
 
     @property
-    def takes_part(self) -> bool:
-        """Whether it acknowledges, receives and sends."""
-        return self.is_online and not self.is_bus_off
+    def is_passive(self) -> bool:
+        """Whether it is error passive."""
+        return self.tec >= PASSIVE_AT or self.rec >= PASSIVE_AT
 
     @property
     def pending(self) -> int:
@@ -155,16 +158,18 @@ class CanNode:
             raise ValueError(f"not a classic CAN frame: {frame}")
         if not self.takes_part:
             return False
-        rank = 0 if self._fifo else frame.priority
-        heapq.heappush(self.queue, _Request(rank, self._bus.next_sequence(), frame))
-        self._bus.request(self)
+        priority = frame.priority
+        rank = 0 if self._fifo else priority
+        request = _Request(rank, self._bus.next_sequence(), frame, priority)
+        heapq.heappush(self.queue, request)
+        self._bus.request(self, request)
         return True
 
     def set_online(self, *, online: bool) -> None:
         """Plug in or out (or power up or down); going offline loses queue and counters."""
         if online != self.is_online:
             self.reset()
-            self.is_online = online
+            self.is_online = self.takes_part = online
             self._bus.membership_changed()
 
     def reset(self) -> None:
@@ -176,7 +181,7 @@ class CanNode:
         self._bus.break_off(self)
         self.tec = self.rec = 0
         self.ready_ns = 0
-        self.is_bus_off = False
+        self.is_bus_off, self.takes_part = False, self.is_online
         self.tell_state()
         self._bus.membership_changed()
 
@@ -198,7 +203,7 @@ class CanNode:
         """TEC + 8; above 255 the controller leaves the bus and loses what was queued."""
         self.tec += 8
         if self.tec >= BUS_OFF_AT:
-            self.is_bus_off = True
+            self.is_bus_off, self.takes_part = True, False
             self.queue.clear()
 
     def tell_state(self) -> None:
@@ -229,6 +234,9 @@ class CanBus:
         self.bitrate = bitrate
         self.nodes: list[CanNode] = []
         self.on_end: Callable[[int, str, Frame], None] | None = None
+        self._ifs_ns = self.span_ns(IFS_BITS)
+        self._run_ns = self.span_ns(RECESSIVE_RUN_BITS)
+        self._tail_ns = self.span_ns(RECESSIVE_TAIL_BITS)
         self._sequence = itertools.count()
         self._attempt: _Attempt | None = None
         self._handle: Handle | None = None  # of the attempt's end; None while an attempt is parked
@@ -269,15 +277,17 @@ class CanBus:
         """Whether a frame of `node` is on the wire or has won the next turn (0 or 1)."""
         return self._attempt is not None and any(node is n for n, _ in self._attempt.senders)
 
-    def request(self, node: CanNode) -> None:
+    def request(self, node: CanNode, request: _Request) -> None:
         """Settle who sends next, unless that waits for the end of a frame on the wire."""
-        if self._attempt is None:
+        attempt = self._attempt
+        if attempt is None:
             if not self._delivering:
                 self._settle()
         elif self._handle is None:
             if self.in_flight_of(node):
                 self._unpark()
-        elif self.kernel.now_ns <= self._attempt.start_ns:
+        elif self.kernel.now_ns <= attempt.start_ns and request.priority <= attempt.priority:
+            # It might win (or, with the same identifier, collide); a lower one would only lose.
             self._withdraw()
             self._settle()
 
@@ -329,7 +339,8 @@ class CanBus:
         up to bus-off, the others can neither start nor receive and become error passive.
         """
         self.clear_fault()
-        self._fault, self._fault_victim = kind, victim
+        self._fault = kind
+        self._fault_victim = victim if kind == "bit errors" else None  # the others hit everybody
         self._fault_start_ns = self.kernel.now_ns
         if duration_ns is not None:
             self._fault_end = self.kernel.after(duration_ns, self.clear_fault)
@@ -354,7 +365,7 @@ class CanBus:
             attempt = self._attempt
         if attempt is not None:
             started = self.kernel.now_ns > attempt.start_ns
-            hit = started and self._is_victim(attempt)
+            hit = started and self._is_victim([node for node, _ in attempt.senders])
             if not started or hit:
                 self._withdraw()
             if hit:
@@ -369,13 +380,9 @@ class CanBus:
         elif self._attempt is None:
             self._settle()
 
-    def _is_victim(self, attempt: _Attempt) -> bool:
+    def _is_victim(self, senders: list[CanNode]) -> bool:
         victim = self._fault_victim
-        return (
-            victim is None
-            or self._fault == "stuck dominant"
-            or any(node.name == victim for node, _ in attempt.senders)
-        )
+        return victim is None or any(node.name == victim for node in senders)
 
     def _begin_stuck(self, senders: list[CanNode]) -> None:
         """Count rule 6: TEC and REC + 8 at once, after 14 dominant bits, then after each 8."""
@@ -416,48 +423,52 @@ class CanBus:
         ready = [node for node in self.nodes if node.queue and node.takes_part]
         if not ready:
             return
-        floor_ns = max(self.kernel.now_ns, self._free_ns)
-        start_ns = floor_ns
-        if any(node.ready_ns > floor_ns for node in ready):
-            start_ns = max(floor_ns, min(node.ready_ns for node in ready))
-            ready = [node for node in ready if node.ready_ns <= start_ns]
-        if len(ready) > 1:
-            best = min(node.queue[0].frame.priority for node in ready)
-            ready = [node for node in ready if node.queue[0].frame.priority == best]
-        self._start(start_ns, [(node, heapq.heappop(node.queue)) for node in ready])
+        now_ns, free_ns = self.kernel.now_ns, self._free_ns
+        start_ns = now_ns if now_ns > free_ns else free_ns
+        if len(ready) == 1:
+            node = ready[0]
+            self._start(max(start_ns, node.ready_ns), [(node, heapq.heappop(node.queue))])
+            return
+        start_ns = max(start_ns, min(node.ready_ns for node in ready))
+        ready = [node for node in ready if node.ready_ns <= start_ns]
+        best = min(node.queue[0].priority for node in ready)
+        winners = [node for node in ready if node.queue[0].priority == best]
+        self._start(start_ns, [(node, heapq.heappop(node.queue)) for node in winners])
 
     def _start(self, start_ns: int, senders: list[tuple[CanNode, _Request]]) -> None:
-        frame = senders[0][1].frame
+        node, request = senders[0]
+        frame = request.frame
         error, bits = self._outcome(senders, frame)
-        self._attempt = _Attempt(senders, start_ns, frame, error)
-        if error == "ack" and senders[0][0].tec >= PASSIVE_AT and len(senders) == 1:
+        self._attempt = _Attempt(senders, start_ns, frame, request.priority, error)
+        if error == "ack" and node.tec >= PASSIVE_AT:
             # Alone and passive: nothing changes any more until somebody comes. An event for each
             # repetition would be 3,000 a second for nothing.
             self._period_ns = self.span_ns(bits + IFS_BITS + SUSPEND_BITS)
             return
-        self._handle = self.kernel.at(start_ns + self.span_ns(bits), self._end)
+        self._handle = self.kernel.at(start_ns + bits * 1_000_000_000 // self.bitrate, self._end)
 
     def _outcome(
         self, senders: list[tuple[CanNode, _Request]], frame: Frame
     ) -> tuple[ErrorKind | None, int]:
         """Tell what becomes of a frame, and the bits from its start to the end of it all."""
-        if self._fault is not None:
-            names = [node.name for node, _ in senders]
-            if self._fault_victim is None or self._fault_victim in names:
-                if self._fault == "short":
-                    return "bit", 1 + FLAG_BITS + DELIMITER_BITS
-                return "bit", BIT_ERROR_BITS[frame.extended] + 2 * FLAG_BITS + DELIMITER_BITS
-        if any(request.frame != frame for _, request in senders[1:]):
-            # Two senders of one identifier: arbitration cannot part them, the data field does.
+        if self._fault is not None and self._is_victim([node for node, _ in senders]):
+            if self._fault == "short":
+                return "bit", 1 + FLAG_BITS + DELIMITER_BITS
             return "bit", BIT_ERROR_BITS[frame.extended] + 2 * FLAG_BITS + DELIMITER_BITS
-        total = frame_bits(frame)
-        if len(senders) == 1 and not self._is_acknowledged(senders[0][0]):
-            ack_end = total - TAIL_BITS + ACK_SLOT_END_BITS
+        if len(senders) > 1:
+            if any(request.frame != frame for _, request in senders):
+                # Two senders of one identifier: arbitration cannot part them, the data field does.
+                return "bit", BIT_ERROR_BITS[frame.extended] + 2 * FLAG_BITS + DELIMITER_BITS
+        elif not self._is_acknowledged(senders[0][0]):
+            ack_end = frame_bits(frame) - TAIL_BITS + ACK_SLOT_END_BITS
             return "ack", ack_end + FLAG_BITS + DELIMITER_BITS
-        return None, total - IFS_BITS
+        return None, frame_bits(frame) - IFS_BITS
 
     def _is_acknowledged(self, sender: CanNode) -> bool:
-        return any(node is not sender and node.takes_part for node in self.nodes)
+        for node in self.nodes:  # noqa: SIM110  (at every frame: any() costs three times as much)
+            if node.takes_part and node is not sender:
+                return True
+        return False
 
     def _end(self) -> None:
         attempt = self._attempt
@@ -477,7 +488,7 @@ class CanBus:
     def _deliver(self, attempt: _Attempt) -> None:
         now_ns = self.kernel.now_ns
         self._count_idle(attempt.start_ns)
-        self._free_ns = now_ns + self.span_ns(IFS_BITS)
+        self._free_ns = now_ns + self._ifs_ns
         senders, frame = attempt.senders, attempt.frame
         self._delivering = True
         if self.on_end is not None:
@@ -487,11 +498,11 @@ class CanBus:
             if node.tec:
                 node.tec -= 1
                 node.tell_state()
-            if node.tec >= PASSIVE_AT or node.rec >= PASSIVE_AT:
+            if node.is_passive:
                 node.ready_ns = self._free_ns + self.span_ns(SUSPEND_BITS)
             node.on_sent(frame)
         for node in self.nodes:
-            if node.is_online and not node.is_bus_off and node not in own:
+            if node.takes_part and node not in own:
                 if node.rec:
                     # From passive straight to 127 (rule 8 allows 119 to 127), else one down.
                     node.rec = PASSIVE_AT - 1 if node.rec >= PASSIVE_AT else node.rec - 1
@@ -502,11 +513,10 @@ class CanBus:
     def _count_idle(self, start_ns: int) -> None:
         """Book the recessive runs before `start_ns`; the next begin behind what just ended."""
         self._runs += self._idle_runs(start_ns)
-        self._recessive_from_ns = self.kernel.now_ns - self.span_ns(RECESSIVE_TAIL_BITS)
+        self._recessive_from_ns = self.kernel.now_ns - self._tail_ns
 
     def _idle_runs(self, until_ns: int) -> int:
-        run_ns = self.span_ns(RECESSIVE_RUN_BITS)
-        return max(0, (until_ns - self._recessive_from_ns) // run_ns)
+        return max(0, (until_ns - self._recessive_from_ns) // self._run_ns)
 
     # Errors
 
@@ -517,7 +527,7 @@ class CanBus:
             # Rule 3, exception 1: a passive transmitter does not count an ACK error.
             if not (kind == "ack" and node.tec >= PASSIVE_AT):
                 node.count_transmit_error()
-            if node.tec >= PASSIVE_AT or node.rec >= PASSIVE_AT:
+            if node.is_passive:
                 node.ready_ns = self._free_ns + self.span_ns(SUSPEND_BITS)
         if self._fault != "short":  # through a short nobody hears the sender, nor its error flag
             for node in self.nodes:
