@@ -124,7 +124,7 @@ class Chip:
         if pins.powered:
             self._start(ResetCause.POWERON_RESET)
 
-    # What a program uses --------------------------------------------------------------------
+    # What a program uses
 
     def uptime_ms(self) -> int:
         """Milliseconds since the reset was released, by the chip's own crystal."""
@@ -173,7 +173,7 @@ class Chip:
         self._stop()
         self._start(cause)
 
-    # What happens to it -----------------------------------------------------------------------
+    # What happens to it
 
     def _power(self, on: bool) -> None:  # noqa: FBT001
         if on:

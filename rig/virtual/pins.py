@@ -64,7 +64,13 @@ class _Comparator:
     """Calls back at each crossing of a level, however the signal comes to move."""
 
     def __init__(
-        self, kernel: Kernel, signal: Signal, level: float, *, rising: bool, then: Callable[[], None]
+        self,
+        kernel: Kernel,
+        signal: Signal,
+        level: float,
+        *,
+        rising: bool,
+        then: Callable[[], None],
     ) -> None:
         self._kernel, self._signal, self._level = kernel, signal, level
         self._rising, self._then = rising, then

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from rig.virtual.esp32 import Random
 from rig.virtual.pins import Pins
 
-NOISE_SAMPLES = 1021  # a prime, so that channels sampled in turn never meet the same noise again soon
+NOISE_SAMPLES = 1021  # a prime: channels sampled in turn do not meet the same noise again soon
 KELVIN = 273.15
 
 
@@ -68,7 +68,7 @@ class Readings:
 class FrontEnd:
     """Samples the pins when told to."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what is soldered on)
         self,
         pins: Pins,
         random: Random,
@@ -109,10 +109,9 @@ class FrontEnd:
 
     def sample_current(self) -> float:
         """Current through the shunt, in A."""
-        gain, offset = self._current
-        return (
-            self._analog("current") * gain + offset + self._draw() * self._tolerances.current_noise_a
-        )
+        gain, offset_a = self._current
+        noise_a = self._draw() * self._tolerances.current_noise_a
+        return self._analog("current") * gain + offset_a + noise_a
 
     def scan(self, into: Readings) -> None:
         """Sample cells, pack and temperature sensors."""
@@ -129,8 +128,9 @@ class FrontEnd:
         return self._noise[turn]
 
     def _cell(self, name: str, gain: float, offset_v: float) -> float:
-        volts = self._analog(name) * gain + offset_v + self._draw() * self._tolerances.cell_noise_v
-        return round(volts, 4)  # the converter's step is 0.1 mV, as an LTC6811's (protections.md 1.3)
+        noise_v = self._draw() * self._tolerances.cell_noise_v
+        # The converter's step is 0.1 mV, as an LTC6804's (protections.md 1.3).
+        return round(self._analog(name) * gain + offset_v + noise_v, 4)
 
     def _scan_sensor(self, index: int, ohm: float, offset_k: float, into: Readings) -> None:
         thermistor = self._thermistor
@@ -144,7 +144,7 @@ class FrontEnd:
         into.temperatures_degc[index] = self._degc(index, ohm) + offset_k
 
     def _degc(self, index: int, ohm: float) -> float:
-        """Temperature of a resistance, reckoned anew only when it moved; plus the divider's noise."""
+        """Temperature of a resistance, reckoned anew only when it moved, plus noise."""
         known_ohm, degc = self._known_degc[index]
         if ohm != known_ohm:
             degc = self._thermistor.degc(ohm)

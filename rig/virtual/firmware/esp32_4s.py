@@ -1,8 +1,8 @@
 """The firmware of the reference BMS `esp32-4s`, and the image it is built from.
 
 What is in `Image` is what was compiled in; what the maker promises stands in the DUT's profile,
-and the two must be able to disagree. Written like firmware: tasks with periods and phases, counters,
-a state machine. It sees the world through `Pins` alone.
+and the two must be able to disagree. Written like firmware: tasks with periods and phases,
+counters, a state machine. It sees the world through `Pins` alone.
 
 A variant with a defect replaces one thing: a figure or a rule in the image, or one of the parts
 named in `Esp32FourS` by a subclass.
@@ -183,7 +183,7 @@ class Esp32FourS:
         self._bleeding = [False] * CELLS
         self._rest_since_ns = self._started_ns = chip.kernel.now_ns
 
-    # Tasks ------------------------------------------------------------------------------------
+    # Tasks
 
     def start(self) -> None:
         """Run `app_main`: every task gets a phase of its own, anew at each start."""
@@ -266,7 +266,7 @@ class Esp32FourS:
             self._log("I", "bms", "ready")
             self._note("ready")
 
-    # What the tasks do ---------------------------------------------------------------------------
+    # What the tasks do
 
     def _drive_paths(self) -> None:
         """Open what is blocked; close only where nothing is even on its way to a trip."""
@@ -329,7 +329,7 @@ class Esp32FourS:
         self._balancer.stop()
         self._pause_bleeding()
 
-    # CAN -------------------------------------------------------------------------------------------
+    # CAN
 
     def hear_can(self, can_id: int, data: bytes, extended: bool) -> None:  # noqa: FBT001
         """Take a frame from the bus."""
@@ -363,7 +363,7 @@ class Esp32FourS:
         data = self._telemetry.temperatures(self._readings.temperatures_degc)
         self._chip.pins.can_send(can.TEMPERATURES_ID, data)
 
-    # Console ---------------------------------------------------------------------------------------
+    # Console
 
     def hear_uart(self, data: bytes) -> None:
         """Take bytes from the console and obey whole lines."""
