@@ -1,0 +1,56 @@
+"""What judging needs of a CAN database. `rig.dut.can_messages.Messages` is one.
+
+The judge must not read a DBC file, so whoever calls it hands this in.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.trace.model import Frames
+
+
+class Decoder(Protocol):
+    """Signals and checks of the messages that a BMS sends; arrays in order of time."""
+
+    def __call__(
+        self, frames: Frames, message: str, signal: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return time_ns, shape (n,), and physical values, shape (n,), of a signal."""
+        ...
+
+    def rows(self, frames: Frames, message: str) -> NDArray[np.intp]:
+        """Return the indices of the frames that are this message, received from the BMS."""
+        ...
+
+    def check_crc(
+        self, frames: Frames, message: str, signal: str, data_id: int
+    ) -> NDArray[np.bool_]:
+        """Tell for each frame of this message whether its E2E profile 1 checksum is right."""
+        ...
+
+
+class NoMessages:
+    """The decoder of a BMS without CAN."""
+
+    def __call__(
+        self, frames: Frames, message: str, signal: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return no values: there is no such message."""
+        del frames, message, signal
+        return np.empty(0, np.int64), np.empty(0)
+
+    def rows(self, frames: Frames, message: str) -> NDArray[np.intp]:
+        """Return no frames."""
+        del frames, message
+        return np.empty(0, np.intp)
+
+    def check_crc(
+        self, frames: Frames, message: str, signal: str, data_id: int
+    ) -> NDArray[np.bool_]:
+        """Return nothing checked."""
+        del frames, message, signal, data_id
+        return np.empty(0, np.bool_)

@@ -1,0 +1,254 @@
+"""When something happened: marks, crossings and commands of a trace as instants with a budget.
+
+An instant keeps which clock stamped it, so that what two edges of one record share (its start
+against the rig's clock) cancels in their difference and what they don't share does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rig.judge.budget import Budget, Row, normal
+from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
+from rig.judge.rules import NoEvidence
+from rig.judge.wording import show
+from rig.plan.case import Case, Crossing, Instant, Mark
+from rig.trace.model import Channel, Command, Marker, Trace, Waveform
+
+# Steps whose mark names something that was done to the BMS, not a time that was let pass.
+_ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase"})
+_UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V", "pack": "V"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """An instant in rig time, with the rows that are its own."""
+
+    time_ns: float
+    rows: tuple[Row, ...] = ()
+    waveform: Waveform | None = None  # its clock, where the instant is an edge in it
+    said: str = ""  # "cell 3 rose above 3.650 V"
+    earliest_ns: float = 0.0  # an effect can't be older than this
+
+    def since_start_s(self) -> float:
+        """Time since the record began, for the drift of its clock."""
+        return (self.time_ns - self.waveform.start_ns) * 1e-9 if self.waveform else 0.0
+
+
+def elapsed(effect: At, cause: At, also: Iterable[Row] = ()) -> tuple[float, Budget]:
+    """Return the time from cause to effect in s, and its budget."""
+    rows = [*cause.rows, *effect.rows, *also]
+    if effect.waveform is not None and effect.waveform is cause.waveform:
+        rows += _shared_clock(effect.waveform, (effect.time_ns - cause.time_ns) * 1e-9)
+    else:
+        rows += _to_rig_clock(effect, "effect") + _to_rig_clock(cause, "cause")
+    return (effect.time_ns - cause.time_ns) * 1e-9, Budget.of(rows)
+
+
+def _shared_clock(waveform: Waveform, duration_s: float) -> list[Row]:
+    """Both edges in one record: its start cancels, its rate and the skew of its channels stay."""
+    return [
+        Row(
+            name="time base",
+            half_width=waveform.rate_tolerance,
+            sensitivity=duration_s,
+            source="digitizer data sheet: frequency tolerance over the duration",
+        ),
+        Row(
+            name="channel skew",
+            half_width=waveform.skew_s,
+            source="digitizer data sheet: skew between channels",
+        ),
+    ]
+
+
+def _to_rig_clock(at: At, which: str) -> list[Row]:
+    """An edge compared with another clock: where its record began, and how its clock ran since."""
+    if at.waveform is None:
+        return []
+    return [
+        normal(
+            f"record start ({which})",
+            at.waveform.start_u_s,
+            "the record's start against the rig's clock",
+        ),
+        Row(
+            name=f"time base ({which})",
+            half_width=at.waveform.rate_tolerance,
+            sensitivity=at.since_start_s(),
+            source="digitizer data sheet: frequency tolerance since the record began",
+        ),
+    ]
+
+
+# ---- the record ---------------------------------------------------------------------------------
+def sampling_of(waveform: Waveform, channel: Channel) -> Sampling:
+    """Return what limits the reading of an edge in this channel."""
+    return Sampling(
+        interval_s=waveform.interval_s,
+        accuracy=channel.accuracy,
+        noise=quantised_noise(channel.noise, channel.resolution),
+        source=channel.instrument,
+    )
+
+
+def index_at(waveform: Waveform, time_ns: float) -> int:
+    """Return the first sample at or after a rig time, not below 0."""
+    position = (time_ns - waveform.start_ns) * 1e-9 / waveform.interval_s
+    return max(int(-(-(position - 1e-6) // 1)), 0)
+
+
+def edge_at(waveform: Waveform, edge: Edge, said: str, earliest_ns: float = 0.0) -> At:
+    """Return an edge of the record as an instant of the rig's time."""
+    return At(
+        time_ns=waveform.start_ns + edge.time_s * 1e9,
+        rows=edge.rows,
+        waveform=waveform,
+        said=said,
+        earliest_ns=earliest_ns,
+    )
+
+
+def channel_of(trace: Trace, name: str) -> tuple[Waveform, Channel] | None:
+    """Return the record of a quantity or output, None where the bench recorded none."""
+    waveform = trace.waveform
+    if waveform is None or name not in waveform.channels:
+        return None
+    channel = waveform.channels[name]
+    return (waveform, channel) if channel.values.size else None
+
+
+# ---- marks --------------------------------------------------------------------------------------
+def marker_of(trace: Trace, name: str) -> Marker:
+    """Return a mark of the trace, or say that the step was never reached."""
+    if name not in trace.markers:
+        raise NoEvidence(f"the step marked {name!r} was never done; marks seen: {_names(trace)}")
+    return trace.markers[name]
+
+
+def _names(trace: Trace) -> str:
+    return ", ".join(sorted(trace.markers)) or "none"
+
+
+def acts(case: Case, mark: str) -> bool:
+    """Tell whether the step of this mark did something to the BMS (else it let time pass)."""
+    return any(step.mark == mark and step.kind in _ACTS for step in case.steps)
+
+
+def window_ns(trace: Trace, begin: str | None, end: str | None) -> tuple[int, int]:
+    """Return the span between two marks; None means the case's own begin or end."""
+    begin_ns = trace.begin_ns if begin is None else marker_of(trace, begin).time_ns
+    end_ns = trace.end_ns if end is None else marker_of(trace, end).time_ns
+    if end_ns <= begin_ns:
+        raise NoEvidence(f"nothing lies between {begin or 'the start'} and {end or 'the end'}")
+    return begin_ns, end_ns
+
+
+def search_start_ns(case: Case, trace: Trace, since: Instant) -> int:
+    """Return from when on a cause or effect is looked for."""
+    mark = since.mark if isinstance(since, Mark) else since.after
+    if mark is None:
+        return trace.begin_ns
+    marker = marker_of(trace, mark)
+    # A step that acts may show its effect before its last confirmation.
+    return marker.begin_ns if acts(case, mark) else marker.time_ns
+
+
+def find_instant(case: Case, trace: Trace, since: Instant) -> At:
+    """Return when `since` was; raise NoEvidence where the trace can't tell."""
+    if isinstance(since, Mark):
+        return _mark_instant(case, trace, since)
+    start_ns = search_start_ns(case, trace, since)
+    recorded = channel_of(trace, since.quantity)
+    if recorded is None:
+        return _commanded_crossing(trace, since, start_ns)
+    at = recorded_crossing(*recorded, since, start_ns)
+    if at is None:
+        raise NoEvidence(_never_crossed(*recorded, since, start_ns))
+    return at
+
+
+def _mark_instant(case: Case, trace: Trace, since: Mark) -> At:
+    """Return the step's own instant: its last command, where it gave one."""
+    marker = marker_of(trace, since.mark)
+    said = f"{since.mark!r}"
+    if not acts(case, since.mark):
+        return At(time_ns=marker.time_ns, said=said, earliest_ns=marker.time_ns)
+    given = [c for c in trace.commands if marker.begin_ns <= c.before_ns <= marker.time_ns]
+    if given:
+        return command_instant(given[-1], said)
+    return _between(marker.begin_ns, marker.time_ns, said, "the step's begin and confirmation")
+
+
+def command_instant(command: Command, said: str) -> At:
+    """Return when a commanded value became true: between its start and its settling."""
+    late_ns = command.after_ns + command.settle_s * 1e9
+    return _between(command.before_ns, late_ns, said, f"{command.instrument}: command to settled")
+
+
+def _between(early_ns: float, late_ns: float, said: str, source: str) -> At:
+    row = Row(name="command", half_width=(late_ns - early_ns) * 0.5e-9, source=source)
+    middle_ns = 0.5 * (early_ns + late_ns)
+    return At(time_ns=middle_ns, rows=(row,), said=said, earliest_ns=early_ns)
+
+
+# ---- crossings ----------------------------------------------------------------------------------
+def unit_of(quantity: str) -> str:
+    """Return the unit of a quantity of the BMS by its name."""
+    return _UNITS.get(quantity.split(" ", maxsplit=1)[0], "")
+
+
+def said_crossing(since: Crossing) -> str:
+    """Return the cause in words: "cell 3 rose above 3.650 V"."""
+    verb = "rose above" if since.rising else "fell below"
+    return f"{since.quantity} {verb} {show(since.level, unit_of(since.quantity))}"
+
+
+def recorded_crossing(
+    waveform: Waveform, channel: Channel, since: Crossing, start_ns: float
+) -> At | None:
+    """Return the crossing in the record of the quantity, None where there is none."""
+    edge = find_crossing(
+        channel.values,
+        since.level,
+        sampling_of(waveform, channel),
+        rising=since.rising,
+        first=index_at(waveform, start_ns),
+        label="stimulus",
+    )
+    if edge is None:
+        return None
+    return edge_at(waveform, edge, said_crossing(since), start_ns)
+
+
+def _never_crossed(waveform: Waveform, channel: Channel, since: Crossing, start_ns: float) -> str:
+    """Return why nothing can be said: how far the quantity got."""
+    seen = channel.values[index_at(waveform, start_ns) :]
+    if not seen.size:
+        return f"the record of {since.quantity} ended before the stimulus"
+    furthest = float(seen.max() if since.rising else seen.min())
+    verb = "rise above" if since.rising else "fall below"
+    level = show(since.level, channel.unit)
+    return (
+        f"the bench never applied it: {since.quantity} did not {verb} {level} at the terminal by"
+        f" more than its uncertainty (furthest {show(furthest, channel.unit)}"
+        f" ± {show(channel.accuracy, channel.unit)})"
+    )
+
+
+def _commanded_crossing(trace: Trace, since: Crossing, start_ns: float) -> At:
+    """Return the crossing from the commands, where no record of the quantity exists."""
+    sign = 1.0 if since.rising else -1.0
+    beyond = False
+    for command in trace.commands:
+        if command.quantity != since.quantity:
+            continue
+        was, beyond = beyond, sign * (command.value - since.level) > 0.0
+        if beyond and not was and command.before_ns >= start_ns:
+            return command_instant(command, said_crossing(since))
+    raise NoEvidence(
+        f"the bench never applied it: no command took {since.quantity}"
+        f" {'above' if since.rising else 'below'} {show(since.level, unit_of(since.quantity))},"
+        " and no record of it exists"
+    )

@@ -1,0 +1,144 @@
+"""From measurements to verdicts: guard band w = U (ILAC-G8:09/2019, 4.2.3; measurement.md 2.1).
+
+Inside the limits by U passes, outside by U fails, anything else is inconclusive and says which U
+would have decided it. Must not know traces or samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rig.judge.budget import Budget
+from rig.judge.measurement import Measurement
+from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.wording import show, show_measured, show_range, two_digits
+
+# Which verdict of several stands for all: only `fail` speaks against the BMS, and nothing hides it.
+_WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.SKIPPED, Verdict.PASS)
+
+
+class NoEvidence(Exception):  # noqa: N818 - not an error of the rig: an answer, "can't be said"
+    """The trace can't answer this expectation; the text says why, and becomes the finding's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One expectation in words, and how it is looked at."""
+
+    expectation: str
+    means: str  # "output", "CAN", "console", "meter"
+
+    def answer(self, verdict: Verdict, sentence: str, marks: Iterable[EventMark] = ()) -> Finding:
+        """Return a finding without a measurement."""
+        return Finding(
+            expectation=self.expectation,
+            means=self.means,
+            verdict=verdict,
+            sentence=sentence,
+            marks=tuple(marks),
+        )
+
+
+def measurement(value: float, budget: Budget, unit: str) -> Measurement:
+    """Return a value with the expanded uncertainty of its budget."""
+    return Measurement(
+        value=value,
+        expanded=budget.expanded,
+        unit=unit,
+        coverage_factor=round(budget.coverage_factor, 3),
+    )
+
+
+def judge_within(measured: Measurement, low: float, high: float) -> Verdict:
+    """Judge a measurement against limits, each compared at a tenth of U's last digit."""
+    u = measured.expanded
+    least, most = _rounded(measured.value - u, u), _rounded(measured.value + u, u)
+    low, high = _rounded(low, u), _rounded(high, u)
+    if most < low or high < least:
+        return Verdict.FAIL
+    return Verdict.PASS if low <= least and most <= high else Verdict.INCONCLUSIVE
+
+
+def _rounded(value: float, expanded: float) -> float:
+    # In decimal 1194.2 + 5.8 is 1200.0 and touches its limit; in floats it need not.
+    if not math.isfinite(value):
+        return value
+    return round(value, two_digits(expanded) + 1) if expanded else round(value, 12)
+
+
+def judge_duration(measured: Measurement, low_s: float, high_s: float) -> Verdict:
+    """Judge a time from cause to effect. A lower limit of 0 only says that the cause comes first."""
+    if low_s > 0.0:
+        return judge_within(measured, low_s, high_s)
+    if judge_within(measured, 0.0, math.inf) is Verdict.FAIL:
+        return Verdict.FAIL
+    return judge_within(measured, -math.inf, high_s)
+
+
+def can_pass(expanded: float, low: float, high: float) -> bool:
+    """Tell whether any value at all could pass with this U."""
+    return _rounded(2.0 * expanded, expanded) <= _rounded(high - low, expanded)
+
+
+def needed_u(value: float, low: float, high: float) -> float:
+    """Return the U that would decide: the distance to the nearer limit (measurement.md 2.1)."""
+    return min(abs(value - low), abs(high - value))
+
+
+def why_undecided(measured: Measurement, budget: Budget, low: float, high: float) -> str:
+    """Return what an inconclusive finding owes: which U would do, and what makes it so large."""
+    unit, row = measured.unit, budget.dominant
+    blame = f"; {row.name} dominates" if row else ""
+    if low > -math.inf and not can_pass(measured.expanded, low, high):
+        half = show((high - low) / 2.0, unit)
+        return (
+            f"no result can pass with U = {show(measured.expanded, unit)}:"
+            f" the limits need U <= {half}{blame}"
+        )
+    return f"needs U <= {show(needed_u(measured.value, low, high), unit)}{blame}"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that stands for all of them; of none at all, nothing is proven."""
+    found = set(verdicts)
+    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.ERROR)
+
+
+def judged_duration(  # noqa: PLR0913
+    question: Question,
+    measured: Measurement,
+    budget: Budget,
+    low_s: float,
+    high_s: float,
+    what: tuple[str, str],
+    marks: Iterable[EventMark] = (),
+) -> Finding:
+    """Return the finding on a time; `what` is the effect and its cause, as the sentence says them."""
+    verdict = judge_duration(measured, low_s, high_s)
+    effect, cause = what
+    before = measured.value + measured.expanded < 0.0
+    shown = (
+        Measurement(value=-measured.value, expanded=measured.expanded, unit=measured.unit)
+        if before
+        else measured
+    )
+    sentence = (
+        f"{effect} {show_measured(shown)} {'before' if before else 'after'} {cause};"
+        f" allowed {show_range(low_s, high_s, 's')}"
+    )
+    if verdict is Verdict.INCONCLUSIVE:
+        low = low_s if low_s > 0.0 else -math.inf
+        sentence += f"; {why_undecided(measured, budget, low, high_s)}"
+    return Finding(
+        expectation=question.expectation,
+        means=question.means,
+        verdict=verdict,
+        sentence=sentence,
+        measurement=measured,
+        low=low_s,
+        high=high_s,
+        budget=budget.shown(),
+        marks=tuple(marks),
+    )

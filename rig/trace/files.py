@@ -1,0 +1,243 @@
+"""A trace as files that other tools read, and back, exactly. The one edge of this room with I/O.
+
+    signals.parquet   the digitizer's record: a column for each channel, zstd; unit and scale beside it
+    can.blf           CAN frames (rig.trace.blf says which epoch)
+    console.txt       a line of the console each: seconds, how late it may be stamped, text
+    scpi.txt          the instruments' transcript
+    trace.json        everything else, with the units in its names
+
+Arrays come back equal to the bit. Must not interpret what it stores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from rig.errors import EvidenceError
+from rig.trace.blf import frames_from_blf, frames_to_blf
+from rig.trace.model import Channel, Command, Line, Link, Marker, Reading, Trace, Waveform
+
+FORMAT = 1
+FILES = ("signals.parquet", "can.blf", "console.txt", "scpi.txt", "trace.json")
+_MEND = "restore the run folder from its archive, or run the case again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rest:
+    """What trace.json holds."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")
+
+    format: int
+    begin_ns: int
+    end_ns: int
+    error: str | None
+    commands: tuple[Command, ...]
+    readings: tuple[Reading, ...]
+    links: Mapping[str, Link]
+    markers: Mapping[str, Marker]
+    can_time_u_s: float
+    has_waveform: bool
+
+
+_REST: TypeAdapter[_Rest] = TypeAdapter(_Rest)
+
+
+def save(trace: Trace, folder: Path) -> None:
+    """Write a trace into a folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if trace.waveform is not None:
+        _save_waveform(trace.waveform, folder / "signals.parquet")
+    (folder / "can.blf").write_bytes(frames_to_blf(trace.frames))
+    _write_lines(folder / "console.txt", (_line_text(line) for line in trace.lines))
+    _write_lines(folder / "scpi.txt", (_escaped(line) for line in trace.transcript))
+    rest = _Rest(
+        format=FORMAT,
+        begin_ns=trace.begin_ns,
+        end_ns=trace.end_ns,
+        error=trace.error,
+        commands=trace.commands,
+        readings=trace.readings,
+        links=trace.links,
+        markers=trace.markers,
+        can_time_u_s=trace.frames.time_u_s,
+        has_waveform=trace.waveform is not None,
+    )
+    (folder / "trace.json").write_bytes(_REST.dump_json(rest, indent=1) + b"\n")
+
+
+def load(folder: Path) -> Trace:
+    """Read a trace back; EvidenceError names the file that is missing or damaged."""
+    rest = _load_rest(folder / "trace.json")
+    blf, waveform = folder / "can.blf", folder / "signals.parquet"
+    return Trace(
+        begin_ns=rest.begin_ns,
+        end_ns=rest.end_ns,
+        waveform=_load_waveform(waveform) if rest.has_waveform else None,
+        commands=rest.commands,
+        readings=rest.readings,
+        frames=frames_from_blf(_read(blf), rest.can_time_u_s, str(blf)),
+        lines=tuple(_line_from(text, folder) for text in _read_lines(folder / "console.txt")),
+        links=rest.links,
+        markers=rest.markers,
+        error=rest.error,
+        transcript=tuple(map(_unescaped, _read_lines(folder / "scpi.txt"))),
+    )
+
+
+def _load_rest(path: Path) -> _Rest:
+    try:
+        rest = _REST.validate_json(_read(path))
+    except ValidationError as cause:
+        raise EvidenceError(f"damaged: {cause}", str(path), _MEND) from cause
+    if rest.format != FORMAT:
+        what = f"format {rest.format}, and this rig reads format {FORMAT}"
+        raise EvidenceError(what, str(path), "use the rig version that wrote it")
+    return rest
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as cause:
+        raise EvidenceError(f"can't be read ({cause.strerror})", str(path), _MEND) from cause
+
+
+# ---- text ---------------------------------------------------------------------------------------
+def _write_lines(path: Path, lines: Any) -> None:
+    path.write_bytes("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
+
+
+def _read_lines(path: Path) -> list[str]:
+    return _read(path).decode("utf-8", "surrogatepass").split("\n")[:-1]
+
+
+def _escaped(text: str) -> str:
+    """Keep one line one line; only a backslash and the two line ends are changed."""
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _unescaped(text: str) -> str:
+    parts = (part.replace("\\n", "\n").replace("\\r", "\r") for part in text.split("\\\\"))
+    return "\\".join(parts)
+
+
+def _line_text(line: Line) -> str:
+    """Return "12.345678901<tab>-0.000120000<tab>text": seconds, earliest end before that."""
+    sign = "-" if line.time_ns < 0 else ""
+    seconds, ns = divmod(abs(line.time_ns), 1_000_000_000)
+    return f"{sign}{seconds}.{ns:09d}\t-{line.late_ns}ns\t{_escaped(line.text)}"
+
+
+def _line_from(text: str, folder: Path) -> Line:
+    try:
+        time, late, said = text.split("\t", maxsplit=2)
+        return Line(
+            time_ns=int(time.replace(".", "")),
+            late_ns=int(late.removeprefix("-").removesuffix("ns")),
+            text=_unescaped(said),
+        )
+    except ValueError as cause:
+        raise EvidenceError(f"damaged: {text!r}", str(folder / "console.txt"), _MEND) from cause
+
+
+# ---- the waveform -------------------------------------------------------------------------------
+def _save_waveform(waveform: Waveform, path: Path) -> None:
+    fields, columns = [], []
+    for name, channel in waveform.channels.items():
+        stored, scale, offset = _compact(channel)
+        about = {
+            "name": channel.name,
+            "unit": channel.unit,
+            "accuracy": channel.accuracy,
+            "noise": channel.noise,
+            "resolution": channel.resolution,
+            "instrument": channel.instrument,
+            "scale": scale,
+            "offset": offset,
+        }
+        column = pa.array(stored)
+        metadata = {b"rig": json.dumps(about).encode()}
+        fields.append(pa.field(name, column.type, nullable=False, metadata=metadata))
+        columns.append(column)
+    record = {
+        "start_ns": waveform.start_ns,
+        "start_u_s": waveform.start_u_s,
+        "interval_s": waveform.interval_s,
+        "rate_tolerance": waveform.rate_tolerance,
+        "skew_s": waveform.skew_s,
+    }
+    schema = pa.schema(fields, metadata={b"rig": json.dumps(record).encode()})
+    table = pa.Table.from_arrays(columns, schema=schema)
+    pq.write_table(
+        table, path, compression="zstd", compression_level=1, use_dictionary=_few(schema)
+    )
+
+
+def _few(schema: pa.Schema) -> list[str]:
+    """Name the columns worth a dictionary: floats off any grid still repeat an ADC's few codes."""
+    return [field.name for field in schema if pa.types.is_floating(field.type)]
+
+
+def _compact(channel: Channel) -> tuple[NDArray[Any], float, float]:
+    """Return samples as the smallest type that gives them back exactly, with scale and offset."""
+    values = channel.values
+    if channel.resolution > 0.0 and values.size:
+        for offset in (0.0, float(values[0])):
+            codes = _codes(values, channel.resolution, offset)
+            if codes is not None:
+                return codes, channel.resolution, offset
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if np.array_equal(single.astype(np.float64), values) and not _negative_zero(values):
+        return single, 1.0, 0.0
+    return values, 1.0, 0.0
+
+
+def _codes(values: NDArray[np.float64], scale: float, offset: float) -> NDArray[Any] | None:
+    """Return whole codes if code * scale + offset is each value to the bit, else None."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        codes = np.rint((values - offset) / scale)
+        most = np.abs(codes).max()
+        if not most < 2**31 or not np.array_equal(codes * scale + offset, values):
+            return None
+    if _negative_zero(values):
+        return None
+    return codes.astype(np.int16 if most < 2**15 else np.int32)
+
+
+def _negative_zero(values: NDArray[np.float64]) -> bool:
+    """Tell whether there is a -0.0, which equals 0.0 and would come back as that."""
+    return bool(np.any(np.signbit(values) & (values == 0.0)))
+
+
+def _load_waveform(path: Path) -> Waveform:
+    try:
+        table = pq.read_table(path, use_threads=False)
+    except (OSError, pa.ArrowException) as cause:
+        raise EvidenceError(f"can't be read ({cause})", str(path), _MEND) from cause
+    record = json.loads(table.schema.metadata[b"rig"])
+    channels = {
+        field.name: _channel(json.loads(field.metadata[b"rig"]), table.column(i))
+        for i, field in enumerate(table.schema)
+    }
+    return Waveform(channels=channels, **record)
+
+
+def _channel(about: dict[str, Any], column: pa.ChunkedArray) -> Channel:
+    stored = column.to_numpy()
+    scale, offset = about.pop("scale"), about.pop("offset")
+    values = stored.astype(np.float64)
+    if stored.dtype.kind == "i":
+        values = values * scale + offset
+    return Channel(values=values, **about)
