@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 __all__ = ["Action", "Handle", "Kernel"]
 
@@ -37,10 +37,14 @@ class Handle:
 class Kernel:
     """Integer nanoseconds of virtual time; events run in the order (time, arrival)."""
 
-    __slots__ = ("_dead", "_heap", "_sequence", "_woken", "now_ns")
+    __slots__ = ("_dead", "_heap", "_sequence", "_watched", "_woken", "handed", "now_ns", "taken")
 
     def __init__(self) -> None:
         self.now_ns = 0
+        # What went to clients and came from them so far, by link: CAN frames, console bytes.
+        self.handed = {"can": 0, "console": 0}
+        self.taken = {"can": 0, "console": 0}
+        self._watched: Collection[str] | None = None
         self._heap: list[tuple[int, int, Handle]] = []
         self._sequence = 0
         self._dead = 0
@@ -72,14 +76,30 @@ class Kernel:
         """Run everything due up to and including `end_ns`; then it is `end_ns`."""
         self._run(end_ns, stop_when_woken=False)
 
-    def run_until_woken(self, end_ns: int) -> bool:
-        """Run as `run_until` does, but stop after the first instant in which `wake` was called."""
-        self._woken = False
+    def run_until_woken(self, end_ns: int, links: Collection[str] | None = None) -> bool:
+        """Run as `run_until` does, but stop after the first instant in which `wake` was called.
+
+        Parameters
+        ----------
+        links : collection of str, optional
+            Only what is handed over on these counts; any of them if not given.
+        """
+        self._woken, self._watched = False, links
         return self._run(end_ns, stop_when_woken=True)
 
-    def wake(self) -> None:
-        """Tell that something was emitted to a client."""
-        self._woken = True
+    def wake(self, link: str = "", amount: int = 1) -> None:
+        """Tell that `amount` frames or bytes were handed to the clients of "can" or "console".
+
+        Counted once, however many clients there are; without a link, it wakes whoever waits.
+        """
+        if link:
+            self.handed[link] = self.handed.get(link, 0) + amount
+        if not link or self._watched is None or link in self._watched:
+            self._woken = True
+
+    def take(self, link: str, amount: int = 1) -> None:
+        """Tell that `amount` frames or bytes of payload arrived from a client on `link`."""
+        self.taken[link] = self.taken.get(link, 0) + amount
 
     def next_due_ns(self) -> int | None:
         """Tell when the next event is due, None if there is none."""

@@ -11,16 +11,19 @@ import contextlib
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from rig.virtual.kernel import Kernel
 
-__all__ = ["Connection", "Endpoint", "Loop"]
+__all__ = ["Advance", "Connection", "Endpoint", "Loop"]
 
 _CHUNK = 1 << 16
 _SOCKET_BUFFER = 4 << 20  # room for what is emitted between two looks of a client
 _UNREAD_LIMIT = 256 << 20  # a client that never reads is dropped before it eats the machine
+_ARRIVAL_NS = 5 * 10**9  # wall clock: how long what a client has sent may take to arrive
+_LOOK_AGAIN_S = 0.05  # while waiting for it: how often to look at the deadline
 _MAX_NAP_S = 0.05  # real time: how long to sleep at most without looking at the clock
 
 
@@ -111,13 +114,30 @@ class _Source(NamedTuple):
     connection: Connection | None
 
 
-class _Advance:
-    """A request to let time pass, until `until_ns` or until something was emitted."""
+@dataclass(slots=True)
+class Advance:
+    """A request to let time pass.
 
-    __slots__ = ("done", "until_ns", "wake")
+    Attributes
+    ----------
+    until_ns : int
+        Kernel time at which it ends at the latest.
+    done : callable
+        Called with whether it was woken, when it ended.
+    failed : callable
+        Called instead of `done` when what was announced in `sent` did not arrive.
+    wake : tuple of str
+        Stop right after the first instant in which something was handed over on one of these links.
+    sent : dict
+        Time goes on only after so many frames or bytes, in all, have been taken in on each link.
+    """
 
-    def __init__(self, until_ns: int, done: Callable[[bool], None], *, wake: bool) -> None:
-        self.until_ns, self.done, self.wake = until_ns, done, wake
+    until_ns: int
+    done: Callable[[bool], None]
+    failed: Callable[[str], None]
+    wake: tuple[str, ...] = ()
+    sent: Mapping[str, int] = field(default_factory=dict)
+    deadline_ns: int = 0  # wall clock; set by the loop when it first has to wait
 
 
 class Loop:
@@ -138,7 +158,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._listeners: list[socket.socket] = []
         self._endpoints: list[Endpoint] = []
-        self._advances: list[_Advance] = []
+        self._advances: list[Advance] = []
         self._accepted = 0
         self._stopped = False
         self._started_ns = 0
@@ -165,12 +185,9 @@ class Loop:
         """Ask `endpoint` from now on whether it owes a reply."""
         self._endpoints.append(endpoint)
 
-    def advance(self, until_ns: int, done: Callable[[bool], None], *, wake: bool = False) -> None:
-        """Let time pass until `until_ns`; `done(woken)` is called when it has.
-
-        With `wake`, stop right after the first instant in which the kernel was woken.
-        """
-        self._advances.append(_Advance(until_ns, done, wake=wake))
+    def advance(self, request: Advance) -> None:
+        """Let time pass; several requests are served in the order in which they came."""
+        self._advances.append(request)
 
     def watch(self, source: int | socket.socket, readable: Callable[[], None]) -> None:
         """Call `readable` when a descriptor that is no client is readable or closed."""
@@ -211,21 +228,36 @@ class Loop:
         if owed:
             self.kernel.run_until(max(min(owed), self.kernel.now_ns))
             self._flush()
-        elif self._advances:
+        elif self._advances and self._has_arrived(self._advances[0]):
             request = self._advances.pop(0)
             woken = self._step(request)
             self._flush()  # everything is with the clients before the answer is
             request.done(woken)
             self._flush()
-        else:
+        elif not self._stopped:
             self._flush()
-            if not self._stopped:
-                self._poll(None)
+            self._poll(_LOOK_AGAIN_S if self._advances else None)
 
-    def _step(self, request: _Advance) -> bool:
+    def _has_arrived(self, request: Advance) -> bool:
+        """Tell whether all that was sent before it is here; drop a request that waited too long."""
+        missing = {
+            link: count - self.kernel.taken.get(link, 0)
+            for link, count in request.sent.items()
+            if count > self.kernel.taken.get(link, 0)
+        }
+        if not missing:
+            return True
+        now_ns = time.perf_counter_ns()
+        request.deadline_ns = request.deadline_ns or now_ns + _ARRIVAL_NS
+        if now_ns > request.deadline_ns:
+            self._advances.remove(request)
+            request.failed(f"announced but not arrived within {_ARRIVAL_NS / 1e9:g} s: {missing}")
+        return False
+
+    def _step(self, request: Advance) -> bool:
         until_ns = max(request.until_ns, self.kernel.now_ns)
         if request.wake:
-            return self.kernel.run_until_woken(until_ns)
+            return self.kernel.run_until_woken(until_ns, request.wake)
         self.kernel.run_until(until_ns)
         return False
 
@@ -245,13 +277,18 @@ class Loop:
         return time.perf_counter_ns() - self._started_ns
 
     def _catch_up(self) -> None:
-        woken = self.kernel.run_until_woken(now := max(self._wall_ns(), self.kernel.now_ns))
-        if woken:
-            self._answer(lambda request: request.wake, woken=True)
-            self.kernel.run_until(now)
+        """Run up to the present, stopping on the way where a request wants to be woken."""
+        now = max(self._wall_ns(), self.kernel.now_ns)
+        while links := {link for request in self._advances for link in request.wake}:
+            before = dict(self.kernel.handed)
+            if not self.kernel.run_until_woken(now, links):
+                break
+            fresh = {link for link in links if self.kernel.handed.get(link) != before.get(link)}
+            self._answer(lambda request: not fresh.isdisjoint(request.wake), woken=True)  # noqa: B023
+        self.kernel.run_until(now)
         self._answer(lambda request: request.until_ns <= now, woken=False)
 
-    def _answer(self, ready: Callable[[_Advance], bool], *, woken: bool) -> None:
+    def _answer(self, ready: Callable[[Advance], bool], *, woken: bool) -> None:
         answered = [request for request in self._advances if ready(request)]
         if answered:
             self._flush()

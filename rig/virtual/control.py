@@ -1,0 +1,132 @@
+"""The control port: tells the time and lets it pass. Must not know nets, instruments or the BMS.
+
+JSON lines over TCP; every time is in the rig's own clock:
+
+    {"do": "now"}     -> {"now_ns": n, "handed": {"can": frames, "console": bytes}}
+    {"do": "advance", "until_ns": n, "wake": ["can", "console"], "sent": {"can": 1, "console": 9}}
+                      -> {"now_ns": n, "woken": false, "handed": {…}}
+    anything else     -> {"error": "…"}
+
+"handed" counts what has been handed to the clients' sockets since the start, once however many
+clients there are. With "wake", an advance stops right after the first instant in which something
+was handed over on one of these links. "sent" tells how much the rig has sent in all: time goes on
+only when it has arrived. Stepped, an advance runs there at once; in real time it waits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rig.virtual.clock import LocalClock
+from rig.virtual.loop import Advance, Connection, Loop
+
+__all__ = ["ControlPort", "JsonLines", "Reply", "Request", "RequestError", "whole"]
+
+LINKS = ("can", "console")
+_LONGEST = 1 << 16  # bytes of one request
+
+Request = dict[str, Any]
+Reply = Callable[[object], None]
+
+
+class RequestError(ValueError):
+    """A request that cannot be understood; its text goes back to the client."""
+
+
+def whole(request: Request, name: str) -> int:
+    """Take a whole number out of a request."""
+    value = request.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RequestError(f"{name!r} must be a whole number of nanoseconds, not {value!r}")
+    return value
+
+
+class JsonLines:
+    """A port that answers each line of JSON with one line of JSON, in order.
+
+    Parameters
+    ----------
+    actions : dict
+        What each value of "do" calls: an action gets the request and the way to reply.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        actions: Mapping[str, Callable[[Request, Reply], None]],
+        port: int = 0,
+        *,
+        name: str = "",
+    ) -> None:
+        self._actions = actions
+        self.port = loop.listen(self._accept, port, name=name)
+
+    def _accept(self, connection: Connection) -> None:
+        pending = bytearray()
+
+        def receive(data: bytes) -> None:
+            pending.extend(data)
+            *lines, rest = bytes(pending).split(b"\n")
+            pending[:] = rest
+            for line in lines:
+                if line.strip():
+                    self._answer(line, connection)
+            if len(pending) > _LONGEST:
+                connection.close()
+
+        connection.on_data = receive
+
+    def _answer(self, line: bytes, connection: Connection) -> None:
+        def reply(answer: object) -> None:
+            connection.send(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
+
+        try:
+            request = json.loads(line)
+            if not isinstance(request, dict) or request.get("do") not in self._actions:
+                names = ", ".join(self._actions)
+                raise RequestError(f'a request is {{"do": …}} with one of: {names}')
+            self._actions[request["do"]](request, reply)
+        except (RequestError, ValueError, RecursionError, TypeError) as error:
+            reply({"error": str(error)})
+
+
+class ControlPort:
+    """Serves the clock that the rig sleeps by."""
+
+    def __init__(self, loop: Loop, clock: LocalClock, port: int = 0) -> None:
+        self._loop, self._clock = loop, clock
+        actions = {"now": self._now, "advance": self._advance}
+        self.port = JsonLines(loop, actions, port, name="clock").port
+
+    def _now(self, _request: Request, reply: Reply) -> None:
+        reply(self._tell())
+
+    def _tell(self) -> dict[str, object]:
+        return {"now_ns": self._clock.now_ns(), "handed": self._loop.kernel.handed}
+
+    def _advance(self, request: Request, reply: Reply) -> None:
+        self._loop.advance(
+            Advance(
+                until_ns=self._clock.to_kernel_ns(whole(request, "until_ns")),
+                done=lambda woken: reply({**self._tell(), "woken": woken}),
+                failed=lambda why: reply({"error": why}),
+                wake=_links(request),
+                sent=_counts(request),
+            )
+        )
+
+
+def _links(request: Request) -> tuple[str, ...]:
+    wake = request.get("wake", [])
+    if not isinstance(wake, list) or not all(link in LINKS for link in wake):
+        raise RequestError(f"'wake' must be a list of some of {', '.join(LINKS)}, not {wake!r}")
+    return tuple(wake)
+
+
+def _counts(request: Request) -> dict[str, int]:
+    sent = request.get("sent", {})
+    if not isinstance(sent, dict) or not set(sent) <= set(LINKS):
+        raise RequestError(f"'sent' must be an object with some of {', '.join(LINKS)}: {sent!r}")
+    return {link: whole(sent, link) for link in sent}
