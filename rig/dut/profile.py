@@ -1,0 +1,749 @@
+"""A BMS's data sheet, from YAML: what its maker promises, and so what plans are checked against.
+
+Must not hold defaults for safety figures: silence is a mistake, or means "not promised". Reads the
+profile's own file and nothing else; the DBC it names is opened by `rig.dut.can_messages`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from rig.description import (
+    BrokenDescriptionError,
+    Description,
+    Document,
+    Mistake,
+    mistake_error,
+    read,
+    suggest,
+)
+from rig.quantity import (
+    AmpHours,
+    AmpRange,
+    Amps,
+    BitRate,
+    DegC,
+    DegCRange,
+    Interval,
+    Kelvin,
+    Ohms,
+    Promise,
+    Ratio,
+    RatioRange,
+    Seconds,
+    Toleranced,
+    TolerancedSeconds,
+    VoltRange,
+    Volts,
+    parse_toleranced,
+    reader,
+)
+
+_ZERO_DEGC_K = 273.15
+
+
+def _listed(value: Any) -> Any:
+    """Let "charge path" stand for ["charge path"]."""
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+# ---- what it is made of -------------------------------------------------------------------------
+class Cells(Description):
+    """The cells that it watches."""
+
+    count: Annotated[int, Field(ge=1)]
+    chemistry: Literal["LFP", "NMC", "LTO", "NCA", "unstated"]
+    capacity_ah: Annotated[AmpHours | None, Field(alias="capacity")] = None
+    nominal_v: Annotated[Volts | None, Field(alias="nominal voltage")] = None
+
+
+class CurvePoint(Description):
+    """One point of a thermistor's table."""
+
+    at_degc: Annotated[DegC, Field(alias="at")]
+    is_ohm: Annotated[Ohms, Field(alias="is")]
+
+
+class Temperatures(Description):
+    """Its temperature sensors, as a thermistor simulator must play them."""
+
+    count: Annotated[int, Field(ge=1)]
+    kind: Literal["NTC"]
+    r25_ohm: Annotated[Ohms, Field(alias="r25", description="resistance at 25 °C")]
+    beta_k: Annotated[Kelvin | None, Field(alias="beta")] = None
+    table: tuple[CurvePoint, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_curve(self) -> Temperatures:
+        if (self.beta_k is None) == (not self.table):
+            raise mistake_error(
+                "a thermistor has either beta or a table", "write for example beta: 3435 K"
+            )
+        pairs = zip(self.table, self.table[1:], strict=False)
+        if any(a.at_degc >= b.at_degc or a.is_ohm <= b.is_ohm for a, b in pairs):
+            raise mistake_error(
+                "the table of an NTC must rise in °C and fall in ohm", "put its points in order"
+            )
+        return self
+
+    def ohm_at(self, degc: float) -> float:
+        """Resistance at a temperature (B equation, or log-linear in 1/T between table points)."""
+        inverse = 1.0 / (degc + _ZERO_DEGC_K)
+        if self.beta_k is not None:
+            return self.r25_ohm * math.exp(self.beta_k * (inverse - 1.0 / (25.0 + _ZERO_DEGC_K)))
+        low, high = self._points(lambda p: p.at_degc <= degc)
+        fraction = (inverse - low[0]) / (high[0] - low[0])
+        return math.exp(low[1] + fraction * (high[1] - low[1]))
+
+    def degc_at(self, ohm: float) -> float:
+        """Temperature at a resistance, the inverse of `ohm_at`."""
+        if self.beta_k is not None:
+            inverse = 1.0 / (25.0 + _ZERO_DEGC_K) + math.log(ohm / self.r25_ohm) / self.beta_k
+            return 1.0 / inverse - _ZERO_DEGC_K
+        low, high = self._points(lambda p: p.is_ohm >= ohm)
+        fraction = (math.log(ohm) - low[1]) / (high[1] - low[1])
+        return 1.0 / (low[0] + fraction * (high[0] - low[0])) - _ZERO_DEGC_K
+
+    def _points(self, below: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Find the two points, as (1/T, ln R), between which (or beyond which) to go on."""
+        count = sum(1 for p in self.table if below(p))
+        first = min(max(count - 1, 0), len(self.table) - 2)
+        a, b = self.table[first], self.table[first + 1]
+        return (
+            (1.0 / (a.at_degc + _ZERO_DEGC_K), math.log(a.is_ohm)),
+            (1.0 / (b.at_degc + _ZERO_DEGC_K), math.log(b.is_ohm)),
+        )
+
+
+class Supply(Description):
+    """The BMS's own supply, apart from the cells."""
+
+    volts: Annotated[Volts, Field(alias="voltage", gt=0)]
+    can_switch: bool = True
+
+
+class Nominal(Description):
+    """What every case starts from: no protection pending, all outputs closed."""
+
+    cells_v: Annotated[Volts, Field(alias="cells")]
+    temperatures_degc: Annotated[DegC, Field(alias="temperatures")]
+    current_a: Annotated[Amps, Field(alias="current")] = 0.0
+
+
+class Limits(Description):
+    """What must never be put on the BMS, whatever a plan says (its absolute maximum ratings)."""
+
+    cell_v: Annotated[VoltRange, Field(alias="cell voltage")]
+    temperature_degc: Annotated[DegCRange, Field(alias="temperature")]
+    charge_a: Annotated[Amps, Field(alias="charge current", ge=0)]
+    discharge_a: Annotated[Amps, Field(alias="discharge current", ge=0)]
+
+
+# ---- its links ----------------------------------------------------------------------------------
+class Received(Description):
+    """A CAN message that it wants to receive."""
+
+    period_s: Annotated[Seconds, Field(alias="period", gt=0)]
+
+
+class Can(Description):
+    """Its CAN bus."""
+
+    dbc: str
+    bitrate: BitRate
+    receives: dict[str, Received] = Field(default_factory=dict)
+
+
+class Console(Description):
+    """Its serial console; `commands` are the lines it understands, by what they do."""
+
+    baud: Annotated[int, Field(gt=0)]
+    newline: Literal["LF", "CR", "CR LF"] = "LF"
+    ready: str | None = None  # a regular expression
+    commands: dict[str, str] = Field(default_factory=dict)
+    every_s: Annotated[Seconds | None, Field(alias="prints every")] = None
+
+    @property
+    def line_end(self) -> str:
+        """The characters that end a typed line."""
+        return {"LF": "\n", "CR": "\r", "CR LF": "\r\n"}[self.newline]
+
+
+class Start(Description):
+    """How it starts."""
+
+    ready_within_s: Annotated[Seconds | None, Field(alias="ready within")] = None
+    closed_within_s: Annotated[
+        Seconds | None, Field(alias="closed within", description="of outputs, after ready")
+    ] = None
+    by: Literal["power", "reset"]  # how the rig makes it start afresh
+
+
+class OutputPin(Description):
+    """An output that shows what it decided, as the rig's digitizer and meter see it."""
+
+    closed_above_v: Annotated[Volts, Field(alias="closed above")]
+    steady_s: Annotated[
+        Seconds, Field(alias="steady", description="closed only once steady for so long: a lamp")
+    ] = 0.0
+    meaning: str = ""
+
+
+# ---- what it reports ----------------------------------------------------------------------------
+class Report(Description):
+    """Where it says what it believes of a quantity; texts hold {n} for the cell or sensor.
+
+    `accuracy` and `within` are in `unit` (a temperature's accuracy in K); None: not promised.
+    """
+
+    unit: ClassVar[str]
+
+    message: str | None = None
+    signal: str | None = None
+    console: str | None = None  # a regular expression with one group, a number
+    factor: float = 1.0
+    accuracy: float | None = None
+    relative: Ratio = 0.0  # of the reading, added to accuracy
+    within: Annotated[Interval | None, Field(alias="range")] = None
+    settles_s: Annotated[Seconds, Field(alias="settles within")] = 0.5
+    traces_to: Names = ()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Report:
+        by_can = self.message is not None and self.signal is not None
+        if by_can == (self.console is not None):
+            raise mistake_error(
+                "a report comes by message and signal, or by console",
+                "write message: and signal:, or console:",
+            )
+        return self
+
+    def signal_for(self, n: int | None = None) -> str | None:
+        """Name the CAN signal of cell or sensor `n` (from 1)."""
+        return None if self.signal is None else self.signal.replace("{n}", str(n))
+
+    def pattern_for(self, n: int | None = None) -> str | None:
+        """Give the console pattern of cell or sensor `n` (from 1)."""
+        return None if self.console is None else self.console.replace("{n}", str(n))
+
+
+class VoltReport(Report):
+    """A voltage reported."""
+
+    unit: ClassVar[str] = "V"
+    accuracy: Annotated[Volts, Field(gt=0)] | None = None
+    within: Annotated[VoltRange | None, Field(alias="range")] = None
+
+
+class AmpReport(Report):
+    """A current reported."""
+
+    unit: ClassVar[str] = "A"
+    accuracy: Annotated[Amps, Field(gt=0)] | None = None
+    within: Annotated[AmpRange | None, Field(alias="range")] = None
+
+
+class DegCReport(Report):
+    """A temperature reported."""
+
+    unit: ClassVar[str] = "°C"
+    accuracy: Annotated[Kelvin, Field(gt=0)] | None = None
+    within: Annotated[DegCRange | None, Field(alias="range")] = None
+
+
+class RatioReport(Report):
+    """A state of charge reported, 0 to 1."""
+
+    unit: ClassVar[str] = "1"
+    accuracy: Annotated[Ratio, Field(gt=0)] | None = None
+    within: Annotated[RatioRange | None, Field(alias="range")] = None
+
+
+class Telemetry(Description):
+    """All that it reports."""
+
+    cell_voltage: VoltReport | None = None
+    pack_voltage: VoltReport | None = None
+    current: AmpReport | None = None
+    temperature: DegCReport | None = None
+    soc: RatioReport | None = None
+
+    def reports(self) -> dict[str, Report]:
+        """Give the reports there are, by the profile's words: "cell voltage", "soc"."""
+        named: dict[str, Report | None] = {
+            "cell voltage": self.cell_voltage,
+            "pack voltage": self.pack_voltage,
+            "current": self.current,
+            "temperature": self.temperature,
+            "soc": self.soc,
+        }
+        return {name: report for name, report in named.items() if report is not None}
+
+
+class MessagePromise(Description):
+    """What is promised of a CAN message, beyond what the DBC says."""
+
+    period: TolerancedSeconds
+    length: Annotated[int, Field(ge=0, le=64)]
+    counter: str | None = None  # a signal that counts up
+    counter_last: Annotated[int, Field(ge=1)] = 14
+    crc: str | None = None  # a signal: AUTOSAR E2E profile 1, data ID mode BOTH
+    crc_data_id: int = 0
+    traces_to: Names = ()
+
+
+# ---- protections --------------------------------------------------------------------------------
+Watched = Literal[
+    "cell voltage",
+    "pack voltage",
+    "charge current",
+    "discharge current",
+    "temperature",
+    "cell spread",
+    "sense wire",
+    "sensor open",
+    "sensor short",
+    "host message",
+    "console command",
+]
+# Watched -> unit of its threshold; the others are there or not, and have none.
+_UNITS = {
+    "cell voltage": "V",
+    "pack voltage": "V",
+    "charge current": "A",
+    "discharge current": "A",
+    "temperature": "°C",
+    "cell spread": "V",
+}
+_PER_CELL = ("cell voltage", "sense wire")
+_PER_SENSOR = ("temperature", "sensor open", "sensor short")
+
+
+class Recovery(Description):
+    """When a protection lets go by itself."""
+
+    below: Toleranced | None = None  # in the unit of the threshold, and with its sign
+    above: Toleranced | None = None
+    when: (
+        Literal["load removed", "charger removed", "reconnected", "message returns", "rebooted"]
+        | None
+    ) = None
+    below_a: Annotated[
+        Amps | None, Field(alias="current below", description="with which a load counts as removed")
+    ] = None
+    frames: Annotated[int | None, Field(ge=1)] = None  # of the message that must return
+    after: Promise | None = None  # how long it must hold; None: not promised
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Recovery:
+        given = [self.below, self.above, self.when]
+        if sum(item is not None for item in given) != 1:
+            raise mistake_error(
+                "a recovery needs just one of below, above, when",
+                'write for example {below: 3.50 V ± 10 mV, after: "2 s ± 200 ms"}',
+            )
+        return self
+
+    @property
+    def level(self) -> Toleranced | None:
+        """The level to come back past, if it is one."""
+        return self.below or self.above
+
+
+class Latched(Description):
+    """A protection that does not let go by itself."""
+
+    cleared_by: Names  # "power cycle", "reset", or a console command's name
+
+
+class Protection(Description):
+    """One protection as the maker states it."""
+
+    short: str
+    watches: Watched
+    direction: Literal["above", "below"] | None = None
+    each: bool = False  # each cell (or sensor) by itself: one is enough
+    threshold: Toleranced | None = None
+    delay: Promise | None = (
+        None  # from the crossing at the terminals to the output; None: no promise
+    )
+    recovers: Recovery | None = None
+    latched: Latched | None = None
+    opens: Names = ()  # outputs
+    keeps: Names = ()  # outputs that must stay as they are
+    says: dict[str, int] = Field(default_factory=dict)  # "Message.Signal": value
+    says_within_s: Annotated[Seconds, Field(alias="says within")] = 0.15
+    console: str | None = None  # a regular expression
+    console_clears: str | None = None
+    console_within_s: Annotated[Seconds, Field(alias="console within")] = 0.2
+    message: str | None = None  # of `host message`
+    command: str | None = None  # of `console command`, by its name in console.commands
+    also_promises: Names = ()  # in words: what no family tests by itself
+    traces_to: Names = ()
+    severity: Literal["blocker", "critical", "normal", "minor", "trivial"] = "normal"
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _threshold_in_its_unit(cls, value: object, info: ValidationInfo) -> object:
+        watches = info.data.get("watches")
+        if value is None or watches is None:
+            return None
+        if (unit := _UNITS.get(watches)) is None:
+            raise mistake_error(f'a protection that watches "{watches}" has no level', "remove it")
+        return reader(parse_toleranced, unit)(value)
+
+    @field_validator("recovers", mode="before")
+    @classmethod
+    def _recovery_in_its_unit(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, dict) or info.data.get("watches") is None:
+            return value
+        unit = _UNITS.get(info.data["watches"], "V")
+        levels = {k: reader(parse_toleranced, unit)(v) for k, v in value.items() if k in _LEVELS}
+        return {**value, **levels}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Protection:
+        if self.watches in _UNITS and (self.threshold is None or self.direction is None):
+            raise mistake_error(
+                f'a protection that watches "{self.watches}" needs direction and threshold',
+                'write for example direction: above and threshold: "3.65 V ± 10 mV"',
+            )
+        for kind, given in (("host message", self.message), ("console command", self.command)):
+            if self.watches == kind and given is None:
+                raise mistake_error(f"{kind}: which one?", f"add {kind.split()[1]}: …")
+        if self.recovers is not None and self.latched is not None:
+            raise mistake_error("it recovers and is latched at once", "keep one of the two")
+        return self._hysteresis()
+
+    def _hysteresis(self) -> Protection:
+        level = self.recovers.level if self.recovers else None
+        if level is None or self.threshold is None:
+            return self
+        inside = level.value - self.threshold.value
+        if inside >= 0 if self.direction == "above" else inside <= 0:
+            raise mistake_error(
+                f"it recovers at {level.value:g}, on the tripping side of {self.threshold.value:g}",
+                f"recover on the other side of the threshold than {self.direction}",
+            )
+        return self
+
+    # -- in the words of a case ------------------------------------------------------------------
+    @property
+    def unit(self) -> str:
+        """Unit of threshold and recovery level; "" where there is none."""
+        return _UNITS.get(self.watches, "")
+
+    @property
+    def rising(self) -> bool:
+        """Whether the case's quantity rises through `level` to trip (discharge current falls)."""
+        return (self.direction == "above") != (self.watches == "discharge current")
+
+    @property
+    def sign(self) -> float:
+        """-1 where the profile counts the other way than a case: discharge current."""
+        return -1.0 if self.watches == "discharge current" else 1.0
+
+    @property
+    def level(self) -> float:
+        """Threshold as the case's quantity has it (current: charge positive)."""
+        if self.threshold is None:
+            raise ValueError(f"{self.short} has no threshold")
+        return self.sign * self.threshold.value
+
+    @property
+    def recovery_level(self) -> float | None:
+        """Recovery level as the case's quantity has it; None: there is none."""
+        level = self.recovers.level if self.recovers else None
+        return None if level is None else self.sign * level.value
+
+    def quantities(self, profile: Profile) -> tuple[str, ...]:
+        """Give the case's quantities (or fault targets) that this protection watches."""
+        if self.watches in (*_PER_CELL, "cell spread", "pack voltage"):
+            return profile.cell_names
+        if self.watches in _PER_SENSOR:
+            return profile.temperature_names
+        return ("current",) if self.unit == "A" else ()
+
+
+_LEVELS = ("below", "above")
+
+
+# ---- balancing ----------------------------------------------------------------------------------
+class Balancing(Description):
+    """Which cells it discharges, and how that shows."""
+
+    above_v: Annotated[Volts, Field(alias="above")]  # a cell above this
+    spread_v: Annotated[Volts | None, Field(alias="above lowest")] = (
+        None  # ... and above the lowest
+    )
+    until_v: Annotated[Volts | None, Field(alias="until above lowest")] = None
+    stops_below_v: Annotated[Volts, Field(alias="stops below")]
+    current_a: Annotated[Amps | None, Field(alias="current")] = None
+    at_rest_s: Annotated[Seconds, Field(alias="at rest for")] = 0.0
+    rest_below_a: Annotated[Amps | None, Field(alias="rest below")] = None
+    begins_within_s: Annotated[Seconds, Field(alias="begins within")]
+    not_in_a_fault: bool = True
+    by: Literal["bleed current", "output"]
+    output: str | None = None  # "balance {n}", an output that is closed while the cell bleeds
+    signal: str | None = None  # "Message.Bal{n}"
+    traces_to: Names = ()
+
+    @model_validator(mode="after")
+    def _visible(self) -> Balancing:
+        if self.by == "output" and self.output is None:
+            raise mistake_error("balancing by output: which one?", 'add output: "balance {n}"')
+        return self
+
+
+# ---- the profile --------------------------------------------------------------------------------
+class Profile(Description):
+    """What the maker promises of one type of BMS."""
+
+    name: str
+    title: str = ""
+    chip: str
+    sources: Names = ()  # documents that the figures come from
+    cells: Cells
+    temperatures: Temperatures | None = None
+    has_current: Annotated[bool, Field(alias="measures current")]
+    supply: Supply | None = None
+    nominal: Nominal
+    limits: Limits
+    can: Can | None = None
+    console: Console | None = None
+    start: Start
+    outputs: Annotated[dict[str, OutputPin], Field(min_length=1)]
+    telemetry: Telemetry = Telemetry()
+    messages: dict[str, MessagePromise] = Field(default_factory=dict)
+    protections: dict[str, Protection]
+    balancing: Balancing | None = None
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def dbc_path(self) -> Path | None:
+        """Where the DBC lies: beside the profile."""
+        return None if self.can is None else self._folder / self.can.dbc
+
+    @property
+    def cell_names(self) -> tuple[str, ...]:
+        """Give "cell 1", "cell 2" and so on."""
+        return tuple(f"cell {n}" for n in range(1, self.cells.count + 1))
+
+    @property
+    def temperature_names(self) -> tuple[str, ...]:
+        """Give "temperature 1" and so on."""
+        count = self.temperatures.count if self.temperatures else 0
+        return tuple(f"temperature {n}" for n in range(1, count + 1))
+
+    @property
+    def settable(self) -> dict[str, str]:
+        """Give the quantities that a case can set, with their units."""
+        units = dict.fromkeys(self.cell_names, "V") | dict.fromkeys(self.temperature_names, "°C")
+        units |= {"current": "A"} if self.has_current else {}
+        return units | ({"supply": "V"} if self.supply and self.supply.can_switch else {})
+
+    @property
+    def nominal_values(self) -> dict[str, float]:
+        """Give the quantities that a case starts from (the supply is on)."""
+        values = dict.fromkeys(self.cell_names, self.nominal.cells_v)
+        values |= dict.fromkeys(self.temperature_names, self.nominal.temperatures_degc)
+        values |= {"current": self.nominal.current_a} if self.has_current else {}
+        return values | (
+            {"supply": self.supply.volts} if "supply" in self.settable and self.supply else {}
+        )
+
+    def allowed(self, quantity: str) -> Interval:
+        """Give the range in which a quantity may ever be commanded."""
+        if quantity == "current":
+            return Interval(-self.limits.discharge_a, self.limits.charge_a, "A")
+        if quantity == "supply":
+            return Interval(0.0, self.supply.volts if self.supply else 0.0, "V")
+        is_cell = quantity.startswith("cell")
+        return self.limits.cell_v if is_cell else self.limits.temperature_degc
+
+    def signals(self) -> dict[tuple[int | str, ...], str]:
+        """Give every "Message.Signal" that the profile names, by where it stands in the file."""
+        found: dict[tuple[int | str, ...], str] = {}
+        for name, protection in self.protections.items():
+            found |= {("protections", name, "says", said): said for said in protection.says}
+        counts = {"cell voltage": self.cells.count, "temperature": len(self.temperature_names)}
+        for name, report in self.telemetry.reports().items():
+            for n in range(1, counts.get(name, 1) + 1) if report.message else ():
+                found["telemetry", name, "signal"] = f"{report.message}.{report.signal_for(n)}"
+        for name, promise in self.messages.items():
+            for key in ("counter", "crc"):
+                if signal := getattr(promise, key):
+                    found["messages", name, key] = f"{name}.{signal}"
+        return found
+
+
+# ---- reading ------------------------------------------------------------------------------------
+def load_profile(profile: Path | str) -> Profile:
+    """Load and check a profile, by path or by its BMS's name; names every mistake."""
+    return read_profile(profile).model
+
+
+def read_profile(profile: Path | str) -> Document[Profile]:
+    """Load and check a profile, keeping where its values stand."""
+    path = find_described(profile, "duts", "profile.yaml")
+    document = read(path, Profile)
+    document.model._folder = path.parent
+    if mistakes := list(_references(document)):
+        raise BrokenDescriptionError(mistakes)
+    return document
+
+
+def find_described(name: Path | str, kind: str, inner: str | None = None) -> Path:
+    """Find a description by path, or by name in `kind`/ of this folder, or among the rig's own.
+
+    Parameters
+    ----------
+    name : Path or str
+        A file, a folder that holds `inner`, or a bare name.
+    kind : str
+        "duts" or "benches".
+    inner : str, optional
+        The file in a folder of that name; without, the file is ``name.yaml``.
+    """
+    given = Path(name)
+    own = Path(__file__).parents[2] / "fixtures" / kind
+    folders = [Path(kind), Path("fixtures") / kind, own]
+    tail = f"{name}/{inner}" if inner else f"{name}.yaml"
+    candidates = [given, *([given / inner] if inner else []), *(f / tail for f in folders)]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    if given.suffix in (".yaml", ".yml"):
+        return given  # reading it names the mistake
+    pattern = f"*/{inner}" if inner else "*.yaml"
+    known = {p.parent.name if inner else p.stem for f in folders for p in f.glob(pattern)}
+    what = f'there is no description "{name}" here, nor in {kind}/'
+    raise BrokenDescriptionError(
+        [Mistake(str(name), 1, 1, "", what, suggest(str(name), sorted(known)))]
+    )
+
+
+def _references(document: Document[Profile]) -> list[Mistake]:
+    """Find what a profile names and doesn't have."""
+    profile = document.model
+    mistakes: list[Mistake] = []
+    for name, protection in profile.protections.items():
+        where: tuple[int | str, ...] = ("protections", name)
+        for key, outputs in (("opens", protection.opens), ("keeps", protection.keeps)):
+            mistakes += _unknown(document, (*where, key), outputs, profile.outputs, "output")
+        mistakes += _commands(document, where, protection)
+        if protection.message is not None:
+            received = profile.can.receives if profile.can else {}
+            named = (protection.message,)
+            mistakes += _unknown(document, (*where, "message"), named, received, "received message")
+        if protection.threshold is not None:
+            mistakes += _within_limits(document, where, protection)
+    return [*mistakes, *_balance_outputs(document), *_nominal(document), *_links(document)]
+
+
+def _unknown(
+    document: Document[Profile],
+    where: tuple[int | str, ...],
+    names: tuple[str, ...],
+    known: Mapping[str, object],
+    kind: str,
+) -> list[Mistake]:
+    return [
+        document.mistake(where, f'there is no {kind} "{name}"', suggest(name, known))
+        for name in names
+        if name not in known
+    ]
+
+
+def _commands(
+    document: Document[Profile], where: tuple[int | str, ...], protection: Protection
+) -> list[Mistake]:
+    console = document.model.console
+    commands = dict(console.commands) if console else {}
+    means = {**commands, "power cycle": "", "reset": ""}
+    cleared = protection.latched.cleared_by if protection.latched else ()
+    found = _unknown(document, (*where, "latched", "cleared by"), cleared, means, "means")
+    if protection.command is not None:
+        named = (protection.command,)
+        found += _unknown(document, (*where, "command"), named, commands, "console command")
+    return found
+
+
+def _within_limits(
+    document: Document[Profile], where: tuple[int | str, ...], protection: Protection
+) -> list[Mistake]:
+    """A threshold beyond the absolute limits could never be tested."""
+    profile = document.model
+    if protection.watches in ("cell spread", "pack voltage"):
+        return []
+    quantities = protection.quantities(profile)
+    if not quantities:
+        what = f'the BMS has nothing that "{protection.watches}" could be'
+        return [document.mistake((*where, "watches"), what, "remove it, or add what it watches")]
+    allowed = profile.allowed(quantities[0])
+    if protection.level in allowed:
+        return []
+    what = f"{protection.threshold} is beyond the limits of {allowed}"
+    return [document.mistake((*where, "threshold"), what, "raise limits, if the BMS bears it")]
+
+
+def _balance_outputs(document: Document[Profile]) -> list[Mistake]:
+    profile = document.model
+    if profile.balancing is None or profile.balancing.output is None:
+        return []
+    output, cells = profile.balancing.output, range(1, profile.cells.count + 1)
+    names = tuple(output.replace("{n}", str(n)) for n in cells)
+    return _unknown(document, ("balancing", "output"), names, profile.outputs, "output")
+
+
+def _nominal(document: Document[Profile]) -> list[Mistake]:
+    profile = document.model
+    keys = {"cell 1": "cells", "temperature 1": "temperatures", "current": "current"}
+    return [
+        document.mistake(
+            ("nominal", key),
+            f"it is outside the limits of {profile.allowed(quantity)}",
+            "change it",
+        )
+        for quantity, key in keys.items()
+        if profile.nominal_values.get(quantity, 0.0) not in profile.allowed(quantity)
+        and quantity in profile.settable
+    ]
+
+
+def _links(document: Document[Profile]) -> list[Mistake]:
+    """Whatever speaks by CAN or console needs one."""
+    profile = document.model
+    mistakes: list[Mistake] = []
+    if profile.can is None:
+        mistakes += [
+            document.mistake(
+                where, f"{name} needs CAN, and the BMS has none", "add can:, or remove it"
+            )
+            for where, name in profile.signals().items()
+        ]
+    if profile.console is None:
+        mistakes += [
+            document.mistake(
+                ("protections", name, "console"), "the BMS has no console", "add console:"
+            )
+            for name, protection in profile.protections.items()
+            if protection.console is not None
+        ]
+    return mistakes
