@@ -34,8 +34,8 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """The start of a recording: sample 0 was taken between these instants of the rig's clock."""
+class Instant:
+    """Something happened between these two instants of the rig's clock."""
 
     before_ns: int
     after_ns: int
@@ -66,6 +66,9 @@ class Instrument(Protocol):
     def safe(self) -> None:
         """Switch everything off now."""
 
+    def check(self) -> None:
+        """Raise BenchError if it tripped, restarted or refused something since `prepare`."""
+
 
 @runtime_checkable
 class VoltageSource(Instrument, Protocol):
@@ -73,6 +76,7 @@ class VoltageSource(Instrument, Protocol):
 
     channels: tuple[int, ...]
     settle_s: float  # data sheet: until the output is within its accuracy
+    relay_s: float  # data sheet: until a relay that breaks a wire has moved
 
     def protect(self, channels: Iterable[int], over_v: float, over_a: float) -> None:
         """Program the instrument's own over-voltage and over-current protection."""
@@ -90,10 +94,10 @@ class VoltageSource(Instrument, Protocol):
         """Current out of each channel."""
 
     def open_wire(self, channel: int, *, present: bool) -> None:
-        """Break (or mend) a channel's wire; its terminals must be dead (see `is_dead`)."""
+        """Break (or mend) a channel's wire; its terminals must be dead."""
 
-    def is_dead(self, channel: int) -> bool:
-        """Whether a channel's terminals have come down far enough for its relays to move."""
+    def await_dead(self, channel: int) -> None:
+        """Wait until a channel, switched off, has come down far enough for its relays to move."""
 
     def accuracy_v(self, volts: float) -> float:
         """Half-width of the error of a level."""
@@ -110,6 +114,15 @@ class Supply(Instrument, Protocol):
 
     def set_level(self, channel: int, volts: float, amps: float) -> None:
         """Set voltage and current limit."""
+
+    def set_voltage(self, channel: int, volts: float) -> None:
+        """Set the voltage alone."""
+
+    def set_current(self, channel: int, amps: float) -> None:
+        """Set the current limit alone."""
+
+    def most(self, channel: int) -> tuple[float, float]:
+        """Largest voltage and current that it can be set to."""
 
     def output(self, channel: int, *, on: bool) -> None:
         """Switch the output."""
@@ -142,6 +155,9 @@ class Load(Instrument, Protocol):
     def measure(self) -> tuple[Measured, Measured]:
         """Voltage and current."""
 
+    def most(self) -> float:
+        """Largest current that it can be set to."""
+
 
 @runtime_checkable
 class Resistors(Instrument, Protocol):
@@ -160,7 +176,7 @@ class Resistors(Instrument, Protocol):
         """Make a channel a short circuit."""
 
     def accuracy_ohm(self, ohms: float) -> float:
-        """Half-width of the error of a resistance."""
+        """Half-width of the error of a resistance, the rounding included."""
 
 
 @runtime_checkable
@@ -173,11 +189,14 @@ class Digitizer(Instrument, Protocol):
 
     def arm(
         self, ranges: Mapping[int, tuple[float, float]], duration_s: float, interval_s: float
-    ) -> Start:
-        """Start recording these channels, each over its range; returns once it is recording."""
+    ) -> Instant:
+        """Start recording these channels, each over its range; says when sample 0 was taken."""
+
+    def stop(self) -> Instant | None:
+        """End the recording; says when its last sample was taken, None if it ended by itself."""
 
     def fetch(self) -> Recording:
-        """End the recording (early, if it is still going) and read it out."""
+        """Read the recording out, after `stop`."""
 
 
 @runtime_checkable

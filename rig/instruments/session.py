@@ -160,6 +160,18 @@ class Session:
         note(self.name, "<", reply)
         return reply
 
+    def answers(self, command: str, within_s: float) -> bool:
+        """Whether the instrument knows a question; one that it doesn't costs a new connection."""
+        visa: Any = self._ready(command)
+        visa.timeout = within_s * 1000.0
+        try:
+            self.query(command)
+        except BenchError:
+            self.open()
+            return False
+        visa.timeout = self.framing.timeout_s * 1000.0
+        return True
+
     def query_number(self, command: str) -> float:
         """Ask for one number; the instrument having none to give is a BenchError."""
         value = self.to_number(command, self.query(command))

@@ -1,0 +1,144 @@
+"""Which drivers there are. A driver of your own needs no fork: an entry point "rig.instruments".
+
+    [project.entry-points."rig.instruments"]
+    acme-42 = "our_lab.acme42:INFO"          # a DriverInfo
+
+Names are what a bench description writes after `driver:`. Must not open a session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from rig.clock import Clock
+from rig.errors import DescriptionError
+from rig.instruments import capabilities
+from rig.instruments.drivers import (
+    iet_prs,
+    itech_it8500_plus,
+    keysight_daq970a,
+    keysight_e36312a,
+    ngi_n83624,
+    rigol_dho,
+    tdk_genesys_plus,
+)
+from rig.instruments.session import Framing, Session
+
+GROUP = "rig.instruments"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverInfo:
+    """A driver, and what the bench has to know before it opens the session."""
+
+    name: str
+    title: str  # maker and model, for people
+    capability: type  # one of the protocols of `capabilities`
+    create: Callable[[Session, Clock], capabilities.Instrument]
+    channels: tuple[int, ...]  # (0,): it has just one, and a description needs not name it
+    framing: Framing
+    port: str = ""  # usual address of its SCPI socket, for people
+
+
+_OURS = (
+    DriverInfo(
+        name="ngi-n83624",
+        title="NGI N83624 cell emulator",
+        capability=capabilities.VoltageSource,
+        create=ngi_n83624.NgiN83624,
+        channels=ngi_n83624.NgiN83624.channels,
+        framing=ngi_n83624.FRAMING,
+        port="7000",
+    ),
+    DriverInfo(
+        name="tdk-genesys-plus",
+        title="TDK-Lambda Genesys+ supply",
+        capability=capabilities.Supply,
+        create=tdk_genesys_plus.TdkGenesysPlus,
+        channels=tdk_genesys_plus.TdkGenesysPlus.channels,
+        framing=tdk_genesys_plus.FRAMING,
+        port="8003",
+    ),
+    DriverInfo(
+        name="keysight-e36312a",
+        title="Keysight E36312A supply",
+        capability=capabilities.Supply,
+        create=keysight_e36312a.KeysightE36312A,
+        channels=keysight_e36312a.KeysightE36312A.channels,
+        framing=keysight_e36312a.FRAMING,
+        port="5025",
+    ),
+    DriverInfo(
+        name="itech-it8500-plus",
+        title="ITECH IT8500+ electronic load",
+        capability=capabilities.Load,
+        create=itech_it8500_plus.ItechIt8500Plus,
+        channels=itech_it8500_plus.ItechIt8500Plus.channels,
+        framing=itech_it8500_plus.FRAMING,
+    ),
+    DriverInfo(
+        name="iet-prs",
+        title="IET Labs PRS-200/300 programmable resistor",
+        capability=capabilities.Resistors,
+        create=iet_prs.IetPrs,
+        channels=iet_prs.IetPrs.channels,
+        framing=iet_prs.FRAMING,
+    ),
+    DriverInfo(
+        name="rigol-dho",
+        title="Rigol DHO oscilloscope",
+        capability=capabilities.Digitizer,
+        create=rigol_dho.RigolDho,
+        channels=rigol_dho.RigolDho.channels,
+        framing=rigol_dho.FRAMING,
+        port="5555",
+    ),
+    DriverInfo(
+        name="keysight-daq970a",
+        title="Keysight DAQ970A scanning meter",
+        capability=capabilities.Meter,
+        create=keysight_daq970a.KeysightDaq970a,
+        channels=keysight_daq970a.KeysightDaq970a.channels,
+        framing=keysight_daq970a.FRAMING,
+        port="5025",
+    ),
+)
+
+
+class _Drivers(Mapping[str, DriverInfo]):
+    """Ours, and those of installed packages; these are imported only when they are asked for."""
+
+    def __init__(self) -> None:
+        self._ours = {info.name: info for info in _OURS}
+        self._theirs = {point.name: point for point in entry_points(group=GROUP)}
+
+    def __getitem__(self, name: str) -> DriverInfo:
+        if name in self._ours:
+            return self._ours[name]
+        point = self._theirs[name]
+        try:
+            info = point.load()
+        except Exception as error:  # whatever a stranger's module does when it is imported
+            raise DescriptionError(
+                f"the driver {name!r} can't be loaded: {type(error).__name__}: {error}",
+                f"entry point {point.value} of {point.dist.name if point.dist else 'a package'}",
+                "reinstall that package, or correct its entry point",
+            ) from error
+        if not isinstance(info, DriverInfo):
+            raise DescriptionError(
+                f"the driver {name!r} is a {type(info).__name__}, not a DriverInfo",
+                f"entry point {point.value}",
+                "let the entry point name a rig.instruments.registry.DriverInfo",
+            )
+        return info
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ours | self._theirs)
+
+    def __len__(self) -> int:
+        return len(self._ours | self._theirs)
+
+
+DRIVERS: Mapping[str, DriverInfo] = _Drivers()
