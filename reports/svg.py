@@ -1,0 +1,709 @@
+"""Waveforms as SVG: lanes on one time axis, with thresholds, allowed windows and what was judged.
+
+Drawn from min-max data, so that no glitch of one sample is lost but to a neighbour in its own
+bucket, and deterministic to the byte. Colours come from CSS variables, so that a plot follows
+light and dark; no meaning hangs on colour alone. Must not judge, nor read a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports import words
+from rig.judge.verdict import EventMark, Finding, Judgement
+from rig.plan.case import Case, ConsoleSays, Expectation, Recovers, SignalBecomes, Trips
+from rig.trace.model import Channel, Trace, Waveform
+
+Floats = NDArray[np.float64]
+
+WIDTH, LEFT, RIGHT, TOP = 880, 150, 14, 22
+PLOT = WIDTH - LEFT - RIGHT
+BUCKETS = 340  # two points each: finer than a screen shows, 5 to 15 kB a plot
+GAP = 9
+CLOSE_UP_BELOW = 0.06  # of the record: a judged interval shorter than this gets a figure of its own
+MOST_FLAGS = 10
+DEAD_BAND = 1.0  # pixels
+# What the judge calls the ends of the allowed window; drawn as a band, not as flags.
+LIMIT_LABELS = ("earliest allowed", "latest allowed")
+
+CSS = """
+.wf{display:block;font:11px ui-sans-serif,system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,
+"Liberation Sans",sans-serif;font-variant-numeric:tabular-nums}
+.wf text{fill:var(--wf-ink)}.wf .dim{fill:var(--wf-dim)}.wf .r{text-anchor:end}
+.wf .m{text-anchor:middle}.wf .b{font-weight:600}
+.wf .frame{fill:var(--wf-paper);stroke:var(--wf-line)}.wf .grid{stroke:var(--wf-grid)}
+.wf path,.wf polyline,.wf line{fill:none}
+.wf .s0{stroke:var(--wf-main);stroke-width:1.5}.wf .s1{stroke:var(--wf-other);stroke-width:1}
+.wf .s2{stroke:var(--wf-other);stroke-width:1;stroke-dasharray:5 2}
+.wf .s3{stroke:var(--wf-other);stroke-width:1;stroke-dasharray:2 2}
+.wf .out{stroke:var(--wf-out);stroke-width:1.6}
+.wf .cmd{stroke:var(--wf-dim);stroke-dasharray:3 3}
+.wf .lim{stroke:var(--wf-limit);stroke-dasharray:7 3}
+.wf .limt{fill:var(--wf-limit)}
+.wf .ok{fill:var(--wf-ok);stroke:var(--wf-okline);stroke-dasharray:2 2}
+.wf .okt{fill:var(--wf-oktext)}
+.wf .mark{stroke:var(--wf-mark);stroke-dasharray:1 3;stroke-width:1.2}
+.wf .flag{fill:var(--wf-mark)}.wf .flagt{fill:var(--wf-paper);font-weight:700;text-anchor:middle}
+.wf .dot{fill:var(--wf-main);stroke:var(--wf-paper)}
+.wf .meas{stroke:var(--wf-mark);stroke-width:1.4}.wf .tick{stroke:var(--wf-main);stroke-width:1.5}
+.wf .halo{paint-order:stroke;stroke:var(--wf-paper);stroke-width:4px}
+"""
+VARIABLES = """
+:root{color-scheme:light dark;--wf-paper:light-dark(#fff,#15191e);
+--wf-ink:light-dark(#1b2127,#e6e9ec);
+--wf-dim:light-dark(#5b6670,#9aa5af);--wf-line:light-dark(#b9c1c8,#47515b);
+--wf-grid:light-dark(#e8ebee,#262d34);--wf-main:light-dark(#0b5cad,#6cb2f5);
+--wf-other:light-dark(#7f98ad,#6d8296);--wf-out:light-dark(#7a3e9d,#d0a0ec);
+--wf-limit:light-dark(#a84300,#ff9d5c);--wf-ok:light-dark(#00785a1f,#3ecf9f26);
+--wf-okline:light-dark(#00785a,#3ecf9f);--wf-oktext:light-dark(#00624a,#5fdcb1);
+--wf-mark:light-dark(#1b2127,#f2f4f5)}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line in a lane: seconds since the trace began, values, how it is drawn."""
+
+    name: str
+    time_s: Floats
+    values: Floats
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A strip with one scale; without series, a strip of events."""
+
+    label: str
+    unit: str
+    height: float
+    series: tuple[Series, ...] = ()
+    levels: tuple[float, ...] = ()  # thresholds
+    dots: tuple[tuple[float, float], ...] = ()  # readings: time, value
+    ticks: tuple[float, ...] = ()  # events
+    names: frozenset[str] = frozenset()  # channels whose windows belong here
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The window that an expectation allows, and what was measured in it."""
+
+    channel: str
+    begin_s: float
+    low_s: float
+    high_s: float
+    end_s: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Time to horizontal place."""
+
+    begin_s: float
+    end_s: float
+
+    def x(self, time_s: float) -> float:
+        """Place of an instant, kept within the plot."""
+        part = (time_s - self.begin_s) / (self.end_s - self.begin_s)
+        return LEFT + PLOT * min(max(part, 0.0), 1.0)
+
+    def shows(self, time_s: float) -> bool:
+        """The instant lies within the plot."""
+        return self.begin_s <= time_s <= self.end_s
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line is drawn: top and height, and how finely."""
+
+    top: float
+    height: float
+    buckets: int = BUCKETS
+
+
+@dataclass(slots=True)
+class Figure:
+    """SVG text under construction."""
+
+    parts: list[str] = field(default_factory=list)
+
+    def add(self, *parts: str) -> None:
+        """Append elements."""
+        self.parts += parts
+
+    def text(self, x: float, y: float, text: str, style: str = "") -> None:
+        """Append a text element."""
+        kind = f' class="{style}"' if style else ""
+        self.add(f'<text x="{x:.1f}" y="{y:.1f}"{kind}>{escape(text)}</text>')
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, style: str) -> None:
+        """Append a line."""
+        self.add(f'<path class="{style}" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"/>')
+
+
+# ---- entries ------------------------------------------------------------------------------------
+def waveform_svg(  # noqa: PLR0913 - a case in three parts, and how to draw it
+    case: Case,
+    trace: Trace,
+    judgement: Judgement,
+    *,
+    name: str,
+    span_s: tuple[float, float] | None = None,
+    standalone: bool = False,
+) -> str:
+    """Draw what was recorded in a case.
+
+    Parameters
+    ----------
+    name
+        Unique in the page: the title's and description's ids are made of it.
+    span_s
+        Part of the trace to show, in seconds since it began; all of it where None.
+    standalone
+        With namespace and style, for a file of its own.
+    """
+    begin, end = span_s or (0.0, (trace.end_ns - trace.begin_ns) / 1e9)
+    axis = Axis(begin, max(end, begin + 1e-6))
+    flags = _flags(judgement.findings, axis)
+    windows = [w for w in _windows(case, judgement) if _visible(w, axis)]
+    lanes = _lanes(case, trace, judgement, windows)
+    figure = Figure()
+    bottom = _draw_lanes(figure, lanes, axis, windows)
+    _draw_time_axis(figure, axis, bottom)
+    _draw_flags(figure, flags, axis, bottom)
+    height = _draw_legend(figure, flags, bottom + 34)
+    texts = (case.title, _described(judgement, flags))
+    return _wrap(figure, height, name, texts, standalone=standalone)
+
+
+def close_up_s(case: Case, trace: Trace, judgement: Judgement) -> tuple[float, float] | None:
+    """The part to show enlarged where a judged interval is too short to be seen in the whole."""
+    whole = (trace.end_ns - trace.begin_ns) / 1e9
+    spans = [
+        (w.begin_s, max(w.begin_s + w.high_s, w.end_s or 0.0)) for w in _windows(case, judgement)
+    ]
+    short = [s for s in spans if 0.0 < s[1] - s[0] < CLOSE_UP_BELOW * whole]
+    if not short or trace.waveform is None:
+        return None
+    begin, end = short[0]
+    pad = max(0.35 * (end - begin), 20 * trace.waveform.interval_s)
+    return max(begin - pad, 0.0), min(end + pad, whole)
+
+
+def sparkline_svg(case: Case, trace: Trace) -> str:
+    """A small picture of the stimulated quantity and the judged output; "" without a waveform."""
+    wave = trace.waveform
+    if wave is None:
+        return ""
+    axis = Axis(0.0, max((trace.end_ns - trace.begin_ns) / 1e9, 1e-6))
+    chosen = [n for n in wave.channels if n in _commanded(case)][:1]
+    chosen += [n for n in wave.channels if n in case.outputs][:2]
+    parts = []
+    for row, name in enumerate(chosen or list(wave.channels)[:2]):
+        style = "out" if name in case.outputs else "s0"
+        series = Series(name, _times(wave, trace), wave.channels[name].values, style)
+        points = _points(series, axis, _Range("", series.values), Place(row * 18 + 2, 14, 60))
+        parts.append(f'<polyline class="{style}" points="{points}"/>')
+    height = 18 * len(parts) + 2
+    label = escape("recorded: " + ", ".join(chosen))
+    return (
+        f'<svg class="wf spark" viewBox="{LEFT} 0 {PLOT} {height}" preserveAspectRatio="none"'
+        f' role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    )
+
+
+def gauge_svg(value: float, expanded: float, low: float | None, high: float | None) -> str:
+    """A measured value with its uncertainty against its limits; the numbers stand beside it."""
+    if low is None and high is None:
+        return ""
+    least = low if low is not None else min(0.0, value - expanded)
+    most = high if high is not None else max(value + expanded, least) * 1.2
+    width = (most - least) or abs(most) or 1.0
+    begin, end = least - 0.3 * width, most + 0.3 * width
+
+    def x(at: float) -> float:
+        return 4 + 152 * min(max((at - begin) / (end - begin), 0.0), 1.0)
+
+    beyond = "M158 5l5 5-5 5z" if value > end else "M2 5l-5 5 5 5z" if value < begin else ""
+    dot = f'<circle class="gv" cx="{x(value):.1f}" cy="10" r="3.4"/>'
+    return (
+        '<svg class="gauge" viewBox="-4 0 168 20" aria-hidden="true">'
+        '<path class="gt" d="M4 10H156"/>'
+        f'<rect class="ga" x="{x(least):.1f}" y="4" width="{x(most) - x(least):.1f}" height="12"/>'
+        f'<path class="gu" d="M{x(value - expanded):.1f} 10H{x(value + expanded):.1f}"/>'
+        + (f'<path class="gv" d="{beyond}"/>' if beyond else dot)
+        + "</svg>"
+    )
+
+
+# ---- what is drawn ------------------------------------------------------------------------------
+def _flags(findings: Sequence[Finding], axis: Axis) -> list[EventMark]:
+    marks = {(m.time_s, m.label): m for f in findings for m in f.marks}
+    shown = [m for _, m in sorted(marks.items(), key=lambda item: item[0])]
+    shown = [m for m in shown if axis.shows(m.time_s) and m.label not in LIMIT_LABELS]
+    return shown[:MOST_FLAGS]
+
+
+def _windows(case: Case, judgement: Judgement) -> list[Allowed]:
+    """Where the findings that are times allow their reaction, and where it was."""
+    wanted: Sequence[Expectation | None] = case.expectations
+    if len(wanted) != len(judgement.findings):  # judged by another plan: marks must do
+        wanted = [None] * len(judgement.findings)
+    found = (_window(f, w) for f, w in zip(judgement.findings, wanted, strict=True))
+    return [window for window in found if window]
+
+
+def _window(found: Finding, wanted: Expectation | None) -> Allowed | None:
+    low_s, high_s = _limits_s(found, wanted)
+    if high_s is None or (found.measurement and found.measurement.unit != "s"):
+        return None
+    seen = [m for m in found.marks if m.label not in LIMIT_LABELS]
+    latest = [m.time_s for m in found.marks if m.label == LIMIT_LABELS[1]]
+    if not (seen or latest) or (len(seen) < 2 and not latest and found.measurement):
+        return None  # an interval that no instant begins, such as a message's period
+    begin_s = latest[0] - high_s if latest else seen[0].time_s
+    value_s = found.measurement.value if found.measurement else None
+    return Allowed(
+        channel=_channel(wanted) or found.marks[-1].channel,
+        begin_s=begin_s,
+        low_s=max(low_s or 0.0, 0.0),
+        high_s=high_s,
+        end_s=None if value_s is None else begin_s + value_s,
+        text=words.measured(found.measurement, low_s, high_s) if found.measurement else "",
+    )
+
+
+def _limits_s(found: Finding, wanted: Expectation | None) -> tuple[float | None, float | None]:
+    if found.high is not None or found.measurement is not None:
+        return found.low, found.high
+    if isinstance(wanted, Trips | Recovers | SignalBecomes | ConsoleSays):
+        return wanted.low_s, wanted.high_s
+    return None, None
+
+
+def _channel(wanted: Expectation | None) -> str:
+    match wanted:
+        case Trips(output=output) | Recovers(output=output):
+            return output
+        case SignalBecomes(message=message, signal=signal):
+            return f"{message}.{signal}"
+        case ConsoleSays():
+            return "console"
+        case _:
+            return ""
+
+
+def _visible(window: Allowed, axis: Axis) -> bool:
+    return window.begin_s + window.high_s >= axis.begin_s and window.begin_s <= axis.end_s
+
+
+def _lanes(
+    case: Case, trace: Trace, judgement: Judgement, windows: Sequence[Allowed]
+) -> list[Lane]:
+    marks = [m for f in judgement.findings for m in f.marks]
+    told = {m.channel for m in marks} | _commanded(case) | {w.channel for w in windows}
+    lanes = [*_analog_lanes(trace, told), *_output_lanes(case, trace)]
+    lanes = [_with_levels(lane, marks) for lane in lanes]
+    drawn = frozenset().union(*(lane.names for lane in lanes)) if lanes else frozenset()
+    return lanes + _event_lanes(trace, marks, drawn, windows)
+
+
+def _commanded(case: Case) -> set[str]:
+    """Quantities that a step moves alone: one that sets everything is only the way there."""
+    named: set[str] = set()
+    for step in case.steps:
+        values = getattr(step, "values", None)
+        if values is not None and len(values) <= 2:
+            named |= set(values)
+        named.add(getattr(step, "quantity", ""))
+    return named - {""}
+
+
+def _analog_lanes(trace: Trace, told: set[str]) -> list[Lane]:
+    """Cells share a lane; other quantities that matter to the case have one each."""
+    recorded = trace.waveform.channels if trace.waveform else {}
+    cells = [n for n in recorded if n.startswith("cell ")]
+    lanes = [_analog_lane("cell voltage", cells, trace, told)] if cells else []
+    names = {*recorded, *(c.quantity for c in trace.commands)} - set(cells)
+    for name in sorted(names & told):
+        if name in recorded and recorded[name].unit == "V" and name.endswith("path"):
+            continue
+        lanes.append(_analog_lane(name, [name], trace, told))
+    return [lane for lane in lanes if lane.series]
+
+
+def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str]) -> Lane:
+    recorded = trace.waveform.channels if trace.waveform else {}
+    chosen = [n for n in names if n in told]
+    plain = [n for n in names if n not in told]
+    series = [_recorded(n, trace, recorded[n], f"s{1 + i % 3}") for i, n in enumerate(plain)]
+    for name in chosen:
+        if name in recorded:
+            series.append(_recorded(name, trace, recorded[name], "s0"))
+        else:
+            series += _commands(name, trace)
+    dots = [
+        (((r.before_ns + r.after_ns) / 2 - trace.begin_ns) / 1e9, r.value)
+        for r in trace.readings
+        if r.quantity in names
+    ]
+    unit = recorded[names[0]].unit if names[0] in recorded else words.unit_of(names[0])
+    tall = 66.0 if len(names) == 1 else 96.0 if chosen else 40.0
+    return Lane(
+        label, unit, tall, tuple(series), dots=tuple(dots[:200]), names=frozenset([*names, label])
+    )
+
+
+def _output_lanes(case: Case, trace: Trace) -> list[Lane]:
+    recorded = trace.waveform.channels if trace.waveform else {}
+    names = [n for n in recorded if n in case.outputs or n.endswith(" path")]
+    return [
+        Lane(
+            n,
+            recorded[n].unit,
+            58.0,
+            (_recorded(n, trace, recorded[n], "out"),),
+            levels=(case.outputs[n].closed_above,) if n in case.outputs else (),
+            names=frozenset([n]),
+        )
+        for n in names
+    ]
+
+
+def _event_lanes(
+    trace: Trace, marks: Sequence[EventMark], drawn: frozenset[str], windows: Sequence[Allowed]
+) -> list[Lane]:
+    """A strip for each thing that was seen but has no waveform: a CAN flag, the console."""
+    names = dict.fromkeys([m.channel for m in marks] + [w.channel for w in windows])
+    lanes = [
+        Lane(
+            n,
+            "",
+            20.0,
+            ticks=tuple(sorted({m.time_s for m in marks if m.channel == n})),
+            names=frozenset([n]),
+        )
+        for n in names
+        if n not in drawn and n != "console"
+    ]
+    said = tuple((line.time_ns - trace.begin_ns) / 1e9 for line in trace.lines[:400])
+    if said:
+        lanes.append(Lane("console", "", 20.0, ticks=said, names=frozenset(["console"])))
+    if not trace.waveform and len(trace.frames.time_ns):
+        lanes += _frame_lanes(trace)
+    return lanes
+
+
+def _frame_lanes(trace: Trace) -> list[Lane]:
+    ids = np.unique(trace.frames.can_id)[:8]
+    return [
+        Lane(
+            f"frames 0x{can_id:X}",
+            "",
+            18.0,
+            ticks=tuple(
+                ((trace.frames.time_ns[trace.frames.can_id == can_id] - trace.begin_ns) / 1e9)[:400]
+            ),
+        )
+        for can_id in ids
+    ]
+
+
+def _with_levels(lane: Lane, marks: Iterable[EventMark]) -> Lane:
+    levels = {m.level for m in marks if m.level is not None and m.channel in lane.names}
+    return Lane(
+        lane.label,
+        lane.unit,
+        lane.height,
+        lane.series,
+        tuple(sorted({*lane.levels, *levels})[:3]),
+        lane.dots,
+        lane.ticks,
+        lane.names,
+    )
+
+
+def _recorded(name: str, trace: Trace, channel: Channel, style: str) -> Series:
+    assert trace.waveform is not None  # noqa: S101 - a channel is part of a waveform
+    return Series(name, _times(trace.waveform, trace), channel.values, style)
+
+
+def _commands(name: str, trace: Trace) -> list[Series]:
+    """A commanded quantity as steps, from its first command to the trace's end."""
+    sent = [c for c in trace.commands if c.quantity == name]
+    if not sent:
+        return []
+    time_s = np.array([(c.after_ns - trace.begin_ns) / 1e9 for c in sent])
+    end_s = (trace.end_ns - trace.begin_ns) / 1e9
+    values = np.array([c.value for c in sent], dtype=float)
+    return [
+        Series(
+            f"{name} (commanded)",
+            np.append(np.repeat(time_s, 2)[1:], end_s),
+            np.repeat(values, 2),
+            "cmd",
+        )
+    ]
+
+
+def _times(wave: Waveform, trace: Trace) -> Floats:
+    count = len(next(iter(wave.channels.values())).values)
+    begin_s = (wave.start_ns - trace.begin_ns) / 1e9
+    return np.asarray(begin_s + np.arange(count) * wave.interval_s, dtype=np.float64)
+
+
+# ---- drawing ------------------------------------------------------------------------------------
+class _Range:
+    """A lane's scale: its data and levels, with air; noise is not blown up to full height."""
+
+    FLAT = MappingProxyType({"V": 0.1, "A": 1.0, "°C": 2.0})  # less than this apart counts as flat
+
+    def __init__(self, unit: str, *data: Floats | Sequence[float]) -> None:
+        ends = [f(np.asarray(d)) for d in data if len(d) for f in (np.min, np.max)]
+        low, high = (float(min(ends)), float(max(ends))) if ends else (0.0, 1.0)
+        least = self.FLAT.get(unit, 1e-3)
+        if high - low < least:
+            low, high = (low + high - least) / 2, (low + high + least) / 2
+        air = 0.1 * (high - low)
+        self.low, self.high = low - air, high + air
+
+    def ticks(self) -> list[float]:
+        """Two to four round values."""
+        return _round_ticks(self.low, self.high, 3)
+
+
+def _draw_lanes(
+    figure: Figure, lanes: Sequence[Lane], axis: Axis, windows: Sequence[Allowed]
+) -> float:
+    top = float(TOP)
+    for lane in lanes:
+        figure.add(
+            f'<rect class="frame" x="{LEFT}" y="{top:.1f}" width="{PLOT}"'
+            f' height="{lane.height:g}"/>'
+        )
+        own = [w for w in windows if w.channel in lane.names]
+        for window in own:
+            _draw_band(figure, window, axis, top, lane.height)
+        if lane.series:
+            _draw_analog(figure, lane, axis, top)
+        else:
+            _draw_ticks(figure, lane, axis, top)
+        for window in own:
+            _draw_measured(figure, window, axis, top + 0.72 * lane.height)
+        top += lane.height + GAP
+    return top - GAP
+
+
+def _draw_analog(figure: Figure, lane: Lane, axis: Axis, top: float) -> None:
+    parts = [_shown(s, axis) for s in lane.series]
+    inside = [(t, v) for t, v in lane.dots if axis.shows(t)]
+    zero = [0.0] if lane.series[0].style == "out" else []
+    scale = _Range(lane.unit, *parts, lane.levels, [v for _, v in inside], zero)
+
+    def y(value: float) -> float:
+        return top + lane.height * (scale.high - value) / (scale.high - scale.low)
+
+    _draw_scale(figure, lane, scale, top)
+    for series in lane.series:
+        points = _points(series, axis, scale, Place(top, lane.height))
+        figure.add(f'<polyline class="{series.style}" points="{points}"/>')
+    for level in lane.levels:
+        figure.line(LEFT, y(level), WIDTH - RIGHT, y(level), "lim")
+        figure.text(
+            WIDTH - RIGHT - 4, y(level) - 3, words.quantity(level, lane.unit), "limt r halo"
+        )
+    for time_s, value in inside:
+        figure.add(f'<circle class="dot" cx="{axis.x(time_s):.1f}" cy="{y(value):.1f}" r="3"/>')
+
+
+def _draw_scale(figure: Figure, lane: Lane, scale: _Range, top: float) -> None:
+    ticks = scale.ticks()
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
+    for value in ticks:
+        y = top + lane.height * (scale.high - value) / (scale.high - scale.low)
+        figure.line(LEFT, y, WIDTH - RIGHT, y, "grid")
+        figure.text(LEFT - 6, y + 3.5, _tick_text(value, step), "dim r")
+    figure.text(4, top + 11, lane.label, "b")
+    figure.text(4, top + 24, f"[{lane.unit}]", "dim")
+    main = [s.name for s in lane.series if s.style == "s0" and s.name != lane.label]
+    if main and lane.height > 60:
+        figure.text(4, top + 41, "━ " + ", ".join(main)[:18])
+        others = [s.name for s in lane.series if s.style in {"s1", "s2", "s3"}]
+        if others:
+            figure.text(4, top + 56, "─ " + _short(others), "dim")
+
+
+def _short(names: Sequence[str]) -> str:
+    """Names of one kind together: "cell 1, 2, 4"."""
+    kind = names[0].split(" ")[0]
+    return f"{kind} " + ", ".join(n.split(" ")[-1] for n in names[:6])
+
+
+def _draw_ticks(figure: Figure, lane: Lane, axis: Axis, top: float) -> None:
+    figure.text(4, top + lane.height / 2 + 4, lane.label[:19], "b")
+    ends = f"{top + 3:.1f}V{top + lane.height - 3:.1f}"
+    places = dict.fromkeys(f"{axis.x(t):.1f}" for t in lane.ticks if axis.shows(t))
+    if places:
+        figure.add(f'<path class="tick" d="{"".join(f"M{x} {ends}" for x in places)}"/>')
+
+
+def _draw_band(figure: Figure, window: Allowed, axis: Axis, top: float, height: float) -> None:
+    x1, x2 = axis.x(window.begin_s + window.low_s), axis.x(window.begin_s + window.high_s)
+    figure.add(
+        f'<rect class="ok" x="{x1:.1f}" y="{top:.1f}" width="{max(x2 - x1, 1.5):.1f}"'
+        f' height="{height:g}"/>'
+    )
+    if x2 - x1 > 44 and height > 30:
+        figure.text((x1 + x2) / 2, top + 0.28 * height, "allowed", "okt m halo")
+
+
+def _draw_measured(figure: Figure, window: Allowed, axis: Axis, y: float) -> None:
+    if window.end_s is None:
+        return
+    x1, x2 = axis.x(window.begin_s), axis.x(window.end_s)
+    ends = [axis.x(t) for t in (window.begin_s, window.end_s) if axis.shows(t)]
+    bars = "".join(f"M{x:.1f} {y - 4:.1f}v8" for x in ends)  # no bar where it goes on beyond
+    figure.add(f'<path class="meas" d="M{x1:.1f} {y:.1f}H{x2:.1f}{bars}"/>')
+    middle, room = (x1 + x2) / 2, x2 - x1
+    if room > 6.2 * len(window.text):
+        figure.text(middle, y - 5, window.text, "b m halo")
+    elif x1 - LEFT > 6.5 * len(window.text):
+        figure.text(x1 - 6, y + 4, window.text, "b r halo")
+    else:
+        figure.text(x2 + 6, y + 4, window.text, "b halo")
+
+
+def _draw_time_axis(figure: Figure, axis: Axis, bottom: float) -> None:
+    scale = words.scale_for("s", axis.end_s - axis.begin_s)
+    ticks = _round_ticks(axis.begin_s / scale.factor, axis.end_s / scale.factor, 8)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
+    for tick in ticks:
+        x = axis.x(tick * scale.factor)
+        figure.line(x, bottom, x, bottom + 4, "frame")
+        figure.text(x, bottom + 15, _tick_text(tick, step), "dim m")
+    label = f"time since the case began [{scale.unit}]"
+    figure.text(WIDTH - RIGHT, bottom + 29, label, "dim r")
+
+
+def _draw_flags(figure: Figure, flags: Sequence[EventMark], axis: Axis, bottom: float) -> None:
+    taken = -99.0
+    for letter, mark in zip("ABCDEFGHIJ", flags, strict=False):
+        x = axis.x(mark.time_s)
+        figure.line(x, TOP - 4, x, bottom, "mark")
+        at = max(x, taken + 15)
+        taken = at
+        figure.add(f'<rect class="flag" x="{at - 7:.1f}" y="3" width="14" height="14" rx="3"/>')
+        figure.text(at, 14, letter, "flagt")
+
+
+def _draw_legend(figure: Figure, flags: Sequence[EventMark], top: float) -> float:
+    for row, (letter, mark) in enumerate(zip("ABCDEFGHIJ", flags, strict=False)):
+        x, y = LEFT + (row % 2) * PLOT / 2, top + 12 + (row // 2) * 17
+        figure.add(
+            f'<rect class="flag" x="{x:.1f}" y="{y - 11:.1f}" width="14" height="14" rx="3"/>'
+        )
+        figure.text(x + 7, y, letter, "flagt")
+        figure.text(x + 20, y, _flag_text(mark))
+    return top + 6 + 17 * ((len(flags) + 1) // 2)
+
+
+def _flag_text(mark: EventMark) -> str:
+    where = "" if mark.label.startswith(mark.channel) else f"{mark.channel}: "
+    return f"{mark.time_s:.4f} s  {where}{mark.label}"[:66]
+
+
+# ---- points and ticks ---------------------------------------------------------------------------
+def _shown(series: Series, axis: Axis) -> Floats:
+    begin, end = np.searchsorted(series.time_s, [axis.begin_s, axis.end_s])
+    return series.values[max(begin - 1, 0) : end + 1]
+
+
+def _points(series: Series, axis: Axis, scale: _Range, place: Place) -> str:
+    """Min-max points of the shown part, at half a pixel, without those on a level stretch."""
+    begin, end = np.searchsorted(series.time_s, [axis.begin_s, axis.end_s])
+    chosen = slice(max(int(begin) - 1, 0), int(end) + 1)
+    time_s, values = min_max(series.time_s[chosen], series.values[chosen], place.buckets)
+    part = np.clip((time_s - axis.begin_s) / (axis.end_s - axis.begin_s), 0.0, 1.0)
+    x = np.round((LEFT + PLOT * part) * 2) / 2
+    y = (
+        np.round((place.top + place.height * (scale.high - values) / (scale.high - scale.low)) * 2)
+        / 2
+    )
+    return " ".join(f"{a:g},{b:g}" for a, b in _without_ripple(x.tolist(), y.tolist()))
+
+
+def _without_ripple(x: list[float], y: list[float]) -> Iterator[tuple[float, float]]:
+    """Leave out what moves by less than a pixel: the noise of a level stretch, most of the bytes."""
+    last = float("inf")
+    for here, (now, then) in enumerate(zip(y, [*y[1:], float("inf")], strict=True)):
+        moved = abs(now - last) >= DEAD_BAND
+        if moved or abs(then - last) >= DEAD_BAND:
+            last = now if moved else last
+            yield x[here], last
+
+
+def min_max(time_s: Floats, values: Floats, buckets: int) -> tuple[Floats, Floats]:
+    """Reduce to each bucket's least and greatest sample, in order of time.
+
+    Parameters
+    ----------
+    time_s, values : float64, shape (n,)
+    buckets
+        The result has at most twice as many points, and two for the ends.
+    """
+    count = len(values)
+    if count <= 2 * buckets:
+        return time_s, values
+    size = -(-count // buckets)
+    # The last bucket is filled up with its last sample, which changes no extreme.
+    padded = np.pad(values, (0, -count % size), mode="edge").reshape(-1, size)
+    base = np.arange(len(padded)) * size
+    both = np.stack([base + padded.argmin(axis=1), base + padded.argmax(axis=1)], axis=1)
+    index = np.concatenate([[0], np.sort(both, axis=1).ravel(), [count - 1]])
+    index = np.unique(np.minimum(index, count - 1))
+    return time_s[index], values[index]
+
+
+def _round_ticks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers from low to high, at most `most` or one more of them."""
+    raw = (high - low) / most
+    power = 10.0 ** np.floor(np.log10(raw))
+    step = float(next(power * m for m in (1, 2, 5, 10) if power * m >= raw))
+    first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
+    return [n * step for n in range(first, last + 1)]
+
+
+def _tick_text(value: float, step: float) -> str:
+    places = max(0, -int(np.floor(np.log10(step) + 1e-9)))
+    return words.Scale(1.0, "").number(value, places)
+
+
+# ---- the whole ----------------------------------------------------------------------------------
+def _described(judgement: Judgement, flags: Sequence[EventMark]) -> str:
+    marks = "; ".join(_flag_text(mark) for mark in flags)
+    return f"Verdict {judgement.verdict.value}: {judgement.sentence}. {marks}"
+
+
+def _wrap(
+    figure: Figure, height: float, name: str, texts: tuple[str, str], *, standalone: bool
+) -> str:
+    title, description = (escape(text) for text in texts)
+    space = size = style = ""
+    if standalone:
+        space = ' xmlns="http://www.w3.org/2000/svg"'
+        size = f' width="{WIDTH}" height="{height:.0f}"'
+        style = f"<style>{VARIABLES}{CSS}</style>" + (
+            '<rect width="100%" height="100%" style="fill:var(--wf-paper)"/>'
+        )
+    return (
+        f'<svg{space} class="wf"{size} viewBox="0 0 {WIDTH} {height:.0f}" role="img"'
+        f' aria-labelledby="{name}-t {name}-d"><title id="{name}-t">{title}</title>'
+        f'<desc id="{name}-d">{description}</desc>{style}{"".join(figure.parts)}</svg>'
+    )

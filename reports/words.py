@@ -1,0 +1,246 @@
+"""Numbers, steps and expectations in words for people, the same in every report. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rig.judge.measurement import Measurement
+from rig.plan import case as c
+
+_PREFIXES = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")), "V": ((1.0, "V"), (1e-3, "mV"))}
+_PREFIXES["A"] = ((1.0, "A"), (1e-3, "mA"))
+# A voltage of 80 mV is clearer as 0.080 V beside 3.650 V; a time of 160 ms is not clearer in s.
+_KEEP_FROM = {"s": 1.0, "V": 0.1, "A": 0.1}
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A unit for people: value in SI = number in `unit` times `factor`."""
+
+    factor: float
+    unit: str
+
+    def number(self, value: float, places: int) -> str:
+        """The value as text, with a true minus sign and no negative zero."""
+        text = f"{value / self.factor:.{max(places, 0)}f}"
+        return text.replace("-", "−") if float(text) else text.lstrip("-")
+
+
+def scale_for(unit: str, *values: float | None) -> Scale:
+    """The prefix that suits the largest of these values."""
+    largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
+    steps = _PREFIXES.get(unit, ((1.0, unit),))
+    if not largest or largest >= _KEEP_FROM.get(unit, 0.0):
+        return Scale(*steps[0])
+    fits = [step for step in steps[1:] if largest >= step[0]]
+    return Scale(*(fits[0] if fits else steps[-1]))
+
+
+def quantity(value: float, unit: str) -> str:
+    """A plain value: "3.650 V", "160 ms", "200 µs", "−20 °C"."""
+    scale = scale_for(unit, value)
+    number = value / scale.factor
+    if unit == "V" and scale.factor == 1.0:
+        return f"{scale.number(value, 3)} V"
+    places = next((p for p in range(5) if math.isclose(round(number, p), number, rel_tol=1e-6)), 4)
+    return f"{scale.number(value, places)} {scale.unit}".rstrip()
+
+
+def measured(found: Measurement, *limits: float | None) -> str:
+    """Value and expanded uncertainty in a unit that suits its limits: "1.0432 ± 0.0061 s".
+
+    Two digits of U, and no more of the value than that supports (JCGM 100:2008, 7.2.6).
+    """
+    scale = scale_for(found.unit, found.value, *limits)
+    places = _places(found.expanded / scale.factor)
+    value, u = (scale.number(x, places) for x in (found.value, found.expanded))
+    return f"{value} ± {u} {scale.unit}".rstrip()
+
+
+def limits(low: float | None, high: float | None, found: Measurement | None, unit: str = "") -> str:
+    """The allowed interval, in the unit of the measured value beside it."""
+    unit = found.unit if found else unit
+    scale = scale_for(unit, found.value if found else None, low, high)
+    places = max(_needed(low, scale), _needed(high, scale))
+    least, most = ("" if x is None else scale.number(x, places) for x in (low, high))
+    if least and most:
+        return f"{least} to {most} {scale.unit}".rstrip()
+    if least or most:
+        return f"at {'least' if least else 'most'} {least or most} {scale.unit}".rstrip()
+    return ""
+
+
+def margin(found: Measurement, low: float | None, high: float | None) -> float | None:
+    """Distance from the value to the nearer limit, as a part of the allowed interval's half.
+
+    1 in the middle, 0 at a limit, negative beyond it; None where there is not an interval.
+    """
+    if low is None or high is None or not high > low:
+        return None
+    return min(found.value - low, high - found.value) / ((high - low) / 2)
+
+
+def duration(seconds: float) -> str:
+    """How long something took: "0.8 s", "42 s", "3 min 05 s", "6 h 12 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Count and noun: "1 case", "3 cases"."""
+    return f"{count} {noun if count == 1 else many or noun + 's'}"
+
+
+def joined(parts: list[str]) -> str:
+    """A list for reading: "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+# ---- steps --------------------------------------------------------------------------------------
+def step(done: c.Step) -> str:  # noqa: C901, PLR0911 - one line for each kind of step
+    """What a step does, as an instruction."""
+    match done:
+        case c.Set(values=values):
+            return f"Set {_settings(values)}"
+        case c.Hold(duration_s=time):
+            return f"Hold for {quantity(time, 's')}"
+        case c.Dither(span_s=span):
+            return f"Wait a random part of {quantity(span, 's')}, so that the BMS's phase varies"
+        case c.Await(until=until, within_s=within):
+            return f"Wait until {condition(until)}, at most {quantity(within, 's')}"
+        case c.Staircase() as stairs:
+            unit = unit_of(stairs.quantity)
+            return (
+                f"Step {stairs.quantity} from {quantity(stairs.start, unit)} to"
+                f" {quantity(stairs.stop, unit)} by {quantity(abs(stairs.step), unit)}, holding"
+                f" {quantity(stairs.dwell_s, 's')} each, until {condition(stairs.until)}"
+            )
+        case c.Fault(fault=fault, target=target, present=present):
+            return f"{'Make' if present else 'Repair'} the {fault} circuit at {target}"
+        case c.Send() as sent:
+            every = f", every {quantity(sent.period_s, 's')}" if sent.count > 1 else ""
+            times = f" {sent.count} times" if sent.count > 1 else ""
+            return f"Send {sent.message}{_signals(sent.signals)}{times}{every}"
+        case c.Type(line=line):
+            return f"Type “{line}” on the console"
+        case c.Power(on=on):
+            return f"Switch the BMS's supply {'on' if on else 'off'}"
+        case c.Reset():
+            return "Pulse the BMS's reset line"
+        case c.Read(quantities=quantities):
+            return f"Read {joined(list(quantities))} with the meters"
+
+
+def condition(until: c.Condition) -> str:
+    """What is waited for."""
+    match until:
+        case c.OutputState(output=output, is_open=is_open):
+            return f"{output} is {'open' if is_open else 'closed'}"
+        case c.SignalValue(message=message, signal=signal, value=value):
+            return f"{message}.{signal} is {value:g}"
+        case c.ConsoleLine(pattern=pattern):
+            return f"the console says “{pattern}”"
+
+
+def instant(since: c.Instant) -> str:
+    """The instant that a time counts from."""
+    match since:
+        case c.Mark(mark=mark):
+            return f"“{mark}”"
+        case c.Crossing() as crossing:
+            verb = "rises above" if crossing.rising else "falls below"
+            unit = unit_of(crossing.quantity)
+            return f"{crossing.quantity} {verb} {quantity(crossing.level, unit)}"
+
+
+# ---- expectations -------------------------------------------------------------------------------
+def expectation(expected: c.Expectation) -> str:  # noqa: C901, PLR0911 - one line for each kind
+    """What is expected, for a case that has no findings which say it."""
+    match expected:
+        case c.Trips(output=output, since=since, low_s=low, high_s=high):
+            return f"{output} opens {_between(low, high)} after {instant(since)}"
+        case c.Recovers(output=output, since=since, low_s=low, high_s=high):
+            return f"{output} closes again {_between(low, high)} after {instant(since)}"
+        case c.Stays(output=output, is_open=is_open):
+            return f"{output} stays {'open' if is_open else 'closed'}{_span(expected)}"
+        case c.ThresholdIs() as limit:
+            level, tolerance = (
+                quantity(limit.level, limit.unit),
+                quantity(limit.tolerance, limit.unit),
+            )
+            verb = "opens" if limit.is_open else "closes"
+            return f"{limit.output} {verb} where {limit.quantity} is {level} ± {tolerance}"
+        case c.SignalBecomes() as flag:
+            when = f"{_between(flag.low_s, flag.high_s)} after {instant(flag.since)}"
+            return f"{flag.message}.{flag.signal} becomes {flag.value:g} {when}"
+        case c.SignalStays(message=message, signal=signal, value=value):
+            return f"{message}.{signal} stays {value:g}{_span(expected)}"
+        case c.MessageTiming(message=message, period_s=period, tolerance_s=tolerance):
+            return f"{message} comes every {quantity(period, 's')} ± {quantity(tolerance, 's')}"
+        case c.TelemetryAgrees(quantity=name, accuracy=accuracy, unit=unit):
+            within = quantity(accuracy, unit)
+            return f"the BMS's report of {name} agrees with the meter within {within}"
+        case c.Balances(cells=cells, at=at):
+            which = "cells " + joined([str(n) for n in cells]) if cells else "no cell"
+            return f"at “{at}” just {which} bleed" if cells else f"at “{at}” {which} bleeds"
+        case c.ConsoleSays(pattern=pattern, since=since, low_s=low, high_s=high):
+            return f"the console says “{pattern}” {_between(low, high)} after {instant(since)}"
+        case c.ConsoleNeverSays(pattern=pattern):
+            return f"the console never says “{pattern}”{_span(expected)}"
+
+
+def unit_of(name: str) -> str:
+    """SI unit of a quantity of the BMS by its name."""
+    kinds = {"temperature": "°C", "current": "A", "bleed": "A"}
+    return kinds.get(name.split(" ")[0], "V")
+
+
+def _between(low_s: float, high_s: float) -> str:
+    if low_s <= 0.0:
+        return f"within {quantity(high_s, 's')}"
+    return f"{quantity(low_s, 's')} to {quantity(high_s, 's')}"
+
+
+def _span(expected: c.Stays | c.SignalStays | c.ConsoleNeverSays) -> str:
+    begin = f" from “{expected.begin}”" if expected.begin else ""
+    end = f" to “{expected.end}”" if expected.end else ""
+    return begin + end
+
+
+def _settings(values: Mapping[str, float]) -> str:
+    """Quantities of one value together: "cells 1, 2 and 4 to 3.300 V and cell 3 to 3.700 V"."""
+    groups: dict[tuple[str, float], list[str]] = {}
+    for name, value in values.items():
+        kind, _, number = name.partition(" ")
+        groups.setdefault((kind if number else name, value), []).append(number)
+    return joined([_setting(kind, n, value) for (kind, value), n in groups.items()])
+
+
+def _setting(kind: str, numbers: list[str], value: float) -> str:
+    which = f"{kind}s {joined(numbers)}" if len(numbers) > 1 else f"{kind} {numbers[0]}".strip()
+    return f"{which} to {quantity(value, unit_of(kind))}"
+
+
+def _signals(signals: Mapping[str, float]) -> str:
+    inner = ", ".join(f"{name} = {value:g}" for name, value in signals.items())
+    return f" ({inner})" if inner else ""
+
+
+def _places(expanded: float) -> int:
+    return 1 - math.floor(math.log10(expanded)) if expanded > 0 else 4
+
+
+def _needed(value: float | None, scale: Scale) -> int:
+    """Decimal places that show a limit exactly; limits are written by people and are short."""
+    if value is None:
+        return 0
+    number = value / scale.factor
+    return next((p for p in range(6) if math.isclose(round(number, p), number, rel_tol=1e-7)), 6)
