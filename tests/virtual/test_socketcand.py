@@ -59,11 +59,13 @@ class Adapter:
         self._wake.send(b"x")
         assert done.wait(10)
 
-    def advance(self, until_ns: int, *, wake: bool = False) -> bool:
-        """Let virtual time pass as the control port would."""
+    def advance(self, until_ns: int, *, wake: bool = False, sent: int = 0) -> bool:
+        """Let virtual time pass as the control port would, once `sent` frames have arrived."""
         answers: queue.SimpleQueue[bool | str] = queue.SimpleQueue()
         links = ("can",) if wake else ()
-        request = Advance(until_ns, done=answers.put, failed=answers.put, wake=links)
+        request = Advance(
+            until_ns, done=answers.put, failed=answers.put, wake=links, sent={"can": sent}
+        )
         self.do(lambda: self.loop.advance(request))
         woken = answers.get(timeout=10)
         assert isinstance(woken, bool)
@@ -199,10 +201,10 @@ def test_frames_of_two_clients_are_never_shown_to_their_own_sender(
     for number in range(10):
         a.send(can.Message(arbitration_id=0x100 + number, is_extended_id=False))
         b.send(can.Message(arbitration_id=0x200 + number, is_extended_id=False))
-    adapter.advance(100 * MS)
+    adapter.advance(100 * MS, sent=20)
 
-    seen_by_a = [message.arbitration_id for _ in range(10) if (message := a.recv(1))]
-    seen_by_b = [message.arbitration_id for _ in range(10) if (message := b.recv(1))]
+    seen_by_a = [message.arbitration_id for _ in range(10) if (message := a.recv(5))]
+    seen_by_b = [message.arbitration_id for _ in range(10) if (message := b.recv(5))]
     assert seen_by_a == [0x200 + number for number in range(10)]
     assert seen_by_b == [0x100 + number for number in range(10)]
     assert a.recv(0) is b.recv(0) is None
