@@ -213,9 +213,13 @@ class Loop:
         self.close()
 
     def close(self) -> None:
-        """Close every socket."""
-        for key in list(self._selector.get_map().values()):
-            self._selector.unregister(key.fileobj)
+        """Hang up on every client and listen no more."""
+        for selected in list(self._selector.get_map().values()):
+            source: _Source = selected.data
+            if source.connection:
+                source.connection.close()
+            else:
+                self._selector.unregister(selected.fileobj)
         for listener in self._listeners:
             listener.close()
         self._selector.close()
