@@ -148,9 +148,9 @@ class BoardPins:
 
     def analog(self, name: str) -> float:
         """Return what `name` carries now; NaN where the sense wire is open."""
-        if self._sense_open.get(name, False):
+        if name in self._sense_open and self._sense_open[name]:
             return math.nan
-        return self._nets[name].value()
+        return self._nets[name].value_at(self._kernel.now_ns)
 
     def drive(self, name: str, on: bool) -> None:  # noqa: FBT001
         """Move a driven net towards its rail; a net that is there or on its way is left alone."""

@@ -158,9 +158,15 @@ class FrontEnd:
 
 def highest(values: Sequence[float]) -> float:
     """Return the highest valid value, NaN if none is."""
+    top = max(values)  # which skips a NaN unless it comes first
+    if top == top:  # noqa: PLR0124  (not NaN)
+        return top
     return max((v for v in values if v == v), default=math.nan)  # noqa: PLR0124
 
 
 def lowest(values: Sequence[float]) -> float:
     """Return the lowest valid value, NaN if none is."""
+    least = min(values)
+    if least == least:  # noqa: PLR0124  (not NaN)
+        return least
     return min((v for v in values if v == v), default=math.nan)  # noqa: PLR0124

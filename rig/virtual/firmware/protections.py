@@ -6,6 +6,7 @@ Counts run in the main task, on the newest values. Must not touch a pin: what is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,7 +30,7 @@ class Rule:
 
     short: str
     flag: str
-    reads: str  # one of READINGS
+    reads: str  # one of READINGS, or an event: "short circuit", "host lost"
     above: bool  # trips above the threshold; else below
     threshold: float
     ticks: int
@@ -58,8 +59,8 @@ READINGS: Mapping[str, Callable[[Readings], Sequence[float]]] = {
     "discharge": lambda r: [-r.current_a],
     "magnitude": lambda r: [abs(r.current_a)],
 }
+# Sampled by the current task. "short circuit" and "host lost" are told by the main task itself.
 BY_CURRENT = ("charge", "discharge")
-BY_EVENT = ("short circuit", "host lost")  # the main task tells these itself, 0.0 or 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,25 @@ class Detector:
         return Event(self.rule, False)  # noqa: FBT003
 
 
+class _Group:
+    """The detectors that read the same thing, and the range in which none of them is concerned."""
+
+    def __init__(self, reads: str, detectors: Sequence[Detector]) -> None:
+        rules = [detector.rule for detector in detectors]
+        self.reads, self.read = reads, READINGS[reads]
+        self._detectors = detectors
+        self.low = max((r.threshold for r in rules if not r.above), default=-math.inf)
+        self.high = min((r.threshold for r in rules if r.above), default=math.inf)
+
+    def is_busy(self) -> bool:
+        return any(detector.busy for detector in self._detectors)
+
+    def look(self, values: Sequence[float], readings: Readings) -> None:
+        for detector in self._detectors:
+            by = detector.rule.release_reads
+            detector.look(values, READINGS[by](readings) if by else values)
+
+
 class Protections:
     """All detectors of one start of the firmware."""
 
@@ -157,33 +177,23 @@ class Protections:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.detectors = {rule.short: self.detector(rule) for rule in rules}
-        every = list(self.detectors.values())
-        self._by_scan = [d for d in every if d.rule.reads not in (*BY_CURRENT, *BY_EVENT)]
-        self._by_current = [d for d in every if d.rule.reads in BY_CURRENT]
+        groups = [_Group(reads, self._readers(reads)) for reads in READINGS if self._readers(reads)]
+        self._by_scan = [group for group in groups if group.reads not in BY_CURRENT]
+        self._by_current = [group for group in groups if group.reads in BY_CURRENT]
         self._busy: list[Detector] = []
-        self._quiet_above_a = -self._least("discharge")
-        self._quiet_below_a = self._least("charge")
         self.flags = 0
         self.blocks_charge = self.blocks_discharge = False
 
-    def _least(self, reads: str) -> float:
-        limits = [d.rule.threshold for d in self._by_current if d.rule.reads == reads]
-        return min(limits, default=float("inf"))
+    def _readers(self, reads: str) -> list[Detector]:
+        return [d for d in self.detectors.values() if d.rule.reads == reads]
 
     def look_at_scan(self, readings: Readings) -> None:
         """Take a new scan of cells and sensors."""
-        for detector in self._by_scan:
-            self._look(detector, readings)
-        self._gather()
+        self._look(self._by_scan, readings)
 
     def look_at_current(self, readings: Readings) -> None:
-        """Take a new current; the common case, far from every limit, costs two comparisons."""
-        quiet = self._quiet_above_a < readings.current_a < self._quiet_below_a
-        if quiet and not any(d.busy for d in self._by_current):
-            return
-        for detector in self._by_current:
-            self._look(detector, readings)
-        self._gather()
+        """Take a new current."""
+        self._look(self._by_current, readings)
 
     def tell(self, short: str, *, bad: bool) -> None:
         """Tell a rule that is judged elsewhere (a comparator, a time-out) what holds now."""
@@ -219,11 +229,19 @@ class Protections:
         """Tell whether a value that would open the discharge path is bad now."""
         return any(d.pending and d.rule.opens_discharge for d in self._busy)
 
-    def _look(self, detector: Detector, readings: Readings) -> None:
-        rule = detector.rule
-        values = READINGS[rule.reads](readings)
-        by = rule.release_reads
-        detector.look(values, READINGS[by](readings) if by else values)
+    def _look(self, groups: Sequence[_Group], readings: Readings) -> None:
+        """Take new readings; where nothing is near a limit, that costs two comparisons a group."""
+        none_busy = not self._busy
+        changed = False
+        for group in groups:
+            values = group.read(readings)
+            quiet = group.low < min(values) and max(values) < group.high
+            if quiet and (none_busy or not group.is_busy()):
+                continue
+            group.look(values, readings)
+            changed = True
+        if changed:
+            self._gather()
 
     def _gather(self) -> None:
         self._busy = [d for d in self.detectors.values() if d.busy]
