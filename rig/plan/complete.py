@@ -1,0 +1,107 @@
+"""What a case needs beyond its steps and expectations: its outputs, its record, its length.
+
+The record is as fine as the tightest time limit asks for and as long as the steps can take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from rig.dut.profile import Profile
+from rig.plan.case import (
+    Await,
+    Capture,
+    Case,
+    Crossing,
+    Dither,
+    Expectation,
+    Hold,
+    Output,
+    Recovers,
+    Send,
+    Staircase,
+    Stays,
+    Step,
+    ThresholdIs,
+    Trips,
+)
+
+_PER_WINDOW = 1000  # samples in the tightest time window, so that sampling is no issue there
+_FINEST_S = 1e-6
+_COARSEST_S = 1e-3
+_MOST_SAMPLES = 150_000  # a channel; beyond it the record gets coarser
+_PER_COMMAND_S = 0.35  # a slow instrument's command and its confirmation (instruments.md 5)
+_PER_LEVEL_S = 0.6  # of a staircase: command, meter reading
+_TAIL_S = 0.2  # after the last step, so that the record outlasts it
+
+
+def complete(case: Case, profile: Profile) -> Case:
+    """Fill in outputs, capture and duration."""
+    duration_s = sum(longest_s(step) for step in case.steps) + _TAIL_S
+    named = list(_outputs(case.expectations))
+    return replace(
+        case,
+        outputs={
+            name: Output(
+                closed_above=profile.outputs[name].closed_above_v,
+                steady_s=profile.outputs[name].steady_s,
+            )
+            for name in dict.fromkeys(named)
+        },
+        capture=_capture(case, profile, duration_s),
+        duration_s=duration_s,
+    )
+
+
+def longest_s(step: Step) -> float:
+    """Upper bound of the time that a step takes."""
+    if isinstance(step, Hold):
+        return step.duration_s
+    if isinstance(step, Dither):
+        return step.span_s
+    if isinstance(step, Await):
+        return step.within_s + _PER_COMMAND_S
+    if isinstance(step, Staircase):
+        levels = round((step.stop - step.start) / step.step) + 1
+        return levels * (step.dwell_s + _PER_LEVEL_S)
+    if isinstance(step, Send):
+        return step.count * (step.period_s + 0.01)
+    return _PER_COMMAND_S
+
+
+def _capture(case: Case, profile: Profile, duration_s: float) -> Capture | None:
+    """Record what is judged by its waveform, and what makes that understandable."""
+    outputs = list(_outputs(case.expectations))
+    quantities = [q for q in _crossed(case.expectations) if not q.startswith("temperature")]
+    if not outputs and not quantities:
+        return None
+    if profile.has_current and outputs:
+        quantities.append("current")
+    interval_s = max(_interval_s(case.expectations), duration_s / _MOST_SAMPLES)
+    return Capture(
+        quantities=tuple(dict.fromkeys([*quantities, *outputs])),
+        duration_s=duration_s,
+        interval_s=interval_s,
+    )
+
+
+def _interval_s(expectations: Iterable[Expectation]) -> float:
+    windows = [e.high_s - e.low_s for e in expectations if isinstance(e, Trips | Recovers)]
+    finest = min(windows, default=_COARSEST_S * _PER_WINDOW) / _PER_WINDOW
+    return min(max(finest, _FINEST_S), _COARSEST_S)
+
+
+def _outputs(expectations: Iterable[Expectation]) -> Iterable[str]:
+    for expectation in expectations:
+        if isinstance(expectation, Trips | Recovers | Stays | ThresholdIs):
+            yield expectation.output
+
+
+def _crossed(expectations: Iterable[Expectation]) -> Iterable[str]:
+    for expectation in expectations:
+        since = getattr(expectation, "since", None)
+        if isinstance(since, Crossing):
+            yield since.quantity
+        if isinstance(expectation, ThresholdIs):
+            yield expectation.quantity

@@ -1,0 +1,211 @@
+"""How to provoke a protection, from what the profile promises of it. Must not expand families.
+
+A stimulus knows the values or the fault that make a protection act, the instant from which its
+delay counts, and how to take the cause away again. Far stimuli stay short of the next stage of the
+same quantity, so that a trip can be put down to the protection under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from rig.dut.profile import Profile, Protection
+from rig.plan.case import Crossing, Fault, Instant, Mark, Send, Set, Step, Type
+from rig.quantity import Toleranced
+
+APPLIED = "applied"
+REMOVED = "removed"
+
+# How far beyond its threshold a protection is provoked, at least; beyond its tolerance several
+# times over, so that the ADC's own error does not matter (protections.md 2: state the overdrive).
+_OVERDRIVE = {"V": 0.05, "A": 3.0, "°C": 5.0}
+_OVERDRIVE_TOLERANCES = {"V": 5.0, "A": 6.0, "°C": 3.0}
+_INSIDE_TOLERANCES = (
+    1.5  # a value is "just inside" when that many tolerances short of the threshold
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stimulus:
+    """One way to provoke one protection."""
+
+    protection: str
+    target: str  # quantity or fault target: "cell 3", "temperature 1", "current", "HostAlive"
+    apply: tuple[Step, ...]  # the last one bears the mark APPLIED
+    remove: tuple[Step, ...]  # the last one bears the mark REMOVED
+    since: Instant
+    values: Mapping[str, float]  # what the quantities are meanwhile, where they are levels
+    level: bool  # whether it is a level that can be approached and left again
+
+
+def stimuli(profile: Profile, name: str, targets: Iterable[str] | None = None) -> list[Stimulus]:
+    """Provoke protection `name` at each of its cells or sensors (or at those in `targets`)."""
+    protection = profile.protections[name]
+    chosen = list(protection.quantities(profile) or (protection.message or protection.command,))
+    if targets is not None:
+        chosen = [t for t in chosen if t in set(targets)]
+    return [_stimulus(profile, name, str(target)) for target in chosen]
+
+
+def _stimulus(profile: Profile, name: str, target: str) -> Stimulus:
+    protection = profile.protections[name]
+    if protection.watches == "cell spread":
+        return _spread(profile, name, target)
+    if protection.threshold is not None:
+        return _level(name, protection, target, beyond(profile, name), home(profile, target))
+    if protection.watches in ("sense wire", "sensor open", "sensor short"):
+        return _fault(name, protection, target)
+    if protection.watches == "host message":
+        return _silence(profile, name, target)
+    return _command(profile, name, target)
+
+
+def home(profile: Profile, target: str) -> float:
+    """Nominal value of a quantity."""
+    return profile.nominal_values[target]
+
+
+def beyond(profile: Profile, name: str) -> float:
+    """Value well beyond the threshold, short of the next stage of the same quantity."""
+    protection = profile.protections[name]
+    over = overdrive(protection)
+    threshold = _threshold(protection)
+    stages = [
+        abs(_threshold(p).value - threshold.value) - _threshold(p).tolerance
+        for other, p in profile.protections.items()
+        if other != name and _is_next_stage(p, protection)
+    ]
+    reach = min([over, *(0.5 * (s + threshold.tolerance) for s in stages)])
+    value = round(protection.level + (reach if protection.rising else -reach), 6)
+    allowed = profile.allowed(protection.quantities(profile)[0])
+    return min(max(value, allowed.low), allowed.high)
+
+
+def overdrive(protection: Protection) -> float:
+    """Distance from the threshold at which a protection is provoked."""
+    factor, least = _OVERDRIVE_TOLERANCES[protection.unit], _OVERDRIVE[protection.unit]
+    return max(least, factor * _threshold(protection).tolerance)
+
+
+def just_inside(protection: Protection) -> float:
+    """Value at which the protection must not act yet, as near the threshold as can be told."""
+    back = _INSIDE_TOLERANCES * _threshold(protection).tolerance
+    return round(protection.level + (-back if protection.rising else back), 6)
+
+
+def acting(profile: Profile, values: Mapping[str, float]) -> dict[str, Protection]:
+    """Protections that act, sooner or later, while the quantities have these values."""
+    now = {**profile.nominal_values, **values}
+    return {
+        name: p
+        for name, p in profile.protections.items()
+        if p.threshold is not None and any(_exceeds(profile, p, q, now) for q in now)
+    }
+
+
+def opened(profile: Profile, values: Mapping[str, float]) -> set[str]:
+    """Outputs that open, sooner or later, while the quantities have these values."""
+    return {output for p in acting(profile, values).values() for output in p.opens}
+
+
+def paths(profile: Profile) -> list[str]:
+    """Outputs that some protection opens, in the profile's order."""
+    named = {output for p in profile.protections.values() for output in p.opens}
+    return [output for output in profile.outputs if output in named]
+
+
+# ---- kinds of stimuli -------------------------------------------------------------------------
+def _level(
+    name: str, protection: Protection, target: str, value: float, nominal: float
+) -> Stimulus:
+    return Stimulus(
+        protection=name,
+        target=target,
+        apply=(Set(values={target: value}, mark=APPLIED),),
+        remove=(Set(values={target: nominal}, mark=REMOVED),),
+        since=Crossing(quantity=target, level=protection.level, rising=protection.rising),
+        values={target: value},
+        level=True,
+    )
+
+
+def _spread(profile: Profile, name: str, target: str) -> Stimulus:
+    """Lower one cell: raising it would meet the overvoltage protection first."""
+    protection = profile.protections[name]
+    threshold = _threshold(protection)
+    nominal = profile.nominal.cells_v
+    low = round(nominal - threshold.value - 2.0 * threshold.tolerance, 6)
+    made = _level(name, protection, target, low, nominal)
+    since = Crossing(quantity=target, level=nominal - threshold.value, rising=False)
+    return replace(made, since=since, level=False)
+
+
+def _fault(name: str, protection: Protection, target: str) -> Stimulus:
+    kind = "short" if protection.watches == "sensor short" else "open"
+    return Stimulus(
+        protection=name,
+        target=target,
+        apply=(Fault(fault=kind, target=target, mark=APPLIED),),  # type: ignore[arg-type]
+        remove=(Fault(fault=kind, target=target, present=False, mark=REMOVED),),  # type: ignore[arg-type]
+        since=Mark(mark=APPLIED),
+        values={},
+        level=False,
+    )
+
+
+def _silence(profile: Profile, name: str, message: str) -> Stimulus:
+    """A message that was there and stays away."""
+    period_s = profile.can.receives[message].period_s if profile.can else 0.0
+    frames = profile.protections[name].recovers
+    back = max(5, (frames.frames or 0) if frames else 0)
+    return Stimulus(
+        protection=name,
+        target=message,
+        apply=(Send(message=message, count=5, period_s=period_s, mark=APPLIED),),
+        remove=(Send(message=message, count=back, period_s=period_s, mark=REMOVED),),
+        since=Mark(mark=APPLIED),
+        values={},
+        level=False,
+    )
+
+
+def _command(profile: Profile, name: str, command: str) -> Stimulus:
+    line = profile.console.commands[command] if profile.console else command
+    return Stimulus(
+        protection=name,
+        target=command,
+        apply=(Type(line=line, mark=APPLIED),),
+        remove=(),
+        since=Mark(mark=APPLIED),
+        values={},
+        level=False,
+    )
+
+
+# ---- which act --------------------------------------------------------------------------------
+def _threshold(protection: Protection) -> Toleranced:
+    if protection.threshold is None:
+        raise ValueError(f"{protection.short} has no threshold")
+    return protection.threshold
+
+
+def _is_next_stage(other: Protection, protection: Protection) -> bool:
+    if other.watches != protection.watches or other.direction != protection.direction:
+        return False
+    if other.threshold is None:
+        return False
+    step = other.level - protection.level
+    return step > 0 if protection.rising else step < 0
+
+
+def _exceeds(
+    profile: Profile, protection: Protection, quantity: str, now: Mapping[str, float]
+) -> bool:
+    if quantity not in protection.quantities(profile):
+        return False
+    if protection.watches == "cell spread":
+        cells = [now[c] for c in profile.cell_names]
+        return max(cells) - min(cells) > protection.level
+    beyond_it = now[quantity] - protection.level
+    return beyond_it > 0 if protection.rising else beyond_it < 0
