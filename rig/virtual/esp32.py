@@ -216,6 +216,7 @@ class Chip:
         for name in self._outputs:
             self.pins.drive(name, False)  # noqa: FBT003
         self.pins.can_enable(False)  # noqa: FBT003
+        self.pins.uart_reset()
 
     def _start(self, cause: ResetCause) -> None:
         self._epoch += 1

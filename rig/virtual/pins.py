@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rig.virtual.board import Board
     from rig.virtual.can_bus import CanNode, Frame
     from rig.virtual.kernel import Handle, Kernel
-    from rig.virtual.rfc2217 import Uart
-    from rig.virtual.signal import Signal
+        from rig.virtual.signal import Signal
+    from rig.virtual.uart import Uart
 
 # A gate or a GPIO needs about 50 us from one rail to the other (gate driver into the FET's charge).
 GATE_EDGE_S = 50e-6
@@ -49,6 +49,9 @@ class Pins(Protocol):
 
     def uart_write(self, data: bytes) -> None:
         """Hand bytes to the UART; they leave at its rate."""
+
+    def uart_reset(self) -> None:
+        """Lose what the UART was still sending, as a reset of the chip does."""
 
     def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
         """Queue a frame; a full queue or a controller in bus-off drops it."""
@@ -165,6 +168,11 @@ class BoardPins:
         """Hand bytes to the UART."""
         if self._uart is not None:
             self._uart.write(data)
+
+    def uart_reset(self) -> None:
+        """Lose what the UART was still sending."""
+        if self._uart is not None:
+            self._uart.reset()
 
     def can_enable(self, on: bool) -> None:  # noqa: FBT001
         """Take part in the bus or leave it; a controller in reset acknowledges nothing."""

@@ -20,7 +20,7 @@ from rig.virtual.seeds import stream
 if TYPE_CHECKING:
     from rig.virtual.board import Board
     from rig.virtual.can_bus import CanNode
-    from rig.virtual.rfc2217 import Uart
+    from rig.virtual.uart import AutoReset, Uart
 
 __all__ = ["DUTS", "Guest", "find_variant", "plug_in"]
 
@@ -95,6 +95,7 @@ def plug_in(  # noqa: PLR0913  (one for each plug of the socket)
     board: Board,
     seed: int,
     uart: Uart | None = None,
+    auto_reset: AutoReset | None = None,
     can: CanNode | None = None,
     note: Note = lambda *_args, **_detail: None,
 ) -> Guest:
@@ -102,6 +103,8 @@ def plug_in(  # noqa: PLR0913  (one for each plug of the socket)
 
     Parameters
     ----------
+    auto_reset
+        The USB adapter's DTR and RTS on IO0 and EN, where it has them.
     note
         Told the ground truth (`note("trip", protection="OVP", …)`); the guest never reads it.
     """
@@ -115,5 +118,8 @@ def plug_in(  # noqa: PLR0913  (one for each plug of the socket)
         uart=uart,
         can=can,
     )
+    if auto_reset is not None:
+        auto_reset.on_reset = pins.set_enable
+        auto_reset.on_boot_strap = pins.set_strap
     specimen, run = stream(seed, f"{dut}/specimen"), stream(seed, f"{dut}/run")
     return Guest(power_up(kernel, pins, specimen, run, note), pins)

@@ -301,6 +301,7 @@ def test_host_alive_arms_the_time_out_with_its_first_frame_only() -> None:
 @pytest.mark.parametrize("seed", PHASES)
 def test_a_missing_host_opens_the_charge_path_and_three_frames_close_it(seed: int) -> None:
     desk = at_a_random_phase(seed)
+    last_ns = 0
     for _ in range(3):
         last_ns = desk.kernel.now_ns
         desk.pins.on_can(0x305, bytes(8), False)  # noqa: FBT003
