@@ -174,7 +174,7 @@ class Console(Description):
 
     baud: Annotated[int, Field(gt=0)]
     newline: Literal["LF", "CR", "CR LF"] = "LF"
-    ready: str | None = None  # a regular expression
+    ready: Annotated[str, Field(description="a regular expression of the line that says so")]
     commands: dict[str, str] = Field(default_factory=dict)
     every_s: Annotated[Seconds | None, Field(alias="prints every")] = None
 
@@ -187,11 +187,13 @@ class Console(Description):
 class Start(Description):
     """How it starts."""
 
-    ready_within_s: Annotated[Seconds | None, Field(alias="ready within")] = None
+    ready_within_s: Annotated[Seconds, Field(alias="ready within")]
     closed_within_s: Annotated[
-        Seconds | None, Field(alias="closed within", description="of outputs, after ready")
-    ] = None
+        Seconds, Field(alias="closed within", description="of outputs, after ready")
+    ]
+    closes: Names  # the outputs that a healthy BMS closes by itself
     by: Literal["power", "reset"]  # how the rig makes it start afresh
+    traces_to: Names = ()
 
 
 class OutputPin(Description):
@@ -541,6 +543,11 @@ class Profile(Description):
         return None if self.can is None else self._folder / self.can.dbc
 
     @property
+    def supply_v(self) -> float:
+        """Voltage of the BMS's own supply; 0 where it has none that can be switched."""
+        return self.supply.volts if self.supply else 0.0
+
+    @property
     def cell_names(self) -> tuple[str, ...]:
         """Give "cell 1", "cell 2" and so on."""
         return tuple(f"cell {n}" for n in range(1, self.cells.count + 1))
@@ -573,7 +580,7 @@ class Profile(Description):
         if quantity == "current":
             return Interval(-self.limits.discharge_a, self.limits.charge_a, "A")
         if quantity == "supply":
-            return Interval(0.0, self.supply.volts if self.supply else 0.0, "V")
+            return Interval(0.0, self.supply_v, "V")
         is_cell = quantity.startswith("cell")
         return self.limits.cell_v if is_cell else self.limits.temperature_degc
 
@@ -643,6 +650,9 @@ def _references(document: Document[Profile]) -> list[Mistake]:
     """Find what a profile names and doesn't have."""
     profile = document.model
     mistakes: list[Mistake] = []
+    mistakes += _unknown(
+        document, ("start", "closes"), profile.start.closes, profile.outputs, "output"
+    )
     for name, protection in profile.protections.items():
         where: tuple[int | str, ...] = ("protections", name)
         for key, outputs in (("opens", protection.opens), ("keeps", protection.keeps)):

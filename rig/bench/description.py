@@ -1,0 +1,296 @@
+"""A bench, from YAML: its instruments, which channel reaches which terminal of the BMS, its limits.
+
+Data only: `rig.bench` connects what stands here. Terms of the BMS on one side, instruments and
+channels on the other; nothing else in the rig may know both.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
+
+from rig.description import (
+    BrokenDescriptionError,
+    Description,
+    Document,
+    Location,
+    Mistake,
+    mistake_error,
+    read,
+    suggest,
+)
+from rig.dut.profile import find_described
+from rig.instruments import capabilities
+from rig.instruments.registry import DRIVERS, DriverInfo
+from rig.quantity import (
+    Amps,
+    DegCRange,
+    Ratio,
+    Seconds,
+    Volts,
+    VoltsPerAmp,
+    VoltsPerVolt,
+)
+
+
+# ---- instruments --------------------------------------------------------------------------------
+class Ratings(Description):
+    """The most that this instrument may be set to on this bench."""
+
+    voltage_v: Annotated[Volts | None, Field(alias="voltage", gt=0)] = None
+    current_a: Annotated[Amps | None, Field(alias="current", gt=0)] = None
+
+
+class Calibration(Description):
+    """Its calibration certificate."""
+
+    certificate: str
+    due: datetime.date
+
+
+class InstrumentEntry(Description):
+    """One instrument: who drives it, where it answers."""
+
+    driver: str
+    resource: Annotated[
+        str, Field(description="VISA resource", examples=['"TCPIP::192.168.0.123::7000::SOCKET"'])
+    ]
+    limits: Ratings = Ratings()
+    calibration: Calibration | None = None
+    timeout_s: Annotated[Seconds, Field(alias="time-out", gt=0)] = 5.0
+    serial: str | None = None  # the unit that must be found there
+
+
+# ---- wiring -------------------------------------------------------------------------------------
+class Terminal(Description):
+    """An instrument's channel, as "digitizer 5"; channel 0 where it has just one."""
+
+    instrument: str
+    channel: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.channel}" if self.channel else self.instrument
+
+
+def _terminal(value: Any) -> Any:
+    if isinstance(value, Terminal):
+        return value
+    match = re.fullmatch(r"(\S(?:.*\S)?)\s+(\d+)|(\S+)", value) if isinstance(value, str) else None
+    if match is None:
+        raise mistake_error(
+            f"{value!r} is no instrument and channel", 'write for example "digitizer 5"'
+        )
+    return {"instrument": match[1] or match[3], "channel": int(match[2] or 0)}
+
+
+Wire = Annotated[
+    Terminal,
+    BeforeValidator(_terminal),
+    WithJsonSchema({"type": "string", "examples": ["digitizer 5"]}, mode="validation"),
+]
+
+
+class Wiring(Description):
+    """What reaches one terminal of the BMS."""
+
+    source: Annotated[Wire | None, Field(alias="from")] = None  # what drives it
+    charge: Wire | None = None  # of `current`: the supply that charges
+    discharge: Wire | None = None  # of `current`: the load
+    tap: Wire | None = None  # the digitizer's channel
+    meter: Wire | None = None  # the scanner's channel
+    divider: VoltsPerVolt | None = None  # at the tap, volts per volt at the terminal
+    scale: VoltsPerAmp | None = None  # at the tap of a current
+    span_v: Annotated[Volts | None, Field(alias="span", gt=0)] = None  # most that the tap can show
+
+    def wires(self) -> Iterator[tuple[str, Terminal]]:
+        """Give every wire with its key in the file."""
+        for key, wire in (
+            ("from", self.source),
+            ("charge", self.charge),
+            ("discharge", self.discharge),
+            ("tap", self.tap),
+            ("meter", self.meter),
+        ):
+            if wire is not None:
+                yield key, wire
+
+
+# ---- links and limits ---------------------------------------------------------------------------
+class BenchCan(Description):
+    """The CAN adapter."""
+
+    interface: str
+    address: str
+    clock: Annotated[
+        Ratio, Field(alias="clock drift", description="of its time stamps, at most")
+    ] = 100e-6
+
+
+class BenchConsole(Description):
+    """The serial port that the BMS's console is on."""
+
+    url: Annotated[str, Field(description="pyserial's port or URL", examples=["/dev/ttyUSB0"])]
+
+
+class BenchStart(Description):
+    """A process that the bench needs, started first; its first line of output is a JSON object."""
+
+    command: tuple[str, ...]
+    ready: Literal["json line"] = "json line"
+    within_s: Annotated[Seconds, Field(alias="within", gt=0)] = 20.0
+
+
+class BenchLimits(Description):
+    """The most that this bench may command; the profile's limits hold as well."""
+
+    cell_v: Annotated[Volts, Field(alias="cell voltage", gt=0)]
+    current_a: Annotated[Amps, Field(alias="current", ge=0)]
+    temperature_degc: Annotated[DegCRange, Field(alias="temperature")]
+    supply_v: Annotated[Volts, Field(alias="supply", gt=0)]
+
+
+class BenchFile(Description):
+    """A bench."""
+
+    name: Annotated[str, Field(alias="bench")]
+    title: str = ""
+    duts: Annotated[tuple[str, ...], Field(alias="for")] = ()  # BMSs that it is wired for
+    clock: Literal["wall", "stepped"] = "wall"
+    start: BenchStart | None = None
+    instruments: dict[str, InstrumentEntry]
+    wiring: dict[str, Wiring]
+    can: BenchCan | None = None
+    console: BenchConsole | None = None
+    limits: BenchLimits
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _stepped_needs_a_process(self) -> BenchFile:
+        if self.clock == "stepped" and self.start is None:
+            raise mistake_error(
+                "a stepped clock belongs to a simulated bench, which must be started",
+                "add start: {command: [...]}, or write clock: wall",
+            )
+        return self
+
+    def filled(self, values: Mapping[str, str]) -> BenchFile:
+        """Replace each ${name} in addresses by what the started process said of it."""
+
+        def fill(text: str) -> str:
+            return re.sub(r"\$\{(\w+)\}", lambda m: str(values.get(m[1], m[0])), text)
+
+        copied = self.model_copy(
+            update={
+                "instruments": {
+                    name: entry.model_copy(update={"resource": fill(entry.resource)})
+                    for name, entry in self.instruments.items()
+                },
+                "can": self.can and self.can.model_copy(update={"address": fill(self.can.address)}),
+                "console": self.console
+                and self.console.model_copy(update={"url": fill(self.console.url)}),
+            }
+        )
+        copied._folder = self._folder
+        return copied
+
+
+# ---- reading ------------------------------------------------------------------------------------
+def load_bench(bench: Path | str) -> BenchFile:
+    """Load and check a bench, by path or by name; names every mistake."""
+    return read_bench(bench).model
+
+
+def read_bench(bench: Path | str) -> Document[BenchFile]:
+    """Load and check a bench, keeping where its values stand."""
+    path = find_described(bench, "benches")
+    document = read(path, BenchFile)
+    document.model._folder = path.parent
+    if mistakes := [*_drivers(document), *_wires(document), *_shared(document)]:
+        raise BrokenDescriptionError(mistakes)
+    return document
+
+
+def _drivers(document: Document[BenchFile]) -> Iterator[Mistake]:
+    for name, entry in document.model.instruments.items():
+        if entry.driver not in DRIVERS:
+            yield document.mistake(
+                ("instruments", name, "driver"),
+                f'there is no driver "{entry.driver}"',
+                suggest(entry.driver, sorted(DRIVERS)),
+            )
+
+
+# What each wire of the wiring must be able to do.
+_CAPABILITIES: dict[str, tuple[type, ...]] = {
+    "charge": (capabilities.Supply,),
+    "discharge": (capabilities.Load,),
+    "tap": (capabilities.Digitizer,),
+    "meter": (capabilities.Meter,),
+}
+_SOURCES: dict[str, tuple[type, ...]] = {
+    "cell": (capabilities.VoltageSource,),
+    "temperature": (capabilities.Resistors,),
+    "supply": (capabilities.Supply,),
+}
+
+
+def _wires(document: Document[BenchFile]) -> Iterator[Mistake]:
+    bench = document.model
+    for term, wiring in bench.wiring.items():
+        for key, wire in wiring.wires():
+            where = ("wiring", term, key)
+            if wire.instrument not in bench.instruments:
+                what = f'the bench has no instrument "{wire.instrument}"'
+                yield document.mistake(where, what, suggest(wire.instrument, bench.instruments))
+                continue
+            info = DRIVERS.get(bench.instruments[wire.instrument].driver)
+            if info is not None:
+                yield from _wire(document, where, wire, info)
+
+
+def _wire(
+    document: Document[BenchFile], where: Location, wire: Terminal, info: DriverInfo
+) -> Iterator[Mistake]:
+    _, term, key = where
+    wanted = _CAPABILITIES.get(str(key)) or _SOURCES.get(str(term).split()[0])
+    if wanted and info.capability not in wanted:
+        names = " or ".join(w.__name__ for w in wanted)
+        what = f"{wire.instrument} is a {info.capability.__name__} ({info.title})"
+        yield document.mistake(where, what, f"wire this to a {names}")
+    elif wire.channel not in info.channels:
+        yield document.mistake(
+            where,
+            f"{info.title} has no channel {wire.channel}",
+            f"its channels: {_ranges(info.channels)}",
+        )
+
+
+def _ranges(channels: tuple[int, ...]) -> str:
+    """Write 1, 2, 3, 7 as "1 to 3, 7"."""
+    runs: list[list[int]] = []
+    for channel in sorted(channels):
+        if runs and channel == runs[-1][-1] + 1:
+            runs[-1].append(channel)
+        else:
+            runs.append([channel])
+    return ", ".join(f"{r[0]} to {r[-1]}" if len(r) > 1 else str(r[0]) for r in runs)
+
+
+def _shared(document: Document[BenchFile]) -> Iterator[Mistake]:
+    """Two terminals on one channel: one of the two lines is a slip."""
+    seen: dict[tuple[str, int], str] = {}
+    for term, wiring in document.model.wiring.items():
+        for key, wire in wiring.wires():
+            place = (wire.instrument, wire.channel)
+            if place in seen:
+                what = f"{wire} is wired to {seen[place]} already"
+                yield document.mistake(
+                    ("wiring", term, key), what, "give each terminal its own channel"
+                )
+            seen.setdefault(place, term)
