@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rig.virtual.board import Board
     from rig.virtual.can_bus import CanNode, Frame
     from rig.virtual.kernel import Handle, Kernel
-        from rig.virtual.signal import Signal
+    from rig.virtual.signal import Signal
     from rig.virtual.uart import Uart
 
 # A gate or a GPIO needs about 50 us from one rail to the other (gate driver into the FET's charge).
