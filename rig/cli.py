@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(do=do, takes_more=more)
         return added
 
-    run = verb("run", _run, "run plans; every other option goes to pytest (-k, -x, --lf)", more=True)
+    run = verb("run", _run, "run plans; other options go to pytest (-k, -x, --lf)", more=True)
     run.add_argument("plans", nargs="+", metavar="PLAN")
 
     check = verb("check", _check, "read descriptions and say what is wrong or what would run")
@@ -74,13 +74,13 @@ _Verb = argparse.ArgumentParser
 
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
-    import pytest  # noqa: PLC0415 -- the other verbs do not need it
+    import pytest
 
     return int(pytest.main([*options.plans, "--import-mode=importlib", *rest]))
 
 
 def _check(options: argparse.Namespace, _: list[str]) -> int:
-    from rig.check import check  # noqa: PLC0415
+    from rig.check import check
 
     report = check(options.files, bench=options.bench, dut=options.dut, seed=options.seed)
     print(report.text())
@@ -88,20 +88,20 @@ def _check(options: argparse.Namespace, _: list[str]) -> int:
 
 
 def _judge(options: argparse.Namespace, _: list[str]) -> int:
-    from fixtures.rejudge import rejudge  # noqa: PLC0415
+    from fixtures.rejudge import rejudge
 
     return rejudge(options.run, options.plan)
 
 
 def _report(options: argparse.Namespace, _: list[str]) -> int:
-    from reports.write import write_reports  # noqa: PLC0415
+    from reports.write import write_reports
 
     print(f"report: {write_reports(options.run, options.out).as_posix()}")
     return 0
 
 
 def _verify(options: argparse.Namespace, _: list[str]) -> int:
-    from rig.evidence.run import verify  # noqa: PLC0415
+    from rig.evidence.run import verify
 
     problems = verify(options.run)
     print("\n".join(problems) or f"{options.run}: complete and unchanged since it was written")
@@ -121,7 +121,7 @@ def _virtual(options: argparse.Namespace, rest: list[str]) -> int:
 
 def _new(options: argparse.Namespace, _: list[str]) -> int:
     """Copy the template of a lab: one bench, one DUT, one plan, to be edited."""
-    import fixtures  # noqa: PLC0415
+    import fixtures
 
     if options.folder.exists() and any(options.folder.iterdir()):
         raise RigError(

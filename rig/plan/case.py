@@ -306,7 +306,7 @@ class TelemetryAgrees:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balances:
-    """At mark `at` just these cells bleed (their bleed output, or current drawn at the terminal)."""
+    """At mark `at` just these cells bleed: by their bleed output, or by the current they draw."""
 
     cells: tuple[int, ...]
     at: str

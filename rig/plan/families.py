@@ -93,7 +93,7 @@ def trip(profile: Profile, options: Options) -> Iterator[Draft]:
             steps=[
                 Dither(span_s=_DITHER_S),
                 *stimulus.apply,
-                Hold(duration_s=delay.high + protection.says_within_s + _AFTER_S),
+                Hold(duration_s=delay.high + _said_s(protection) + _AFTER_S),
             ],
             expectations=[
                 *_trips(stimulus, protection),
@@ -388,7 +388,11 @@ def two_faults(profile: Profile, options: Options) -> Iterator[Draft]:
                 steps=[
                     Dither(span_s=_DITHER_S),
                     Set(values=values, mark=APPLIED),
-                    Hold(duration_s=max(_delay(p).high, _delay(q).high) + 0.2 + _AFTER_S),
+                    Hold(
+                        duration_s=max(_delay(p).high, _delay(q).high)
+                        + max(_said_s(p), _said_s(q))
+                        + _AFTER_S
+                    ),
                 ],
                 expectations=[
                     *_union(profile, [(first, p), (other, q)]),
@@ -659,6 +663,12 @@ def _says(stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:
             low_s=delay.low,
             high_s=delay.high + protection.console_within_s,
         )
+
+
+def _said_s(protection: Protection) -> float:
+    """Longest time after a trip until flag and line have said so."""
+    by_console_s = protection.console_within_s if protection.console else 0.0
+    return max(protection.says_within_s if protection.says else 0.0, by_console_s)
 
 
 def _unsays(protection: Protection, since: Instant, high_s: float) -> Iterator[Expectation]:
