@@ -1,0 +1,98 @@
+"""`python -m rig.virtual`: one virtual bench as a process. Must not print but its one ready line.
+
+It serves until its standard input closes (whoever started it has gone), or SIGTERM or Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import json
+import os
+import signal
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+
+from rig.errors import RigError
+from rig.virtual.assembly import BENCHES, Setup
+from rig.virtual.firmware import find_variant
+from rig.virtual.loop import Loop
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build the bench, say that it is ready, serve it."""
+    setup = _read(arguments)
+    try:
+        find_variant(setup.dut, setup.variant)
+        bench = BENCHES[setup.dut](setup)
+    except RigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 (the process's own door)
+        return 2
+    except OSError as error:
+        print(f"no port to listen on: {error}; choose another --port-base", file=sys.stderr)  # noqa: T201
+        return 2
+    with _ends_on_signals(bench.loop):
+        _end_with_stdin(bench.loop)
+        print(json.dumps(bench.addresses), flush=True)  # noqa: T201 (the process's own door)
+        gc.collect()
+        gc.freeze()  # what is there stays, so that no later collection looks at it
+        bench.loop.run()
+    return 0
+
+
+def _read(arguments: list[str] | None) -> Setup:
+    parser = argparse.ArgumentParser(prog="rig.virtual", description="One virtual bench.")
+    parser.add_argument("--dut", choices=sorted(BENCHES), required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--time", choices=["stepped", "real"], default="stepped")
+    parser.add_argument("--port-base", type=int, default=0, help="first port; 0: any free ones")
+    parser.add_argument("--variant", help="build of the firmware; default: the one released")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    options = parser.parse_args(arguments)
+    return Setup(
+        dut=options.dut,
+        seed=options.seed,
+        real=options.time == "real",
+        port_base=options.port_base,
+        variant=options.variant,
+        host=options.host,
+    )
+
+
+@contextlib.contextmanager
+def _ends_on_signals(loop: Loop) -> Iterator[None]:
+    """Stop the loop on SIGTERM and SIGINT; a socket pair wakes it from its wait."""
+    inner, outer = socket.socketpair()
+    for end in (inner, outer):
+        end.setblocking(False)  # noqa: FBT003
+    before = signal.set_wakeup_fd(outer.fileno())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # the wake-up byte is what counts
+    loop.watch(inner, loop.stop)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        inner.close()
+        outer.close()
+
+
+def _end_with_stdin(loop: Loop) -> None:
+    """Stop the loop when whoever holds our standard input has gone; a terminal doesn't count."""
+    descriptor = sys.stdin.fileno()
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return
+
+    def look() -> None:
+        if not os.read(descriptor, 1 << 12):
+            loop.stop()
+
+    loop.watch(descriptor, look)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""Wires the two benches: nets, instruments, links and the BMS. Must not decide when time passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rig.virtual import firmware
+from rig.virtual.board import Board
+from rig.virtual.can_bus import CanBus, CanNode
+from rig.virtual.cells import LFP_20AH, CellString
+from rig.virtual.circuit import PowerPath
+from rig.virtual.clock import LocalClock
+from rig.virtual.control import ControlPort
+from rig.virtual.instruments import (
+    AuxSupply,
+    CellEmulator,
+    Charger,
+    Digitizer,
+    ElectronicLoad,
+    ScannerDmm,
+    ScpiInstrument,
+    ScpiServer,
+    ThermistorSimulator,
+)
+from rig.virtual.kernel import Kernel
+from rig.virtual.loop import Loop
+from rig.virtual.rfc2217 import ConsoleServer
+from rig.virtual.seeds import stream
+from rig.virtual.signal import Signal
+from rig.virtual.socketcand import SocketcandServer
+from rig.virtual.truth import Truth, TruthPort
+from rig.virtual.uart import Uart
+
+__all__ = ["BENCHES", "Bench", "Setup"]
+
+CELLS = 4
+BITRATE = 500_000
+BAUD = 115_200
+_UPTIME_NS = 10 * 10**9  # what devices have on their clocks, about, when the bench comes up
+_EPOCH_NS = 1_767_225_600 * 10**9  # 2026-01-01: adapters stamp with wall clock time
+_PROBE_V_PER_A = 0.01  # current probe, 10 mV/A
+_AUX_OUTPUT = 2
+_R25_OHMS = 10_000.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a bench is started with."""
+
+    dut: str
+    seed: int = 1
+    real: bool = False
+    port_base: int = 0
+    variant: str | None = None
+    host: str = "127.0.0.1"
+
+
+@dataclass(slots=True)
+class Bench:
+    """One bench with all its ports; `addresses` is what is said when it is ready."""
+
+    setup: Setup
+    kernel: Kernel = field(default_factory=Kernel)
+    addresses: dict[str, str] = field(default_factory=dict)
+    clocks: dict[str, LocalClock] = field(default_factory=dict)
+    loop: Loop = field(init=False)
+    board: Board = field(init=False)
+    truth: Truth = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loop = Loop(self.kernel, real=self.setup.real, host=self.setup.host)
+        self.board = Board(self.kernel)
+        self.truth = Truth(self.kernel)
+        self.clock("rig")
+
+    # Parts
+
+    def clock(self, name: str, *, epoch_ns: int = _UPTIME_NS) -> LocalClock:
+        """Draw the clock of a device, with an offset and a drift of its own."""
+        clock = LocalClock.drawn(self.kernel, self.setup.seed, name, epoch_ns=epoch_ns)
+        self.clocks[name] = clock
+        return clock
+
+    def next_port(self) -> int:
+        """Tell the next port: 0 for any free one, or one after the other from the base."""
+        return self.setup.port_base and self.setup.port_base + len(self.addresses)
+
+    def nets(self, pattern: str, count: int, *, first: int = 1) -> dict[int, Signal]:
+        """Find numbered nets, as the channels from `first` on: "cell {}", 4 -> {1: …, …}."""
+        return {first + n: self.board.nets[pattern.format(n + 1)] for n in range(count)}
+
+    def instrument(self, name: str, kind: Callable[..., ScpiInstrument], **wiring: object) -> None:
+        """Put an instrument on a port."""
+        rng = stream(self.setup.seed, f"instrument {name}")
+        instrument = kind(self.kernel, self.clock(name), rng, **wiring)
+        server = ScpiServer(self.loop, instrument, self.next_port(), name=name)
+        self.addresses[name] = f"TCPIP::{self.setup.host}::{server.port}::SOCKET"
+
+    def can(self) -> CanNode:
+        """Lay the bus, put the adapter on it and return the BMS's node."""
+        bus = CanBus(self.kernel, BITRATE)
+        node = bus.attach(self.setup.dut)
+        server = SocketcandServer(
+            self.loop, bus, self.clock("can", epoch_ns=_EPOCH_NS), port=self.next_port()
+        )
+        self.addresses["can"] = f"socketcand://{self.setup.host}:{server.port}/{server.channel}"
+        return node
+
+    def console_and_dut(self, node: CanNode | None = None) -> None:
+        """Put the BMS into its socket and its console on a port."""
+        uart = Uart(self.kernel, BAUD)
+        server = ConsoleServer(self.loop, self.kernel, uart, port=self.next_port())
+        self.addresses["console"] = f"rfc2217://{self.setup.host}:{server.port}"
+        guest = firmware.plug_in(
+            self.setup.dut,
+            self.setup.variant,
+            kernel=self.kernel,
+            board=self.board,
+            seed=self.setup.seed,
+            uart=uart,
+            can=node,
+            note=self.truth.note,
+        )
+        server.auto_reset.on_reset = guest.pins.set_enable
+        server.auto_reset.on_boot_strap = guest.pins.set_strap
+
+    def ports(self) -> None:
+        """Open the rig's clock and the ground truth."""
+        control = ControlPort(self.loop, self.clocks["rig"], self.next_port())
+        self.addresses["clock"] = f"{self.setup.host}:{control.port}"
+        truth = TruthPort(self.loop, self.truth, self.board, self.clocks, self.next_port())
+        self.addresses["truth"] = f"{self.setup.host}:{truth.port}"
+
+
+def esp32_4s(setup: Setup) -> Bench:
+    """Wire the reference BMS: emulated cells at its sense pins, a real pack in its power path."""
+    bench = Bench(setup)
+    nets = _common_nets(bench, sensors=2)
+    for name, unit in (("current", "A"), ("pack", "V")):
+        bench.board.add(name, unit, 0.0)
+    for name in ("charge gate", "discharge gate"):
+        bench.board.add(name, "V", 0.0)
+    for n in range(CELLS):
+        bench.board.add(f"bleed {n + 1}", "A", 0.0)
+    battery = CellString(LFP_20AH, CELLS, spread=stream(setup.seed, "battery"))
+    path = PowerPath(bench.kernel, bench.board, battery)
+    cells, gates = bench.nets("cell {}", CELLS), (nets["charge gate"], nets["discharge gate"])
+
+    _emulator(bench, currents=bench.nets("bleed {}", CELLS))
+    bench.instrument("charger", Charger, apply=path.charger_set, measure=path.charger_measure)
+    _aux_supply(bench)
+    bench.instrument("load", ElectronicLoad, apply=path.load_set, measure=path.load_measure)
+    bench.instrument("thermistors", ThermistorSimulator, channels=bench.nets("ntc {}", 2))
+    scope = dict(enumerate((*cells.values(), *gates, nets["current"], nets["pack"]), start=1))
+    bench.instrument("digitizer", Digitizer, channels=scope, volts_per_unit={7: _PROBE_V_PER_A})
+    meter = dict(enumerate((*cells.values(), nets["pack"], *gates), start=101))
+    bench.instrument("dmm", ScannerDmm, channels=meter)
+    bench.console_and_dut(bench.can())
+    bench.ports()
+    return bench
+
+
+def pbmslsuite_o(setup: Setup) -> Bench:
+    """Wire the educational BMS: no CAN, no FETs; its pins are its outputs."""
+    bench = Bench(setup)
+    nets = _common_nets(bench, sensors=1)
+    for name in ("led", *(f"balance {n + 1}" for n in range(CELLS))):
+        bench.board.add(name, "V", 0.0)
+    cells, balance = bench.nets("cell {}", CELLS), bench.nets("balance {}", CELLS)
+
+    _emulator(bench)
+    _aux_supply(bench)
+    bench.instrument("thermistors", ThermistorSimulator, channels=bench.nets("ntc {}", 1))
+    scope = (*cells.values(), nets["led"], *(balance[n] for n in (1, 2, 3)))
+    bench.instrument("digitizer", Digitizer, channels=dict(enumerate(scope, start=1)))
+    meter = (*cells.values(), *balance.values(), nets["led"])
+    bench.instrument("dmm", ScannerDmm, channels=dict(enumerate(meter, start=101)))
+    bench.console_and_dut()
+    bench.ports()
+    return bench
+
+
+def _common_nets(bench: Bench, *, sensors: int) -> dict[str, Signal]:
+    for n in range(CELLS):
+        bench.board.add(f"cell {n + 1}", "V", 0.0)
+    for n in range(sensors):
+        bench.board.add(f"ntc {n + 1}", "ohm", _R25_OHMS)
+    bench.board.add("aux", "V", 0.0)
+    return bench.board.nets
+
+
+def _emulator(bench: Bench, currents: dict[int, Signal] | None = None) -> None:
+    def open_relay(channel: int, is_open: bool) -> None:  # noqa: FBT001 (the emulator's signature)
+        if channel <= CELLS:
+            bench.board.break_wire(f"cell {channel}", is_open=is_open)
+
+    bench.instrument(
+        "emulator",
+        CellEmulator,
+        channels=bench.nets("cell {}", CELLS),
+        currents=currents,
+        open_relay=open_relay,
+    )
+
+
+def _aux_supply(bench: Bench) -> None:
+    bench.instrument("aux", AuxSupply, channels={_AUX_OUTPUT: bench.board.nets["aux"]})
+
+
+BENCHES: dict[str, Callable[[Setup], Bench]] = {"esp32-4s": esp32_4s, "pbmslsuite-o": pbmslsuite_o}
