@@ -1,0 +1,300 @@
+"""The BMS's CAN messages by its DBC: bytes to signals for whole arrays of frames, and back.
+
+cantools reads the DBC (imported on first use: it takes most of a second); decoding is numpy, since
+a trace is decoded many times over. Must not open a bus, nor know traces, plans or verdicts.
+
+Checksums follow AUTOSAR E2E profile 1, data ID mode BOTH (measurement.md 5.3): polynomial 0x1D,
+over the data ID's low byte, its high byte, then the data without the checksum's own byte.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.errors import DescriptionError
+
+if TYPE_CHECKING:
+    from cantools.database.can import Database, Message
+    from cantools.database.can.signal import Signal
+
+_EXTENDED, _REMOTE, _ERROR, _SENT = 1, 2, 4, 8  # bits of a frame's flags
+
+
+class FrameTable(Protocol):
+    """Frames as arrays in order of time, as a trace holds them."""
+
+    @property
+    def time_ns(self) -> NDArray[np.int64]:
+        """End of frame, shape (n,)."""
+
+    @property
+    def can_id(self) -> NDArray[np.uint32]:
+        """Identifier, shape (n,)."""
+
+    @property
+    def length(self) -> NDArray[np.uint8]:
+        """Data bytes, shape (n,)."""
+
+    @property
+    def data(self) -> NDArray[np.uint8]:
+        """Shape (n, 8)."""
+
+    @property
+    def flags(self) -> NDArray[np.uint8]:
+        """Bit 0 extended, 1 remote, 2 error frame, 3 sent by the rig; shape (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where a signal's bits lie in the frame's eight bytes, and what they mean."""
+
+    big_endian: bool
+    shift: int
+    length: int
+    is_signed: bool
+    is_float: bool
+    scale: float
+    offset: float
+    least_bytes: int  # a shorter frame does not hold the signal
+
+
+class Messages:
+    """The messages of one DBC file, looked up by name."""
+
+    def __init__(self, dbc_path: Path | str) -> None:
+        self.path = Path(dbc_path)
+        self._layouts: dict[tuple[str, str], _Layout] = {}
+
+    @cached_property
+    def database(self) -> Database:
+        """The DBC as cantools reads it."""
+        from cantools.database import load_file
+        from cantools.database.can import Database
+        from cantools.database.errors import Error
+
+        try:
+            loaded = load_file(self.path)
+        except OSError as cause:
+            what = f"can't be read ({cause.strerror})"
+            raise DescriptionError(what, str(self.path), "name an existing DBC file") from cause
+        except Error as cause:
+            what = f"is no CAN database: {cause}"
+            raise DescriptionError(what, str(self.path), "mend the DBC file") from cause
+        if not isinstance(loaded, Database):
+            raise DescriptionError("is no CAN database", str(self.path), "name a DBC file")
+        return loaded
+
+    def message(self, name: str) -> Message:
+        """Return a message by name; DescriptionError names the nearest where there is none."""
+        try:
+            return self.database.get_message_by_name(name)
+        except KeyError:
+            known = [message.name for message in self.database.messages]
+            raise self._unknown("message", name, known) from None
+
+    def signal(self, message: str, name: str) -> Signal:
+        """Return a signal by name; DescriptionError names the nearest where there is none."""
+        found = self.message(message)
+        try:
+            return found.get_signal_by_name(name)
+        except KeyError:
+            known = [signal.name for signal in found.signals]
+            raise self._unknown(f"signal in {message}", name, known) from None
+
+    def _unknown(self, what: str, name: str, known: Iterable[str]) -> DescriptionError:
+        names = list(known)
+        near = difflib.get_close_matches(name, names, n=1)
+        mend = f"did you mean {near[0]}?" if near else f"it has {', '.join(names)}"
+        return DescriptionError(f"there is no {what} {name!r}", str(self.path), mend)
+
+    # ---- to the bus ------------------------------------------------------------------------------
+    def can_id(self, message: str) -> int:
+        """Return a message's identifier."""
+        return self.message(message).frame_id
+
+    def is_extended(self, message: str) -> bool:
+        """Tell whether a message has a 29 bit identifier."""
+        return self.message(message).is_extended_frame
+
+    def encode(
+        self, message: str, signals: Mapping[str, float] | None = None
+    ) -> tuple[int, bytes, bool]:
+        """Return identifier, data and whether the identifier is extended.
+
+        Signals that are not given are 0, or their initial value where the DBC has one.
+        """
+        found = self.message(message)
+        values: dict[str, float] = {s.name: _initial(s) for s in found.signals}
+        for name, value in (signals or {}).items():
+            values[self.signal(message, name).name] = value
+        try:
+            data = found.encode(values, scaling=True, padding=False, strict=True)
+        except Exception as cause:  # cantools raises its own errors and OverflowError, ValueError
+            what = f"{message} can't carry {dict(signals or {})}: {cause}"
+            raise DescriptionError(what, str(self.path), "give values inside the limits") from cause
+        return found.frame_id, data, found.is_extended_frame
+
+    # ---- from the bus ----------------------------------------------------------------------------
+    def rows(self, frames: FrameTable, message: str) -> NDArray[np.intp]:
+        """Return the indices of the data frames that are this message and came from the BMS."""
+        wanted = np.uint8(_EXTENDED if self.is_extended(message) else 0)
+        mask = np.uint8(_EXTENDED | _REMOTE | _ERROR | _SENT)
+        right_kind = frames.flags & mask == wanted
+        return np.flatnonzero((frames.can_id == self.can_id(message)) & right_kind)
+
+    def decode(
+        self, frames: FrameTable, message: str, signal: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Decode one signal of every frame of a message that is long enough to hold it.
+
+        Returns
+        -------
+        time_ns : int64, shape (n,)
+        values : float64, shape (n,)
+            Physical values (scale and offset applied, as cantools does).
+        """
+        layout = self._layout(message, signal)
+        rows = self.rows(frames, message)
+        rows = rows[frames.length[rows] >= layout.least_bytes]
+        rows = self._multiplexed(frames, rows, message, signal)
+        return frames.time_ns[rows], _physical(frames.data[rows], layout)
+
+    __call__ = decode
+
+    def decode_one(self, message: str, data: bytes) -> dict[str, float]:
+        """Decode all signals of one frame that it is long enough to hold."""
+        word = np.frombuffer(data[:8].ljust(8, b"\0"), np.uint8).reshape(1, 8)
+        layouts = {s.name: self._layout(message, s.name) for s in self.message(message).signals}
+        return {
+            name: float(_physical(word, layout)[0])
+            for name, layout in layouts.items()
+            if len(data) >= layout.least_bytes
+        }
+
+    def check_crc(
+        self, frames: FrameTable, message: str, signal: str, data_id: int
+    ) -> NDArray[np.bool_]:
+        """Tell for each frame of a message (see `rows`) whether its checksum is right."""
+        found = self.signal(message, signal)
+        if found.length != 8 or self._layout(message, signal).shift % 8:
+            what = f"{message}.{signal} is not one whole byte, so it can't hold a CRC-8"
+            raise DescriptionError(what, str(self.path), "name the signal of the checksum")
+        at = found.start // 8
+        rows = self.rows(frames, message)
+        data, length = frames.data[rows], frames.length[rows]
+        right = e2e_p01_crc(data, length, at, data_id) == data[:, at]
+        return np.asarray(right & (length > at))
+
+    def _multiplexed(
+        self, frames: FrameTable, rows: NDArray[np.intp], message: str, signal: str
+    ) -> NDArray[np.intp]:
+        """Keep the frames in which a multiplexed signal is present."""
+        found = self.signal(message, signal)
+        if not found.multiplexer_ids or found.multiplexer_signal is None:
+            return rows
+        selector = _raw(frames.data[rows], self._layout(message, found.multiplexer_signal))
+        return rows[np.isin(selector, found.multiplexer_ids)]
+
+    def _layout(self, message: str, signal: str) -> _Layout:
+        key = (message, signal)
+        if key not in self._layouts:
+            self._layouts[key] = _layout_of(self.signal(message, signal))
+        return self._layouts[key]
+
+
+def _initial(signal: Signal) -> float:
+    value = signal.initial
+    if isinstance(value, (int, float)):
+        return float(value)
+    # 0 may lie outside the signal's range, which strict encoding would refuse.
+    low = signal.minimum if signal.minimum is not None else 0.0
+    high = signal.maximum if signal.maximum is not None else 0.0
+    return min(max(0.0, float(low)), max(float(high), float(low)))
+
+
+def _layout_of(signal: Signal) -> _Layout:
+    big_endian = signal.byte_order == "big_endian"
+    if big_endian:  # the DBC's start is the most significant bit, counted inside its byte from 0
+        top = signal.start // 8 * 8 + 7 - signal.start % 8
+        shift, last = 64 - top - signal.length, (top + signal.length - 1) // 8
+    else:
+        shift, last = signal.start, (signal.start + signal.length - 1) // 8
+    return _Layout(
+        big_endian=big_endian,
+        shift=shift,
+        length=signal.length,
+        is_signed=signal.is_signed,
+        is_float=signal.is_float,
+        scale=float(signal.scale),
+        offset=float(signal.offset),
+        least_bytes=last + 1,
+    )
+
+
+def _raw(data: NDArray[np.uint8], layout: _Layout) -> NDArray[np.uint64]:
+    """Return a signal's bits, right-aligned. `data` has shape (n, 8)."""
+    words = np.ascontiguousarray(data).view(">u8" if layout.big_endian else "<u8").reshape(-1)
+    mask = np.uint64((1 << layout.length) - 1)
+    return (words.astype(np.uint64) >> np.uint64(layout.shift)) & mask
+
+
+def _physical(data: NDArray[np.uint8], layout: _Layout) -> NDArray[np.float64]:
+    raw = _raw(data, layout)
+    if layout.is_float:
+        floats = {16: (np.uint16, np.float16), 32: (np.uint32, np.float32)}
+        whole, kind = floats.get(layout.length, (np.uint64, np.float64))
+        numbers = raw.astype(whole).view(kind).astype(np.float64)
+    elif layout.is_signed:
+        spare = np.uint64(64 - layout.length)  # move the sign to the top, and back with its copies
+        numbers = ((raw << spare).view(np.int64) >> np.int64(spare)).astype(np.float64)
+    else:
+        numbers = raw.astype(np.float64)
+    return np.asarray(numbers * layout.scale + layout.offset, np.float64)
+
+
+# ---- AUTOSAR E2E profile 1 --------------------------------------------------------------
+def _crc8_table(polynomial: int) -> NDArray[np.uint8]:
+    table = np.arange(256)
+    for _ in range(8):
+        table = (table << 1 ^ (table >> 7) * polynomial) & 0xFF
+    return table.astype(np.uint8)
+
+
+_SAE_J1850 = _crc8_table(0x1D)
+
+
+def e2e_p01_crc(
+    data: NDArray[np.uint8], length: NDArray[np.uint8], crc_at: int, data_id: int
+) -> NDArray[np.uint8]:
+    """Return the checksum that each frame should carry (start 0x00, no final inversion).
+
+    Parameters
+    ----------
+    data : uint8, shape (n, 8)
+    length : uint8, shape (n,)
+        Bytes beyond it are not part of the frame.
+    crc_at : int
+        Index of the checksum's own byte, which is left out.
+    """
+    low_high = (data_id & 0xFF, data_id >> 8 & 0xFF)  # data ID mode BOTH
+    crc = np.full(data.shape[0], _SAE_J1850[_SAE_J1850[low_high[0]] ^ low_high[1]], np.uint8)
+    for column in range(data.shape[1]):
+        if column != crc_at:
+            crc = np.where(column < length, _SAE_J1850[crc ^ data[:, column]], crc)
+    return crc
+
+
+def crc8_sae_j1850(data: bytes) -> int:
+    """Return the plain SAE J1850 checksum (start and final inversion 0xFF; measurement.md 5.3)."""
+    crc = 0xFF
+    for byte in data:
+        crc = int(_SAE_J1850[crc ^ byte])
+    return crc ^ 0xFF
