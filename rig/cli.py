@@ -10,12 +10,13 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rig.errors import RigError
 
-_WRONG = 2
+_FAILED, _WRONG, _UNPROVEN = 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     judge = verb("judge", _judge, "judge recorded evidence again")
     judge.add_argument("run", type=Path, metavar="RUN")
     judge.add_argument("--plan", type=Path, help="with the limits of this plan")
+    judge.add_argument("--name", required=True, help="of the new judgement, kept with the run")
 
     report = verb("report", _report, "make the reports of a run again")
     report.add_argument("run", type=Path, metavar="RUN")
@@ -89,8 +91,13 @@ def _check(options: argparse.Namespace, _: list[str]) -> int:
 
 def _judge(options: argparse.Namespace, _: list[str]) -> int:
     from fixtures.rejudge import rejudge
+    from rig.judge.verdict import Verdict
 
-    return rejudge(options.run, options.plan)
+    path, judgements = rejudge(options.run, options.name, options.plan)
+    counts = Counter(judgement.verdict for judgement in judgements.values())
+    print(", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items())))
+    print(f"judgements: {path.as_posix()}")
+    return _FAILED if counts[Verdict.FAIL] else 0 if set(counts) == {Verdict.PASS} else _UNPROVEN
 
 
 def _report(options: argparse.Namespace, _: list[str]) -> int:
