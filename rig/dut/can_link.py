@@ -8,6 +8,7 @@ at the end of a case are joined by a line; nothing is sent for it, so a silent b
 
 from __future__ import annotations
 
+import logging
 import select
 import socket
 from collections.abc import Callable
@@ -21,6 +22,9 @@ import numpy as np
 from rig.clock import Clock
 from rig.errors import BenchError
 from rig.trace.model import Frames, Link
+
+# Its client logs a warning for every frame that TCP cut in two, and then reads it rightly.
+logging.getLogger("can.interfaces.socketcand").setLevel(logging.ERROR)
 
 _SYNC_FRAMES = 3  # the least of three stamps
 _SYNC_WAIT_NS = 500_000_000
