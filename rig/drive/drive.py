@@ -34,6 +34,7 @@ from rig.plan.case import (
     Step,
     Type,
 )
+from rig.plan.stimulus import paths
 from rig.trace.model import Command, Frames, Marker, Reading, Trace
 
 _METER_PERIOD_NS = 50_000_000  # between two looks of a meter at an output
@@ -81,17 +82,17 @@ class _Drive:
         if profile.start.by == "power":
             bench.set({"supply": 0.0})
             self._sleep_ns(_POWER_OFF_NS)
-            bench.set({"supply": profile.supply_v})
+            bench.set({"supply": self._supply_v()})
         elif bench.console is not None:
             bench.console.reset()
         self._await_ready()
 
     def _await_ready(self) -> None:
         """Wait for the console's word, then until the paths that conduct in health do so."""
-        start = self._bench.profile.start
-        console = self._bench.profile.console
-        within_s = start.ready_within_s + _READY_MARGIN_S
-        if console is not None:
+        profile = self._bench.profile
+        console = profile.console
+        within_s = (profile.start.ready_within_s or 0.0) + _READY_MARGIN_S
+        if console is not None and console.ready is not None:
             ready = ConsoleLine(pattern=console.ready)
             if not self._wait_for(ready, within_s):
                 raise BenchError(
@@ -99,8 +100,8 @@ class _Drive:
                     "start of the case",
                     "look at the console transcript: is it powered, and is this its firmware?",
                 )
-        within_s = start.closed_within_s + _READY_MARGIN_S
-        for output in start.closes:
+        within_s = (profile.start.closed_within_s or 0.0) + _READY_MARGIN_S
+        for output in paths(profile):
             if not self._wait_for(OutputState(output=output, is_open=False), within_s):
                 raise BenchError(
                     f"{output} did not close within {within_s:g} s of the BMS being ready",
@@ -231,11 +232,11 @@ class _Drive:
 
     @_do.register
     def _(self, step: Power) -> None:
-        volts = self._bench.profile.supply_v if step.on else 0.0
+        volts = self._supply_v() if step.on else 0.0
         self._commands.extend(self._bench.set({"supply": volts}))
 
     @_do.register
-    def _(self, step: Reset) -> None:
+    def _(self, step: Reset) -> None:  # noqa: ARG002 -- the type alone says what to do
         if self._bench.console is None:
             raise BenchError("the plan resets by RTS, but there is no console", "reset", "name one")
         self._bench.console.reset()
@@ -243,6 +244,9 @@ class _Drive:
     @_do.register
     def _(self, step: Read) -> None:
         self._readings.extend(self._bench.read(step.quantities))
+
+    def _supply_v(self) -> float:
+        return self._bench.profile.nominal_values["supply"]
 
     # ---- time -------------------------------------------------------------------------------
     def _sleep_ns(self, duration_ns: int) -> None:
