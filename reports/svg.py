@@ -243,6 +243,23 @@ def gauge_svg(value: float, expanded: float, low: float | None, high: float | No
     )
 
 
+def strip_svg(values: Sequence[tuple[float, float]], low: float, high: float) -> str:
+    """Draw many values with U against the limits they share; the numbers stand beside it."""
+    width = (high - low) or 1.0
+
+    def x(at: float) -> float:
+        return 4 + 232 * min(max((at - low + 0.2 * width) / (1.4 * width), 0.0), 1.0)
+
+    marks = "".join(f"M{x(v - u):.1f} 11H{x(v + u):.1f}" for v, u in values)
+    dots = dict.fromkeys(f"M{x(v):.1f} 5v12" for v, _ in values)
+    return (
+        '<svg class="strip" viewBox="0 0 240 22" aria-hidden="true">'
+        '<path class="gt" d="M4 11H236"/>'
+        f'<rect class="ga" x="{x(low):.1f}" y="2" width="{x(high) - x(low):.1f}" height="18"/>'
+        f'<path class="gu" d="{marks}"/><path class="gd" d="{"".join(dots)}"/></svg>'
+    )
+
+
 # ---- what is drawn ------------------------------------------------------------------------------
 def _flags(findings: Sequence[Finding], axis: Axis) -> list[EventMark]:
     marks = {(m.time_s, m.label): m for f in findings for m in f.marks}
@@ -640,7 +657,7 @@ def _points(series: Series, axis: Axis, scale: _Range, place: Place) -> str:
 
 
 def _without_ripple(x: list[float], y: list[float]) -> Iterator[tuple[float, float]]:
-    """Leave out what moves by less than a pixel: the noise of a level stretch, most of the bytes."""
+    """Leave out what moves by less than a pixel: noise, which would be most of the bytes."""
     last = float("inf")
     for here, (now, then) in enumerate(zip(y, [*y[1:], float("inf")], strict=True)):
         moved = abs(now - last) >= DEAD_BAND

@@ -1,0 +1,399 @@
+"""The run page: one HTML file that says in ten seconds whether the BMS may be shipped, and why.
+
+Made from evidence alone, so that last year's run can be shown too. No network, no server; works
+without JavaScript. This module turns a run into plain values, templates/run.html into a page.
+Must not judge: numbers and sentences are those of the judgements.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports import svg, words
+from reports.answer import Answer, answer, group_of
+from rig.errors import RigError
+from rig.evidence import NOT_RUN, Run, RunCase
+from rig.judge.verdict import BudgetRow, Finding
+from rig.trace.model import Trace
+
+OUTCOMES = ("fail", "inconclusive", "error", "skipped", NOT_RUN, "pass")  # worst first
+MOST_FIGURES = 80  # full waveforms in a page; the rest get a sparkline, or the page grows too big
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """A line of an uncertainty budget, and its part of the variance."""
+
+    name: str
+    half_width: str
+    distribution: str
+    standard: str
+    part: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One expectation as the page shows it."""
+
+    expectation: str
+    means: str
+    outcome: str
+    sentence: str
+    value: str
+    k: str
+    allowed: str
+    margin: str
+    gauge: Markup
+    budget: tuple[BudgetView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case as the page shows it."""
+
+    anchor: str
+    id: str
+    title: str
+    outcome: str
+    sentence: str
+    family: str
+    group: str
+    parameters: Mapping[str, str]
+    traces_to: tuple[str, ...]
+    severity: str
+    steps: tuple[str, ...]
+    expected: tuple[str, ...]
+    findings: tuple[FindingView, ...]
+    links: tuple[str, ...]
+    figures: tuple[Markup, ...]
+    sparkline: Markup
+    virtual: str
+    wall: str
+    source: str
+    folder: str
+    href: str
+
+    @property
+    def main(self) -> FindingView | None:
+        """The finding that a table shows: the first with a value, else none."""
+        return next((f for f in self.findings if f.value), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The cases of one family, and how many there are of each outcome."""
+
+    name: str
+    anchor: str
+    cases: tuple[CaseView, ...]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """All values of one kind against the limits that they share."""
+
+    protection: str
+    family: str
+    means: str
+    count: int
+    least: str
+    most: str
+    allowed: str
+    worst: str  # margin of the worst
+    worst_part: float
+    worst_anchor: str
+    strip: Markup
+
+
+def write_run_page(run: Run, path: Path) -> Path:
+    """Write the page to `path`, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(run_page(run, base=path.parent), encoding="utf-8")
+    return path
+
+
+def run_page(run: Run, *, base: Path | None = None) -> str:
+    """Return the page as HTML; links to evidence are relative to `base`."""
+    cases = _case_views(run, base or Path.cwd())
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    verdict = answer(run)
+    return environment.get_template("run.html").render(
+        run=run,
+        meta=run.meta,
+        answer=verdict,
+        title=_title(run, verdict),
+        counts=[(o, run.counts[o]) for o in reversed(OUTCOMES)],
+        total=len(run.cases),
+        groups={o: _groups(cases, o) for o in OUTCOMES},
+        families=_families(cases),
+        matrix=_matrix(cases),
+        spreads=_spreads(run),
+        rule=_rule(run),
+        facts=_facts(run),
+        duration=words.duration,
+        plural=words.plural,
+        svg_css=_drawn(svg.CSS),
+        svg_variables=_drawn(svg.VARIABLES),
+        evidence=os.path.relpath(run.path, base or Path.cwd()),
+    )
+
+
+def _drawn(picture: str) -> Markup:
+    """Mark our own SVG as safe: what it shows of a plan or a trace was escaped when it was drawn."""
+    return Markup(picture)  # noqa: S704
+
+
+# ---- cases --------------------------------------------------------------------------------------
+def _case_views(run: Run, base: Path) -> list[CaseView]:
+    drawn: set[tuple[str, str]] = set()
+    views, figures = [], 0
+    for case in run.cases:
+        view = _view(case, base)
+        kind = (case.case.family, group_of(case))
+        wants = case.outcome != "pass" or kind not in drawn
+        trace, problem = _trace(case)
+        if problem:
+            view = replace(view, links=(*view.links, problem))
+        if trace is not None:
+            full = wants and figures < MOST_FIGURES
+            view = _with_pictures(view, case, trace, full=full)
+            figures += full
+            drawn.add(kind)
+        views.append(view)
+    return views
+
+
+def _trace(case: RunCase) -> tuple[Trace | None, str]:
+    if not case.has_trace:
+        return None, ""
+    try:
+        return case.trace(), ""
+    except (RigError, OSError, ValueError, KeyError) as error:
+        return None, f"the recorded trace can't be read: {error}"
+
+
+def _with_pictures(view: CaseView, case: RunCase, trace: Trace, *, full: bool) -> CaseView:
+    links = tuple(
+        f"{link.name}: {words.plural(link.received, 'message')} received, {link.dropped} dropped"
+        f"{'' if link.alive else ', receiver not alive'}{', ' + link.note if link.note else ''}"
+        for link in trace.links.values()
+    )
+    view = replace(view, links=(*view.links, *links))
+    if not full or case.judgement is None:
+        return replace(view, sparkline=_drawn(svg.sparkline_svg(case.case, trace)))
+    spans = [None, svg.close_up_s(case.case, trace, case.judgement)]
+    figures = [
+        svg.waveform_svg(case.case, trace, case.judgement, name=f"{view.anchor}{n}", span_s=span)
+        for n, span in enumerate(spans)
+        if n == 0 or span
+    ]
+    return replace(view, figures=tuple(_drawn(f) for f in figures))
+
+
+def _view(run_case: RunCase, base: Path) -> CaseView:
+    case, judgement = run_case.case, run_case.judgement
+    findings = judgement.findings if judgement else ()
+    return CaseView(
+        anchor=f"c{run_case.number}",
+        id=case.id,
+        title=case.title,
+        outcome=run_case.outcome,
+        sentence=judgement.sentence if judgement else "planned, but the run ended before it",
+        family=case.family,
+        group=group_of(run_case),
+        parameters=case.parameters,
+        traces_to=case.traces_to,
+        severity=case.severity,
+        steps=tuple(words.step(step) for step in case.steps),
+        expected=() if findings else tuple(words.expectation(e) for e in case.expectations),
+        findings=tuple(_finding(f) for f in findings),
+        links=(),
+        figures=(),
+        sparkline=Markup(),
+        virtual=words.duration(run_case.virtual_s),
+        wall=f"{run_case.wall_s * 1e3:.0f} ms",
+        source=case.source,
+        folder=f"cases/{run_case.folder.name}",
+        href=Path(os.path.relpath(run_case.folder, base)).as_posix(),
+    )
+
+
+def _finding(found: Finding) -> FindingView:
+    value = found.measurement
+    part = words.margin(value, found.low, found.high) if value else None
+    gauge = svg.gauge_svg(value.value, value.expanded, found.low, found.high) if value else ""
+    return FindingView(
+        expectation=found.expectation,
+        means=found.means,
+        outcome=found.verdict.value,
+        sentence=found.sentence,
+        value=words.measured(value, found.low, found.high) if value else "",
+        k=f"{value.coverage_factor:.3g}" if value else "",
+        allowed=words.limits(found.low, found.high, value),
+        margin="" if part is None else _percent(part),
+        gauge=_drawn(gauge),
+        budget=_budget(found),
+    )
+
+
+def _budget(found: Finding) -> tuple[BudgetView, ...]:
+    if found.measurement is None:
+        return ()
+    unit, rows = found.measurement.unit, found.budget
+    variance = sum(row.standard**2 for row in rows) or 1.0
+    ranked = sorted(rows, key=lambda row: row.standard, reverse=True)
+    return tuple(_budget_row(row, unit, row.standard**2 / variance) for row in ranked)
+
+
+def _budget_row(row: BudgetRow, unit: str, part: float) -> BudgetView:
+    # A half-width may be in another unit than the result (volts that become time over a slew).
+    return BudgetView(
+        name=row.name,
+        half_width=f"{row.half_width:.2g}",
+        distribution=row.distribution,
+        standard=_two_digits(row.standard, unit),
+        part=f"{100 * part:.0f} %",
+        source=row.source,
+    )
+
+
+def _two_digits(value: float, unit: str) -> str:
+    scale = words.scale_for(unit, value)
+    return f"{value / scale.factor:.2g} {scale.unit}".rstrip()
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.0f} %".replace("-", "−")
+
+
+# ---- groups -------------------------------------------------------------------------------------
+def _groups(cases: Iterable[CaseView], outcome: str) -> list[tuple[str, list[CaseView]]]:
+    chosen = sorted((c for c in cases if c.outcome == outcome), key=lambda c: c.group)
+    return [(group, list(members)) for group, members in groupby(chosen, lambda c: c.group)]
+
+
+def _families(cases: Sequence[CaseView]) -> list[Family]:
+    members: dict[str, list[CaseView]] = defaultdict(list)
+    for case in cases:
+        members[case.family].append(case)
+    return [
+        Family(name, f"f{n}", tuple(found), _count(found))
+        for n, (name, found) in enumerate(members.items(), 1)
+    ]
+
+
+def _count(cases: Iterable[CaseView]) -> dict[str, int]:
+    found = [c.outcome for c in cases]
+    return {o: found.count(o) for o in OUTCOMES if o in found}
+
+
+def _matrix(cases: Sequence[CaseView]) -> list[tuple[str, list[tuple[int, str, int] | None]]]:
+    """Per protection and family: how many cases, the worst outcome, how many have it."""
+    families = list(dict.fromkeys(c.family for c in cases))
+    cells: dict[tuple[str, str], list[CaseView]] = defaultdict(list)
+    for case in cases:
+        cells[case.group, case.family].append(case)
+    return [
+        (group, [_cell(cells.get((group, family), [])) for family in families])
+        for group in dict.fromkeys(c.group for c in cases)
+    ]
+
+
+def _cell(cases: Sequence[CaseView]) -> tuple[int, str, int] | None:
+    if not cases:
+        return None
+    counts = _count(cases)
+    worst = next(o for o in OUTCOMES if o in counts)
+    return len(cases), worst, counts[worst]
+
+
+# ---- spreads ------------------------------------------------------------------------------------
+def _spreads(run: Run) -> list[Spread]:
+    """Values that share protection, family, means and limits; the means are never mixed."""
+    found: dict[tuple[object, ...], list[tuple[RunCase, Finding]]] = defaultdict(list)
+    for case in run.cases:
+        for finding in case.judgement.findings if case.judgement else ():
+            if finding.measurement and finding.low is not None and finding.high is not None:
+                unit = finding.measurement.unit
+                key = (group_of(case), case.case.family, finding.means)
+                found[*key, unit, finding.low, finding.high].append((case, finding))
+    return sorted((_spread(members) for members in found.values()), key=lambda s: s.worst_part)
+
+
+def _spread(members: Sequence[tuple[RunCase, Finding]]) -> Spread:
+    values = [(m.value, m.expanded) for _, f in members if (m := f.measurement)]
+    case, finding = members[0]
+    low, high, unit = finding.low, finding.high, finding.measurement and finding.measurement.unit
+    parts = [
+        (words.margin(f.measurement, low, high) or 0.0, c) for c, f in members if f.measurement
+    ]
+    worst, worst_case = min(parts, key=lambda part: part[0])
+    ordered = sorted(
+        (f for _, f in members), key=lambda f: f.measurement.value if f.measurement else 0
+    )
+    return Spread(
+        protection=group_of(case),
+        family=case.case.family,
+        means=finding.means,
+        count=len(members),
+        least=_value(ordered[0]),
+        most=_value(ordered[-1]),
+        allowed=words.limits(low, high, finding.measurement, unit or ""),
+        worst=_percent(worst),
+        worst_part=worst,
+        worst_anchor=f"c{worst_case.number}",
+        strip=_drawn(svg.strip_svg(values, low or 0.0, high or 0.0)),
+    )
+
+
+def _value(finding: Finding) -> str:
+    if finding.measurement is None:
+        return ""
+    return words.measured(finding.measurement, finding.low, finding.high)
+
+
+# ---- facts --------------------------------------------------------------------------------------
+def _title(run: Run, verdict: Answer) -> str:
+    return f"{verdict.word} · {run.run_id} · {run.meta.dut}"
+
+
+def _rule(run: Run) -> str:
+    rules = dict.fromkeys(c.judgement.rule for c in run.cases if c.judgement)
+    return "; ".join(rules)
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    meta, ended = run.meta, "aborted, last heard of" if run.aborted else "ended"
+    local = run.started.astimezone()
+    facts = [
+        ("Device under test", " · ".join(x for x in (meta.dut_title, meta.dut) if x)),
+        ("Serial number", meta.dut_serial),
+        ("Firmware", f"{meta.firmware} ({meta.firmware_source})" if meta.firmware else "unknown"),
+        ("Bench", run.bench),
+        ("Plan", ", ".join(meta.plans)),
+        ("Seed", str(meta.seed)),
+        ("Started", f"{run.started:%Y-%m-%d %H:%M:%S} UTC ({local:%H:%M:%S %Z})"),
+        ("Took", f"{words.duration(run.wall_s)} ({ended} {run.ended:%H:%M:%S} UTC)"),
+        ("Time the BMS lived through", f"{words.duration(run.virtual_s)}, {meta.clock} clock"),
+        ("Operator", meta.operator),
+        ("Host", meta.host),
+        ("Command", meta.command),
+        ("Versions", ", ".join(f"{k} {v}" for k, v in meta.versions.items())),
+    ]
+    return [(name, value) for name, value in facts if value]
