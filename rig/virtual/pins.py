@@ -151,7 +151,7 @@ class BoardPins:
 
     def analog(self, name: str) -> float:
         """Return what `name` carries now; NaN where the sense wire is open."""
-        if name in self._sense_open and self._sense_open[name]:
+        if self._sense_open.get(name):
             return math.nan
         return self._nets[name].value_at(self._kernel.now_ns)
 

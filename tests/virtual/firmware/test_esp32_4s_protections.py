@@ -12,7 +12,7 @@ from rig.virtual.seeds import stream
 from tests.virtual.firmware.desk import MS, Desk, S, a_reference
 
 CHARGE, DISCHARGE = "charge gate", "discharge gate"
-PHASES = range(8)
+PHASES = range(6)
 
 
 def ohm_at(degc: float) -> float:
@@ -127,7 +127,7 @@ def test_it_does_not_trip_just_inside_the_threshold(short: str, seed: int) -> No
     desk = at_a_random_phase(seed)
 
     promise.step(desk, promise.inside)
-    desk.run(8.0)
+    desk.run(6.0)
 
     # Just inside a higher level the lower one of the same kind trips, and rightly so; and one cell
     # near its limit is more than 300 mV away from the others.
@@ -189,7 +189,7 @@ def test_a_short_circuit_opens_within_its_microseconds_and_latches(seed: int, am
     desk.set(current=amps)
     desk.run(0.05)
     desk.set(current=0.0)
-    desk.run(20.0)
+    desk.run(8.0)
 
     (opened_ns,) = desk.times(DISCHARGE, 6.0, rising=False, since_ns=began_ns)
     assert 220e3 <= opened_ns - began_ns <= 480e3
