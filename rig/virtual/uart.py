@@ -143,7 +143,10 @@ def heard_at(data: bytes, sent_baud: int, heard_baud: int) -> bytes:
     heard, now = bytearray(), 0.0
     while (edge := _falling_edge(levels, now)) is not None:
         looks = [_level(levels, edge + (n + 0.5) * step) for n in range(10)]
-        if looks[0] == 0 and looks[9] == 1:
+        if looks[0] == 1:  # too short for a start bit
+            now = edge + 0.5 * step
+            continue
+        if looks[9] == 1:
             heard.append(sum(bit << n for n, bit in enumerate(looks[1:9])))
         now = edge + 9.5 * step
     return bytes(heard)
