@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
+from rig.judge.expectations import said_crossing, unit_of
 from rig.judge.rules import NoEvidence
 from rig.judge.wording import show
 from rig.plan.case import Case, Crossing, Instant, Mark
@@ -18,7 +19,6 @@ from rig.trace.model import Channel, Command, Marker, Trace, Waveform
 
 # Steps whose mark names something that was done to the BMS, not a time that was let pass.
 _ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase"})
-_UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V", "pack": "V"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,17 +194,6 @@ def _between(early_ns: float, late_ns: float, said: str, source: str) -> At:
 
 
 # ---- crossings ----------------------------------------------------------------------------------
-def unit_of(quantity: str) -> str:
-    """Return the unit of a quantity of the BMS by its name."""
-    return _UNITS.get(quantity.split(" ", maxsplit=1)[0], "")
-
-
-def said_crossing(since: Crossing) -> str:
-    """Return the cause in words: "cell 3 rose above 3.650 V"."""
-    verb = "rose above" if since.rising else "fell below"
-    return f"{since.quantity} {verb} {show(since.level, unit_of(since.quantity))}"
-
-
 def recorded_crossing(
     waveform: Waveform, channel: Channel, since: Crossing, start_ns: float
 ) -> At | None:

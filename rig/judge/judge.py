@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from rig.judge.balancing import judge_balances
+from rig.judge.can_signals import judge_message_timing, judge_signal_becomes, judge_signal_stays
+from rig.judge.console import judge_console_never_says, judge_console_says
 from rig.judge.decoder import Decoder, NoMessages
+from rig.judge.expectations import question_of
 from rig.judge.outputs import judge_recovers, judge_stays, judge_trips
-from rig.judge.rules import NoEvidence, worst
+from rig.judge.rules import NoEvidence, Question, worst
+from rig.judge.telemetry import judge_telemetry
+from rig.judge.threshold import judge_threshold
 from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.plan.case import Case, Expectation
 from rig.trace.model import Trace
 
-# Kind of expectation to its judge; each takes the case, the trace, the expectation, the decoder.
-_Judge = Callable[[Case, Trace, Any, Decoder], Finding]
-JUDGES: dict[str, _Judge] = {
-    "trips": lambda case, trace, wanted, _: judge_trips(case, trace, wanted),
-    "recovers": lambda case, trace, wanted, _: judge_recovers(case, trace, wanted),
-    "stays": lambda case, trace, wanted, _: judge_stays(case, trace, wanted),
+# Kind of expectation to its judge.
+_Judge = Callable[[Case, Trace, Any, Question, Decoder], Finding]
+_SimpleJudge = Callable[[Case, Trace, Any, Question], Finding]
+
+
+def _without_can(simple: _SimpleJudge) -> _Judge:
+    """Return a judge that has no use for a decoder."""
+    return lambda case, trace, wanted, question, _: simple(case, trace, wanted, question)
+
+
+JUDGES: Mapping[str, _Judge] = {
+    "trips": _without_can(judge_trips),
+    "recovers": _without_can(judge_recovers),
+    "stays": _without_can(judge_stays),
+    "threshold": _without_can(judge_threshold),
+    "balances": _without_can(judge_balances),
+    "console says": _without_can(judge_console_says),
+    "console never says": _without_can(judge_console_never_says),
+    "signal becomes": judge_signal_becomes,
+    "signal stays": judge_signal_stays,
+    "message timing": judge_message_timing,
+    "telemetry": judge_telemetry,
 }
 
 
@@ -35,15 +57,11 @@ def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
 
 def judge_expectation(case: Case, trace: Trace, wanted: Expectation, decode: Decoder) -> Finding:
     """Judge one expectation; what the trace can't answer is an `error`, with the reason."""
+    question = question_of(wanted)
     try:
-        return JUDGES[wanted.kind](case, trace, wanted, decode)
+        return JUDGES[wanted.kind](case, trace, wanted, question, decode)
     except NoEvidence as reason:
-        return Finding(
-            expectation=str(wanted.kind),
-            means="none",
-            verdict=Verdict.ERROR,
-            sentence=f"nothing can be said: {reason}",
-        )
+        return question.answer(Verdict.ERROR, f"nothing can be said: {reason}")
 
 
 def _sentence(verdict: Verdict, findings: tuple[Finding, ...]) -> str:

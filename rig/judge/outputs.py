@@ -6,17 +6,16 @@ record, with the uncertainty that polling has. Must not know instruments or file
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.judge.budget import Budget, Row
+from rig.judge.budget import Row
 from rig.judge.edges import SPIKE_SAMPLES, Edge, Runs, closed_runs, find_crossing
 from rig.judge.instants import (
     At,
     channel_of,
-    command_instant,
     edge_at,
     elapsed,
     find_instant,
@@ -24,7 +23,6 @@ from rig.judge.instants import (
     recorded_crossing,
     sampling_of,
     search_start_ns,
-    unit_of,
     window_ns,
 )
 from rig.judge.rules import NoEvidence, Question, judged_duration, measurement
@@ -184,26 +182,25 @@ def _between_readings(earlier: Reading, later: Reading, said: str) -> At:
 
 
 # ---- trips and recoveries -----------------------------------------------------------------------
-def judge_trips(case: Case, trace: Trace, wanted: Trips) -> Finding:
+def judge_trips(case: Case, trace: Trace, wanted: Trips, question: Question) -> Finding:
     """Judge that an output opens in time."""
-    return _judge_change(case, trace, wanted, closing=False)
+    return _judge_change(case, trace, wanted, question, closing=False)
 
 
-def judge_recovers(case: Case, trace: Trace, wanted: Recovers) -> Finding:
+def judge_recovers(case: Case, trace: Trace, wanted: Recovers, question: Question) -> Finding:
     """Judge that an output closes in time, and stays so until something else is commanded."""
-    finding = _judge_change(case, trace, wanted, closing=True)
+    finding = _judge_change(case, trace, wanted, question, closing=True)
     if finding.verdict is not Verdict.PASS:
         return finding
     return _judge_lasting(case, trace, wanted, finding)
 
 
-def _judge_change(case: Case, trace: Trace, wanted: Trips | Recovers, *, closing: bool) -> Finding:
-    question = Question(
-        expectation=said_expectation(wanted, "closes" if closing else "opens"), means="output"
-    )
+def _judge_change(
+    case: Case, trace: Trace, wanted: Trips | Recovers, question: Question, *, closing: bool
+) -> Finding:
     start_ns = search_start_ns(case, trace, wanted.since)
     seen = watch(case, trace, wanted.output, start_ns, closing=closing)
-    question = Question(expectation=question.expectation, means=seen.means)
+    question = replace(question, means=seen.means)
     try:
         cause = find_instant(case, trace, wanted.since)
     except NoEvidence as reason:
@@ -346,11 +343,9 @@ def _judge_lasting(case: Case, trace: Trace, wanted: Recovers, finding: Finding)
 
 
 # ---- staying ------------------------------------------------------------------------------------
-def judge_stays(case: Case, trace: Trace, wanted: Stays) -> Finding:
+def judge_stays(case: Case, trace: Trace, wanted: Stays, question: Question) -> Finding:
     """Judge that an output keeps its state, on a record that covers the whole span."""
     state = "open" if wanted.is_open else "closed"
-    span = f"from {wanted.begin or 'the start'} to {wanted.end or 'the end'}"
-    question = Question(expectation=f"{wanted.output} stays {state} {span}", means="output")
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
     recorded = recorded_output(case, trace, wanted.output)
     if recorded is None:
@@ -457,20 +452,6 @@ def _last_broken_ns(
 
 
 # ---- words and marks ----------------------------------------------------------------------------
-def said_expectation(wanted: Trips | Recovers, verb: str) -> str:
-    """Return the expectation as a sentence."""
-    limits = show_range(wanted.low_s, wanted.high_s, "s")
-    return f"{wanted.output} {verb} {limits} after {said_instant(wanted.since)}"
-
-
-def said_instant(since: Instant) -> str:
-    """Return an instant in words: "cell 3 rises above 3.650 V"."""
-    if not isinstance(since, Crossing):
-        return f"{since.mark!r}"
-    verb = "rises above" if since.rising else "falls below"
-    return f"{since.quantity} {verb} {show(since.level, unit_of(since.quantity))}"
-
-
 def event_marks(
     case: Case, trace: Trace, wanted: Trips | Recovers, cause: At, effect: At
 ) -> tuple[EventMark, ...]:

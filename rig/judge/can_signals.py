@@ -1,0 +1,335 @@
+"""What the BMS said on CAN: a signal's value in time, a signal that stays, a message's timing.
+
+The end of a frame is what counts: the promise is about the frame, so the sender's period is no
+uncertainty of the measurement. Must not know a DBC file; a Decoder is handed in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.judge.budget import Budget, Row, normal
+from rig.judge.decoder import Decoder
+from rig.judge.instants import At, elapsed, find_instant, search_start_ns, window_ns
+from rig.judge.listening import must_have_listened
+from rig.judge.rules import (
+    NoEvidence,
+    Question,
+    judge_within,
+    judged_duration,
+    measurement,
+    why_undecided,
+    worst,
+)
+from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.wording import show, show_measured, show_range
+from rig.plan.case import Case, MessageTiming, SignalBecomes, SignalStays
+from rig.trace.model import Frames, Trace
+
+_SENT = 8  # bit of Frames.flags: the rig's own
+_SILENCE = 3.0  # this many periods without the message are a silence, no longer jitter
+_SAME = 1e-9  # relative: a decoded value is raw * factor, in floats
+
+Times = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+
+def _equal(values: Values, wanted: float) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(values - wanted) <= _SAME * max(1.0, abs(wanted)))
+
+
+def adapter_row(frames: Frames) -> Row:
+    """Return the uncertainty of a frame's stamp on the rig's clock."""
+    return normal("CAN adapter clock", frames.time_u_s, "adapter's clock against the rig's")
+
+
+# ---- a signal takes a value -------------------------------------------------------------------
+def judge_signal_becomes(
+    case: Case, trace: Trace, wanted: SignalBecomes, question: Question, decode: Decoder
+) -> Finding:
+    """Judge when a signal first takes a value, by the end of the frame that says so."""
+    name = f"{wanted.message}.{wanted.signal}"
+    must_have_listened(trace, "can")
+    cause = find_instant(case, trace, wanted.since)
+    start_ns = search_start_ns(case, trace, wanted.since)
+    times, values = decode(trace.frames, wanted.message, wanted.signal)
+    found_ns = _first_taken(times, _equal(values, wanted.value), start_ns, cause.time_ns)
+    if found_ns is None:
+        return _never_became(trace, wanted, question, cause, times, values)
+    effect = At(time_ns=found_ns, rows=(adapter_row(trace.frames),), said=f"{name} became")
+    value_s, budget = elapsed(effect, cause)
+    mark = EventMark(
+        label=f"{name} = {wanted.value:g}", channel="CAN", time_s=(found_ns - trace.begin_ns) * 1e-9
+    )
+    what = (f"{name} became {wanted.value:g}", cause.said)
+    measured = measurement(value_s, budget, "s")
+    return judged_duration(
+        question, measured, budget, wanted.low_s, wanted.high_s, what, marks=(mark,)
+    )
+
+
+def _first_taken(
+    times: Times, taken: NDArray[np.bool_], start_ns: float, cause_ns: float
+) -> float | None:
+    """Return when the value that holds after the cause was first sent, from `start_ns` on.
+
+    A value that came and went before the cause is not its effect; one that was there before the
+    cause and still is came too early, and is returned as it was.
+    """
+    later = np.flatnonzero(taken & (times >= start_ns))
+    if not later.size:
+        return None
+    after = later[times[later] >= cause_ns]
+    if not after.size:
+        return None
+    first = int(after[0])
+    gone = np.flatnonzero(~taken[:first] & (times[:first] >= start_ns))
+    held_from = int(gone[-1]) + 1 if gone.size else int(later[0])
+    return float(times[held_from])
+
+
+def _never_became(  # noqa: PLR0913, PLR0917
+    trace: Trace,
+    wanted: SignalBecomes,
+    question: Question,
+    cause: At,
+    times: Times,
+    values: Values,
+) -> Finding:
+    """Judge that the value never came, on proof that its message or others did."""
+    name = f"{wanted.message}.{wanted.signal}"
+    after = times > cause.time_ns
+    if not after.any():
+        return _silent(trace, wanted.message, question, int(cause.time_ns), trace.end_ns)
+    until = At(time_ns=trace.end_ns, rows=(adapter_row(trace.frames),))
+    watched_s, budget = elapsed(until, cause)
+    sentence = (
+        f"{name} did not become {wanted.value:g}: {int(after.sum())} frames in"
+        f" {show(watched_s, 's')} after {cause.said}, the last with {values[-1]:g};"
+        f" allowed {show_range(wanted.low_s, wanted.high_s, 's')}"
+    )
+    if watched_s - budget.expanded > wanted.high_s:
+        return question.answer(Verdict.FAIL, sentence)
+    return question.answer(
+        Verdict.INCONCLUSIVE, f"{sentence}; the case ended before the latest time allowed"
+    )
+
+
+def _silent(trace: Trace, message: str, question: Question, begin_ns: int, end_ns: int) -> Finding:
+    """Judge that a message never came: the BMS's fault only if the bus was alive."""
+    frames = trace.frames
+    inside = (frames.time_ns >= begin_ns) & (frames.time_ns <= end_ns)
+    others = int((inside & (frames.flags & _SENT == 0)).sum())
+    span = show((end_ns - begin_ns) * 1e-9, "s")
+    if not others:
+        heard = int((frames.flags & _SENT == 0).sum())
+        raise NoEvidence(
+            f"nothing at all came on CAN for {span} ({heard} frames in the whole case): no proof"
+            " that the bus was connected and the BMS powered"
+        )
+    sentence = f"no {message} in {span}; the bus was alive ({others} other frames, none dropped)"
+    return question.answer(Verdict.FAIL, sentence)
+
+
+# ---- a signal keeps a value -------------------------------------------------------------------
+def judge_signal_stays(
+    case: Case, trace: Trace, wanted: SignalStays, question: Question, decode: Decoder
+) -> Finding:
+    """Judge that a signal has one value in every frame, and that frames came all the time."""
+    del case
+    name = f"{wanted.message}.{wanted.signal}"
+    must_have_listened(trace, "can")
+    begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
+    all_times, all_values = decode(trace.frames, wanted.message, wanted.signal)
+    inside = (all_times >= begin_ns) & (all_times <= end_ns)
+    times, values = all_times[inside], all_values[inside]
+    broken = np.flatnonzero(~_equal(values, wanted.value))
+    if broken.size:
+        return _signal_broke(trace, question, name, begin_ns, times, values, int(broken[0]))
+    gap_ns, gap_from_ns = _longest_gap(times, begin_ns, end_ns)
+    if not times.size or gap_ns > _SILENCE * _usual_period_ns(all_times, begin_ns, end_ns):
+        if times.size == 0 or _others_came(trace, gap_from_ns, gap_from_ns + gap_ns):
+            return _silent(trace, wanted.message, question, gap_from_ns, gap_from_ns + gap_ns)
+        raise NoEvidence(f"nothing came on CAN for {show(gap_ns * 1e-9, 's')} of the span")
+    sentence = (
+        f"{name} was {wanted.value:g} in all {times.size} frames of"
+        f" {show((end_ns - begin_ns) * 1e-9, 's')}; none dropped"
+    )
+    return question.answer(Verdict.PASS, sentence)
+
+
+def _signal_broke(  # noqa: PLR0913, PLR0917
+    trace: Trace,
+    question: Question,
+    name: str,
+    begin_ns: int,
+    times: Times,
+    values: Values,
+    at: int,
+) -> Finding:
+    """Judge a wrong value; next to the span's ends the adapter's clock decides nothing."""
+    margin_ns = 1e9 * Budget.of((adapter_row(trace.frames),)).expanded
+    since_s = (int(times[at]) - begin_ns) * 1e-9
+    sentence = f"{name} was {values[at]:g} {show(since_s, 's')} after the span began"
+    mark = EventMark(
+        label=f"{name} = {values[at]:g}",
+        channel="CAN",
+        time_s=(int(times[at]) - trace.begin_ns) * 1e-9,
+    )
+    if since_s * 1e9 <= margin_ns and at == times.size - 1:
+        return question.answer(
+            Verdict.INCONCLUSIVE, f"{sentence}; needs U <= {show(since_s, 's')}", (mark,)
+        )
+    return question.answer(Verdict.FAIL, sentence, (mark,))
+
+
+def _longest_gap(times: Times, begin_ns: int, end_ns: int) -> tuple[int, int]:
+    """Return the longest stretch without a frame, and where it began."""
+    points = np.concatenate([[begin_ns], times, [end_ns]])
+    gaps = np.diff(points)
+    longest = int(np.argmax(gaps))
+    return int(gaps[longest]), int(points[longest])
+
+
+def _usual_period_ns(times: Times, begin_ns: int, end_ns: int) -> float:
+    """Return the message's median period in the case; with one frame there is none to compare."""
+    return float(np.median(np.diff(times))) if times.size > 1 else float(end_ns - begin_ns)
+
+
+def _others_came(trace: Trace, begin_ns: int, end_ns: int) -> bool:
+    frames = trace.frames
+    inside = (frames.time_ns > begin_ns) & (frames.time_ns < end_ns)
+    return bool((inside & (frames.flags & _SENT == 0)).any())
+
+
+# ---- a message's timing -----------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Received:
+    """The frames of one message in the span."""
+
+    rows: NDArray[np.intp]
+    times: Times
+
+    @property
+    def intervals_s(self) -> Values:
+        """Shape (n - 1,)."""
+        return np.diff(self.times) * 1e-9
+
+
+def judge_message_timing(
+    case: Case, trace: Trace, wanted: MessageTiming, question: Question, decode: Decoder
+) -> Finding:
+    """Judge every interval, length, counter and checksum of a message."""
+    del case
+    must_have_listened(trace, "can")
+    begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
+    rows = decode.rows(trace.frames, wanted.message)
+    times = trace.frames.time_ns[rows]
+    inside = (times >= begin_ns) & (times <= end_ns)
+    received = _Received(rows=rows[inside], times=times[inside])
+    if received.times.size < 2:
+        return _silent(trace, wanted.message, question, begin_ns, end_ns)
+    faults = _content_faults(trace, wanted, decode, received, inside)
+    return _timing_finding(trace, wanted, question, received, faults, (begin_ns, end_ns))
+
+
+def _timing_finding(  # noqa: PLR0913, PLR0917
+    trace: Trace,
+    wanted: MessageTiming,
+    question: Question,
+    received: _Received,
+    faults: list[str],
+    span_ns: tuple[int, int],
+) -> Finding:
+    """Return the finding on the interval that is furthest from the period, and all faults."""
+    intervals = _with_overdue(received, wanted, span_ns)
+    # Both stamps come from one adapter, but its jitter is what its clock's u mostly is: two draws.
+    budget = Budget.of(
+        normal(name, trace.frames.time_u_s, "CAN adapter: jitter of one stamp")
+        for name in ("stamp of the earlier frame", "stamp of the later frame")
+    )
+    limits = wanted.period_s - wanted.tolerance_s, wanted.period_s + wanted.tolerance_s
+    at = int(np.argmax(np.abs(intervals - wanted.period_s)))
+    measured = measurement(float(intervals[at]), budget, "s")
+    timing = judge_within(measured, *limits)
+    verdict = worst((timing, Verdict.FAIL)) if faults else timing
+    own = received.intervals_s
+    sentence = (
+        f"{received.times.size} frames, {show_range(float(own.min()), float(own.max()), 's')} apart"
+        f" (± {show(measured.expanded, 's')}, mean {show(float(own.mean()), 's')});"
+        f" allowed {show_range(*limits, 's')}"
+    )
+    if timing is Verdict.FAIL:
+        faults = [f"an interval of {show_measured(measured)}", *faults]
+    if faults:
+        sentence = f"{'; '.join(faults)}; {sentence}"
+    elif verdict is Verdict.INCONCLUSIVE:
+        sentence += f"; {why_undecided(measured, budget, *limits)}"
+    at_ns = int(received.times[min(at, received.times.size - 1)])
+    mark = EventMark(label="worst interval", channel="CAN", time_s=(at_ns - trace.begin_ns) * 1e-9)
+    return Finding(
+        expectation=question.expectation,
+        means=question.means,
+        verdict=verdict,
+        sentence=sentence,
+        measurement=measured,
+        low=limits[0],
+        high=limits[1],
+        budget=budget.shown(),
+        marks=(mark,),
+    )
+
+
+def _with_overdue(received: _Received, wanted: MessageTiming, span_ns: tuple[int, int]) -> Values:
+    """Return the intervals, and the wait at either end of the span where it was too long."""
+    begin_ns, end_ns = span_ns
+    ends = np.array([received.times[0] - begin_ns, end_ns - received.times[-1]]) * 1e-9
+    overdue = ends[ends > wanted.period_s + wanted.tolerance_s]
+    return np.concatenate([received.intervals_s, overdue])
+
+
+def _content_faults(
+    trace: Trace,
+    wanted: MessageTiming,
+    decode: Decoder,
+    received: _Received,
+    inside: NDArray[np.bool_],
+) -> list[str]:
+    """Return what is wrong with length, counter and checksum, one clause each."""
+    faults = []
+    lengths = trace.frames.length[received.rows]
+    if np.any(lengths != wanted.length):
+        odd = int(lengths[lengths != wanted.length][0])
+        count = int((lengths != wanted.length).sum())
+        faults.append(f"{count} frames of {odd} bytes, not {wanted.length}")
+    if wanted.counter is not None:
+        faults += _counter_faults(trace, wanted, decode, received)
+    if wanted.crc is not None:
+        right = decode.check_crc(trace.frames, wanted.message, wanted.crc, wanted.crc_data_id)
+        wrong = np.flatnonzero(~right[inside])
+        if wrong.size:
+            at_s = (int(received.times[wrong[0]]) - trace.begin_ns) * 1e-9
+            faults.append(f"{wrong.size} wrong checksums, the first at {show(at_s, 's')}")
+    return faults
+
+
+def _counter_faults(
+    trace: Trace, wanted: MessageTiming, decode: Decoder, received: _Received
+) -> list[str]:
+    """Return a clause if the counter ever fails to go up by one (after its last value: to 0)."""
+    times, counter = decode(trace.frames, wanted.message, wanted.counter or "")
+    kept = np.isin(times, received.times)
+    times, counter = times[kept], counter[kept]
+    due = np.where(counter[:-1] == wanted.counter_last, 0.0, counter[:-1] + 1.0)
+    wrong = np.flatnonzero(counter[1:] != due)
+    if not wrong.size:
+        return []
+    i = int(wrong[0])
+    at_s = (int(times[i + 1]) - trace.begin_ns) * 1e-9
+    return [
+        f"counter {wanted.counter} went from {counter[i]:g} to {counter[i + 1]:g} at"
+        f" {show(at_s, 's')} ({wrong.size} times out of order)"
+    ]

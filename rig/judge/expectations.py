@@ -1,0 +1,125 @@
+"""Expectations in words, as reports show them beside the answer. Must not look at a trace."""
+
+from __future__ import annotations
+
+from rig.judge.rules import Question
+from rig.judge.wording import show, show_range
+from rig.plan.case import (
+    Balances,
+    ConsoleNeverSays,
+    ConsoleSays,
+    Crossing,
+    Expectation,
+    Instant,
+    MessageTiming,
+    Recovers,
+    SignalBecomes,
+    SignalStays,
+    Stays,
+    TelemetryAgrees,
+    ThresholdIs,
+    Trips,
+)
+
+_UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V", "pack": "V"}
+
+
+def unit_of(quantity: str) -> str:
+    """Return the unit of a quantity of the BMS by its name."""
+    return _UNITS.get(quantity.split(" ", maxsplit=1)[0], "")
+
+
+def question_of(wanted: Expectation) -> Question:
+    """Return the expectation as a sentence, and what answers it."""
+    return Question(expectation=_said(wanted), means=_means(wanted))
+
+
+def _means(wanted: Expectation) -> str:
+    match wanted:
+        case Trips() | Recovers() | Stays():
+            return "output"
+        case ThresholdIs():
+            return "output and meter"
+        case SignalBecomes() | SignalStays() | MessageTiming():
+            return "CAN"
+        case TelemetryAgrees():
+            return "console and meter" if wanted.message is None else "CAN and meter"
+        case Balances():
+            return "meter"
+        case ConsoleSays() | ConsoleNeverSays():
+            return "console"
+
+
+def _said(wanted: Expectation) -> str:  # noqa: C901, PLR0911 - one line for each kind
+    match wanted:
+        case Trips():
+            return f"{wanted.output} opens {_when(wanted)}"
+        case Recovers():
+            return f"{wanted.output} closes {_when(wanted)}"
+        case Stays():
+            state = "open" if wanted.is_open else "closed"
+            return f"{wanted.output} stays {state} {_span(wanted)}"
+        case ThresholdIs():
+            return _said_threshold(wanted)
+        case SignalBecomes():
+            return f"{wanted.message}.{wanted.signal} becomes {wanted.value:g} {_when(wanted)}"
+        case SignalStays():
+            return f"{wanted.message}.{wanted.signal} stays {wanted.value:g} {_span(wanted)}"
+        case MessageTiming():
+            return _said_timing(wanted)
+        case TelemetryAgrees():
+            return _said_telemetry(wanted)
+        case Balances():
+            cells = ", ".join(map(str, wanted.cells))
+            return f"at {wanted.at!r} {f'just cells {cells} bleed' if cells else 'no cell bleeds'}"
+        case ConsoleSays():
+            return f"console says /{wanted.pattern}/ {_when(wanted)}"
+        case ConsoleNeverSays():
+            return f"console never says /{wanted.pattern}/ {_span(wanted)}"
+
+
+def _when(wanted: Trips | Recovers | SignalBecomes | ConsoleSays) -> str:
+    limits = show_range(wanted.low_s, wanted.high_s, "s")
+    return f"{limits} after {said_instant(wanted.since)}"
+
+
+def _span(wanted: Stays | SignalStays | ConsoleNeverSays) -> str:
+    begin = repr(wanted.begin) if wanted.begin else "the start"
+    end = repr(wanted.end) if wanted.end else "the end"
+    return f"from {begin} to {end}"
+
+
+def said_instant(since: Instant) -> str:
+    """Return an instant in words: "cell 3 rises above 3.650 V"."""
+    if not isinstance(since, Crossing):
+        return f"{since.mark!r}"
+    verb = "rises above" if since.rising else "falls below"
+    return f"{since.quantity} {verb} {show(since.level, unit_of(since.quantity))}"
+
+
+def said_crossing(since: Crossing) -> str:
+    """Return a crossing that happened: "cell 3 rose above 3.650 V"."""
+    verb = "rose above" if since.rising else "fell below"
+    return f"{since.quantity} {verb} {show(since.level, unit_of(since.quantity))}"
+
+
+def _said_threshold(wanted: ThresholdIs) -> str:
+    verb = "opens" if wanted.is_open else "closes"
+    level, tolerance = show(wanted.level, wanted.unit), show(wanted.tolerance, wanted.unit)
+    return f"{wanted.output} {verb} at {wanted.quantity} = {level} ± {tolerance}"
+
+
+def _said_timing(wanted: MessageTiming) -> str:
+    low_s, high_s = wanted.period_s - wanted.tolerance_s, wanted.period_s + wanted.tolerance_s
+    checks = [f"{wanted.length} bytes"]
+    checks += ["counter"] if wanted.counter else []
+    checks += ["checksum"] if wanted.crc else []
+    period = show_range(low_s, high_s, "s")
+    return f"{wanted.message} comes every {period}, with the right {', '.join(checks)}"
+
+
+def _said_telemetry(wanted: TelemetryAgrees) -> str:
+    source = f"{wanted.message}.{wanted.signal}" if wanted.message else f"/{wanted.pattern}/"
+    relative = f" ± {wanted.relative * 100:g} %" if wanted.relative else ""
+    accuracy = show(wanted.accuracy, wanted.unit)
+    return f"{source} agrees with the meter's {wanted.quantity} to ± {accuracy}{relative}"

@@ -1,0 +1,22 @@
+"""Proof that something was listening. Silence on a link proves nothing without it."""
+
+from __future__ import annotations
+
+from rig.judge.rules import NoEvidence
+from rig.trace.model import Link, Trace
+
+
+def must_have_listened(trace: Trace, name: str) -> Link:
+    """Return the link if its receiver was alive all the time and dropped nothing."""
+    link = trace.links.get(name)
+    if link is None:
+        raise NoEvidence(f"the bench has no {name} link, so nothing listened")
+    if not link.alive:
+        raise NoEvidence(f"the {name} receiver died during the case{_note(link)}")
+    if link.dropped:
+        raise NoEvidence(f"the {name} receiver dropped {link.dropped} of what came{_note(link)}")
+    return link
+
+
+def _note(link: Link) -> str:
+    return f" ({link.note})" if link.note else ""

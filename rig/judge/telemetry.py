@@ -1,0 +1,177 @@
+"""Whether what the BMS reports of a quantity agrees with the meter. Must not judge times.
+
+The report counts that is nearest to the reading among those that were sent while the quantity stood
+still: later than `settle_s` after the last command before the reading, earlier than the next one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.judge.budget import Budget, Row
+from rig.judge.decoder import Decoder
+from rig.judge.listening import must_have_listened
+from rig.judge.rules import (
+    NoEvidence,
+    Question,
+    judge_within,
+    measurement,
+    why_undecided,
+    worst,
+)
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import show, show_measured
+from rig.plan.case import Case, TelemetryAgrees
+from rig.trace.model import Reading, Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reports:
+    """What the BMS said of the quantity."""
+
+    times: NDArray[np.int64]  # (n,)
+    values: NDArray[np.float64]  # (n,)
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Comparison:
+    """One reading beside the report that belongs to it."""
+
+    reading: Reading
+    reported: float
+    limit: float
+
+    @property
+    def difference(self) -> float:
+        return self.reported - self.reading.value
+
+    @property
+    def budget(self) -> Budget:
+        meter = Row(
+            name="meter",
+            half_width=self.reading.accuracy,
+            source=f"{self.reading.instrument}: data sheet or certificate",
+        )
+        return Budget.of((meter,))
+
+    @property
+    def verdict(self) -> Verdict:
+        measured = measurement(self.difference, self.budget, self.reading.unit)
+        return judge_within(measured, -self.limit, self.limit)
+
+    @property
+    def share(self) -> float:
+        """How much of the limit is used: 1 is just allowed."""
+        return (abs(self.difference) + self.budget.expanded) / self.limit
+
+
+def judge_telemetry(
+    case: Case, trace: Trace, wanted: TelemetryAgrees, question: Question, decode: Decoder
+) -> Finding:
+    """Judge every reading of the quantity; the worst stands for all."""
+    del case
+    reports = _reports(trace, wanted, decode)
+    readings = [reading for reading in trace.readings if reading.quantity == wanted.quantity]
+    if not readings:
+        raise NoEvidence(f"{wanted.quantity} was never read by a meter")
+    must_have_listened(trace, reports.link)
+    found = [_compared(trace, wanted, reports, reading) for reading in readings]
+    compared = [comparison for comparison in found if comparison is not None]
+    if not compared:
+        return _no_report(trace, question, reports, readings)
+    verdict = worst(comparison.verdict for comparison in compared)
+    deciding = max(
+        (c for c in compared if c.verdict is verdict), key=lambda comparison: comparison.share
+    )
+    return _finding(question, wanted, deciding, verdict, len(compared))
+
+
+def _finding(
+    question: Question,
+    wanted: TelemetryAgrees,
+    deciding: _Comparison,
+    verdict: Verdict,
+    count: int,
+) -> Finding:
+    unit = wanted.unit or deciding.reading.unit
+    budget = deciding.budget
+    measured = measurement(deciding.difference, budget, unit)
+    low, high = -deciding.limit, deciding.limit
+    sentence = (
+        f"the BMS reported {show(deciding.reported, unit)} where the meter read"
+        f" {show(deciding.reading.value, unit)}: off by {show_measured(measured)},"
+        f" allowed ± {show(deciding.limit, unit)} (the worst of {count} readings)"
+    )
+    if verdict is Verdict.INCONCLUSIVE:
+        sentence += f"; {why_undecided(measured, budget, low, high)}"
+    return Finding(
+        expectation=question.expectation,
+        means=question.means,
+        verdict=verdict,
+        sentence=sentence,
+        measurement=measured,
+        low=low,
+        high=high,
+        budget=budget.shown(),
+    )
+
+
+def _reports(trace: Trace, wanted: TelemetryAgrees, decode: Decoder) -> _Reports:
+    if wanted.message is not None and wanted.signal is not None:
+        times, values = decode(trace.frames, wanted.message, wanted.signal)
+        return _Reports(times=times, values=values * wanted.factor, link="can")
+    if wanted.pattern is None:
+        raise NoEvidence(f"the plan names no signal and no console line for {wanted.quantity}")
+    pattern = re.compile(wanted.pattern)
+    found = [(ln.time_ns, m) for ln in trace.lines if (m := pattern.search(ln.text))]
+    return _Reports(
+        times=np.array([time_ns for time_ns, _ in found], np.int64),
+        values=np.array([float(match.group(1)) for _, match in found]) * wanted.factor,
+        link="console",
+    )
+
+
+def _compared(
+    trace: Trace, wanted: TelemetryAgrees, reports: _Reports, reading: Reading
+) -> _Comparison | None:
+    """Return the reading with its report, None where none was sent while all stood still."""
+    steady_ns = max(
+        (c.after_ns + (c.settle_s + wanted.settle_s) * 1e9 for c in trace.commands
+         if c.before_ns <= reading.before_ns),
+        default=float(trace.begin_ns),
+    )  # fmt: skip
+    changed_ns = min(
+        (c.before_ns for c in trace.commands if c.before_ns > reading.before_ns),
+        default=trace.end_ns,
+    )
+    usable = np.flatnonzero((reports.times >= steady_ns) & (reports.times <= changed_ns))
+    if not usable.size or reading.before_ns > changed_ns:
+        return None
+    middle_ns = 0.5 * (reading.before_ns + reading.after_ns)
+    nearest = usable[np.argmin(np.abs(reports.times[usable] - middle_ns))]
+    limit = wanted.accuracy + wanted.relative * abs(reading.value)
+    return _Comparison(reading=reading, reported=float(reports.values[nearest]), limit=limit)
+
+
+def _no_report(
+    trace: Trace, question: Question, reports: _Reports, readings: list[Reading]
+) -> Finding:
+    """Judge that the BMS never reported: its fault if its link was alive and nothing came at all."""
+    received = trace.links[reports.link].received
+    if reports.times.size == 0 and received:
+        sentence = (
+            f"the BMS reported nothing of it ({received} other messages came on its"
+            f" {reports.link} link), with {len(readings)} readings to compare"
+        )
+        return question.answer(Verdict.FAIL, sentence)
+    if reports.times.size == 0:
+        raise NoEvidence(f"nothing at all came on the {reports.link} link")
+    raise NoEvidence(
+        f"no report was sent while a reading held still ({reports.times.size} reports,"
+        f" {len(readings)} readings); hold longer around each Read"
+    )

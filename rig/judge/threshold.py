@@ -1,0 +1,156 @@
+"""At which level the BMS reacted, from a staircase of levels read back by the meter.
+
+Must not judge times. The reaction comes a delay after its cause: with the BMS's longest delay D, a
+reaction at t proves that the threshold lies above every level that was held at t - D or before (it
+would have reacted to that one already) and not above the level in force at t (measurement.md 4.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rig.judge.budget import Budget, Row
+from rig.judge.outputs import Change, Watched, watch
+from rig.judge.rules import NoEvidence, Question, judge_within, measurement, why_undecided
+from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.wording import show, show_measured, show_range
+from rig.plan.case import Case, Staircase, ThresholdIs
+from rig.trace.model import Command, Reading, Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A step of the staircase: what was commanded, and what the meter found at the terminal."""
+
+    value: float
+    accuracy: float
+    begin_ns: int  # from here on it may have been in force
+    settled_ns: float  # from here on it surely was
+    is_read: bool
+
+
+def judge_threshold(case: Case, trace: Trace, wanted: ThresholdIs, question: Question) -> Finding:
+    """Judge that the level of the reaction lies within its tolerance."""
+    levels = staircase_levels(case, trace, wanted.quantity)
+    start_ns = levels[0].begin_ns
+    seen = watch(case, trace, wanted.output, start_ns, closing=not wanted.is_open)
+    if seen.change is None:
+        return _no_reaction(question, wanted, levels, seen)
+    low, high = _bracketing(levels, seen.change, wanted.delay_s)
+    budget = _budget(low, high, levels)
+    measured = measurement(0.5 * (low.value + high.value), budget, wanted.unit)
+    limits = wanted.level - wanted.tolerance, wanted.level + wanted.tolerance
+    verdict = judge_within(measured, *limits)
+    sentence = (
+        f"{seen.change.at.said} at {wanted.quantity} = {show_measured(measured)}, between the steps"
+        f" {show(low.value, wanted.unit)} and {show(high.value, wanted.unit)};"
+        f" allowed {show_range(*limits, wanted.unit)}"
+    )
+    if verdict is Verdict.INCONCLUSIVE:
+        sentence += f"; {why_undecided(measured, budget, *limits)}"
+    return Finding(
+        expectation=question.expectation,
+        means=question.means,
+        verdict=verdict,
+        sentence=sentence,
+        measurement=measured,
+        low=limits[0],
+        high=limits[1],
+        budget=budget.shown(),
+        marks=_marks(trace, wanted, seen.change),
+    )
+
+
+def staircase_levels(case: Case, trace: Trace, quantity: str) -> list[Level]:
+    """Return every level of a quantity in order of time; the first may be where it stood before."""
+    commands = [c for c in trace.commands if c.quantity == quantity]
+    if not commands:
+        raise NoEvidence(f"the bench never applied it: no command of {quantity}")
+    ends = [command.before_ns for command in commands[1:]] + [trace.end_ns]
+    readings = [r for r in trace.readings if r.quantity == quantity]
+    if not readings:
+        raise NoEvidence(f"no level of {quantity} was read back by a meter")
+    worst = max(reading.accuracy for reading in readings)
+    levels = [
+        _level(command, end_ns, readings, worst)
+        for command, end_ns in zip(commands, ends, strict=True)
+    ]
+    return levels[_first_of_staircase(case, commands, quantity) :]
+
+
+def _first_of_staircase(case: Case, commands: list[Command], quantity: str) -> int:
+    """Return the index of the command before the staircase's own first, which sets its start."""
+    stairs = [s for s in case.steps if isinstance(s, Staircase) and s.quantity == quantity]
+    if not stairs:
+        return 0
+    at_start = [i for i, c in enumerate(commands) if abs(c.value - stairs[0].start) < 1e-9]
+    return max(at_start[0] - 1, 0) if at_start else 0
+
+
+def _level(command: Command, end_ns: int, readings: list[Reading], worst: float) -> Level:
+    """Return a step with what the meter read while it was in force, else with its set value."""
+    inside = [r for r in readings if r.before_ns >= command.after_ns and r.after_ns <= end_ns]
+    read = inside[-1] if inside else None
+    return Level(
+        value=read.value if read else command.value,
+        accuracy=read.accuracy if read else worst,
+        begin_ns=command.before_ns,
+        settled_ns=command.after_ns + command.settle_s * 1e9,
+        is_read=read is not None,
+    )
+
+
+def _bracketing(levels: list[Level], change: Change, delay_s: float) -> tuple[Level, Level]:
+    """Return the last level that surely was too little, and the level in force at the reaction."""
+    half_ns = 1e9 * sum(row.half_width for row in change.at.rows)  # polled by a meter: not exact
+    early_ns, late_ns = change.at.time_ns - half_ns, change.at.time_ns + half_ns
+    in_force = [i for i, level in enumerate(levels) if level.begin_ns <= late_ns]
+    outlasted = [i for i in in_force if levels[i].settled_ns <= early_ns - delay_s * 1e9]
+    if not in_force or in_force[-1] == 0:
+        raise NoEvidence("the output reacted before the staircase took its first step")
+    high = in_force[-1]
+    # A BMS slower than promised reacts to a level held longer than the delay: to that one then.
+    low = min(outlasted[-1] if outlasted else 0, high - 1)
+    return levels[low], levels[high]
+
+
+def _budget(low: Level, high: Level, levels: list[Level]) -> Budget:
+    step = Row(
+        name="step of the staircase",
+        half_width=abs(high.value - low.value) / 2.0,
+        source="the threshold lies between the two levels (q/√12)",
+    )
+    meter = Row(
+        name="meter",
+        half_width=max(low.accuracy, high.accuracy),
+        source="read-back of the level: data sheet or certificate",
+    )
+    return Budget.of((step, meter))
+
+
+def _no_reaction(
+    question: Question, wanted: ThresholdIs, levels: list[Level], seen: Watched
+) -> Finding:
+    """Judge that nothing reacted: a failure only if the last level was surely beyond the limit."""
+    verb = "open" if wanted.is_open else "close"
+    if not seen.was_ready:
+        raise NoEvidence(f"{wanted.output} was not in its other state when the staircase began")
+    last = levels[-1]
+    rising = last.value >= levels[0].value
+    limit = wanted.level + wanted.tolerance * (1.0 if rising else -1.0)
+    beyond = (last.value - limit) * (1.0 if rising else -1.0)
+    held_s = (seen.until_ns - last.settled_ns) * 1e-9
+    sentence = (
+        f"{wanted.output} did not {verb} up to {wanted.quantity} = {show(last.value, wanted.unit)}"
+        f" ± {show(last.accuracy, wanted.unit)}, held for {show(max(held_s, 0.0), 's')};"
+        f" due at {show(limit, wanted.unit)} at the latest"
+    )
+    if beyond > last.accuracy and held_s > wanted.delay_s:
+        return question.answer(Verdict.FAIL, sentence)
+    return question.answer(Verdict.INCONCLUSIVE, f"{sentence}; the staircase ended too early")
+
+
+def _marks(trace: Trace, wanted: ThresholdIs, change: Change) -> tuple[EventMark, ...]:
+    at_s = (change.at.time_ns - trace.begin_ns) * 1e-9
+    level = EventMark(label="threshold", channel=wanted.quantity, time_s=at_s, level=wanted.level)
+    return (level, EventMark(label=change.at.said, channel=wanted.output, time_s=at_s))
