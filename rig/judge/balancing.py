@@ -1,7 +1,8 @@
 """Which cells bleed at a mark: by the current that each draws, or by its own output.
 
-A BMS pauses balancing while it measures, so one look may meet a pause: of several readings of a cell
-at the mark the largest counts, and in a record the output must be on for half of the last 100 ms.
+A BMS pauses balancing while it measures, so one look may meet a pause: of several readings of a
+cell at the mark the largest counts, and in a record the output must be on for half of the last
+100 ms.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ convolution of the two largest rectangles with a normal for all the rest, in clo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from statistics import NormalDist
@@ -27,7 +27,7 @@ DIVISORS = {
 }
 BOUNDED = frozenset(DIVISORS) - {"normal"}
 
-# A rectangle below this share of u_c is indistinguishable from a normal, and its closed form cancels.
+# A rectangle below this share of u_c is as good as normal, and its closed form would cancel.
 _LEAST_RECTANGLE = 0.02
 
 
@@ -141,13 +141,12 @@ def _half_width(rectangles: list[float], sigma: float) -> float:
         return 2.0 * sigma
     if sigma < 1e-6 * rectangles[0]:  # the bare rectangles
         return _bare_half_width(rectangles)
-    two = len(rectangles) == 2
-    below: Callable[[float], float] = (
-        (lambda x: _two_rectangles(x, *rectangles, sigma))
-        if two
-        else (lambda x: _one_rectangle(x, rectangles[0], sigma))
-    )
-    low, high = 0.0, sum(rectangles) + 3.0 * sigma
+    a, b = (*rectangles, 0.0)[:2]
+
+    def below(x: float) -> float:
+        return _two_rectangles(x, a, b, sigma) if b else _one_rectangle(x, a, sigma)
+
+    low, high = 0.0, a + b + 3.0 * sigma
     for _ in range(40):  # bisection: 1e-12 of the width
         middle = 0.5 * (low + high)
         low, high = (middle, high) if 2.0 * below(middle) - 1.0 < COVERAGE else (low, middle)

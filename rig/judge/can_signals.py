@@ -60,15 +60,12 @@ def judge_signal_becomes(
     if found_ns is None:
         return _never_became(trace, wanted, question, cause, times, values)
     effect = At(time_ns=found_ns, rows=(adapter_row(trace.frames),), said=f"{name} became")
-    value_s, budget = elapsed(effect, cause)
     mark = EventMark(
         label=f"{name} = {wanted.value:g}", channel="CAN", time_s=(found_ns - trace.begin_ns) * 1e-9
     )
     what = (f"{name} became {wanted.value:g}", cause.said)
-    measured = measurement(value_s, budget, "s")
-    return judged_duration(
-        question, measured, budget, wanted.low_s, wanted.high_s, what, marks=(mark,)
-    )
+    limits_s = wanted.low_s, wanted.high_s
+    return judged_duration(question, elapsed(effect, cause), limits_s, what, marks=(mark,))
 
 
 def _first_taken(

@@ -7,7 +7,7 @@ import re
 from rig.judge.budget import Row
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns, window_ns
 from rig.judge.listening import must_have_listened
-from rig.judge.rules import NoEvidence, Question, judged_duration, measurement
+from rig.judge.rules import NoEvidence, Question, judged_duration
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_range
 from rig.plan.case import Case, ConsoleNeverSays, ConsoleSays
@@ -37,17 +37,14 @@ def judge_console_says(
     line = next((line for line in later if pattern.search(line.text)), None)
     if line is None:
         return _never_said(trace, wanted, question, cause)
-    value_s, budget = elapsed(line_instant(line), cause)
     mark = EventMark(
         label=f"console: {line.text}",
         channel="console",
         time_s=(line.time_ns - trace.begin_ns) * 1e-9,
     )
-    measured = measurement(value_s, budget, "s")
     what = (f"console said {line.text!r}", cause.said)
-    return judged_duration(
-        question, measured, budget, wanted.low_s, wanted.high_s, what, marks=(mark,)
-    )
+    limits_s, passed = (wanted.low_s, wanted.high_s), elapsed(line_instant(line), cause)
+    return judged_duration(question, passed, limits_s, what, marks=(mark,))
 
 
 def _never_said(trace: Trace, wanted: ConsoleSays, question: Question, cause: At) -> Finding:

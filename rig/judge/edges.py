@@ -70,120 +70,142 @@ def find_crossing(  # noqa: PLR0913 - one question, asked in full
     seen = values[first:last]
     if not rising:
         seen, level = -seen, -level
-    band = max(sampling.accuracy, 3.5 * sampling.noise)
-    bracket = _bracket(seen, level, band)
+    bracket = _bracket(seen, level, max(sampling.accuracy, 3.5 * sampling.noise))
     if bracket is None:
         return None
-    return _locate(seen, level, band, bracket, first, sampling, label)
+    return _Rise.within(seen, level, bracket, sampling, label).located(first)
 
 
 def _bracket(seen: Samples, level: float, band: float) -> tuple[int, int] | None:
     """Return the last sample below the band and the first above it, of the first lasting rise."""
-    if seen.size == 0:
+    above, below = np.flatnonzero(seen >= level + band), np.flatnonzero(seen <= level - band)
+    if not above.size:
         return None
-    above = np.flatnonzero(seen >= level + band)
-    if above.size == 0:
-        return None
-    below = np.flatnonzero(seen <= level - band)
-    if below.size == 0 or above[0] < below[0]:
-        if seen[0] < level:  # it began inside the band, on the near side
-            below = np.concatenate([np.zeros(1, below.dtype), below])
-        elif below.size == 0:
+    if seen[0] < level and (not below.size or above[0] < below[0]):
+        below = np.concatenate([[0], below])  # it began inside the band, on the near side
+    after = below[0] if below.size else seen.size
+    while (k := int(np.searchsorted(above, after, side="right"))) < above.size:
+        rise = int(above[k])
+        i = int(np.searchsorted(below, rise))
+        undone = int(below[i]) if i < below.size else seen.size + SPIKE_SAMPLES + 1
+        if undone - rise > SPIKE_SAMPLES:
+            return int(below[i - 1]), rise
+        after = undone
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rise:
+    """One rise through the band around a level; a fall is seen as the rise of its negative."""
+
+    seen: Samples
+    level: float
+    start: int  # last sample below the band
+    end: int  # first sample above it
+    first_up: int  # last sample before the level was first reached
+    last_up: int  # and before it was last: the same but for noise
+    sampling: Sampling
+    label: str
+
+    @staticmethod
+    def within(
+        seen: Samples, level: float, bracket: tuple[int, int], sampling: Sampling, label: str
+    ) -> _Rise:
+        """Return the rise between two samples on either side of the level."""
+        start, end = bracket
+        part = seen[start : end + 1]
+        ups = np.flatnonzero((part[:-1] < level) & (part[1:] >= level)) + start
+        return _Rise(seen, level, start, end, int(ups[0]), int(ups[-1]), sampling, label)
+
+    @property
+    def slope(self) -> float:
+        """Mean slew across the band, in the samples' unit per second."""
+        climb = float(self.seen[self.end] - self.seen[self.start])
+        return climb / ((self.end - self.start) * self.sampling.interval_s)
+
+    @property
+    def is_slow(self) -> bool:
+        """The band alone spans many samples, so that the grid adds nothing."""
+        return self.end - self.start >= _MANY_SAMPLES
+
+    def steps(self) -> tuple[float, float, float] | None:
+        """Return the climb before, across and after the crossing, None at the record's ends."""
+        i = self.first_up
+        if i < 1 or i + 2 >= self.seen.size:
             return None
-    start = below[0]
-    while True:
-        i = int(np.searchsorted(above, start, side="right"))
-        if i == above.size:
+        d0, d1, d2 = np.diff(self.seen[i - 1 : i + 3])
+        return float(d0), float(d1), float(d2)
+
+    def bend_s(self) -> float | None:
+        """Return the half-width of interpolating (measurement.md 3.1: Ts² V'' / 8 V').
+
+        None where the samples around do not lie on the edge itself: then no line joins them.
+        """
+        interval_s = self.sampling.interval_s
+        if self.is_slow:
+            return interval_s / (8.0 * (self.end - self.start))
+        steps = self.steps()
+        if steps is None:
             return None
-        rise = int(above[i])
-        k = int(np.searchsorted(below, rise))
-        undone = int(below[k]) if k < below.size else seen.size + SPIKE_SAMPLES
-        if undone - rise > SPIKE_SAMPLES or seen.size - rise <= SPIKE_SAMPLES:
-            return int(below[k - 1]), rise
-        start = undone
+        d0, d1, d2 = steps
+        if min(d0, d2) < _STRAIGHT * d1 or max(d0, d2) > d1 / _STRAIGHT:
+            return None
+        return min(interval_s * max(abs(d1 - d0), abs(d2 - d1)) / (8.0 * d1), interval_s / 2.0)
 
+    def located(self, first: int) -> Edge:
+        """Return the crossing, its indices counted from the record's begin."""
+        bend_s = self.bend_s()
+        if bend_s is None:
+            at, rows = 0.5 * (self.first_up + self.last_up + 1), self.midpoint_rows()
+        else:
+            at = 0.5 * (self.interpolated(self.first_up) + self.interpolated(self.last_up))
+            rows = self.interpolated_rows(bend_s)
+        return Edge(
+            time_s=(first + at) * self.sampling.interval_s,
+            before=first + self.first_up,
+            after=first + self.last_up + 1,
+            rows=rows,
+        )
 
-def _locate(  # noqa: PLR0913
-    seen: Samples,
-    level: float,
-    band: float,
-    bracket: tuple[int, int],
-    first: int,
-    sampling: Sampling,
-    label: str,
-) -> Edge:
-    """Place the crossing between two samples, or at the middle of the noise around it."""
-    a, b = bracket
-    part = seen[a : b + 1]
-    ups = np.flatnonzero((part[:-1] < level) & (part[1:] >= level)) + a
-    i, j = int(ups[0]), int(ups[-1])
-    slope = float(seen[b] - seen[a]) / ((b - a) * sampling.interval_s)
-    on_edge = b - a >= _MANY_SAMPLES or _is_straight(seen, i)
-    if on_edge:
-        at = 0.5 * (_interpolated(seen, level, i) + _interpolated(seen, level, j))
-        rows = _interpolated_rows(seen, i, a, b, slope, sampling, label)
-    else:
-        at = 0.5 * (i + j + 1)
-        rows = _midpoint_rows(j - i + 1, a, b, slope, sampling, label)
-    time_s = (first + at) * sampling.interval_s
-    return Edge(time_s=time_s, before=first + i, after=first + j + 1, rows=rows)
+    def interpolated(self, i: int) -> float:
+        """Return the fractional index at which the line from sample i to i + 1 meets the level."""
+        return i + float((self.level - self.seen[i]) / (self.seen[i + 1] - self.seen[i]))
 
+    def interpolated_rows(self, bend_s: float) -> tuple[Row, ...]:
+        """Return level, noise and curvature."""
+        source = self.sampling.source
+        return (
+            self.level_row(),
+            normal(
+                f"noise at {self.label}",
+                self.sampling.noise / self.slope,
+                f"{source}: noise over slew",
+            ),
+            Row(
+                name=f"interpolation at {self.label}",
+                half_width=bend_s,
+                source="curvature between samples, Ts² V'' / (8 V')",
+            ),
+        )
 
-def _is_straight(seen: Samples, i: int) -> bool:
-    """Tell whether samples i and i + 1 both lie on the edge, so that a line joins them."""
-    if i < 1 or i + 2 >= seen.size:
-        return False
-    d0, d1, d2 = np.diff(seen[i - 1 : i + 3])
-    return bool(min(d0, d2) >= _STRAIGHT * d1 and max(d0, d2) <= d1 / _STRAIGHT)
+    def midpoint_rows(self) -> tuple[Row, ...]:
+        """Return the sampling row; the level matters only where the band spans more samples."""
+        intervals = self.last_up - self.first_up + 1
+        grid = Row(
+            name=f"sampling at {self.label}",
+            half_width=intervals * self.sampling.interval_s / 2.0,
+            source=f"{self.sampling.source}: the edge lies between two samples",
+        )
+        return (grid,) if self.end - self.start == 1 else (grid, self.level_row())
 
-
-def _interpolated(seen: Samples, level: float, i: int) -> float:
-    """Return the fractional index at which the line from sample i to i + 1 meets the level."""
-    return i + float((level - seen[i]) / (seen[i + 1] - seen[i]))
-
-
-def _interpolated_rows(  # noqa: PLR0913
-    seen: Samples, i: int, a: int, b: int, slope: float, sampling: Sampling, label: str
-) -> tuple[Row, ...]:
-    """Return noise, level accuracy and curvature (measurement.md 3.1: Ts^2 V'' / 8 V')."""
-    step = sampling.interval_s
-    if b - a >= _MANY_SAMPLES:  # curvature over one sample of many is below the noise's share
-        bend = step / (8.0 * (b - a))
-    else:
-        d0, d1, d2 = np.diff(seen[i - 1 : i + 3])
-        bend = step * float(max(abs(d1 - d0), abs(d2 - d1)) / (8.0 * d1))
-    return (
-        _level_row(slope, sampling, label),
-        normal(f"noise at {label}", sampling.noise / slope, f"{sampling.source}: noise over slew"),
-        Row(
-            name=f"interpolation at {label}",
-            half_width=min(bend, step / 2.0),
-            source="curvature between samples, Ts² V'' / (8 V')",
-        ),
-    )
-
-
-def _midpoint_rows(  # noqa: PLR0913
-    intervals: int, a: int, b: int, slope: float, sampling: Sampling, label: str
-) -> tuple[Row, ...]:
-    """Return the sampling row; level and noise matter only where the band spans more samples."""
-    grid = Row(
-        name=f"sampling at {label}",
-        half_width=intervals * sampling.interval_s / 2.0,
-        source=f"{sampling.source}: the edge lies between two samples",
-    )
-    if b - a == 1:
-        return (grid,)
-    return (grid, _level_row(slope, sampling, label))
-
-
-def _level_row(slope: float, sampling: Sampling, label: str) -> Row:
-    return Row(
-        name=f"level at {label}",
-        half_width=sampling.accuracy,
-        sensitivity=1.0 / slope,
-        source=f"{sampling.source}: accuracy over slew",
-    )
+    def level_row(self) -> Row:
+        """Return the channel's accuracy as time."""
+        return Row(
+            name=f"level at {self.label}",
+            half_width=self.sampling.accuracy,
+            sensitivity=1.0 / self.slope,
+            source=f"{self.sampling.source}: accuracy over slew",
+        )
 
 
 # ---- states of an output ------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from rig.judge.instants import (
     search_start_ns,
     window_ns,
 )
-from rig.judge.rules import NoEvidence, Question, judged_duration, measurement
+from rig.judge.rules import NoEvidence, Question, judged_duration
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_range
 from rig.plan.case import Case, Crossing, Instant, Output, Recovers, Stays, Trips
@@ -211,11 +211,14 @@ def _judge_change(
     seen = _not_undone(case, trace, wanted, seen, cause, closing=closing)
     if seen.change is None:
         return _never_changed(trace, wanted, seen, cause, question, closing=closing)
-    value_s, budget = elapsed(seen.change.at, cause)
-    measured = measurement(value_s, budget, "s")
-    what = (seen.change.at.said, cause.said)
-    marks = event_marks(case, trace, wanted, cause, seen.change.at)
-    return judged_duration(question, measured, budget, wanted.low_s, wanted.high_s, what, marks)
+    effect = seen.change.at
+    return judged_duration(
+        question,
+        elapsed(effect, cause),
+        (wanted.low_s, wanted.high_s),
+        (effect.said, cause.said),
+        event_marks(case, trace, wanted, cause, effect),
+    )
 
 
 def _not_undone(  # noqa: PLR0913
@@ -345,21 +348,20 @@ def _judge_lasting(case: Case, trace: Trace, wanted: Recovers, finding: Finding)
 # ---- staying ------------------------------------------------------------------------------------
 def judge_stays(case: Case, trace: Trace, wanted: Stays, question: Question) -> Finding:
     """Judge that an output keeps its state, on a record that covers the whole span."""
-    state = "open" if wanted.is_open else "closed"
-    begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
+    span_ns = window_ns(trace, wanted.begin, wanted.end)
     recorded = recorded_output(case, trace, wanted.output)
     if recorded is None:
         raise NoEvidence(f"no record of {wanted.output}: readings now and then prove no absence")
-    _must_cover(recorded, begin_ns, end_ns)
-    margin_ns = 1e9 * _clock_u_s(recorded.waveform, end_ns)
-    first, last = (index_at(recorded.waveform, t) for t in (begin_ns, end_ns))
+    _must_cover(recorded, *span_ns)
+    first, last = (index_at(recorded.waveform, t) for t in span_ns)
     broken = _broken(recorded, first, last, is_open=wanted.is_open)
-    if not broken.size:
-        covered = f"{show((end_ns - begin_ns) * 1e-9, 's')}, {last - first} samples"
-        return question.answer(
-            Verdict.PASS, f"{wanted.output} was {state} all the time ({covered}){_caveat(recorded)}"
-        )
-    return _broken_finding(trace, recorded, wanted, question, broken, begin_ns, end_ns, margin_ns)
+    if broken.size:
+        return _broken_finding(trace, recorded, wanted, question, broken)
+    state = "open" if wanted.is_open else "closed"
+    covered = f"{show((span_ns[1] - span_ns[0]) * 1e-9, 's')}, {last - first} samples"
+    return question.answer(
+        Verdict.PASS, f"{wanted.output} was {state} all the time ({covered}){_caveat(recorded)}"
+    )
 
 
 def _must_cover(recorded: Recorded, begin_ns: float, end_ns: float) -> None:
@@ -397,58 +399,55 @@ def _broken(recorded: Recorded, first: int, last: int, *, is_open: bool) -> NDAr
     return np.maximum(starts[hit], first).astype(np.int64)
 
 
-def _broken_finding(  # noqa: PLR0913
+def _broken_finding(
     trace: Trace,
     recorded: Recorded,
     wanted: Stays,
     question: Question,
     broken: NDArray[np.int64],
-    begin_ns: float,
-    end_ns: float,
-    margin_ns: float,
 ) -> Finding:
-    """Judge a change of state: surely inside the span, or only within the clocks' uncertainty."""
-    times_ns = recorded.waveform.start_ns + broken * recorded.waveform.interval_s * 1e9
-    last_ns = _last_broken_ns(recorded, wanted, broken, times_ns)
-    sure = (times_ns < end_ns - margin_ns) & (last_ns > begin_ns + margin_ns)
-    clear = np.abs(recorded.channel.values[broken] - recorded.output.closed_above) > (
-        recorded.channel.accuracy
-    )
-    sure &= clear
-    at_ns = float(times_ns[sure][0] if sure.any() else times_ns[0])
+    """Judge a change of state: surely inside the span, or only within the uncertainty."""
+    begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
+    sure = np.flatnonzero(_surely(recorded, broken, (begin_ns, end_ns), is_open=wanted.is_open))
+    at = int(broken[sure[0] if sure.size else 0])
+    after_s = max(recorded.time_ns(at) - begin_ns, 0.0) * 1e-9
     other = "closed" if wanted.is_open else "open"
-    since_s = (at_ns - begin_ns) * 1e-9
     sentence = (
-        f"{wanted.output} was {other} {show(since_s, 's')} after {wanted.begin or 'the start'}"
-        f" ({show(float(recorded.channel.values[broken[0]]), 'V')} at its tap)"
+        f"{wanted.output} was {other} {show(after_s, 's')} after {wanted.begin or 'the start'}"
+        f" ({show(float(recorded.channel.values[at]), recorded.channel.unit)} at its tap)"
     )
     mark = EventMark(
         label=f"{wanted.output} {other}",
         channel=wanted.output,
-        time_s=(at_ns - trace.begin_ns) * 1e-9,
+        time_s=(recorded.time_ns(at) - trace.begin_ns) * 1e-9,
         level=recorded.output.closed_above,
     )
-    if sure.any():
+    if sure.size:
         return question.answer(Verdict.FAIL, sentence, (mark,))
-    within = f"needs U <= {show(since_s, 's')}" if since_s > 0 else "too close to tell"
+    edge_s = min(after_s, max(end_ns - recorded.time_ns(at), 0.0) * 1e-9)
     return question.answer(
         Verdict.INCONCLUSIVE,
-        f"{sentence}, within the uncertainty of the span's ends or of its level; {within}",
+        f"{sentence}, within the uncertainty of its level or of the span's ends"
+        f" (needs U <= {show(edge_s, 's')} there)",
         (mark,),
     )
 
 
-def _last_broken_ns(
-    recorded: Recorded, wanted: Stays, broken: NDArray[np.int64], times_ns: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return until when each breach lasted: a run that ends in the margin may lie before the span."""
-    if not wanted.is_open:
-        return times_ns
-    runs = recorded.runs
-    run = np.searchsorted(runs.starts, broken, side="right") - 1
-    return np.asarray(
-        recorded.waveform.start_ns + (runs.ends[run] - 1) * recorded.waveform.interval_s * 1e9
+def _surely(
+    recorded: Recorded, broken: NDArray[np.int64], span_ns: tuple[float, float], *, is_open: bool
+) -> NDArray[np.bool_]:
+    """Tell which breaches lie inside the span, and off the level, by more than the uncertainty."""
+    margin_ns = 1e9 * _clock_u_s(recorded.waveform, span_ns[1])
+    last = broken
+    if is_open:  # a closed run that ends within the margin may have ended before the span
+        runs = recorded.runs
+        last = runs.ends[np.searchsorted(runs.starts, broken, side="right") - 1] - 1
+    start_ns, step_ns = recorded.waveform.start_ns, recorded.waveform.interval_s * 1e9
+    inside = (start_ns + broken * step_ns < span_ns[1] - margin_ns) & (
+        start_ns + last * step_ns > span_ns[0] + margin_ns
     )
+    off = np.abs(recorded.channel.values[broken] - recorded.output.closed_above)
+    return np.asarray(inside & (off > recorded.channel.accuracy))
 
 
 # ---- words and marks ----------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def _rounded(value: float, expanded: float) -> float:
 
 
 def judge_duration(measured: Measurement, low_s: float, high_s: float) -> Verdict:
-    """Judge a time from cause to effect. A lower limit of 0 only says that the cause comes first."""
+    """Judge a time from cause to effect; a lower limit of 0 only says that the cause is first."""
     if low_s > 0.0:
         return judge_within(measured, low_s, high_s)
     if judge_within(measured, 0.0, math.inf) is Verdict.FAIL:
@@ -106,18 +106,17 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.ERROR)
 
 
-def judged_duration(  # noqa: PLR0913
+def judged_duration(
     question: Question,
-    measured: Measurement,
-    budget: Budget,
-    low_s: float,
-    high_s: float,
+    elapsed: tuple[float, Budget],
+    limits_s: tuple[float, float],
     what: tuple[str, str],
     marks: Iterable[EventMark] = (),
 ) -> Finding:
-    """Return the finding on a time; `what` is the effect and its cause, as the sentence says them."""
+    """Return the finding on a time; `what` is the effect and its cause, as a sentence says them."""
+    (value_s, budget), (low_s, high_s), (effect, cause) = elapsed, limits_s, what
+    measured = measurement(value_s, budget, "s")
     verdict = judge_duration(measured, low_s, high_s)
-    effect, cause = what
     before = measured.value + measured.expanded < 0.0
     shown = (
         Measurement(value=-measured.value, expanded=measured.expanded, unit=measured.unit)

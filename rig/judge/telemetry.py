@@ -161,7 +161,7 @@ def _compared(
 def _no_report(
     trace: Trace, question: Question, reports: _Reports, readings: list[Reading]
 ) -> Finding:
-    """Judge that the BMS never reported: its fault if its link was alive and nothing came at all."""
+    """Judge that the BMS never reported: its fault if its link was alive."""
     received = trace.links[reports.link].received
     if reports.times.size == 0 and received:
         sentence = (

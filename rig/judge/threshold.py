@@ -37,7 +37,7 @@ def judge_threshold(case: Case, trace: Trace, wanted: ThresholdIs, question: Que
     if seen.change is None:
         return _no_reaction(question, wanted, levels, seen)
     low, high = _bracketing(levels, seen.change, wanted.delay_s)
-    budget = _budget(low, high, levels)
+    budget = _budget(low, high)
     measured = measurement(0.5 * (low.value + high.value), budget, wanted.unit)
     limits = wanted.level - wanted.tolerance, wanted.level + wanted.tolerance
     verdict = judge_within(measured, *limits)
@@ -114,7 +114,7 @@ def _bracketing(levels: list[Level], change: Change, delay_s: float) -> tuple[Le
     return levels[low], levels[high]
 
 
-def _budget(low: Level, high: Level, levels: list[Level]) -> Budget:
+def _budget(low: Level, high: Level) -> Budget:
     step = Row(
         name="step of the staircase",
         half_width=abs(high.value - low.value) / 2.0,

@@ -1,6 +1,6 @@
 """A trace as files that other tools read, and back, exactly. The one edge of this room with I/O.
 
-    signals.parquet   the digitizer's record: a column for each channel, zstd; unit and scale beside it
+    signals.parquet   the digitizer's record: a column for each channel, unit and scale beside it
     can.blf           CAN frames (rig.trace.blf says which epoch)
     console.txt       a line of the console each: seconds, how late it may be stamped, text
     scpi.txt          the instruments' transcript
