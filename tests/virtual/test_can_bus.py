@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -358,3 +360,65 @@ def test_frames_never_overlap_and_none_is_lost(asked: list[tuple[int, int, int, 
         there = [f.can_id for e, f in ends if e >= end_ns and asked_ns[f.can_id] <= start_ns]
         assert frame.can_id == min(there)
         free_ns = end_ns + 3 * BIT_NS
+
+
+happenings = st.lists(
+    st.tuples(
+        st.integers(0, 400_000),  # ns since the one before
+        st.one_of(
+            st.tuples(st.just("send"), st.integers(0, 2), st.integers(0, 0x7FF)),
+            st.tuples(
+                st.sampled_from(("reset", "offline", "online", "recover")), st.integers(0, 2)
+            ),
+            st.tuples(
+                st.just("fault"),
+                st.sampled_from(("bit errors", "short", "stuck dominant")),
+                st.integers(1, 2_000_000),
+                st.sampled_from((None, "a", "b")),
+            ),
+        ),
+    ),
+    max_size=40,
+)
+
+
+def happen(bus: CanBus, nodes: list[Recorded], what: tuple[Any, ...]) -> None:
+    if what[0] == "fault":
+        bus.fault(what[1], what[2], victim=what[3])
+        return
+    node = nodes[what[1]].node
+    match what[0]:
+        case "send":
+            node.send(what[2], EIGHT)
+        case "offline" | "online":
+            node.set_online(online=what[0] == "online")
+        case other:
+            getattr(node, other)()
+
+
+@given(happenings)
+def test_after_any_mishap_the_bus_works_again(story: list[tuple[int, tuple[Any, ...]]]) -> None:
+    kernel, bus, nodes = a_bus("a", "b", "c")
+    ends: list[tuple[int, int]] = []
+    bus.on_end = lambda end_ns, _name, frame: ends.append((end_ns, frame_bits(frame)))
+    for delay_ns, what in story:
+        kernel.run_until(kernel.now_ns + delay_ns)
+        happen(bus, nodes, what)
+        assert all(seen.node.pending <= len(story) for seen in nodes)
+        assert all(not seen.node.queue for seen in nodes if not seen.node.takes_part)
+
+    bus.clear_fault()
+    for seen in nodes:
+        seen.node.set_online(online=True)
+        seen.node.recover()
+    kernel.run_until(kernel.now_ns + 1_000 * MS)
+
+    assert all(seen.node.state != "bus-off" and seen.node.pending == 0 for seen in nodes)
+    for seen in nodes:
+        seen.frames.clear()
+    for seen in nodes:
+        seen.node.send(0x123, EIGHT)
+        kernel.run_until(kernel.now_ns + MS)
+    assert [len(seen.frames) for seen in nodes] == [2, 2, 2]
+    for (before_ns, _), (end_ns, bits) in pairwise(ends):
+        assert end_ns - (bits - 3) * BIT_NS >= before_ns + 3 * BIT_NS
