@@ -22,10 +22,10 @@ from reports.answer import Answer, answer, group_of
 from rig.errors import RigError
 from rig.evidence import NOT_RUN, Run, RunCase
 from rig.judge.verdict import BudgetRow, Finding
-from rig.trace.model import Trace
+from rig.trace.model import Link
 
 OUTCOMES = ("fail", "inconclusive", "error", "skipped", NOT_RUN, "pass")  # worst first
-MOST_FIGURES = 80  # full waveforms in a page; the rest get a sparkline, or the page grows too big
+MOST_FIGURES = 80  # waveforms in a page, else it takes too long to make and to open
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class CaseView:
     steps: tuple[str, ...]
     expected: tuple[str, ...]
     findings: tuple[FindingView, ...]
-    links: tuple[str, ...]
+    notes: tuple[str, ...]
     figures: tuple[Markup, ...]
-    sparkline: Markup
+    sibling: str  # anchor of the case whose waveform stands for this one's
     virtual: str
     wall: str
     source: str
@@ -115,16 +115,17 @@ class Spread:
     strip: Markup
 
 
-def write_run_page(run: Run, path: Path) -> Path:
-    """Write the page to `path`, making its folder."""
+def write_run_page(run: Run, path: Path, *, every_plot: bool = False) -> Path:
+    """Write the page to `path`, making its folder; `every_plot` draws each passed case too."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(run_page(run, base=path.parent), encoding="utf-8")
+    page = run_page(run, base=path.parent, every_plot=every_plot)
+    path.write_text(page, encoding="utf-8")
     return path
 
 
-def run_page(run: Run, *, base: Path | None = None) -> str:
+def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) -> str:
     """Return the page as HTML; links to evidence are relative to `base`."""
-    cases = _case_views(run, base or Path.cwd())
+    cases = _case_views(run, base or Path.cwd(), every_plot=every_plot)
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
@@ -138,7 +139,7 @@ def run_page(run: Run, *, base: Path | None = None) -> str:
         meta=run.meta,
         answer=verdict,
         title=_title(run, verdict),
-        counts=[(o, run.counts[o]) for o in reversed(OUTCOMES)],
+        counts=[(o, run.counts[o]) for o in OUTCOMES],
         total=len(run.cases),
         groups={o: _groups(cases, o) for o in OUTCOMES},
         families=_families(cases),
@@ -155,55 +156,51 @@ def run_page(run: Run, *, base: Path | None = None) -> str:
 
 
 def _drawn(picture: str) -> Markup:
-    """Mark our own SVG as safe: what it shows of a plan or a trace was escaped when it was drawn."""
+    """Mark our own SVG as safe: texts of plans and traces were escaped when it was drawn."""
     return Markup(picture)  # noqa: S704
 
 
 # ---- cases --------------------------------------------------------------------------------------
-def _case_views(run: Run, base: Path) -> list[CaseView]:
-    drawn: set[tuple[str, str]] = set()
+def _case_views(run: Run, base: Path, *, every_plot: bool) -> list[CaseView]:
+    """All cases; with a waveform those that need an eye, and one for each family and protection."""
+    drawn: dict[tuple[str, str], str] = {}
     views, figures = [], 0
     for case in run.cases:
         view = _view(case, base)
-        kind = (case.case.family, group_of(case))
-        wants = case.outcome != "pass" or kind not in drawn
-        trace, problem = _trace(case)
-        if problem:
-            view = replace(view, links=(*view.links, problem))
-        if trace is not None:
-            full = wants and figures < MOST_FIGURES
-            view = _with_pictures(view, case, trace, full=full)
-            figures += full
-            drawn.add(kind)
+        kind = (view.family, view.group)
+        if every_plot or (figures < MOST_FIGURES and (view.outcome != "pass" or kind not in drawn)):
+            view = _with_trace(view, case)
+            figures += bool(view.figures)
+            if view.figures and view.outcome == "pass":
+                drawn.setdefault(kind, view.anchor)
+        elif case.has_trace:
+            view = replace(view, sibling=drawn.get(kind, ""))
         views.append(view)
     return views
 
 
-def _trace(case: RunCase) -> tuple[Trace | None, str]:
-    if not case.has_trace:
-        return None, ""
+def _with_trace(view: CaseView, case: RunCase) -> CaseView:
+    if not case.has_trace or case.judgement is None:
+        return view
     try:
-        return case.trace(), ""
+        trace = case.trace()
     except (RigError, OSError, ValueError, KeyError) as error:
-        return None, f"the recorded trace can't be read: {error}"
-
-
-def _with_pictures(view: CaseView, case: RunCase, trace: Trace, *, full: bool) -> CaseView:
-    links = tuple(
-        f"{link.name}: {words.plural(link.received, 'message')} received, {link.dropped} dropped"
-        f"{'' if link.alive else ', receiver not alive'}{', ' + link.note if link.note else ''}"
-        for link in trace.links.values()
-    )
-    view = replace(view, links=(*view.links, *links))
-    if not full or case.judgement is None:
-        return replace(view, sparkline=_drawn(svg.sparkline_svg(case.case, trace)))
+        return replace(view, notes=(f"the recorded trace can't be read: {error}",))
     spans = [None, svg.close_up_s(case.case, trace, case.judgement)]
     figures = [
         svg.waveform_svg(case.case, trace, case.judgement, name=f"{view.anchor}{n}", span_s=span)
         for n, span in enumerate(spans)
         if n == 0 or span
     ]
-    return replace(view, figures=tuple(_drawn(f) for f in figures))
+    drawn = tuple(_drawn(figure) for figure in figures)
+    return replace(view, notes=tuple(map(_listened, trace.links.values())), figures=drawn)
+
+
+def _listened(link: Link) -> str:
+    alive = "" if link.alive else ", receiver not alive"
+    note = f", {link.note}" if link.note else ""
+    received = words.plural(link.received, "message")
+    return f"{link.name}: {received} received, {link.dropped} dropped{alive}{note}"
 
 
 def _view(run_case: RunCase, base: Path) -> CaseView:
@@ -223,9 +220,9 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         steps=tuple(words.step(step) for step in case.steps),
         expected=() if findings else tuple(words.expectation(e) for e in case.expectations),
         findings=tuple(_finding(f) for f in findings),
-        links=(),
+        notes=(),
         figures=(),
-        sparkline=Markup(),
+        sibling="",
         virtual=words.duration(run_case.virtual_s),
         wall=f"{run_case.wall_s * 1e3:.0f} ms",
         source=case.source,

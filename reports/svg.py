@@ -197,28 +197,6 @@ def close_up_s(case: Case, trace: Trace, judgement: Judgement) -> tuple[float, f
     return max(begin - pad, 0.0), min(end + pad, whole)
 
 
-def sparkline_svg(case: Case, trace: Trace) -> str:
-    """A small picture of the stimulated quantity and the judged output; "" without a waveform."""
-    wave = trace.waveform
-    if wave is None:
-        return ""
-    axis = Axis(0.0, max((trace.end_ns - trace.begin_ns) / 1e9, 1e-6))
-    chosen = [n for n in wave.channels if n in _commanded(case)][:1]
-    chosen += [n for n in wave.channels if n in case.outputs][:2]
-    parts = []
-    for row, name in enumerate(chosen or list(wave.channels)[:2]):
-        style = "out" if name in case.outputs else "s0"
-        series = Series(name, _times(wave, trace), wave.channels[name].values, style)
-        points = _points(series, axis, _Range("", series.values), Place(row * 18 + 2, 14, 60))
-        parts.append(f'<polyline class="{style}" points="{points}"/>')
-    height = 18 * len(parts) + 2
-    label = escape("recorded: " + ", ".join(chosen))
-    return (
-        f'<svg class="wf spark" viewBox="{LEFT} 0 {PLOT} {height}" preserveAspectRatio="none"'
-        f' role="img" aria-label="{label}">{"".join(parts)}</svg>'
-    )
-
-
 def gauge_svg(value: float, expanded: float, low: float | None, high: float | None) -> str:
     """A measured value with its uncertainty against its limits; the numbers stand beside it."""
     if low is None and high is None:
@@ -533,9 +511,7 @@ def _draw_analog(figure: Figure, lane: Lane, axis: Axis, top: float) -> None:
         figure.add(f'<polyline class="{series.style}" points="{points}"/>')
     for level in lane.levels:
         figure.line(LEFT, y(level), WIDTH - RIGHT, y(level), "lim")
-        figure.text(
-            WIDTH - RIGHT - 4, y(level) - 3, words.quantity(level, lane.unit), "limt r halo"
-        )
+        figure.text(LEFT + 5, y(level) - 3, words.quantity(level, lane.unit), "limt halo")
     for time_s, value in inside:
         figure.add(f'<circle class="dot" cx="{axis.x(time_s):.1f}" cy="{y(value):.1f}" r="3"/>')
 

@@ -3,6 +3,7 @@
 Only pictures and layout are judged by it: values come from a seeded generator, not from a bench.
 """
 
+# ruff: noqa: FBT003, PLR0913, PLR0917, E501 - tables of made-up figures read best as tables
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -266,7 +267,10 @@ def _trip_outcome(
         why = f"{p.output} did not open: watched for 2.200 s; allowed {p.low_s:.3f} s to 1.100 s"
         found = Finding(expectation=words, means="output", verdict=Verdict.FAIL, sentence=why,
                         marks=marks[:1])  # fmt: skip
-        return trace, _judged(case, (found,))
+        unseen = Finding(expectation=f"BMS_Status.{p.short} becomes 1 in time", means="CAN",
+                         verdict=Verdict.FAIL, marks=marks[:1],
+                         sentence=f"BMS_Status.{p.short} stayed 0 in 24 frames")  # fmt: skip
+        return trace, _judged(case, (found, unseen))
     main = _timed(words, "output", took, u, p.low_s, p.high_s, marks, p)
     flag_s = took + float(rng.uniform(0.002, 0.1))
     flag = EventMark(label=f"BMS_Status.{p.short} = 1", channel=f"BMS_Status.{p.short}",
