@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -38,7 +39,7 @@ CELLS = 4
 BITRATE = 500_000
 BAUD = 115_200
 _UPTIME_NS = 10 * 10**9  # what devices have on their clocks, about, when the bench comes up
-_EPOCH_NS = 1_767_225_600 * 10**9  # 2026-01-01: adapters stamp with wall clock time
+_EPOCH_NS = 1_767_225_600 * 10**9  # 2026-01-01: what adapters, which stamp wall clock, show then
 _PROBE_V_PER_A = 0.01  # current probe, 10 mV/A
 _AUX_OUTPUT = 2
 _R25_OHMS = 10_000.0
@@ -101,9 +102,10 @@ class Bench:
         """Lay the bus, put the adapter on it and return the BMS's node."""
         bus = CanBus(self.kernel, BITRATE)
         node = bus.attach(self.setup.dut)
-        server = SocketcandServer(
-            self.loop, bus, self.clock("can", epoch_ns=_EPOCH_NS), port=self.next_port()
-        )
+        # Stepped time must not depend on the day; in real time a logger shows the date it is.
+        epoch_ns = time.time_ns() if self.setup.real else _EPOCH_NS
+        clock = self.clock("can", epoch_ns=epoch_ns)
+        server = SocketcandServer(self.loop, bus, clock, port=self.next_port())
         self.addresses["can"] = f"socketcand://{self.setup.host}:{server.port}/{server.channel}"
         return node
 

@@ -175,8 +175,9 @@ class Loop:
         self._listeners.append(listener)
 
         def accept() -> None:
-            with contextlib.suppress(BlockingIOError):
-                accepted(self._accept(listener, index, name))
+            connection = self._accept(listener, index, name)
+            if connection:
+                accepted(connection)
 
         self._selector.register(listener, selectors.EVENT_READ, _Source((index, -1), accept, None))
         return int(listener.getsockname()[1])
@@ -319,8 +320,11 @@ class Loop:
                 source.readable()
         return progress
 
-    def _accept(self, listener: socket.socket, index: int, name: str) -> Connection:
-        sock, _ = listener.accept()
+    def _accept(self, listener: socket.socket, index: int, name: str) -> Connection | None:
+        try:
+            sock, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # the client changed its mind
+            return None
         sock.settimeout(0.0)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)

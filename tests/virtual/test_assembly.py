@@ -1,6 +1,8 @@
 """Whole benches as processes, through the libraries that drive a lab."""
 
 import json
+import random
+import re
 import signal
 import socket
 import subprocess
@@ -235,6 +237,30 @@ def test_a_pulse_on_rts_restarts_the_bms(bench: Process) -> None:
     text = console.read_to(bench.advance(2.0)["handed"]["console"])[handed:]
     assert "rst:0x1 (POWERON_RESET)" in text
     assert "bms: ready" in text
+
+
+def test_garbage_on_any_port_ends_nothing(bench: Process) -> None:
+    bench.power(12.0)
+    noise = random.Random(1)  # noqa: S311 (not a secret)
+    alphabet = [b"\xff", b"\n", b"\r", b"\0", b"<", b">", b"{", b"}", b"(@", b"?", b";", b":", b"1"]
+    alphabet += [
+        b"*",
+        b"\xfa\x2c\x05",
+        b"\xff\xf0",
+        b"SOUR",
+        b"send",
+        b"open can0",
+        b'"do"',
+        b"1e999",
+    ]
+    for address in bench.addresses.values():
+        port = int(next(part for part in re.split(r"[:/]+", address) if part.isdecimal()))
+        for _ in range(12):
+            with socket.create_connection(("127.0.0.1", port)) as link:
+                link.sendall(b"".join(noise.choices([*alphabet, noise.randbytes(3)], k=200)))
+        bench.advance(0.05)
+    bench.advance(2.0)
+    assert bench.instrument("emulator").query("*IDN?").startswith("NGI")
 
 
 def test_the_educational_bms_has_a_console_and_no_can() -> None:
