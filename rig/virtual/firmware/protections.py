@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from rig.virtual.firmware.afe import Readings, highest, lowest
 
@@ -91,8 +92,8 @@ class Debounce:
 class Detector:
     """One rule at work."""
 
+    debounce: ClassVar[type[Debounce]] = Debounce
     rule: Rule
-    debounce: type[Debounce] = Debounce
     tripped: bool = False
     pending: bool = False  # a value is bad now, whether or not it has lasted
     busy: bool = False  # needs the main task's attention

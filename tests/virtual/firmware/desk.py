@@ -101,6 +101,7 @@ def a_reference(
     *,
     image: esp32_4s.Image | None = None,
     tolerances: Tolerances | None = None,
+    program: type[esp32_4s.Esp32FourS] = esp32_4s.Esp32FourS,
     ready: bool = True,
     **nets: float,
 ) -> Desk:
@@ -119,6 +120,7 @@ def a_reference(
             board_random=stream(seed, "specimen"),
             run_random=stream(seed, "run"),
             image=image,
+            program=program,
             tolerances=tolerances,
             note=note,
         )

@@ -1,0 +1,268 @@
+"""The guests in a real socket: UART, CAN bus and power path as on the bench; builds by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from rig.errors import DescriptionError
+from rig.virtual.board import Board
+from rig.virtual.can_bus import CanBus, CanNode, Frame
+from rig.virtual.cells import LFP_20AH, CellString
+from rig.virtual.circuit import PowerPath
+from rig.virtual.firmware import DUTS, Guest, find_variant, plug_in
+from rig.virtual.firmware.esp32_4s import RULES, Esp32FourS, Image
+from rig.virtual.firmware.protections import Debounce, Detector, Protections
+from rig.virtual.kernel import Kernel
+from rig.virtual.uart import AutoReset, Uart
+from tests.virtual.firmware.desk import MS, S, a_reference
+
+
+@dataclass
+class Socket:
+    """A reference BMS with everything around it, and a second node that listens."""
+
+    kernel: Kernel
+    board: Board
+    bus: CanBus
+    path: PowerPath
+    host: CanNode
+    uart: Uart
+    reset: AutoReset
+    guest: Guest
+    heard: list[tuple[int, Frame]] = field(default_factory=list)
+    console: bytearray = field(default_factory=bytearray)
+
+    def run(self, seconds: float) -> None:
+        self.kernel.run_until(self.kernel.now_ns + round(seconds * S))
+
+
+def a_socket() -> Socket:
+    kernel = Kernel()
+    board = Board(kernel)
+    for n in range(1, 5):
+        board.add(f"cell {n}", "V", 3.30)
+        board.add(f"bleed {n}", "A", 0.0)
+    for n in (1, 2):
+        board.add(f"ntc {n}", "ohm", 10_000.0)
+    for name in ("current", "pack", "charge gate", "discharge gate"):
+        board.add(name, "V", 0.0)
+    board.add("aux", "V", 12.0)
+    path = PowerPath(kernel, board, CellString(LFP_20AH, 4))
+    bus, uart, reset = CanBus(kernel), Uart(kernel), AutoReset(kernel)
+    node, host = bus.attach("bms"), bus.attach("host")
+    guest = plug_in(
+        "esp32-4s", kernel=kernel, board=board, seed=3, uart=uart, auto_reset=reset, can=node
+    )
+    socket = Socket(kernel, board, bus, path, host, uart, reset, guest)
+    host.on_frame = lambda frame: socket.heard.append((kernel.now_ns, frame))
+    uart.on_transmit = socket.console.extend
+    return socket
+
+
+def test_frames_reach_another_node_at_their_periods() -> None:
+    socket = a_socket()
+    socket.run(3.0)
+    socket.heard.clear()
+
+    socket.run(10.0)
+
+    counts = dict.fromkeys((256, 272, 288, 304), 0)
+    for _, frame in socket.heard:
+        counts[frame.can_id] += 1
+    assert counts == {0x100: 100, 0x110: 100, 0x120: 100, 0x130: 20}
+
+
+def test_ready_is_on_the_wire_within_a_second() -> None:
+    socket = a_socket()
+    socket.run(0.9)
+
+    assert b"bms: ready\r\n" in socket.console
+
+
+def test_the_host_is_heard_over_the_bus() -> None:
+    socket = a_socket()
+    socket.run(1.5)
+
+    socket.host.send(0x305, bytes(8))
+    socket.run(1.2)
+
+    assert b"prot: CTO" in socket.console
+
+
+def test_after_bus_off_it_sends_again() -> None:
+    socket = a_socket()
+    socket.run(2.0)
+    node = socket.bus.nodes[0]
+
+    while not node.is_bus_off:
+        node.count_transmit_error()
+    socket.heard.clear()
+    socket.run(0.5)
+
+    assert socket.heard
+    assert node.state == "active"
+
+
+def test_alone_on_the_bus_it_drops_frames_instead_of_hoarding_them() -> None:
+    socket = a_socket()
+    socket.host.set_online(online=False)
+    socket.run(5.0)
+
+    socket.host.set_online(online=True)
+    began_ns = socket.kernel.now_ns
+    socket.run(0.05)
+
+    assert len([t for t, _ in socket.heard if t >= began_ns]) <= 20
+
+
+def test_a_real_short_is_cut_within_half_a_millisecond() -> None:
+    socket = a_socket()
+    socket.run(2.0)
+
+    began_ns = socket.kernel.now_ns
+    socket.path.load_set(True, 150.0, 5e6)  # noqa: FBT003
+    socket.run(1.0)
+
+    (opened_ns,) = socket.board.nets["discharge gate"].crossings(
+        6.0, rising=False, since_ns=began_ns
+    )
+    assert 200e3 < opened_ns - began_ns < 500e3
+    assert socket.board.nets["current"].value() == 0.0
+
+
+def test_an_overload_that_stays_is_tried_again_after_five_seconds() -> None:
+    socket = a_socket()
+    socket.run(2.0)
+
+    began_ns = socket.kernel.now_ns
+    socket.path.load_set(True, 40.0, 1e6)  # noqa: FBT003
+    socket.run(14.0)
+
+    gate = socket.board.nets["discharge gate"]
+    opened = gate.crossings(6.0, rising=False, since_ns=began_ns)
+    closed = gate.crossings(6.0, rising=True, since_ns=began_ns)
+    assert len(opened) == 3
+    assert 5.0 * S <= closed[0] - opened[0] <= 5.05 * S
+
+
+def test_rts_resets_and_dtr_asks_for_the_download_mode() -> None:
+    socket = a_socket()
+    socket.run(2.0)
+
+    socket.reset.set_lines(dtr=False, rts=True)
+    socket.run(0.1)
+    socket.reset.set_lines(dtr=True, rts=False)
+    socket.run(1.0)
+
+    assert b"waiting for download" in socket.console
+    assert socket.board.nets["charge gate"].value() == 0.0
+
+
+def test_a_reset_cuts_a_line_on_the_wire() -> None:
+    socket = a_socket()
+    socket.run(2.0)
+    socket.console.clear()
+
+    socket.uart.feed(b"status\n")
+    socket.run(0.0007)  # the command is in, the answer on its way
+    socket.reset.set_lines(dtr=False, rts=True)
+    socket.run(0.1)
+
+    assert socket.console == b""
+
+
+@pytest.mark.parametrize(
+    ("dut", "variant", "mend"),
+    [("esp32-5s", None, "pbmslsuite-o"), ("pbmslsuite-o", "dividr", "released, divider")],
+)
+def test_an_unknown_build_is_refused_with_those_that_exist(
+    dut: str, variant: str | None, mend: str
+) -> None:
+    with pytest.raises(DescriptionError) as refused:
+        find_variant(dut, variant)
+
+    assert mend in str(refused.value)
+
+
+@pytest.mark.parametrize("dut", DUTS)
+def test_each_bms_has_a_released_build(dut: str) -> None:
+    assert "released" in DUTS[dut].variants
+
+
+# One small wrong thing can be put into a build: how the variants with a defect will be made.
+
+
+class NeverReset(Debounce):
+    """Keeps its count when the value is good again (bms-defects.md, D60)."""
+
+    def step(self, *, bad: bool) -> int:
+        self.count += bad
+        return self.count
+
+
+class LeakyDetector(Detector):
+    """A detector that counts that way."""
+
+    debounce = NeverReset
+
+
+class LeakyProtections(Protections):
+    """Protections that do."""
+
+    detector = LeakyDetector
+
+
+class LeakyFirmware(Esp32FourS):
+    """A firmware that does."""
+
+    protections = LeakyProtections
+
+
+def with_rule(short: str, **changes: object) -> Callable[[], Image]:
+    def build() -> Image:
+        rules = tuple(
+            replace(rule, **changes) if rule.short == short else rule  # type: ignore[arg-type]
+            for rule in RULES
+        )
+        return Image(rules=rules)
+
+    return build
+
+
+def test_a_build_may_differ_in_one_rule() -> None:
+    image = with_rule("OVP", opens_charge=False, opens_discharge=True)()
+    desk = a_reference(image=image)
+
+    desk.set(cell_1=3.70)
+    desk.run(1.2)
+
+    assert (desk.value("charge gate"), desk.value("discharge gate")) == (12.0, 0.0)
+
+
+def test_a_build_may_differ_in_one_part() -> None:
+    trips = {}
+    for program in (Esp32FourS, LeakyFirmware):
+        desk = a_reference(program=program)
+        for _ in range(3):
+            desk.set(cell_1=3.70)
+            desk.run(0.5)
+            desk.set(cell_1=3.30)
+            desk.run(0.5)
+        trips[program] = bool(desk.noted("trip"))
+
+    assert trips == {Esp32FourS: False, LeakyFirmware: True}
+
+
+def test_a_minute_costs_little() -> None:
+    desk = a_reference()
+    before = desk.kernel._sequence
+
+    desk.run(60.0)
+
+    # Events, not wall time: current, main task, two for each scan, two for each frame, a status
+    # line and the watchdog's look make about 310 a second.
+    assert (desk.kernel._sequence - before) / 60.0 < 330
+    assert desk.kernel.now_ns % MS == 0
