@@ -1,0 +1,516 @@
+"""A plan, from YAML, in the words of the BMS: families to expand, and cases written out in steps.
+
+Shape and units are checked here, without a profile; whether the BMS has what is named is checked
+where profile and plan meet (`rig.plan.written`, `rig.check`). Must not expand or resolve.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from rig.description import (
+    BrokenDescriptionError,
+    Description,
+    Document,
+    Location,
+    Mistake,
+    mistake_error,
+    read,
+    suggest,
+)
+from rig.dut.profile import Names
+from rig.quantity import (
+    Interval,
+    Promise,
+    QuantityError,
+    Seconds,
+    Toleranced,
+    TolerancedSeconds,
+    parse,
+    parse_interval,
+    parse_toleranced,
+    reader,
+)
+
+SETTABLE = ("cell n", "cells", "temperature n", "temperatures", "current", "supply")
+
+
+def unit_of(quantity: str) -> str:
+    """Unit of a quantity that a plan may set, or "" where there is no such quantity."""
+    if re.fullmatch(r"cell [1-9]\d*|cells|supply", quantity):
+        return "V"
+    if re.fullmatch(r"temperature [1-9]\d*|temperatures", quantity):
+        return "°C"
+    return "A" if quantity == "current" else ""
+
+
+# ---- entries whose meaning hangs on their key ----------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """A value together with its key, so that its validator knows what it is."""
+
+    key: str
+    value: Any
+
+
+def _with_keys(data: Any) -> Any:
+    return {k: _Keyed(k, v) for k, v in data.items()} if isinstance(data, dict) else data
+
+
+def _each(validate: Callable[[str, Any], Any]) -> PlainValidator:
+    return PlainValidator(lambda entry: validate(entry.key, entry.value))
+
+
+def _mapping_schema(example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "object", "examples": [example]})
+
+
+def _setting(key: str, value: Any) -> float:
+    unit = unit_of(key)
+    if not unit:
+        raise mistake_error(f'"{key}" is nothing that can be set', suggest(key, SETTABLE))
+    number: float = reader(parse, unit)(value)
+    return number
+
+
+def _wait(key: str, value: Any) -> Any:
+    if key == "within":
+        return reader(parse, "s")(value)
+    if isinstance(value, bool | int | float) or value in ("open", "closed"):
+        return value
+    if key == "console" and isinstance(value, str):
+        return _regex(value)
+    hint = "write open or closed (an output), a number (a signal), or console: a regular expression"
+    raise mistake_error(f'"{value}" is no state to wait for', hint)
+
+
+def _sending(key: str, value: Any) -> Any:
+    if key == "every":
+        return reader(parse, "s")(value)
+    if key == "times":
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise mistake_error(f'"{value}" is no number of times', "write for example times: 5")
+        return value
+    numbers = value or {}
+    if not isinstance(numbers, dict) or not all(
+        isinstance(v, int | float) for v in numbers.values()
+    ):
+        raise mistake_error(
+            "signals are a mapping of names to numbers", "write for example {Mode: 1}"
+        )
+    return numbers
+
+
+def _level(key: str, value: Any) -> tuple[bool, float]:
+    """Read "above 3.65 V": the quantity crosses the level, rising or falling."""
+    unit = unit_of(key)
+    if not unit:
+        raise mistake_error(f'"{key}" is nothing that can be crossed', suggest(key, SETTABLE))
+    match = re.fullmatch(r"(above|below)\s+(.*)", str(value))
+    if match is None:
+        raise mistake_error(f'"{value}" does not say which way', 'write for example "above 3.65 V"')
+    return match[1] == "above", reader(parse, unit)(match[2])
+
+
+def _regex(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise mistake_error(f'"{text}" is no regular expression: {error}', "correct it") from None
+    return text
+
+
+def _instant_entry(key: str, value: Any) -> Any:
+    return str(value) if key in ("mark", "since") else _level(key, value)
+
+
+def _instant(value: Any) -> Any:
+    entries = {"mark": value} if isinstance(value, str) else value
+    if isinstance(entries, dict) and len(entries.keys() - {"since"}) != 1:
+        what = "an instant is one mark, or one quantity that crosses a level"
+        raise mistake_error(what, 'write for example {cell 3: "above 3.65 V"}')
+    return _with_keys(entries)
+
+
+Settings = Annotated[
+    dict[str, Annotated[float, _each(_setting)]],
+    BeforeValidator(_with_keys),
+    _mapping_schema("{cell 3: 3.70 V}"),
+]
+Sending = Annotated[
+    dict[str, Annotated[Any, _each(_sending)]],
+    BeforeValidator(_with_keys),
+    _mapping_schema("{HostAlive: {}, times: 5, every: 200 ms}"),
+]
+Waiting = Annotated[
+    dict[str, Annotated[Any, _each(_wait)]],
+    BeforeValidator(_with_keys),
+    _mapping_schema("{charge path: open, within: 2 s}"),
+]
+After = Annotated[
+    dict[str, Annotated[Any, _each(_instant_entry)]],
+    BeforeValidator(_instant),
+    _mapping_schema("{cell 3: above 3.65 V}"),
+]
+Pattern = Annotated[str, BeforeValidator(lambda v: _regex(v) if isinstance(v, str) else v)]
+
+
+# ---- steps --------------------------------------------------------------------------------------
+class Ramp(Description):
+    """A staircase, until something reacts."""
+
+    quantity: str
+    start: Annotated[float, Field(alias="from")]
+    stop: Annotated[float, Field(alias="to")]
+    step: float
+    dwell_s: Annotated[Seconds, Field(alias="dwell", gt=0)]
+    until: Waiting
+
+    @field_validator("start", "stop", "step", mode="before")
+    @classmethod
+    def _in_the_unit(cls, value: object, info: ValidationInfo) -> float:
+        quantity = info.data.get("quantity", "")
+        unit = unit_of(quantity)
+        if not unit:
+            raise mistake_error(
+                f'"{quantity}" is nothing that can be set', suggest(quantity, SETTABLE)
+            )
+        number: float = reader(parse, "K" if unit == "°C" and info.field_name == "step" else unit)(
+            value
+        )
+        return number
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> Ramp:
+        if self.step == 0 or self.start == self.stop:
+            raise mistake_error("a ramp of no height", "write from and to that differ, and a step")
+        return self
+
+
+class FaultTarget(Description):
+    """Where a wire is broken or shorted."""
+
+    open: str | None = None
+    short: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> FaultTarget:
+        if (self.open is None) == (self.short is None):
+            raise mistake_error(
+                "a fault is either open or short", "write for example {open: cell 2}"
+            )
+        return self
+
+
+ACTIONS = (
+    "set",
+    "hold",
+    "dither",
+    "wait for",
+    "ramp",
+    "fault",
+    "repair",
+    "send",
+    "type",
+    "power",
+    "reset",
+    "read",
+)
+
+
+class PlanStep(Description):
+    """One step: one action, and a mark where expectations refer to it."""
+
+    set: Settings | None = None
+    hold_s: Annotated[Seconds | None, Field(alias="hold", gt=0)] = None
+    dither_s: Annotated[Seconds | None, Field(alias="dither", gt=0)] = None
+    wait_for: Waiting | None = None
+    ramp: Ramp | None = None
+    fault: FaultTarget | None = None
+    repair: FaultTarget | None = None
+    send: Sending | None = None
+    type: Annotated[str | None, Field(description="a line, or the name of a command")] = None
+    power: Literal["on", "off"] | None = None
+    reset: Literal["now"] | None = None
+    read: Names = ()
+    mark: Annotated[str | None, Field(alias="as")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_word(cls, data: Any) -> Any:
+        if data == "reset":
+            return {"reset": "now"}
+        if isinstance(data, str):
+            what = f'"{data}" is no step'
+            raise mistake_error(what, suggest(data, ACTIONS))
+        return data
+
+    @property
+    def actions(self) -> list[str]:
+        """Give the actions that stand in this step."""
+        return [info.alias or name for name, info in PlanStep.model_fields.items()
+                if name != "mark" and getattr(self, name) not in (None, ())]  # fmt: skip
+
+    @model_validator(mode="after")
+    def _one_action(self) -> PlanStep:
+        actions = self.actions
+        if len(actions) != 1:
+            named = " and ".join(actions) or "nothing"
+            raise mistake_error(
+                f"a step does one thing, this one does {named}", "make a step of each"
+            )
+        if self.wait_for is not None and ("within" not in self.wait_for or len(self.wait_for) != 2):
+            raise mistake_error("wait for needs one state and within", f"write {_WAIT}")
+        if self.send is not None and len(self.send.keys() - {"times", "every"}) != 1:
+            raise mistake_error("send needs just one message", "write for example {HostAlive: {}}")
+        return self
+
+
+_WAIT = "for example {charge path: open, within: 2 s}"
+
+
+# ---- expectations -------------------------------------------------------------------------------
+class Expected(Description):
+    """What is expected of the output, signal, message or console that stands before it."""
+
+    opens_within: Promise | None = None  # output
+    closes_within: Promise | None = None
+    opens_at: Toleranced | None = None  # output, after a ramp: the threshold
+    closes_at: Toleranced | None = None
+    reaction_s: Annotated[
+        Seconds, Field(alias="reaction", description="the BMS's longest delay")
+    ] = 0.0
+    stays: Any = None  # output: open or closed; signal: a number
+    becomes: float | None = None  # signal
+    says: Pattern | None = None  # console
+    never_says: Pattern | None = None
+    every: TolerancedSeconds | None = None  # message
+    cells: tuple[int, ...] | None = None  # balancing
+    at: str | None = None
+    agrees: Names = ()  # telemetry: quantities
+    within: Annotated[
+        Interval | None,
+        BeforeValidator(lambda v: v if v is None else _within(v)),
+        WithJsonSchema({"type": "string", "examples": ["150 ms"]}),
+    ] = None
+    after: After | None = None
+    begin: Annotated[str | None, Field(alias="from")] = None
+    end: Annotated[str | None, Field(alias="to")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, data: Any) -> Any:
+        if isinstance(data, list):
+            return {"agrees": data}
+        if not isinstance(data, str):
+            return data
+        match = re.fullmatch(r"(stays|becomes|says|never says)\s+(.+)", data)
+        if match is None:
+            what = f'"{data}" is no expectation'
+            raise mistake_error(what, 'write for example "stays closed", "stays 0", "says ready"')
+        value: Any = match[2]
+        if match[1] in ("stays", "becomes") and re.fullmatch(r"-?\d+(\.\d+)?", value):
+            value = float(value)
+        return {match[1]: value}
+
+    @field_validator("opens_at", "closes_at", mode="before")
+    @classmethod
+    def _a_level(cls, value: object) -> Toleranced:
+        """Its unit shows which kind it is; the ramp's quantity is checked where it is known."""
+        unit = next((u for u in ("A", "°C") if re.search(rf"\d\s*m?{u}", str(value))), "V")
+        level: Toleranced = reader(parse_toleranced, unit)(value)
+        return level
+
+    @field_validator("stays")
+    @classmethod
+    def _state(cls, value: Any) -> Any:
+        if value in ("open", "closed") or (
+            isinstance(value, int | float) and not isinstance(value, bool)
+        ):
+            return value
+        raise mistake_error(f'"{value}" is no state', "write open or closed, or a signal's number")
+
+    def given(self) -> set[str]:
+        """Give the words that stand here."""
+        return {
+            info.alias or name
+            for name, info in type(self).model_fields.items()
+            if name in self.model_fields_set
+        }
+
+
+def _within(value: Any) -> Any:
+    """Read "150 ms", at most so long; or an interval."""
+    try:
+        return Interval(0.0, parse(value, "s"), "s")
+    except QuantityError:
+        return reader(parse_interval, "s")(value)
+
+
+# ---- cases --------------------------------------------------------------------------------------
+Chosen = tuple[int, ...] | Literal["each", "first"]
+
+
+def _chosen(value: Any) -> Any:
+    if value in ("each", "first"):
+        return value
+    numbers = [value] if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(numbers, list) or not all(isinstance(n, int) and n >= 1 for n in numbers):
+        raise mistake_error(
+            f'"{value}" chooses nothing', "write each, first, or numbers such as [1, 3]"
+        )
+    return tuple(numbers)
+
+
+Choice = Annotated[
+    Any,
+    PlainValidator(_chosen),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["each", "first"]},
+                {"type": "integer", "minimum": 1},
+                {"type": "array", "items": {"type": "integer", "minimum": 1}},
+            ]
+        }
+    ),
+]
+
+
+class PlanCase(Description):
+    """A family to expand, or a case written out."""
+
+    family: str | None = None
+    name: str | None = None
+    protections: Annotated[Names | None, Field(description="all, or names of the profile")] = None
+    protection: str | None = None  # of a case written out: the one that it is about
+    cells: Choice = "each"
+    sensors: Choice = "each"
+    repeats: Annotated[int, Field(ge=1, le=10_000)] = 1
+    settings: dict[str, Any] = Field(default_factory=dict)  # of the family
+    steps: tuple[PlanStep, ...] = ()
+    expect: tuple[dict[str, Expected], ...] = ()
+    traces_to: Names = ()
+    severity: Literal["blocker", "critical", "normal", "minor", "trivial"] | None = None
+    tags: Names = ()
+
+    _document: Document[PlanFile] | None = PrivateAttr(default=None)
+    _index: int = PrivateAttr(default=0)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> PlanCase:
+        if (self.family is None) == (self.name is None):
+            raise mistake_error(
+                "a case has either a family or a name",
+                "write family: trip, or name: … with steps and expect",
+            )
+        unfit = {"steps", "expect", "protection"} if self.family else _OF_FAMILIES
+        if stray := {n.replace("_", " ") for n in self.model_fields_set} & unfit:
+            kind = "a family expands by itself" if self.family else "a case written out has none"
+            raise mistake_error(f'{kind}: "{sorted(stray)[0]}"', "remove it, or make two cases")
+        if self.name is not None and not (self.steps and self.expect):
+            raise mistake_error("a case written out needs steps and expect", "add what is missing")
+        return self
+
+    @property
+    def source(self) -> str:
+        """Where it stands: "file:line"."""
+        return self._document.at(("cases", self._index)) if self._document else ""
+
+    def mistake(self, location: Location, what: str, mend: str) -> Mistake:
+        """Name a mistake that only shows against a profile or a bench."""
+        if self._document is None:
+            return Mistake("", 1, 1, ".".join(map(str, location)), what, mend)
+        return self._document.mistake(("cases", self._index, *location), what, mend)
+
+    def chosen_protections(self) -> tuple[str, ...] | None:
+        """Give the protections named; None: all."""
+        return None if self.protections in (None, ("all",)) else self.protections
+
+    def cell_numbers(self, count: int) -> tuple[int, ...]:
+        """Give the cells chosen, out of `count`."""
+        return _numbers(self.cells, count)
+
+    def sensor_numbers(self, count: int) -> tuple[int, ...]:
+        """Give the sensors chosen, out of `count`."""
+        return _numbers(self.sensors, count)
+
+
+_OF_FAMILIES = {"protections", "cells", "sensors", "settings"}
+
+
+def _numbers(chosen: Any, count: int) -> tuple[int, ...]:
+    if chosen == "each":
+        return tuple(range(1, count + 1))
+    return (1,) if chosen == "first" else tuple(chosen)
+
+
+class PlanFile(Description):
+    """A plan."""
+
+    name: Annotated[str, Field(alias="plan")]
+    title: str = ""
+    dut: Annotated[str | None, Field(alias="for")] = None
+    traces_to: Names = ()  # of all cases
+    tags: Names = ()
+    cases: Annotated[tuple[PlanCase, ...], Field(min_length=1)]
+
+
+def load_plan(path: Path | str) -> PlanFile:
+    """Load a plan and check its shape; names every mistake."""
+    return read_plan(path).model
+
+
+def read_plan(path: Path | str) -> Document[PlanFile]:
+    """Load a plan, keeping where its values stand."""
+    document = read(path, PlanFile)
+    for index, case in enumerate(document.model.cases):
+        case._document, case._index = document, index
+    if mistakes := list(_twice(document)):
+        raise BrokenDescriptionError(mistakes)
+    return document
+
+
+def _twice(document: Document[PlanFile]) -> list[Mistake]:
+    seen: dict[str, int] = {}
+    mistakes = []
+    for index, case in enumerate(document.model.cases):
+        if case.name is None:
+            continue
+        if case.name in seen:
+            what = f'the case "{case.name}" stands here twice, first as case {seen[case.name] + 1}'
+            mistakes.append(
+                document.mistake(("cases", index, "name"), what, "give it another name")
+            )
+        seen.setdefault(case.name, index)
+    return mistakes
+
+
+__all__ = [
+    "ACTIONS",
+    "After",
+    "Expected",
+    "FaultTarget",
+    "PlanCase",
+    "PlanFile",
+    "PlanStep",
+    "Ramp",
+    "load_plan",
+    "read_plan",
+    "unit_of",
+]
