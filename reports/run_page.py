@@ -106,8 +106,8 @@ class Spread:
     family: str
     means: str
     count: int
-    least: str
-    most: str
+    spread: str  # from the least to the greatest value
+    expanded: str  # the largest U
     allowed: str
     worst: str  # margin of the worst
     worst_part: float
@@ -334,35 +334,36 @@ def _spreads(run: Run) -> list[Spread]:
 
 
 def _spread(members: Sequence[tuple[RunCase, Finding]]) -> Spread:
-    values = [(m.value, m.expanded) for _, f in members if (m := f.measurement)]
-    case, finding = members[0]
-    low, high, unit = finding.low, finding.high, finding.measurement and finding.measurement.unit
-    parts = [
-        (words.margin(f.measurement, low, high) or 0.0, c) for c, f in members if f.measurement
-    ]
-    worst, worst_case = min(parts, key=lambda part: part[0])
-    ordered = sorted(
-        (f for _, f in members), key=lambda f: f.measurement.value if f.measurement else 0
+    case, first = members[0]
+    low, high = first.low, first.high
+    values = sorted(
+        (m for _, f in members if (m := f.measurement)), key=lambda measured: measured.value
     )
+    worst, worst_case = min(
+        (
+            (words.margin(f.measurement, low, high) or 0.0, c.number)
+            for c, f in members
+            if f.measurement
+        )
+    )
+    least, most = (words.parted(m, low, high) for m in (values[0], values[-1]))
+    largest = max(values, key=lambda measured: measured.expanded)
+    _, u, unit = words.parted(largest, low, high)
     return Spread(
         protection=group_of(case),
         family=case.case.family,
-        means=finding.means,
+        means=first.means,
         count=len(members),
-        least=_value(ordered[0]),
-        most=_value(ordered[-1]),
-        allowed=words.limits(low, high, finding.measurement, unit or ""),
+        spread=f"{least[0]} to {most[0]}" if len(values) > 1 else least[0],
+        expanded=f"{u} {unit}".rstrip(),
+        allowed=words.limits(low, high, first.measurement),
         worst=_percent(worst),
         worst_part=worst,
-        worst_anchor=f"c{worst_case.number}",
-        strip=_drawn(svg.strip_svg(values, low or 0.0, high or 0.0)),
+        worst_anchor=f"c{worst_case}",
+        strip=_drawn(
+            svg.strip_svg([(m.value, m.expanded) for m in values], low or 0.0, high or 0.0)
+        ),
     )
-
-
-def _value(finding: Finding) -> str:
-    if finding.measurement is None:
-        return ""
-    return words.measured(finding.measurement, finding.low, finding.high)
 
 
 # ---- facts --------------------------------------------------------------------------------------

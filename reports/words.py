@@ -53,10 +53,8 @@ def measured(found: Measurement, *limits: float | None) -> str:
 
     Two digits of U, and no more of the value than that supports (JCGM 100:2008, 7.2.6).
     """
-    scale = scale_for(found.unit, found.value, *limits)
-    places = _places(found.expanded / scale.factor)
-    value, u = (scale.number(x, places) for x in (found.value, found.expanded))
-    return f"{value} ± {u} {scale.unit}".rstrip()
+    value, u, unit = parted(found, *limits)
+    return f"{value} ± {u} {unit}".rstrip()
 
 
 def limits(low: float | None, high: float | None, found: Measurement | None, unit: str = "") -> str:
@@ -70,6 +68,13 @@ def limits(low: float | None, high: float | None, found: Measurement | None, uni
     if least or most:
         return f"at {'least' if least else 'most'} {least or most} {scale.unit}".rstrip()
     return ""
+
+
+def parted(found: Measurement, *limits: float | None) -> tuple[str, str, str]:
+    """`measured` in its parts: value, U and unit, for a table with a column for each."""
+    scale = scale_for(found.unit, found.value, *limits)
+    places = _places(found.expanded / scale.factor)
+    return scale.number(found.value, places), scale.number(found.expanded, places), scale.unit
 
 
 def margin(found: Measurement, low: float | None, high: float | None) -> float | None:
@@ -206,7 +211,10 @@ def unit_of(name: str) -> str:
 def _between(low_s: float, high_s: float) -> str:
     if low_s <= 0.0:
         return f"within {quantity(high_s, 's')}"
-    return f"{quantity(low_s, 's')} to {quantity(high_s, 's')}"
+    scale = scale_for("s", high_s)
+    places = max(_needed(low_s, scale), _needed(high_s, scale))
+    low, high = scale.number(low_s, places), scale.number(high_s, places)
+    return f"between {low} and {high} {scale.unit}"
 
 
 def _span(expected: c.Stays | c.SignalStays | c.ConsoleNeverSays) -> str:
