@@ -158,7 +158,7 @@ def _bare_half_width(rectangles: list[float]) -> float:
     a, b = (*rectangles, 0.0)[:2]
     # Beyond a - b the density falls in a straight line to 0 at a + b.
     tail = math.sqrt(4.0 * a * b * (1.0 - COVERAGE))
-    return a + b - tail if tail <= 2.0 * b else COVERAGE * a
+    return a + b - tail if tail < 2.0 * b else COVERAGE * a
 
 
 def _phi(z: float) -> float:

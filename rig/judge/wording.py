@@ -29,7 +29,8 @@ def _joined(number: str, symbol: str) -> str:
 def show(value: float, unit: str) -> str:
     """Return a plain value: "3.650 V", "160.0 ms", "200 µs"."""
     factor, symbol, decimals = _scale(abs(value), unit) if value else (1.0, unit, 0)
-    return _joined(f"{value * factor:.{decimals}f}", symbol)
+    number = round(value * factor, decimals) + 0.0  # no "-0"
+    return _joined(f"{number:.{decimals}f}", symbol)
 
 
 def show_range(low: float, high: float, unit: str) -> str:
