@@ -275,7 +275,8 @@ def _factor(text: object, written: str, unit: str) -> Decimal:
 
 
 def _with_unit(number: str, unit: str) -> str:
-    return f"{number} {_EXAMPLES[unit].split()[1]}"
+    usual = "s" if unit == "s" and abs(float(number)) < 20 else _EXAMPLES[unit].split()[1]
+    return f"{number} {usual}"
 
 
 def _tidy_product(number: str, factor: Decimal) -> float:

@@ -468,7 +468,14 @@ class PlanFile(Description):
     dut: Annotated[str | None, Field(alias="for")] = None
     traces_to: Names = ()  # of all cases
     tags: Names = ()
-    cases: Annotated[tuple[PlanCase, ...], Field(min_length=1)]
+    cases: tuple[PlanCase, ...]
+
+    @field_validator("cases")
+    @classmethod
+    def _some(cls, cases: tuple[PlanCase, ...]) -> tuple[PlanCase, ...]:
+        if not cases:
+            raise mistake_error("a plan without cases proves nothing", "add a case")
+        return cases
 
 
 def load_plan(path: Path | str) -> PlanFile:

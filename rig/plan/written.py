@@ -1,0 +1,475 @@
+"""A case written out in a plan, resolved against a profile: SI numbers, names that exist, marks.
+
+Every name that the profile doesn't have is a mistake of the plan, with its line; all of a case are
+named at once. Must not expand families.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from rig.description import BrokenDescriptionError, Location, Mistake, suggest
+from rig.dut.profile import Profile
+from rig.plan.case import (
+    Await,
+    Balances,
+    Case,
+    Condition,
+    ConsoleLine,
+    ConsoleNeverSays,
+    ConsoleSays,
+    Crossing,
+    Dither,
+    Expectation,
+    Fault,
+    Hold,
+    Instant,
+    Mark,
+    MessageTiming,
+    OutputState,
+    Power,
+    Read,
+    Recovers,
+    Reset,
+    Send,
+    Set,
+    SignalBecomes,
+    SignalStays,
+    SignalValue,
+    Staircase,
+    Stays,
+    Step,
+    TelemetryAgrees,
+    ThresholdIs,
+    Trips,
+    Type,
+)
+from rig.plan.complete import complete
+from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp, unit_of
+
+__all__ = ["complete", "written_cases"]
+
+
+def written_cases(
+    plan: PlanFile, case: PlanCase, profile: Profile, seed_of: Callable[[str], int]
+) -> list[Case]:
+    """Resolve a case written out; one for each repeat.
+
+    Parameters
+    ----------
+    seed_of : callable
+        Gives the seed of a case from its id.
+
+    Raises
+    ------
+    BrokenDescriptionError
+        Naming everything that the profile doesn't have.
+    """
+    resolver = _Resolver(case, profile)
+    steps = resolver.steps()
+    expectations = resolver.expectations()
+    if resolver.mistakes:
+        raise BrokenDescriptionError(resolver.mistakes)
+    cases = []
+    for repeat in range(1, case.repeats + 1):
+        again = f"r{repeat}" if case.repeats > 1 else ""
+        case_id = f"steps[{'-'.join(p for p in (_slug(case.name or ''), again) if p)}]"
+        made = Case(
+            id=case_id,
+            title=case.name or "",
+            plan=plan.name,
+            family="steps",
+            protection=case.protection,
+            parameters={"repeat": str(repeat)} if again else {},
+            steps=steps,
+            expectations=expectations,
+            outputs={},
+            capture=None,
+            seed=seed_of(case_id),
+            traces_to=(*plan.traces_to, *case.traces_to),
+            severity=case.severity or "normal",
+            tags=(*plan.tags, *case.tags),
+            source=case.source,
+        )
+        cases.append(complete(made, profile))
+    return cases
+
+
+def _slug(name: str) -> str:
+    """Make a sentence short enough for a node id and safe for a folder name."""
+    return re.sub(r"[^\w.]+", "-", name.lower()).strip("-")[:80]
+
+
+class _Resolver:
+    """Holds a case against a profile, gathering mistakes as it goes."""
+
+    def __init__(self, case: PlanCase, profile: Profile) -> None:
+        self._case, self._profile = case, profile
+        self.mistakes: list[Mistake] = []
+        self._marks = {step.mark for step in case.steps if step.mark}
+        self._readable = {
+            *profile.cell_names,
+            *profile.temperature_names,
+            *(f"bleed {n}" for n in range(1, profile.cells.count + 1)),
+            *profile.outputs,
+            "current",
+            "pack",
+        }
+        if case.protection is not None:
+            self._known(("protection",), case.protection, profile.protections, "protection")
+
+    # ---- steps ------------------------------------------------------------------------------
+    def steps(self) -> tuple[Step, ...]:
+        """Resolve all steps."""
+        return tuple(self._step(("steps", i), step) for i, step in enumerate(self._case.steps))
+
+    def _step(self, where: Location, step: PlanStep) -> Step:
+        action = step.actions[0]
+        make = {
+            "set": self._set,
+            "hold": self._hold,
+            "dither": self._dither,
+            "wait for": self._await,
+            "ramp": self._ramp,
+            "fault": self._fault,
+            "repair": self._fault,
+            "send": self._send,
+            "type": self._type,
+            "power": self._power,
+            "reset": self._reset,
+            "read": self._read,
+        }[action]
+        return make((*where, action), step)
+
+    def _set(self, where: Location, step: PlanStep) -> Step:
+        given = step.set or {}
+        # Groups first, so that "cells: 3.3 V, cell 3: 3.7 V" means what it says in either order.
+        values: dict[str, float] = {}
+        for key in sorted(given, key=lambda k: k not in _GROUPS):
+            values |= dict.fromkeys(self._quantities((*where, key), key), given[key])
+        return Set(values=values, mark=step.mark)
+
+    def _quantities(self, where: Location, name: str) -> tuple[str, ...]:
+        groups = {
+            "cells": self._profile.cell_names,
+            "temperatures": self._profile.temperature_names,
+        }
+        if name in groups:
+            return groups[name]
+        self._known(where, name, self._profile.settable, "quantity that can be set")
+        return (name,)
+
+    def _hold(self, _: Location, step: PlanStep) -> Step:
+        return Hold(duration_s=step.hold_s or 0.0, mark=step.mark)
+
+    def _dither(self, _: Location, step: PlanStep) -> Step:
+        return Dither(span_s=step.dither_s or 0.0, mark=step.mark)
+
+    def _await(self, where: Location, step: PlanStep) -> Step:
+        waiting = dict(step.wait_for or {})
+        within_s = waiting.pop("within")
+        return Await(until=self._condition(where, waiting), within_s=within_s, mark=step.mark)
+
+    def _condition(self, where: Location, states: Mapping[str, Any]) -> Condition:
+        [(name, state)] = states.items()
+        if name == "console":
+            self._has_console((*where, name))
+            return ConsoleLine(pattern=str(state))
+        if "." in name:
+            message, _, signal = name.partition(".")
+            self._number((*where, name), state)
+            self._has_can((*where, name))
+            return SignalValue(message=message, signal=signal, value=_float(state))
+        self._known((*where, name), name, self._profile.outputs, "output")
+        return OutputState(output=name, is_open=state == "open")
+
+    def _ramp(self, where: Location, step: PlanStep) -> Step:
+        ramp = step.ramp
+        assert ramp is not None  # noqa: S101 -- the action says so
+        self._known((*where, "quantity"), ramp.quantity, self._profile.settable, "quantity")
+        until = {k: v for k, v in ramp.until.items() if k != "within"}
+        if len(until) != 1:
+            self._add((*where, "until"), "until needs one state", "write {charge path: open}")
+            until = {"console": ""}
+        return Staircase(
+            quantity=ramp.quantity,
+            start=ramp.start,
+            stop=ramp.stop,
+            step=_towards(ramp),
+            dwell_s=ramp.dwell_s,
+            until=self._condition((*where, "until"), until),
+            mark=step.mark,
+        )
+
+    def _fault(self, where: Location, step: PlanStep) -> Step:
+        wanted = step.fault or step.repair
+        assert wanted is not None  # noqa: S101 -- the action says so
+        kind, target = ("open", wanted.open) if wanted.open else ("short", wanted.short)
+        sensors = self._profile.temperature_names
+        known = (*self._profile.cell_names, *sensors) if kind == "open" else sensors
+        self._known((*where, kind), target or "", known, f"wire that can be {kind}")
+        return Fault(
+            fault="open" if wanted.open else "short",
+            target=target or "",
+            present=step.fault is not None,
+            mark=step.mark,
+        )
+
+    def _send(self, where: Location, step: PlanStep) -> Step:
+        sending = dict(step.send or {})
+        count, every_s = sending.pop("times", 1), sending.pop("every", 0.0)
+        [(message, signals)] = sending.items()
+        received = self._profile.can.receives if self._profile.can else {}
+        self._known((*where, message), message, received, "message that the BMS receives")
+        return Send(message=message, signals=signals, count=count, period_s=every_s, mark=step.mark)
+
+    def _type(self, where: Location, step: PlanStep) -> Step:
+        self._has_console(where)
+        commands = self._profile.console.commands if self._profile.console else {}
+        line = step.type or ""
+        return Type(line=commands.get(line, line), mark=step.mark)
+
+    def _power(self, where: Location, step: PlanStep) -> Step:
+        if "supply" not in self._profile.settable:
+            self._add(where, "the BMS has no supply that can be switched", "use reset")
+        return Power(on=step.power == "on", mark=step.mark)
+
+    def _reset(self, where: Location, step: PlanStep) -> Step:
+        self._has_console(where)  # its RTS line is the reset
+        return Reset(mark=step.mark)
+
+    def _read(self, where: Location, step: PlanStep) -> Step:
+        names: list[str] = []
+        for name in step.read:
+            if name in _GROUPS:
+                names += self._quantities(where, name)
+            else:
+                self._known(where, name, self._readable, "quantity that can be read")
+                names.append(name)
+        return Read(quantities=tuple(names), mark=step.mark)
+
+    # ---- expectations -----------------------------------------------------------------------
+    def expectations(self) -> tuple[Expectation, ...]:
+        """Resolve all expectations."""
+        made: list[Expectation] = []
+        for index, entry in enumerate(self._case.expect):
+            for name, expected in entry.items():
+                made += self._expectation(("expect", index, name), name, expected)
+        return tuple(made)
+
+    def _expectation(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
+        kind, make = self._kind(name)
+        if kind is None:
+            known = [*self._profile.outputs, *self._profile.messages, *_KINDS[:3]]
+            self._add(where, f'there is no output or message "{name}"', suggest(name, known))
+            return ()
+        if stray := e.given() - _WORDS[kind] - {"after", "within", "from", "to", "reaction", "at"}:
+            what = f'"{sorted(stray)[0]}" says nothing about {kind}'
+            self._add(where, what, f"for {kind}: {', '.join(sorted(_WORDS[kind]))}")
+            return ()
+        if len(e.given() & _WORDS[kind]) != 1:
+            what = f"what is expected of {kind}?"
+            self._add(where, what, f"write one of {', '.join(sorted(_WORDS[kind]))}")
+            return ()
+        self._marked(where, e)
+        return make(where, name, e)
+
+    def _kind(self, name: str) -> tuple[str | None, Callable[..., Iterable[Expectation]]]:
+        if name == "console":
+            return "the console", self._console
+        if name == "telemetry":
+            return "telemetry", self._telemetry
+        if name == "balancing":
+            return "balancing", self._balancing
+        if "." in name:
+            return "a signal", self._signal
+        if name in self._profile.messages:
+            return "a message", self._message
+        return ("an output" if name in self._profile.outputs else None), self._output
+
+    def _marked(self, where: Location, e: Expected) -> None:
+        """Every mark that is referred to is borne by a step."""
+        for key, mark in (("from", e.begin), ("to", e.end), ("at", e.at)):
+            if mark is not None:
+                self._known((*where, key), mark, self._marks, "step with the mark")
+        for key in ("mark", "since"):
+            if e.after and key in e.after:
+                self._known((*where, "after"), e.after[key], self._marks, "step with the mark")
+
+    def _since(self, where: Location, e: Expected) -> Instant:
+        if e.after is None:
+            self._add(
+                where, "since when does the time count?", "add after: with a mark or a crossing"
+            )
+            return Mark(mark="")
+        after = dict(e.after)
+        since = after.pop("since", None)
+        if "mark" in after:
+            return Mark(mark=after["mark"])
+        [(quantity, (rising, level))] = after.items()
+        self._known((*where, "after", quantity), quantity, self._profile.settable, "quantity")
+        return Crossing(quantity=quantity, level=level, rising=rising, after=since)
+
+    def _output(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
+        if e.stays is not None:
+            if e.stays not in ("open", "closed"):
+                self._add(where, f"an output does not stay {e.stays}", "write open or closed")
+            yield Stays(output=name, is_open=e.stays == "open", begin=e.begin, end=e.end)
+        elif e.opens_within is not None:
+            low_s, high_s = e.opens_within.low, e.opens_within.high
+            yield Trips(output=name, since=self._since(where, e), low_s=low_s, high_s=high_s)
+        elif e.closes_within is not None:
+            low_s, high_s = e.closes_within.low, e.closes_within.high
+            yield Recovers(output=name, since=self._since(where, e), low_s=low_s, high_s=high_s)
+        else:
+            yield from self._threshold(where, name, e)
+
+    def _threshold(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
+        level = e.opens_at or e.closes_at
+        ramps = [step.ramp for step in self._case.steps if step.ramp is not None]
+        if level is None or len(ramps) != 1:
+            self._add(where, "a threshold is found by one ramp among the steps", "add a step ramp:")
+            return
+        if (unit := unit_of(ramps[0].quantity)) != level.unit:
+            key = "opens at" if e.opens_at else "closes at"
+            what = f"{level} is not of the kind of {ramps[0].quantity}"
+            self._add((*where, key), what, f"write it in {unit}")
+        yield ThresholdIs(
+            quantity=ramps[0].quantity,
+            output=name,
+            is_open=e.opens_at is not None,
+            level=level.value,
+            tolerance=level.tolerance,
+            unit=level.unit,
+            delay_s=e.reaction_s,
+        )
+
+    def _signal(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
+        self._has_can(where)
+        message, _, signal = name.partition(".")
+        if e.becomes is None:
+            self._number(where, e.stays)
+            yield SignalStays(
+                message=message, signal=signal, value=_float(e.stays), begin=e.begin, end=e.end
+            )
+            return
+        low_s, high_s = self._limit(where, e)
+        yield SignalBecomes(
+            message=message,
+            signal=signal,
+            value=e.becomes,
+            since=self._since(where, e),
+            low_s=low_s,
+            high_s=high_s,
+        )
+
+    def _limit(self, where: Location, e: Expected) -> tuple[float, float]:
+        if e.within is None:
+            self._add(where, "within what time?", "add for example within: 150 ms")
+            return 0.0, 0.0
+        return e.within.low, e.within.high
+
+    def _message(self, _: Location, name: str, e: Expected) -> Iterable[Expectation]:
+        promise = self._profile.messages[name]
+        assert e.every is not None  # noqa: S101 -- the only word for messages
+        yield MessageTiming(
+            message=name,
+            period_s=e.every.value,
+            tolerance_s=e.every.tolerance,
+            length=promise.length,
+            counter=promise.counter,
+            counter_last=promise.counter_last,
+            crc=promise.crc,
+            crc_data_id=promise.crc_data_id,
+            begin=e.begin,
+            end=e.end,
+        )
+
+    def _console(self, where: Location, _: str, e: Expected) -> Iterable[Expectation]:
+        self._has_console(where)
+        if e.never_says is not None:
+            yield ConsoleNeverSays(pattern=e.never_says, begin=e.begin, end=e.end)
+            return
+        low_s, high_s = self._limit(where, e)
+        since = self._since(where, e)
+        yield ConsoleSays(pattern=e.says or "", since=since, low_s=low_s, high_s=high_s)
+
+    def _telemetry(self, where: Location, _: str, e: Expected) -> Iterable[Expectation]:
+        reports = self._profile.telemetry.reports()
+        for quantity in e.agrees:
+            kind, number = _report_of(quantity)
+            report = reports.get(kind)
+            if report is None or report.accuracy is None:
+                what = f'the profile promises no accuracy of "{quantity}"'
+                self._add(where, what, suggest(kind, reports, "it reports"))
+                continue
+            yield TelemetryAgrees(
+                quantity=quantity,
+                accuracy=report.accuracy,
+                relative=report.relative,
+                unit=report.unit,
+                message=report.message,
+                signal=report.signal_for(number),
+                pattern=report.pattern_for(number),
+                factor=report.factor,
+                settle_s=report.settles_s,
+            )
+
+    def _balancing(self, where: Location, _: str, e: Expected) -> Iterable[Expectation]:
+        if e.at is None:
+            self._add(where, "at which mark?", "add at: the mark of a step")
+        for cell in e.cells or ():
+            known = range(1, self._profile.cells.count + 1)
+            self._known((*where, "cells"), f"cell {cell}", [f"cell {n}" for n in known], "cell")
+        yield Balances(cells=tuple(e.cells or ()), at=e.at or "")
+
+    # ---- what the profile has ---------------------------------------------------------------
+    def _known(self, where: Location, name: str, known: Iterable[str], kind: str) -> None:
+        if name not in (names := list(known)):
+            self._add(where, f'there is no {kind} "{name}"', suggest(name, names))
+
+    def _has_console(self, where: Location) -> None:
+        if self._profile.console is None:
+            self._add(where, f"{self._profile.name} has no console", "remove it")
+
+    def _has_can(self, where: Location) -> None:
+        if self._profile.can is None:
+            self._add(where, f"{self._profile.name} has no CAN", "remove it")
+
+    def _number(self, where: Location, value: Any) -> None:
+        if not isinstance(value, int | float):
+            self._add(where, f'a signal has a number, not "{value}"', "write for example 1")
+
+    def _add(self, where: Location, what: str, mend: str) -> None:
+        self.mistakes.append(self._case.mistake(where, what, mend))
+
+
+_GROUPS = ("cells", "temperatures")
+_WORDS = {
+    "an output": {"opens within", "closes within", "opens at", "closes at", "stays"},
+    "a signal": {"becomes", "stays"},
+    "a message": {"every"},
+    "the console": {"says", "never says"},
+    "telemetry": {"agrees"},
+    "balancing": {"cells"},
+}
+_KINDS = ("console", "telemetry", "balancing")
+
+
+def _float(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _towards(ramp: Ramp) -> float:
+    """Sign of the step, whichever was written: from start to stop."""
+    return abs(ramp.step) if ramp.stop > ramp.start else -abs(ramp.step)
+
+
+def _report_of(quantity: str) -> tuple[str, int | None]:
+    """Name what reports a quantity: "cell 3" by "cell voltage", 3."""
+    word, _, number = quantity.rpartition(" ")
+    if number.isdigit():
+        return {"cell": "cell voltage"}.get(word, word), int(number)
+    return {"pack": "pack voltage"}.get(quantity, quantity), None
