@@ -210,6 +210,8 @@ def _judge_change(
         return early
     seen = _not_undone(case, trace, wanted, seen, cause, closing=closing)
     if seen.change is None:
+        seen = watch(case, trace, wanted.output, cause.time_ns, closing=closing)
+    if seen.change is None:
         return _never_changed(trace, wanted, seen, cause, question, closing=closing)
     effect = seen.change.at
     return judged_duration(
