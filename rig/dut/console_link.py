@@ -45,7 +45,7 @@ class ConsoleLink:
         self._received = self._typed = self._dropped = 0
         self._handed_before = clock.handed_over(self.name)
         try:
-            self._port = serial.serial_for_url(url, baudrate=baud, timeout=0, do_not_open=True)
+            self._port = serial.serial_for_url(url, baudrate=baud, timeout=1, do_not_open=True)
             self._port.dtr = self._port.rts = False  # asserted lines would hold an ESP32 in reset
             self._port.open()
         except (OSError, ValueError) as error:  # SerialException is an OSError
@@ -125,6 +125,8 @@ class ConsoleLink:
     def _read(self) -> bytes:
         try:
             waiting = self._port.in_waiting
+            # Only what is there is read, so this never waits; but with a timeout of 0 pyserial's
+            # RFC 2217 client would return a single byte.
             chunk: bytes = self._port.read(waiting) if waiting else b""
         except OSError as error:
             raise self._lost(f"reading failed: {error}") from error

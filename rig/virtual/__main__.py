@@ -9,11 +9,10 @@ import argparse
 import contextlib
 import gc
 import json
-import os
 import signal
 import socket
-import stat
 import sys
+import threading
 from collections.abc import Iterator
 
 from rig.errors import RigError
@@ -81,17 +80,21 @@ def _ends_on_signals(loop: Loop) -> Iterator[None]:
 
 
 def _end_with_stdin(loop: Loop) -> None:
-    """Stop the loop when whoever holds our standard input has gone; a terminal doesn't count."""
-    descriptor = sys.stdin.fileno()
-    mode = os.fstat(descriptor).st_mode
-    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+    """Stop the loop when whoever holds our standard input has gone; a terminal doesn't count.
+
+    A thread waits for the end, since Windows can't select on a pipe; it wakes the loop by a socket.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
         return
+    inner, outer = socket.socketpair()
+    loop.watch(inner, loop.stop)
 
-    def look() -> None:
-        if not os.read(descriptor, 1 << 12):
-            loop.stop()
+    def wait() -> None:
+        while sys.stdin.buffer.read(1 << 12):
+            pass
+        outer.send(b"\0")
 
-    loop.watch(descriptor, look)
+    threading.Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":
