@@ -451,7 +451,7 @@ class PlanCase(Description):
         return _numbers(self.sensors, count)
 
 
-_OF_FAMILIES = {"protections", "cells", "sensors", "settings"}
+_OF_FAMILIES = {"protections", "cells", "sensors", "settings", "repeats"}
 
 
 def _numbers(chosen: Any, count: int) -> tuple[int, ...]:

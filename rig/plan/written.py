@@ -49,18 +49,11 @@ from rig.plan.case import (
 from rig.plan.complete import complete
 from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp, unit_of
 
-__all__ = ["complete", "written_cases"]
+__all__ = ["complete", "written_case"]
 
 
-def written_cases(
-    plan: PlanFile, case: PlanCase, profile: Profile, seed_of: Callable[[str], int]
-) -> list[Case]:
-    """Resolve a case written out; one for each repeat.
-
-    Parameters
-    ----------
-    seed_of : callable
-        Gives the seed of a case from its id.
+def written_case(plan: PlanFile, case: PlanCase, profile: Profile) -> Case:
+    """Resolve a case written out; its seed is the caller's to give.
 
     Raises
     ------
@@ -72,29 +65,24 @@ def written_cases(
     expectations = resolver.expectations()
     if resolver.mistakes:
         raise BrokenDescriptionError(resolver.mistakes)
-    cases = []
-    for repeat in range(1, case.repeats + 1):
-        again = f"r{repeat}" if case.repeats > 1 else ""
-        case_id = f"steps[{'-'.join(p for p in (_slug(case.name or ''), again) if p)}]"
-        made = Case(
-            id=case_id,
-            title=case.name or "",
-            plan=plan.name,
-            family="steps",
-            protection=case.protection,
-            parameters={"repeat": str(repeat)} if again else {},
-            steps=steps,
-            expectations=expectations,
-            outputs={},
-            capture=None,
-            seed=seed_of(case_id),
-            traces_to=(*plan.traces_to, *case.traces_to),
-            severity=case.severity or "normal",
-            tags=(*plan.tags, *case.tags),
-            source=case.source,
-        )
-        cases.append(complete(made, profile))
-    return cases
+    made = Case(
+        id=f"steps[{_slug(case.name or '')}]",
+        title=case.name or "",
+        plan=plan.name,
+        family="steps",
+        protection=case.protection,
+        parameters={},
+        steps=steps,
+        expectations=expectations,
+        outputs={},
+        capture=None,
+        seed=0,
+        traces_to=(*plan.traces_to, *case.traces_to),
+        severity=case.severity or "normal",
+        tags=(*plan.tags, *case.tags),
+        source=case.source,
+    )
+    return complete(made, profile)
 
 
 def _slug(name: str) -> str:
