@@ -366,7 +366,7 @@ def format_block(view: View, seconds: int) -> bytes:
     degc = view.temperature_degc
     return (
         f"{RULE}\r\n"
-        "        🔋 pBMSLSuite-O BATTERY MANAGEMENT SYSTEM v1.0\r\n"
+        "         🔋 pBMSLSuite-O BATTERY MANAGEMENT SYSTEM\r\n"
         f"{RULE}\r\n"
         f"🕒 TIME: {seconds:8d} s since start\r\n"
         f"{RULE}\r\n"
@@ -383,10 +383,10 @@ def format_block(view: View, seconds: int) -> bytes:
         f"🚨 FAULT: {fault}\r\n"
         f"{RULE}\r\n"
         "📏 THRESHOLDS:\r\n"
-        "   Over-voltage:      > 4.25 V    each cell, shown as OV\n"
-        "   Under-voltage:     < 2.80 V    each cell, shown as UV\n"
-        "   Over-temperature:  > 60.0 °C   sensor, shown as HOT\n"
-        "   Under-temperature: <  0.0 °C   sensor, shown as COLD\n"
+        "   OV:  > 4.25 V    of cell voltage, shown as OV above\n"
+        "   UV:  < 2.80 V    of cell voltage, shown as UV above\n"
+        "   OT:  > 60.0 °C   at the sensor on GPIO 33, shown as HOT\n"
+        "   UT:  <  0.0 °C   at the sensor on GPIO 33, shown as COLD\n"
         f"{RULE}\r\n"
     ).encode()
 

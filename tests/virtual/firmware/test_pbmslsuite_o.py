@@ -344,7 +344,14 @@ def test_line_ends_are_mixed_as_in_the_original() -> None:
 
     bare = [line for line in lines if not line.endswith("\r")]
     assert len(bare) == 4 + 1 + 1 + 4
-    assert all(re.search(r"Cell \d|Average|SoC|Over-|Under-", line) for line in bare)
+    assert all(re.search(r"Cell \d|Average|SoC|   [OU][VT]:", line) for line in bare)
+
+
+def test_no_standing_text_of_a_block_looks_like_a_fault_a_reading_or_the_banner() -> None:
+    block = format_block(View(cells_v=[3.1] * CELLS), 7).decode()
+
+    assert not re.search(r"(?i)(over|under)-(voltage|temperature)|v1\.0", block)
+    assert re.findall(r"(?i)\btemp[a-z]*\b[^0-9-]*(-?[0-9]+\.[0-9])", block) == ["25.0"]
 
 
 def test_rules_are_59_characters_of_3_bytes() -> None:
