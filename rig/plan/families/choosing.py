@@ -1,0 +1,86 @@
+"""Which protections a family can test, how, and what time they are promised to take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from rig.dut.profile import Profile, Protection
+from rig.plan.families.draft import Options
+from rig.plan.stimulus import Stimulus, just_inside, opened, stimuli
+from rig.quantity import Interval
+
+_NO_DELAY = Interval(0.0, 1.0, "s")  # where no delay is promised, a reaction must still be seen
+_SLOW_ENOUGH_S = 0.6  # a pulse shorter than this can't be commanded reliably over a slow supply
+
+
+def each_stimulus(
+    profile: Profile,
+    options: Options,
+    only: Callable[[Protection], bool] = lambda p: bool(p.opens or p.says),
+) -> Iterator[tuple[Stimulus, Protection]]:
+    """Every stimulus that the options ask for, with the protection that it provokes."""
+    for name, protection in chosen(profile, options, only):
+        for stimulus in stimuli(profile, name, options.targets):
+            yield stimulus, protection
+
+
+def chosen(
+    profile: Profile, options: Options, only: Callable[[Protection], bool]
+) -> Iterable[tuple[str, Protection]]:
+    """The protections that the options ask for and `only` accepts."""
+    for name, protection in profile.protections.items():
+        if options.protections is not None and name not in options.protections:
+            continue
+        if only(protection):
+            yield name, protection
+
+
+def has_level(protection: Protection) -> bool:
+    """Whether it acts at a level that one quantity alone can approach."""
+    return protection.threshold is not None and protection.watches != "cell spread"
+
+
+def is_slow(protection: Protection) -> bool:
+    """Whether its delay is long enough to come back within it."""
+    return has_level(protection) and delay_of(protection).low >= _SLOW_ENOUGH_S
+
+
+def is_findable(profile: Profile) -> Callable[[Protection], bool]:
+    """A staircase finds a threshold only where no earlier stage acts on the way to it."""
+
+    def test(protection: Protection) -> bool:
+        if not has_level(protection) or not protection.opens:
+            return False
+        target = protection.quantities(profile)[0]
+        return protection.opens[0] not in opened(profile, {target: just_inside(protection)})
+
+    return test
+
+
+def recovers_in_time(protection: Protection) -> bool:
+    """Whether it promises to close an output again within some time."""
+    recovers = protection.recovers
+    return bool(protection.opens) and recovers is not None and recovers.after is not None
+
+
+def recovers_by_level(protection: Protection) -> bool:
+    """Whether an output closes again once a level is passed the other way."""
+    has_one = protection.recovers is not None and protection.recovers.level is not None
+    return has_level(protection) and bool(protection.opens) and has_one
+
+
+def can_be_there_at_start(protection: Protection) -> bool:
+    """Whether its cause can be there before the BMS is powered, on any bench."""
+    quiet = protection.watches in ("cell voltage", "temperature", "sense wire")
+    return bool(protection.opens) and (quiet or protection.watches.startswith("sensor"))
+
+
+def delay_of(protection: Protection) -> Interval:
+    """Time from the cause to the output."""
+    return protection.delay or _NO_DELAY
+
+
+def recovery_time_of(protection: Protection) -> Interval:
+    """Time that a recovery takes; where none is promised, it must come within some seconds."""
+    after = protection.recovers.after if protection.recovers else None
+    return after or Interval(0.0, 3.0, "s")

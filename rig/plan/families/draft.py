@@ -1,0 +1,60 @@
+"""What a family is: options in, drafts of cases out. Must not know any one family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rig.dut.profile import Profile, Protection
+from rig.plan.case import Expectation, Step
+from rig.plan.stimulus import Stimulus
+
+DITHER_S = 0.5  # spans every period of the BMS's tasks that anybody states (protections.md 2)
+AFTER_S = 0.3  # recorded beyond the latest allowed reaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a plan says of a family."""
+
+    protections: tuple[str, ...] | None = None  # None: all that the family can test
+    targets: tuple[str, ...] | None = None  # "cell 3", "temperature 1"; None: each
+    repeats: int = 1
+    settings: Mapping[str, object] = field(default_factory=dict)  # a family's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A case before it has a plan, a seed and a record."""
+
+    title: str
+    protection: str | None
+    parameters: Mapping[str, str]
+    steps: Sequence[Step]
+    expectations: Sequence[Expectation]
+    severity: str = "normal"
+    traces_to: tuple[str, ...] = ()
+
+
+Family = Callable[[Profile, Options], Iterator[Draft]]
+
+
+def draft_of(  # noqa: PLR0913 -- the parts of a case, by name
+    title: str,
+    stimulus: Stimulus,
+    protection: Protection,
+    *,
+    steps: Sequence[Step],
+    expectations: Sequence[Expectation],
+    parameters: Mapping[str, str] | None = None,
+) -> Draft:
+    """Draft of a case about one protection, provoked by one stimulus."""
+    return Draft(
+        title=title,
+        protection=stimulus.protection,
+        parameters={"at": stimulus.target} | dict(parameters or {}),
+        steps=steps,
+        expectations=expectations,
+        severity=protection.severity,
+        traces_to=protection.traces_to,
+    )
