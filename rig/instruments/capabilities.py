@@ -49,6 +49,7 @@ class Recording:
     offset_s: float  # of sample 0 from the start (trigger), on the digitizer's own clock
     interval_s: float
     accuracy_v: Mapping[int, float]  # half-width of a reading, per channel
+    gain_error: float  # half-width of the part of it that is proportional to the voltage
     noise_v: Mapping[int, float]  # standard deviation of one sample
     resolution_v: Mapping[int, float]  # one code
 

@@ -177,6 +177,7 @@ class RigolDho:
             offset_s=offset_s,
             interval_s=interval_s,
             accuracy_v={channel: v.error_v() for channel, v in verticals.items()},
+            gain_error=GAIN_ERROR,
             noise_v={channel: NOISE_OF_SCREEN * UP * v.scale_v for channel, v in verticals.items()},
             resolution_v={
                 channel: UP * v.scale_v / 2**ADC_BITS for channel, v in verticals.items()

@@ -1,0 +1,486 @@
+"""A connected bench: says to instruments what a case says of the BMS.
+
+It checks limits before anything is sent, keeps what is commanded (a command that changes nothing
+is not sent), and gives each command and reading the rig's time before and after. Must not know a
+protection, nor judge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rig.bench.description import BenchFile
+from rig.bench.limits import Limits
+from rig.bench.power_path import PowerPath
+from rig.bench.recorder import Level, Recorder
+from rig.bench.wiring import Wiring
+from rig.clock import Clock
+from rig.dut.can_link import CanLink
+from rig.dut.can_messages import Messages
+from rig.dut.console_link import ConsoleLink
+from rig.dut.profile import Profile
+from rig.errors import BenchError, RigError
+from rig.instruments.capabilities import (
+    Identity,
+    Instrument,
+    Measured,
+    Meter,
+    Resistors,
+    Supply,
+    VoltageSource,
+)
+from rig.instruments.session import Session, Transcript
+from rig.plan.case import Capture
+from rig.trace.model import Command, Reading, Waveform
+
+CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
+
+
+@dataclass(slots=True, kw_only=True)
+class Instruments:
+    """The instruments of a bench by role, sorted by what they can do."""
+
+    sessions: dict[str, Session] = field(default_factory=dict)
+    all: dict[str, Instrument] = field(default_factory=dict)
+    cells: dict[str, VoltageSource] = field(default_factory=dict)
+    resistors: dict[str, Resistors] = field(default_factory=dict)
+    supplies: dict[str, Supply] = field(default_factory=dict)
+    meters: dict[str, Meter] = field(default_factory=dict)
+
+
+class Bench:
+    """Made by `rig.bench.connect`, which also lets go of it in a safe state."""
+
+    def __init__(  # noqa: PLR0913  it is put together in one place
+        self,
+        *,
+        description: BenchFile,
+        profile: Profile,
+        clock: Clock,
+        wiring: Wiring,
+        limits: Limits,
+        instruments: Instruments,
+        identities: Mapping[str, Identity],
+        power: PowerPath,
+        recorder: Recorder | None,
+        transcript: Transcript,
+    ) -> None:
+        self.description, self.profile, self.clock = description, profile, clock
+        self.can: CanLink | None = None
+        self.console: ConsoleLink | None = None
+        self.messages: Messages | None = None
+        self._wiring, self._limits, self._instruments = wiring, limits, instruments
+        self._identities, self._power, self._recorder = dict(identities), power, recorder
+        self._transcript = transcript
+        self._commanded: dict[str, float] = {}  # what the instruments were last told
+        self._ohms: dict[str, float] = {}  # what the thermistor simulator really gives
+        self._lit: set[str] = set()  # cells whose output is on
+        self._faults: set[tuple[str, str]] = set()
+        self._is_recording = False
+
+    # ---- commands --------------------------------------------------------------------------------
+    def set(self, values: Mapping[str, float]) -> list[Command]:
+        """Command quantities; returns when every instrument has confirmed.
+
+        Raises
+        ------
+        LimitError
+            A value is beyond the limits of BMS or bench; nothing was sent.
+        BenchError
+            An instrument did not take it.
+        """
+        self._limits.check(values, f"bench {self.description.name}")
+        changed = {q: v for q, v in values.items() if self._commanded.get(q) != v}
+        done: list[Command] = []
+        if changed.get("supply") == 0.0:  # off first, so that the BMS sees no half of the rest
+            done += self._set_supply(changed.pop("supply"))
+        done += self._set_cells({q: v for q, v in changed.items() if q.startswith("cell ")})
+        done += self._set_temperatures(
+            {q: v for q, v in changed.items() if q.startswith("temperature ")}
+        )
+        if "current" in changed:
+            done += self._set_current(changed["current"])
+        if "supply" in changed:
+            done += self._set_supply(changed["supply"])
+        return done
+
+    def fault(self, kind: Literal["open", "short"], target: str, *, present: bool) -> Command:
+        """Insert or remove a wiring fault.
+
+        The returned command spans the switching itself. An emulator's relays move only while their
+        terminals are dead, so its channel is switched off first and the BMS sees that cell at 0 V
+        until the relay opens (on an NGI N83624 some 80 ms, in the transcript to the millisecond);
+        the output stays off behind the open relay. Mending goes the other way round: relay, then
+        output. The other cells stay as they are throughout.
+        """
+        quantity, _, _ = target.partition(" ")
+        if quantity == "temperature":
+            command = self._fault_sensor(kind, target, present=present)
+        elif quantity == "cell" and kind == "open":
+            command = self._open_wire(target, present=present)
+        else:
+            raise self._cannot(f"{kind} {target}")
+        (self._faults.add if present else self._faults.discard)((kind, target))
+        return command
+
+    def nominal(self) -> list[Command]:
+        """Bring everything to where a case starts: no faults, nominal values, no current."""
+        self._check_instruments()
+        done = [self.fault(kind, target, present=False) for kind, target in self._mendable()]
+        values = dict(self.profile.nominal_values)
+        if "current" in values:  # first, so that nothing is switched under load
+            done += self.set({"current": values.pop("current")})
+        return [*done, *self.set(values)]
+
+    def make_safe(self) -> None:
+        """Switch everything off, whatever state the bench is in.
+
+        Charger, load, the BMS's supply, and the cells last, from the top of the stack down. Each
+        step is tried even if the ones before failed; a session that an error closed is opened
+        again for it.
+        """
+        troubles: list[str] = []
+        for step in (self._reopen, self._power.off, self._supplies_off, self._cells_off):
+            try:
+                step()
+            except RigError as error:
+                troubles.append(str(error))
+        self._commanded.clear()
+        self._lit.clear()
+        self._faults.clear()
+        self._is_recording = False
+        if troubles:
+            raise BenchError(
+                "the bench may not be safe: " + "; ".join(troubles),
+                self.description.name,
+                "switch it off by hand, at the emergency stop",
+            )
+
+    def calibrate(self, levels: Sequence[float]) -> None:
+        """Compare the digitizer with what is known better, at cell voltages that trip nothing.
+
+        The BMS is without supply and no current flows, so the current is known to be 0.
+        """
+        if self._recorder is None:
+            return
+        cells = [name for name in self._recorder.taps if name in self._wiring.sourced("cell")]
+        seen: dict[str, list[Level]] = {name: [] for name in self._recorder.taps}
+        for volts in levels if cells else levels[:1]:
+            self._limits.check(dict.fromkeys(cells, volts), "correction of the digitizer")
+            self._set_cells(dict.fromkeys(cells, volts))
+            self.clock.sleep_until(self._stamp() + CALIBRATION_WAIT_NS)
+            recorded = self._recorder.levels()
+            metered = [name for name in recorded if name in self._wiring.meters]
+            known = {r.quantity: r for r in self._read_meters(metered)}
+            for name, (mean, noise) in recorded.items():
+                if name == "current":
+                    nothing = Measured(value=0.0, accuracy=0.0)
+                    seen[name].append(Level(recorded=mean, noise=noise, known=nothing))
+                elif name in known and not math.isnan(known[name].value):
+                    better = Measured(value=known[name].value, accuracy=known[name].accuracy)
+                    seen[name].append(Level(recorded=mean, noise=noise, known=better))
+        for name, found in seen.items():
+            if found:
+                self._recorder.correct(name, found)
+
+    # ---- readings --------------------------------------------------------------------------------
+    def read(self, quantities: Iterable[str]) -> list[Reading]:
+        """Measure quantities with the best instrument that the bench has for each.
+
+        "bleed n" is the current that the BMS draws from cell n's terminals. A value that an
+        instrument can't give (overload, nothing connected) is NaN.
+        """
+        names = tuple(dict.fromkeys(quantities))
+        metered = tuple(name for name in names if name in self._wiring.meters)
+        found = {reading.quantity: reading for reading in self._read_meters(metered)}
+        bleeds = tuple(name for name in names if name.startswith("bleed "))
+        found |= {reading.quantity: reading for reading in self._read_bleeds(bleeds)}
+        for name in names:
+            if name not in found:
+                found[name] = self._read_one(name)
+        return [found[name] for name in names]
+
+    def output_is_open(self, output: str) -> bool:
+        """Whether an output is open now, by the meter.
+
+        An output that shows a fault by blinking is closed only if it stays lit for its steady
+        time, which is watched here.
+        """
+        pin = self.profile.outputs[output]
+        terminal = self._wiring.meters.get(output)
+        if terminal is None:
+            raise self._cannot(f"read {output} with a meter")
+        until_ns = self._stamp() + round(pin.steady_s * 1e9)
+        while True:
+            measured = self._instruments.meters[terminal.instrument].read((terminal.channel,))
+            if not measured[terminal.channel].value >= pin.closed_above_v:
+                return True
+            if pin.steady_s == 0.0 or self._stamp() >= until_ns:
+                return False
+
+    def arm(self, capture: Capture) -> None:
+        """Start the digitizer's record of a case; quantities without a tap are left out."""
+        if self._recorder is not None:
+            self._recorder.arm(capture)
+            self._is_recording = True
+
+    def collect(self) -> Waveform | None:
+        """End the record and read it, and see that no instrument tripped or restarted meanwhile."""
+        if self._recorder is None or not self._is_recording:
+            return None
+        self._is_recording = False
+        self._stamp()
+        waveform = self._recorder.collect()
+        self._check_instruments()
+        return waveform
+
+    def identities(self) -> dict[str, Identity]:
+        """Which units the instruments are, by role."""
+        return dict(self._identities)
+
+    def begin_transcript(self) -> None:
+        """Forget what was said to instruments so far."""
+        self._transcript.take()
+        self._stamp()
+
+    def end_transcript(self) -> tuple[str, ...]:
+        """What was said to instruments since `begin_transcript`."""
+        return self._transcript.take()
+
+    # ---- private: commands -----------------------------------------------------------------------
+    def _set_cells(self, volts: Mapping[str, float]) -> list[Command]:
+        done = []
+        for role, channels in self._wiring.by_instrument(volts).items():
+            emulator = self._instruments.cells[role]
+            before_ns = self._stamp()
+            self._forget(channels)
+            emulator.set_voltage({channel: volts[name] for name, channel in channels.items()})
+            dark = [n for n in channels if n not in self._lit and ("open", n) not in self._faults]
+            if dark:
+                emulator.output([channels[name] for name in dark], on=True)
+                self._lit.update(dark)
+            after_ns = self._stamp()
+            done += [
+                self._command(name, volts[name], before_ns, after_ns, emulator.settle_s)
+                for name in channels
+            ]
+        return self._commanded_now(done)
+
+    def _set_temperatures(self, degc: Mapping[str, float]) -> list[Command]:
+        curve = self.profile.temperatures
+        done: list[Command] = []
+        for role, channels in self._wiring.by_instrument(degc).items():
+            assert curve is not None  # noqa: S101  limits let no temperature through else
+            resistors = self._instruments.resistors[role]
+            before_ns = self._stamp()
+            self._forget(channels)
+            wanted = {channel: curve.ohm_at(degc[name]) for name, channel in channels.items()}
+            actual = resistors.set_ohms(wanted)
+            after_ns = self._stamp()
+            for name, channel in channels.items():
+                self._ohms[name] = actual[channel]
+                value = curve.degc_at(actual[channel])
+                done.append(self._command(name, value, before_ns, after_ns, resistors.settle_s))
+        self._commanded.update(degc)  # what was asked for: the rest is rounding
+        return done
+
+    def _set_supply(self, volts: float) -> list[Command]:
+        terminal = self._wiring.sources["supply"]
+        supply = self._instruments.supplies[terminal.instrument]
+        before_ns = self._stamp()
+        self._forget(("supply",))
+        if volts == 0.0:
+            supply.output(terminal.channel, on=False)
+        else:
+            supply.set_voltage(terminal.channel, volts)
+            supply.output(terminal.channel, on=True)
+        done = self._command("supply", volts, before_ns, self._stamp(), supply.settle_s)
+        return self._commanded_now([done])
+
+    def _set_current(self, amps: float) -> list[Command]:
+        self._forget(("current",))
+        return self._commanded_now(self._power.set(amps))
+
+    def _open_wire(self, target: str, *, present: bool) -> Command:
+        terminal = self._wiring.sources[target]
+        emulator, channel = self._instruments.cells[terminal.instrument], terminal.channel
+        if present:
+            emulator.output((channel,), on=False)
+            self._lit.discard(target)
+            emulator.await_dead(channel)
+        before_ns = self._stamp()
+        emulator.open_wire(channel, present=present)
+        if not present:
+            emulator.output((channel,), on=True)
+            self._lit.add(target)
+        return Command(
+            quantity=f"open {target}",
+            value=float(present),
+            before_ns=before_ns,
+            after_ns=self._stamp(),
+            settle_s=emulator.relay_s if present else emulator.settle_s,
+            instrument=str(terminal),
+        )
+
+    def _fault_sensor(self, kind: str, target: str, *, present: bool) -> Command:
+        terminal = self._wiring.sources[target]
+        resistors, channel = self._instruments.resistors[terminal.instrument], terminal.channel
+        before_ns = self._stamp()
+        if not present:
+            resistors.set_ohms({channel: self._ohms[target]})
+        elif kind == "open":
+            resistors.open(channel)
+        else:
+            resistors.short(channel)
+        return Command(
+            quantity=f"{kind} {target}",
+            value=float(present),
+            before_ns=before_ns,
+            after_ns=self._stamp(),
+            settle_s=resistors.settle_s,
+            instrument=str(terminal),
+        )
+
+    def _mendable(self) -> list[tuple[Literal["open", "short"], str]]:
+        return [
+            ("open" if kind == "open" else "short", target) for kind, target in sorted(self._faults)
+        ]
+
+    def _command(
+        self, quantity: str, value: float, before_ns: int, after_ns: int, settle_s: float
+    ) -> Command:
+        return Command(
+            quantity=quantity,
+            value=value,
+            before_ns=before_ns,
+            after_ns=after_ns,
+            settle_s=settle_s,
+            instrument=str(self._wiring.sources[quantity]),
+        )
+
+    def _commanded_now(self, commands: Sequence[Command]) -> list[Command]:
+        self._commanded.update({command.quantity: command.value for command in commands})
+        return list(commands)
+
+    def _forget(self, quantities: Iterable[str]) -> None:
+        """While a command is under way, nobody knows what the instrument gives."""
+        for quantity in quantities:
+            self._commanded.pop(quantity, None)
+
+    # ---- private: readings -----------------------------------------------------------------------
+    def _read_meters(self, names: Sequence[str]) -> list[Reading]:
+        groups: dict[str, dict[str, int]] = {}
+        for name in names:
+            terminal = self._wiring.meters[name]
+            groups.setdefault(terminal.instrument, {})[name] = terminal.channel
+        readings = []
+        for role, channels in groups.items():
+            before_ns = self._stamp()
+            measured = self._instruments.meters[role].read(channels.values())
+            after_ns = self._stamp()
+            readings += [
+                _reading(name, "V", measured[channel], (before_ns, after_ns), f"{role} {channel}")
+                for name, channel in channels.items()
+            ]
+        return readings
+
+    def _read_bleeds(self, names: Sequence[str]) -> list[Reading]:
+        cells = {name.replace("bleed", "cell"): name for name in names}
+        readings = []
+        for role, channels in self._wiring.by_instrument(cells).items():
+            before_ns = self._stamp()
+            measured = self._instruments.cells[role].measure_a(channels.values())
+            after_ns = self._stamp()
+            readings += [
+                _reading(cells[cell], "A", measured[n], (before_ns, after_ns), f"{role} {n}")
+                for cell, n in channels.items()
+            ]
+        return readings
+
+    def _read_one(self, name: str) -> Reading:
+        """What no meter is wired to: read back from what feeds it."""
+        before_ns = self._stamp()
+        kind = name.split()[0]
+        terminal = self._wiring.sources.get(name)
+        if kind == "current":
+            measured, instrument = self._power.measure()
+            return _reading(name, "A", measured, (before_ns, self._stamp()), instrument)
+        if terminal is None:
+            raise self._cannot(f"read {name}")
+        if kind == "temperature":
+            measured = self._temperature(name)
+            return _reading(name, "°C", measured, (before_ns, before_ns), str(terminal))
+        if kind == "cell":
+            emulator = self._instruments.cells[terminal.instrument]
+            measured = emulator.measure_v((terminal.channel,))[terminal.channel]
+        else:
+            supply = self._instruments.supplies[terminal.instrument]
+            measured = supply.measure(terminal.channel)[0]
+        return _reading(name, "V", measured, (before_ns, self._stamp()), str(terminal))
+
+    def _temperature(self, name: str) -> Measured:
+        """What the resistance stands for; a simulator has nothing to measure it with."""
+        curve, terminal = self.profile.temperatures, self._wiring.sources[name]
+        if curve is None or name not in self._ohms:
+            raise self._cannot(f"read {name} before it was set")
+        ohms = self._ohms[name]
+        error = self._instruments.resistors[terminal.instrument].accuracy_ohm(ohms)
+        value = curve.degc_at(ohms)
+        return Measured(value=value, accuracy=abs(curve.degc_at(ohms + error) - value))
+
+    # ---- private: the rest -----------------------------------------------------------------------
+    def _stamp(self) -> int:
+        """Read the rig's clock; the transcript's lines bear the time last read."""
+        self._transcript.now_ns = now_ns = self.clock.now_ns()
+        return now_ns
+
+    def _check_instruments(self) -> None:
+        for instrument in self._instruments.all.values():
+            instrument.check()
+
+    def _reopen(self) -> None:
+        for session in self._instruments.sessions.values():
+            if not session.is_open:
+                session.open()
+
+    def _supplies_off(self) -> None:
+        for terminal in self._wiring.sourced("supply").values():
+            self._instruments.supplies[terminal.instrument].safe()
+
+    def _cells_off(self) -> None:
+        _try_all([emulator.safe for emulator in self._instruments.cells.values()])
+
+    def _cannot(self, what: str) -> BenchError:
+        return BenchError(
+            f"this bench can't {what}: nothing is wired for it",
+            f"bench {self.description.name}",
+            "add it to the bench's wiring, or leave the case out on this bench",
+        )
+
+
+def _try_all(steps: Iterable[Callable[[], None]]) -> None:
+    troubles: list[RigError] = []
+    for step in steps:
+        try:
+            step()
+        except RigError as error:
+            troubles.append(error)
+    if troubles:
+        raise troubles[0]
+
+
+def _reading(
+    quantity: str, unit: str, measured: Measured, during_ns: tuple[int, int], instrument: str
+) -> Reading:
+    return Reading(
+        quantity=quantity,
+        value=measured.value,
+        unit=unit,
+        accuracy=measured.accuracy,
+        before_ns=during_ns[0],
+        after_ns=during_ns[1],
+        instrument=instrument,
+    )

@@ -1,0 +1,335 @@
+"""From a bench description and a profile to a connected bench, and back to a safe state.
+
+Order at start: the bench's own process, clock, sessions, known states with all outputs off,
+protections, the digitizer's correction, links to the BMS. Must not power the BMS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import can
+
+from rig.bench.bench import Bench, Instruments
+from rig.bench.description import BenchFile, InstrumentEntry
+from rig.bench.launch import BenchProcess
+from rig.bench.limits import Limits, limits_of
+from rig.bench.power_path import PowerPath
+from rig.bench.recorder import Recorder
+from rig.bench.wiring import Wiring, wiring_of
+from rig.clock import Clock, SteppedClock, WallClock
+from rig.dut.can_link import CanLink
+from rig.dut.can_messages import Messages
+from rig.dut.console_link import ConsoleLink
+from rig.dut.profile import Profile
+from rig.errors import BenchError, DescriptionError
+from rig.instruments.capabilities import (
+    Digitizer,
+    Identity,
+    Instrument,
+    Load,
+    Meter,
+    Resistors,
+    Supply,
+    VoltageSource,
+)
+from rig.instruments.registry import DRIVERS
+from rig.instruments.session import Framing, Session, Transcript
+
+CAN_LATENCY_S = 1e-3  # from the end of a frame to the rig's hand, by network or USB [u]
+CONSOLE_LATENCY_S = 16e-3  # an FTDI adapter's default latency timer (AN232B-04)
+NETWORK_CONSOLE_LATENCY_S = 1e-3  # RFC 2217 on a wired network [u]
+OVER = 1.05  # protections stand this far above the highest value that is ever commanded
+
+
+@contextmanager
+def connect(description: BenchFile, profile: Profile, *, seed: int = 0) -> Iterator[Bench]:
+    """Connect a bench, and leave it safe however the block ends.
+
+    Parameters
+    ----------
+    seed
+        Of a simulated bench: everything random about it comes from this number.
+    """
+    with ExitStack() as stack:
+        endpoints = _start(description, seed, stack)
+        filled = description.filled(endpoints)
+        clock = _clock(filled, endpoints)
+        stack.callback(clock.close)
+        transcript = Transcript(now_ns=clock.now_ns())
+        instruments, identities = _instruments(filled, clock, transcript, stack)
+        bench = _assembled(filled, profile, clock, transcript, instruments, identities)
+        stack.callback(bench.make_safe)
+        bench.calibrate(_calibration_levels(profile))
+        _links(bench, filled, profile, clock, stack)
+        yield bench
+
+
+# ---- process and clock --------------------------------------------------------------------------
+def _start(description: BenchFile, seed: int, stack: ExitStack) -> Mapping[str, str]:
+    if description.start is None:
+        return {}
+    command = list(description.start.command)
+    if description.clock == "stepped" and "--seed" not in command:  # only a simulated one steps
+        command += ["--seed", str(seed)]
+    process = BenchProcess(command, ready_within_s=description.start.within_s)
+    return stack.enter_context(process).endpoints
+
+
+def _clock(description: BenchFile, endpoints: Mapping[str, str]) -> Clock:
+    if description.clock == "wall":
+        return WallClock()
+    if "clock" not in endpoints:
+        raise BenchError(
+            f"the started process named {', '.join(endpoints) or 'nothing'}, and no clock",
+            f"bench {description.name}",
+            "write clock: wall, or start a bench whose time can be stepped",
+        )
+    return SteppedClock(endpoints["clock"])
+
+
+# ---- instruments --------------------------------------------------------------------------------
+def _instruments(
+    description: BenchFile, clock: Clock, transcript: Transcript, stack: ExitStack
+) -> tuple[Instruments, dict[str, Identity]]:
+    instruments, identities = Instruments(), {}
+    for role, entry in description.instruments.items():
+        info = DRIVERS[entry.driver]
+        framing = Framing(
+            write_end=info.framing.write_end,
+            read_end=info.framing.read_end,
+            timeout_s=max(entry.timeout_s, info.framing.timeout_s),
+        )
+        session = Session(role, entry.resource, framing, transcript)
+        session.open()
+        stack.callback(session.close)
+        driver = info.create(session, clock)
+        identities[role] = driver.identity()
+        _check_serial(session, entry, identities[role])
+        driver.prepare()
+        instruments.sessions[role] = session
+        _sort_in(instruments, role, driver)
+    return instruments, identities
+
+
+def _sort_in(instruments: Instruments, role: str, driver: Instrument) -> None:
+    instruments.all[role] = driver
+    if isinstance(driver, VoltageSource):
+        instruments.cells[role] = driver
+    elif isinstance(driver, Resistors):
+        instruments.resistors[role] = driver
+    elif isinstance(driver, Supply):
+        instruments.supplies[role] = driver
+    elif isinstance(driver, Meter):
+        instruments.meters[role] = driver
+
+
+def _check_serial(session: Session, entry: InstrumentEntry, identity: Identity) -> None:
+    if entry.serial is not None and entry.serial != identity.serial:
+        raise BenchError(
+            f"the unit with serial number {identity.serial} answers, not {entry.serial}",
+            session.where,
+            "its calibration would not hold: connect the right one, or correct the description",
+        )
+
+
+# ---- putting it together ------------------------------------------------------------------------
+def _assembled(  # noqa: PLR0913, PLR0917  the parts of a bench
+    description: BenchFile,
+    profile: Profile,
+    clock: Clock,
+    transcript: Transcript,
+    instruments: Instruments,
+    identities: Mapping[str, Identity],
+) -> Bench:
+    limits = limits_of(description, profile)
+    wiring = wiring_of(description, _spans(profile, limits))
+    _check_wired(description, profile, wiring)
+
+    def stamp() -> int:
+        transcript.now_ns = now_ns = clock.now_ns()
+        return now_ns
+
+    power = _power_path(description, profile, wiring, instruments, stamp)
+    bench = Bench(
+        description=description,
+        profile=profile,
+        clock=clock,
+        wiring=wiring,
+        limits=limits,
+        instruments=instruments,
+        identities=identities,
+        power=power,
+        recorder=_recorder(wiring, instruments, stamp),
+        transcript=transcript,
+    )
+    _protect(description, wiring, limits, instruments, power)
+    _configure_meters(wiring, instruments, _spans(profile, limits))
+    return bench
+
+
+def _spans(profile: Profile, limits: Limits) -> dict[str, tuple[float, float]]:
+    """The range that each quantity and output can have, where the bench states none."""
+    spans = {
+        name: (allowed.low, allowed.high)
+        for name, allowed in limits.ranges.items()
+        if not name.startswith("temperature")
+    }
+    if profile.has_current and "current" in spans:
+        low, high = spans["current"]
+        spans["current"] = (1.1 * low, 1.1 * high)
+    spans["pack"] = (0.0, profile.cells.count * profile.allowed("cell 1").high)
+    # A logic level or a gate is about twice its own threshold when it conducts.
+    spans |= {name: (0.0, 2.5 * pin.closed_above_v) for name, pin in profile.outputs.items()}
+    return spans
+
+
+def _check_wired(description: BenchFile, profile: Profile, wiring: Wiring) -> None:
+    """Everything that every case needs must reach the BMS."""
+    wired = set(wiring.sources) | ({"current"} if wiring.charger or wiring.load else set())
+    if missing := [name for name in profile.settable if name not in wired]:
+        raise DescriptionError(
+            f"nothing feeds {', '.join(missing)} of the BMS {profile.name}",
+            f"bench {description.name}, wiring",
+            "add them, or use a bench that is wired for this BMS",
+        )
+    recording = {tap.at.instrument for tap in wiring.taps.values()}
+    if len(recording) > 1:
+        raise DescriptionError(
+            f"taps lie on {', '.join(sorted(recording))}: one digitizer records a case",
+            f"bench {description.name}, wiring",
+            "move the taps to one digitizer: two would have two time bases",
+        )
+
+
+def _power_path(
+    description: BenchFile,
+    profile: Profile,
+    wiring: Wiring,
+    instruments: Instruments,
+    stamp: Callable[[], int],
+) -> PowerPath:
+    charger = load = None
+    charge_v = profile.cells.count * profile.allowed("cell 1").high
+    if wiring.charger is not None:
+        charger = instruments.supplies[wiring.charger.instrument]
+        ratings = description.instruments[wiring.charger.instrument].limits
+        most_v = charger.most(wiring.charger.channel)[0]
+        charge_v = min(charge_v, most_v, ratings.voltage_v or most_v)
+    if wiring.load is not None:
+        found = instruments.all[wiring.load.instrument]
+        load = found if isinstance(found, Load) else None
+    return PowerPath(
+        charger=charger,
+        charger_channel=wiring.charger.channel if wiring.charger else 0,
+        charger_name=str(wiring.charger or ""),
+        load=load,
+        load_name=str(wiring.load or ""),
+        charge_v=charge_v,
+        stamp=stamp,
+    )
+
+
+def _recorder(
+    wiring: Wiring, instruments: Instruments, stamp: Callable[[], int]
+) -> Recorder | None:
+    if not wiring.taps:
+        return None
+    role = next(iter(wiring.taps.values())).at.instrument
+    digitizer = instruments.all[role]
+    if not isinstance(digitizer, Digitizer):
+        return None
+    return Recorder(name=role, digitizer=digitizer, taps=wiring.taps, stamp=stamp)
+
+
+def _protect(
+    description: BenchFile,
+    wiring: Wiring,
+    limits: Limits,
+    instruments: Instruments,
+    power: PowerPath,
+) -> None:
+    """Program what the instruments themselves watch, before any output goes on."""
+    for name, terminal in wiring.sourced("cell").items():
+        ratings = description.instruments[terminal.instrument].limits
+        over_v = OVER * limits.ranges[name].high if name in limits.ranges else 0.0
+        emulator = instruments.cells[terminal.instrument]
+        emulator.protect((terminal.channel,), over_v, ratings.current_a or 1.0)
+    for name, terminal in wiring.sourced("supply").items():
+        if name not in limits.ranges:
+            continue
+        ratings = description.instruments[terminal.instrument].limits
+        supply = instruments.supplies[terminal.instrument]
+        amps = ratings.current_a or supply.most(terminal.channel)[1]
+        supply.protect(terminal.channel, OVER * limits.ranges[name].high, amps)
+    if "current" in limits.ranges:
+        power.protect(limits.ranges["current"].high, -limits.ranges["current"].low)
+
+
+def _configure_meters(
+    wiring: Wiring, instruments: Instruments, spans: Mapping[str, tuple[float, float]]
+) -> None:
+    for role, meter in instruments.meters.items():
+        largest_v = {
+            terminal.channel: max(spans.get(name, (0.0, 20.0)))
+            for name, terminal in wiring.meters.items()
+            if terminal.instrument == role
+        }
+        if largest_v:
+            meter.configure(largest_v)
+
+
+def _calibration_levels(profile: Profile) -> tuple[float, float]:
+    """Two cell voltages that lie apart and trip nothing: most of the way to the next thresholds."""
+    nominal, allowed = profile.nominal.cells_v, profile.allowed("cell 1")
+    levels = [
+        protection.level
+        for protection in profile.protections.values()
+        if protection.watches == "cell voltage"
+    ]
+    below = max([level for level in levels if level < nominal], default=allowed.low)
+    above = min([level for level in levels if level > nominal], default=allowed.high)
+    return nominal + 0.6 * (below - nominal), nominal + 0.6 * (above - nominal)
+
+
+# ---- links to the BMS ---------------------------------------------------------------------------
+def _links(
+    bench: Bench, description: BenchFile, profile: Profile, clock: Clock, stack: ExitStack
+) -> None:
+    if profile.dbc_path is not None:
+        bench.messages = Messages(profile.dbc_path)
+    if profile.can is not None and description.can is not None:
+        arguments = _bus_arguments(description.can.interface, description.can.address)
+        open_bus = partial(can.Bus, bitrate=profile.can.bitrate, **arguments)
+        bench.can = CanLink(clock, open_bus, CAN_LATENCY_S)
+        stack.callback(bench.can.close)
+    if profile.console is not None and description.console is not None:
+        url = description.console.url
+        latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in url else CONSOLE_LATENCY_S
+        bench.console = ConsoleLink(
+            clock, url, profile.console.baud, latency_s, profile.console.line_end
+        )
+        stack.callback(bench.console.close)
+
+
+def _bus_arguments(interface: str, address: str) -> dict[str, Any]:
+    """What python-can wants: `socketcand://host:port/can0` in parts, any other address as it is."""
+    if interface != "socketcand":
+        return {"interface": interface, "channel": address}
+    parts = urlsplit(address)
+    if parts.hostname is None or parts.port is None:
+        raise DescriptionError(
+            f"the address {address!r} is not socketcand://host:port/channel",
+            "can.address of the bench",
+            "write for example socketcand://192.168.0.7:29536/can0",
+        )
+    return {
+        "interface": "socketcand",
+        "host": parts.hostname,
+        "port": parts.port,
+        "channel": parts.path.strip("/") or "can0",
+    }

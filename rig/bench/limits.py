@@ -1,0 +1,112 @@
+"""What may be commanded at all: the tighter of what the BMS bears and what the bench allows.
+
+Checked before anything is sent. Pure; must not talk to an instrument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rig.bench.description import BenchFile
+from rig.dut.profile import Profile
+from rig.errors import LimitError
+
+UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """The range of a quantity, and who says so."""
+
+    low: float
+    high: float
+    low_from: str
+    high_from: str
+
+    def narrowed(self, low: float, high: float, by: str) -> Allowed:
+        """Keep what another source allows too."""
+        return Allowed(
+            low=max(low, self.low),
+            high=min(high, self.high),
+            low_from=by if low > self.low else self.low_from,
+            high_from=by if high < self.high else self.high_from,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Ranges of all quantities that can be set, by their names in a case."""
+
+    ranges: Mapping[str, Allowed]
+
+    def check(self, values: Mapping[str, float], where: str) -> None:
+        """Refuse values beyond the limits.
+
+        Raises
+        ------
+        LimitError
+            Naming the first such value, the limit and whose it is; `where` is the step.
+        """
+        for quantity, value in values.items():
+            allowed = self.ranges.get(quantity)
+            if allowed is None:
+                raise LimitError(
+                    f"{quantity} can't be set on this bench; nothing was switched on",
+                    where,
+                    f"this bench sets {', '.join(self.ranges)}",
+                )
+            if not allowed.low <= value <= allowed.high:  # this way round, NaN is refused too
+                raise _beyond(quantity, value, allowed, where)
+
+
+def limits_of(description: BenchFile, profile: Profile) -> Limits:
+    """Limits of a BMS on a bench: profile, bench and, for its sources, each instrument's own."""
+    by_profile, by_bench = f"the profile {profile.name}", f"the bench {description.name}"
+    bench = description.limits
+    spans = {
+        "cell": (0.0, bench.cell_v),
+        "temperature": (bench.temperature_degc.low, bench.temperature_degc.high),
+        "current": (-bench.current_a, bench.current_a),
+        "supply": (0.0, bench.supply_v),
+    }
+    ranges = {}
+    for quantity in profile.settable:
+        allowed = profile.allowed(quantity)
+        ranges[quantity] = Allowed(
+            low=allowed.low, high=allowed.high, low_from=by_profile, high_from=by_profile
+        ).narrowed(*spans[quantity.split()[0]], by_bench)
+    return Limits(_with_ratings(ranges, description))
+
+
+def _with_ratings(ranges: Mapping[str, Allowed], description: BenchFile) -> dict[str, Allowed]:
+    """Narrow by the ratings that the bench gives to single instruments."""
+    narrowed = dict(ranges)
+    for quantity, allowed in ranges.items():
+        wires = description.wiring.get(quantity)
+        if wires is None:
+            continue
+        for _, wire in wires.wires():
+            ratings = description.instruments[wire.instrument].limits
+            by = f"{wire.instrument} (limits in the bench {description.name})"
+            if wire is wires.source and ratings.voltage_v is not None:
+                narrowed[quantity] = allowed.narrowed(allowed.low, ratings.voltage_v, by)
+            elif wire is wires.charge and ratings.current_a is not None:
+                narrowed[quantity] = narrowed[quantity].narrowed(allowed.low, ratings.current_a, by)
+            elif wire is wires.discharge and ratings.current_a is not None:
+                narrowed[quantity] = narrowed[quantity].narrowed(
+                    -ratings.current_a, allowed.high, by
+                )
+    return narrowed
+
+
+def _beyond(quantity: str, value: float, allowed: Allowed, where: str) -> LimitError:
+    unit = UNITS[quantity.split()[0]]
+    is_low = value < allowed.low
+    limit, source = (allowed.low, allowed.low_from) if is_low else (allowed.high, allowed.high_from)
+    return LimitError(
+        f"{quantity} would be set to {value:g} {unit}; {source} allows"
+        f" {'no less than' if is_low else 'at most'} {limit:g} {unit}; nothing was switched on",
+        where,
+        "change the step, or the limit if BMS and bench bear it",
+    )

@@ -1,0 +1,173 @@
+"""Records quantities with the bench's digitizer, in the BMS's units, on the rig's time base.
+
+An 8 V screen of a 12 bit oscilloscope may be wrong by 0.1 V and more, which is more than the step
+that a protection is tested with. So its channels are compared with the bench's meter once, when
+the bench is connected, at one or two levels, and corrected; what is left is stated. Must not know
+what a recording is for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rig.bench.wiring import Tap
+from rig.instruments.capabilities import Digitizer, Instant, Measured, Recording
+from rig.plan.case import Capture
+from rig.trace.model import Channel, Waveform
+
+CALIBRATION_S, CALIBRATION_INTERVAL_S = 10e-3, 10e-6  # a thousand samples of a steady level
+# What a straight line does not correct: integral non-linearity, in codes [u].
+NONLINEARITY_CODES = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """`gain` x recorded + `offset` is the quantity, to within `accuracy`; all in its unit."""
+
+    gain: float = 1.0
+    offset: float = 0.0
+    accuracy: float = math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A steady level of one quantity, seen by the digitizer and by something better."""
+
+    recorded: float
+    noise: float  # of the mean
+    known: Measured
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """The digitizer and its taps.
+
+    Parameters
+    ----------
+    taps
+        By quantity or output; all on this digitizer.
+    stamp
+        Reads the rig's clock.
+    """
+
+    name: str  # role on the bench
+    digitizer: Digitizer
+    taps: Mapping[str, Tap]
+    stamp: Callable[[], int]
+    corrections: dict[str, Correction] = field(default_factory=dict)
+    _recording: tuple[str, ...] = ()
+    _started: Instant | None = None
+    _gain_error: float = 0.0  # of the digitizer, as its last recording says
+
+    def arm(self, capture: Capture) -> None:
+        """Start recording those of the quantities that are tapped."""
+        names = tuple(name for name in dict.fromkeys(capture.quantities) if name in self.taps)
+        self._start(names, capture.duration_s, capture.interval_s)
+
+    def collect(self) -> Waveform | None:
+        """End the recording and read it; None where nothing is tapped."""
+        names, started = self._recording, self._started
+        self._recording, self._started = (), None
+        if started is None:
+            return None
+        stopped = self.digitizer.stop()
+        recording = self.digitizer.fetch()
+        start_ns, start_u_s = self._start_of(recording, started, stopped)
+        return Waveform(
+            start_ns=start_ns,
+            start_u_s=start_u_s,
+            interval_s=recording.interval_s,
+            rate_tolerance=self.digitizer.rate_tolerance,
+            skew_s=self.digitizer.skew_s,
+            channels={name: self._channel(name, recording) for name in names},
+        )
+
+    def levels(self) -> dict[str, tuple[float, float]]:
+        """Record a steady moment: mean, and standard deviation of the mean, of each tap."""
+        self._start(tuple(self.taps), CALIBRATION_S, CALIBRATION_INTERVAL_S)
+        names, self._recording, self._started = self._recording, (), None
+        self.digitizer.stop()
+        recording = self.digitizer.fetch()
+        self._gain_error = recording.gain_error
+        found = {}
+        for name in names:
+            tap = self.taps[name]
+            samples = recording.samples[tap.at.channel] / tap.volts_per_unit
+            noise = float(samples.std()) / math.sqrt(max(samples.size, 1))
+            found[name] = float(samples.mean()), noise
+        return found
+
+    def correct(self, name: str, levels: list[Level]) -> None:
+        """Fix the correction of a tap, from one level or from two that lie apart."""
+        tap = self.taps[name]
+        first, last = levels[0], levels[-1]
+        gain = 1.0
+        accuracy = max(level.known.accuracy + 3.0 * level.noise for level in levels)
+        apart = last.recorded - first.recorded
+        if abs(apart) > 0.02 * (tap.high - tap.low):
+            gain = (last.known.value - first.known.value) / apart
+            # Beyond the two levels an error of the slope grows with the distance from them.
+            reach = max(abs(tap.high - last.recorded), abs(tap.low - first.recorded))
+            accuracy += 3.0 * (first.noise + last.noise) * reach / abs(apart)
+        else:
+            far = max(abs(tap.high - first.recorded), abs(tap.low - first.recorded))
+            accuracy += self._gain_error * far
+        self.corrections[name] = Correction(
+            gain=gain, offset=first.known.value - gain * first.recorded, accuracy=accuracy
+        )
+
+    # ---- private ---------------------------------------------------------------------------------
+    def _start(self, names: tuple[str, ...], duration_s: float, interval_s: float) -> None:
+        self._recording, self._started = names, None
+        if names:
+            ranges = {self.taps[name].at.channel: self.taps[name].range_v for name in names}
+            self.stamp()
+            self._started = self.digitizer.arm(ranges, duration_s, interval_s)
+
+    def _start_of(
+        self, recording: Recording, started: Instant, stopped: Instant | None
+    ) -> tuple[int, float]:
+        """Rig time of sample 0 and its standard uncertainty.
+
+        The start command was obeyed between the two stamps around it. Where the record was ended
+        by a stop command, the last sample lies between that one's stamps, and counting back from
+        it gives a second interval; the truth lies in both.
+        """
+        low, high = float(started.before_ns), float(started.after_ns)
+        if stopped is not None:
+            count = len(next(iter(recording.samples.values())))
+            lasted_ns = (count - 1) * recording.interval_s * 1e9
+            slack_ns = lasted_ns * self.digitizer.rate_tolerance + recording.interval_s * 1e9
+            lowest = max(low, stopped.before_ns - lasted_ns - slack_ns)
+            highest = min(high, stopped.after_ns - lasted_ns + slack_ns)
+            if lowest < highest:
+                low, high = lowest, highest
+        middle_ns = (low + high) / 2 + recording.offset_s * 1e9
+        return round(middle_ns), (high - low) / 1e9 / math.sqrt(12.0)
+
+    def _channel(self, name: str, recording: Recording) -> Channel:
+        tap = self.taps[name]
+        number, scale = tap.at.channel, 1.0 / abs(tap.volts_per_unit)
+        correction = self.corrections.get(name, Correction())
+        resolution = recording.resolution_v[number] * scale
+        values = recording.samples[number]
+        factor = correction.gain / tap.volts_per_unit
+        if factor != 1.0 or correction.offset:
+            values = np.multiply(values, factor)
+            values += correction.offset
+        return Channel(
+            name=name,
+            unit=tap.unit,
+            values=values,
+            accuracy=min(
+                recording.accuracy_v[number] * scale,
+                correction.accuracy + NONLINEARITY_CODES * resolution,
+            ),
+            noise=recording.noise_v[number] * scale,
+            resolution=resolution,
+            instrument=str(tap.at),
+        )

@@ -1,0 +1,80 @@
+"""Which instrument channel reaches which pin of the BMS. Data; must not talk to an instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rig.bench.description import BenchFile, Terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tap:
+    """Where a quantity is recorded, and how the digitizer's volts become the quantity."""
+
+    at: Terminal
+    volts_per_unit: float
+    unit: str
+    low: float  # the range to record, in `unit`
+    high: float
+
+    @property
+    def range_v(self) -> tuple[float, float]:
+        """The range at the digitizer's input."""
+        return self.low * self.volts_per_unit, self.high * self.volts_per_unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The bench's wires in the BMS's words; a name that is missing is not wired."""
+
+    sources: Mapping[str, Terminal]  # "cell 1", "temperature 1", "supply"
+    charger: Terminal | None = None
+    load: Terminal | None = None
+    taps: Mapping[str, Tap] = field(default_factory=dict)  # quantities and outputs
+    meters: Mapping[str, Terminal] = field(default_factory=dict)  # quantities and outputs
+
+    def by_instrument(self, names: Iterable[str]) -> dict[str, dict[str, int]]:
+        """Group quantities by the instrument that feeds them: role -> {name: channel}."""
+        groups: dict[str, dict[str, int]] = {}
+        for name in names:
+            terminal = self.sources[name]
+            groups.setdefault(terminal.instrument, {})[name] = terminal.channel
+        return groups
+
+    def sourced(self, kind: str) -> dict[str, Terminal]:
+        """The terminals that feed quantities of a kind: "cell", "temperature", "supply"."""
+        return {name: t for name, t in self.sources.items() if name.split()[0] == kind}
+
+
+def wiring_of(description: BenchFile, spans: Mapping[str, tuple[float, float]]) -> Wiring:
+    """Read the wiring of a bench.
+
+    Parameters
+    ----------
+    spans
+        For what a description gives no `span`: the range that each quantity can have.
+    """
+    lines = description.wiring
+    current = lines.get("current")
+    return Wiring(
+        sources={name: line.source for name, line in lines.items() if line.source is not None},
+        charger=current.charge if current else None,
+        load=current.discharge if current else None,
+        taps={
+            name: _tap(
+                name,
+                line.tap,
+                (0.0, line.span_v) if line.span_v is not None else spans.get(name, (0.0, 20.0)),
+                line.scale or line.divider or 1.0,
+            )
+            for name, line in lines.items()
+            if line.tap is not None
+        },
+        meters={name: line.meter for name, line in lines.items() if line.meter is not None},
+    )
+
+
+def _tap(name: str, at: Terminal, span: tuple[float, float], volts_per_unit: float) -> Tap:
+    unit = "A" if name == "current" else "V"
+    return Tap(at=at, volts_per_unit=volts_per_unit, unit=unit, low=span[0], high=span[1])
