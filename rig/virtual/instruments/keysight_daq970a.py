@@ -151,6 +151,7 @@ class ScannerDmm(ScpiInstrument):
         return numbers
 
     def _configure(self, call: Call) -> None:
+        """`CONF` and `MEAS?` overwrite the scan list and put NPLC back to its default."""
         if call.channels is None:
             raise ScpiError(scpi.MISSING_PARAMETER)
         channels = self._listed(call)
@@ -197,10 +198,7 @@ class ScannerDmm(ScpiInstrument):
     # Measuring: the time of a scan passes first, then its readings are taken from the past.
 
     def _measure(self, call: Call) -> str:
-        nplc = {n: self._inputs[n].nplc for n in self._listed(call)}
         self._configure(call)
-        for number, value in nplc.items():  # MEAS? presets NPLC on the real one too: kept at 1
-            self._inputs[number].nplc = min(value, 1.0)
         return self._read(call)
 
     def _measure_ns(self, call: Call) -> int:

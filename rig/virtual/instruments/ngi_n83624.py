@@ -152,6 +152,7 @@ class Channel:
     tripped: int = 0
     events: int = 0
     pending: Handle | None = None
+    target: float = 0.0
     sample: tuple[int, float, float] = (-1, 0.0, 0.0)
 
 
@@ -394,12 +395,14 @@ class CellEmulator(ScpiInstrument):
     # The output.
 
     def _drive(self, channel: Channel) -> None:
-        if not channel.settings.on:
-            channel.signal.approach(0.0, tau_s=OFF_TAU_S)
-            return
-        volts = self._loaded_volts(channel)
-        channel.signal.approach(volts, slew=SLEW_V_PER_S, tau_s=SETTLING_TAU_S)
-        self._watch(channel, volts)
+        on = channel.settings.on
+        volts = self._loaded_volts(channel) if on else 0.0
+        if volts != channel.target:
+            channel.target = volts
+            tau_s = SETTLING_TAU_S if on else OFF_TAU_S
+            channel.signal.approach(volts, slew=SLEW_V_PER_S, tau_s=tau_s)
+        if on:
+            self._watch(channel, volts)
 
     def _loaded_volts(self, channel: Channel) -> float:
         settings, amps = channel.settings, channel.current.value()

@@ -10,7 +10,7 @@ Figure                 Limit (half-width) or value                  Source
 =====================  ==========================================  ======
 DC gain                ±1 % of full scale (8 div)                   [u]
 offset                 ±(0.1 div + 2 mV + 1.5 % of offset)          [u]
-noise                  0.06 % of full scale rms (2 codes of 12 bit) [u]
+noise                  0.02 % of the 10.24 div rms (0.8 codes)      [u]
 resolution             scale/400 (12 bit over 10.24 div)            [u]
 time base              ±25 ppm (the clock that it is given)         [u]
 sampling instants      ±half an interval against the trigger        -
@@ -48,12 +48,13 @@ from rig.virtual.kernel import Handle, Kernel
 from rig.virtual.signal import Signal
 
 CHANNELS = 8
-DIVISIONS, VERTICAL_DIVISIONS = 10, 8
+DIVISIONS = 10  # across
 CODES_PER_DIV = 400  # of 12 bit; 25 of 8 bit, as Rigol's BYTE codes
-GAIN_OF_FULL_SCALE = 0.01  # [u]
+GAIN_OF_FULL_SCALE = 0.01  # of 8 div [u]
 OFFSET_ACCURACY_DIV, OFFSET_ACCURACY_V = 0.1, 2e-3  # [u]
 OFFSET_ACCURACY_OF_OFFSET = 0.015  # [u]
-NOISE_OF_FULL_SCALE = 0.0006  # rms [u]
+CODES = 4096  # of 12 bit: 10.24 div
+NOISE_OF_SPAN = 2e-4  # rms, of all codes [u]
 LEAST_SCALE_V, MOST_SCALE_V = 0.5e-3, 10.0  # V/div at probe 1 [u]
 LEAST_TIME_S, MOST_TIME_S = 1e-9, 1000.0  # s/div [u]
 MOST_RATE = 1e9  # samples a second with all channels on [u]
@@ -447,10 +448,15 @@ class Digitizer(ScpiInstrument):
         signal = self._signals.get(trigger.source)
         if signal is None:
             return None
-        gain, offset = self._error(trigger.source, self._state.inputs[trigger.source])
-        volts = (trigger.level - offset) / gain  # where the samples cross, error and all
+        chosen = self._state.inputs[trigger.source]
+        gain, offset = self._error(trigger.source, chosen)
+        # Where the samples cross, error and all.
+        volts = (trigger.level + chosen.offset - offset) / gain - chosen.offset
         level = volts / self._factors.get(trigger.source, 1.0)
-        return signal.when(level, rising=trigger.slope == "POS")
+        now, rising = self.kernel.now_ns, trigger.slope == "POS"
+        if signal.crossings(level, rising=rising, since_ns=now):  # a jump, at this very instant
+            return now
+        return signal.when(level, rising=rising)
 
     def _signal_changed(self) -> None:
         acquisition = self._acquisition
@@ -516,10 +522,10 @@ class Digitizer(ScpiInstrument):
     # Rendering.
 
     def _error(self, channel: int, chosen: Input) -> tuple[float, float]:
-        """Gain and offset in volts of a channel as it is set."""
+        """Gain about the middle of the screen, and offset in volts, of a channel as it is set."""
         parts: UnitError = self._errors[channel]
-        # The gain's limit is in parts of full scale: at full scale it is the whole of it.
-        gain = 1.0 + GAIN_OF_FULL_SCALE * parts.gain
+        # Half a screen away from the middle the error is the limit, which is in parts of a screen.
+        gain = 1.0 + 2.0 * GAIN_OF_FULL_SCALE * parts.gain
         limit = OFFSET_ACCURACY_DIV * chosen.scale + OFFSET_ACCURACY_V * chosen.probe
         limit += OFFSET_ACCURACY_OF_OFFSET * abs(chosen.offset)
         return gain, limit * parts.offset
@@ -543,15 +549,17 @@ class Digitizer(ScpiInstrument):
         noise = np.random.Generator(np.random.SFC64(seed)).standard_normal(
             record.points, np.float32
         )
-        noise *= np.float32(NOISE_OF_FULL_SCALE * VERTICAL_DIVISIONS * CODES_PER_DIV)
-        noise += np.float32((offset + chosen.offset) / code_v + 2048.5)  # .5: floor rounds
+        noise *= np.float32(NOISE_OF_SPAN * CODES)
+        noise += np.float32(
+            (offset + gain * chosen.offset) / code_v + CODES / 2 + 0.5
+        )  # .5: floor rounds
         signal = self._signals.get(channel)
         if signal is not None:
             times = record.start_ns + record.interval_ns * np.arange(
                 record.points, dtype=np.float64
             )
             noise += np.nan_to_num(signal.sample(times) * factor, nan=0.0).astype(np.float32)
-        np.clip(noise, 0.0, 4095.0, out=noise)
+        np.clip(noise, 0.0, CODES - 1.0, out=noise)
         return noise.astype(np.uint16) << np.uint16(4)
 
     # Reading out.

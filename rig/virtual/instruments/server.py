@@ -60,7 +60,6 @@ class _Session:
     def send(self, data: bytes) -> None:
         """Send a reply; a client that has gone doesn't get it."""
         self.connection.send(data)
-        self._server.instrument.kernel.wake()
 
     def receive(self, data: bytes) -> None:
         """Cut what arrived into program messages."""
