@@ -392,8 +392,11 @@ class _PlanCheck:
                 name = f"{expectation.message}.{expectation.signal}"
                 yield from self._signal(case, None, name)
             elif isinstance(expectation, MessageTiming):
-                if found := self._against.unknown_message(expectation.message):
-                    yield from self._once(case, None, expectation.message, "message", found)
+                yield from self._message(case, expectation.message)
+
+    def _message(self, case: Case, name: str) -> Iterator[Mistake]:
+        if found := self._against.unknown_message(name):
+            yield from self._once(case, None, name, "message", found)
 
     def _signal(self, case: Case, number: int | None, name: str) -> Iterator[Mistake]:
         if found := self._against.unknown_signal(name):
@@ -418,11 +421,15 @@ class _PlanCheck:
         self, case: Case, number: int | None, name: str, kind: str, said: tuple[str, str]
     ) -> Iterator[Mistake]:
         index = self._indices.get(case.source, 0)
+        planned = self._plan.model.cases[index]
+        written = planned.family is None
         where: Location = ("cases", index)
-        written = self._plan.model.cases[index].family is None
         if written and number is not None:
             where = (*where, "steps", number - 1)
             where = (*where, "set", name) if "would be" in said[0] else where
+        elif written:
+            places = [i for i, entry in enumerate(planned.expect) if name in entry]
+            where = (*where, "expect", *places[:1], *([name] if places else []))
         key = (index, name, kind, number if written else None)
         if key in self._said:
             return

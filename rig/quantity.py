@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Annotated, Any, NoReturn
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _PREFIXES = {"n": "1e-9", "µ": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6"}
 
@@ -94,9 +94,23 @@ class QuantityError(ValueError):
         return f"{self.what}; {self.mend}"
 
 
+class _Written:
+    """A value that stands as a text in a description; in code it is made as itself."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> CoreSchema:
+        return core_schema.is_instance_schema(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
+        return {"type": "string", "description": "a quantity, with its unit"}
+
+
 # ---- values -------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class Toleranced:
+class Toleranced(_Written):
     """A value with a symmetric tolerance, both in `unit` (a temperature's tolerance is in K)."""
 
     value: float
@@ -119,7 +133,7 @@ class Toleranced:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(_Written):
     """From `low` to `high`, both included, in `unit`; `nominal` where one was written."""
 
     low: float

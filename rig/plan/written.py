@@ -96,15 +96,15 @@ class _Resolver:
     def __init__(self, case: PlanCase, profile: Profile) -> None:
         self._case, self._profile = case, profile
         self.mistakes: list[Mistake] = []
-        self._marks = {step.mark for step in case.steps if step.mark}
-        self._readable = {
+        self._marks = [step.mark for step in case.steps if step.mark]
+        self._readable = (
             *profile.cell_names,
             *profile.temperature_names,
-            *(f"bleed {n}" for n in range(1, profile.cells.count + 1)),
-            *profile.outputs,
             "current",
             "pack",
-        }
+            *profile.outputs,
+            *(f"bleed {n}" for n in range(1, profile.cells.count + 1)),
+        )
         if case.protection is not None:
             self._known(("protection",), case.protection, profile.protections, "protection")
 
