@@ -3,7 +3,7 @@
 Only pictures and layout are judged by it: values come from a seeded generator, not from a bench.
 """
 
-# ruff: noqa: FBT003, PLR0913, PLR0917, E501 - tables of made-up figures read best as tables
+# ruff: noqa: FBT003, PLR0917, E501 - tables of made-up figures read best as tables
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

@@ -1,0 +1,255 @@
+"""One finished case as allure_commons keeps results: names, keys, steps, status, attachments.
+
+Imports allure_commons, so only `reports.allure_glue` imports this, and only when asked to write.
+History keys are made here, since those of allure-pytest 2.16 change when a plan file moves and
+collide for swapped values (reports.md, 1.1). Must not judge.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import allure
+import allure_commons
+from allure_commons.model2 import Label, Parameter, StatusDetails, TestStepResult
+
+from reports import svg, words
+from rig.errors import RigError
+from rig.judge.verdict import Finding, Judgement, Verdict
+from rig.plan.case import Case, Hold
+from rig.trace import files as trace_files
+from rig.trace.model import Trace
+
+STATUS = {
+    Verdict.PASS: "passed",
+    Verdict.FAIL: "failed",
+    Verdict.INCONCLUSIVE: "unknown",
+    Verdict.ERROR: "broken",
+    Verdict.SKIPPED: "skipped",
+}
+CASE_LABEL = "case"  # ties a finished result to the case it came from
+_SEVERITIES = {"blocker", "critical", "normal", "minor", "trivial"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of a case when its item ends."""
+
+    case: Case
+    bench: str
+    judgement: Judgement | None
+    trace: Trace | None
+
+
+class Results:
+    """Completes each result just before allure-pytest's file logger writes it."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Told] = {}
+
+    def tell(self, told: Told, folder: Path | None) -> None:
+        """Take what is known of the item that is ending, and attach its files to it."""
+        case = told.case
+        allure.dynamic.label(CASE_LABEL, case.id)  # type: ignore[no-untyped-call]
+        for requirement in case.traces_to:  # through the plugin: it knows --allure-link-pattern
+            allure.dynamic.link(  # type: ignore[no-untyped-call]
+                requirement, link_type="tms", name=requirement
+            )
+        self._told[case.id] = told
+        if told.judgement is not None:
+            attach(case, told.judgement, told.trace, folder)
+
+    @allure_commons.hookimpl(tryfirst=True)
+    def report_result(self, result: Any) -> None:
+        """Hook of allure_commons: `result` is its TestResult."""
+        case_id = next((la.value for la in result.labels if la.name == CASE_LABEL), None)
+        told = self._told.pop(case_id or "", None)
+        if told is not None:
+            complete(result, told)
+
+
+# ---- a result -----------------------------------------------------------------------------------
+def complete(result: Any, told: Told) -> None:
+    """Give a result of allure_commons its names, keys, steps and status."""
+    case = told.case
+    result.name = case.title
+    result.fullName = f"{case.plan}/{case.id}"
+    result.titlePath = [case.plan, case.family]
+    result.testCaseId = _md5(result.fullName)
+    _set_parameters(result, told)
+    result.historyId = _md5(
+        json.dumps([result.fullName, told.bench, dict(sorted(case.parameters.items()))])
+    )
+    _set_labels(result, told)
+    if told.judgement is not None:
+        _set_outcome(result, told.judgement)
+        _set_times_and_steps(result, told)
+
+
+def _set_parameters(result: Any, told: Told) -> None:
+    named = {**told.case.parameters, "bench": told.bench}
+    result.parameters = [Parameter(name=k, value=v) for k, v in named.items()]
+    # Shown, but no part of the history key: each build would else be a new test.
+    result.parameters.append(Parameter(name="seed", value=str(told.case.seed), excluded=True))
+
+
+def _set_labels(result: Any, told: Told) -> None:
+    case = told.case
+    ours = {
+        "parentSuite": case.plan,
+        "suite": case.family,
+        "subSuite": case.protection or "",
+        "epic": "Protections" if case.protection else "Behaviour",
+        "feature": case.protection or case.family,
+        "story": case.family,
+        "severity": case.severity if case.severity in _SEVERITIES else "normal",
+        "bench": told.bench,
+        CASE_LABEL: case.id,
+    }
+    kept = [la for la in result.labels if la.name not in ours and la.name != "tag"]
+    tags = [Label(name="tag", value=tag) for tag in case.tags]
+    result.labels = [*kept, *(Label(name=k, value=v) for k, v in ours.items() if v), *tags]
+
+
+def _set_outcome(result: Any, judgement: Judgement) -> None:
+    result.status = STATUS[judgement.verdict]
+    found = "\n".join(f"{f.verdict} ({f.means}): {f.sentence}" for f in judgement.findings)
+    plain = judgement.verdict is Verdict.PASS
+    result.statusDetails = StatusDetails(message=judgement.sentence, trace="" if plain else found)
+    result.description = _description(judgement)
+
+
+def _description(judgement: Judgement) -> str:
+    """The findings as a Markdown table."""
+    rows = [
+        f"| {_cell(f.expectation)} | {f.means} | {_measured(f)} | {_allowed(f)} | {f.verdict} |"
+        for f in judgement.findings
+    ]
+    if not rows:
+        return _cell(judgement.sentence)
+    head = ["| Expected | Seen by | Measured ± U | Allowed | Verdict |", "|---|---|---|---|---|"]
+    return "\n".join(
+        [judgement.sentence, "", *head, *rows, "", f"Decision rule: {judgement.rule}."]
+    )
+
+
+def _set_times_and_steps(result: Any, told: Told) -> None:
+    """Times of the trace, so that a duration is what the BMS lived through."""
+    begin_ms, trace = result.start, told.trace
+    if trace is None:
+        return
+    result.labels.append(Label(name="wall_s", value=f"{(result.stop - result.start) / 1e3:.3f}"))
+    result.stop = begin_ms + (trace.end_ns - trace.begin_ns) // 1_000_000
+    result.steps = [
+        _step(words.step(step), "passed", begin_ms + a, begin_ms + b)
+        for step, (a, b) in zip(told.case.steps, _step_ms(told.case, trace), strict=True)
+    ]
+    for found in told.judgement.findings if told.judgement else ():
+        value = f": {_measured(found)}" if found.measurement else ""
+        name = f"Expected: {found.expectation} ({found.means}){value}"
+        result.steps.append(_step(name, STATUS[found.verdict], result.stop, result.stop, found))
+
+
+def _step_ms(case: Case, trace: Trace) -> Iterator[tuple[int, int]]:
+    """Begin and end of each step: marked ones exactly, those between by what they must last."""
+    now_ns = trace.begin_ns
+    for step in case.steps:
+        marker = trace.markers.get(step.mark or "")
+        if marker is not None:
+            begin_ns, end_ns = marker.begin_ns, marker.time_ns
+        else:
+            lasts = step.duration_s if isinstance(step, Hold) else 0.0
+            begin_ns, end_ns = now_ns, min(now_ns + round(lasts * 1e9), trace.end_ns)
+        yield (begin_ns - trace.begin_ns) // 1_000_000, (end_ns - trace.begin_ns) // 1_000_000
+        now_ns = end_ns
+
+
+def _step(name: str, status: str, start: int, stop: int, found: Finding | None = None) -> Any:
+    step = TestStepResult(name=name, status=status, start=start, stop=stop)
+    if found is not None:
+        step.statusDetails = StatusDetails(message=found.sentence)
+        shown = {"measured": _measured(found), "allowed": _allowed(found)}
+        step.parameters = [Parameter(name=k, value=v) for k, v in shown.items() if v]
+    return step
+
+
+# ---- attachments --------------------------------------------------------------------------------
+def attach(case: Case, judgement: Judgement, trace: Trace | None, folder: Path | None) -> None:
+    """Attach plots, measurements and transcripts to the item that is ending."""
+    kinds = allure.attachment_type
+    for name, picture in _pictures(case, judgement, trace):
+        allure.attach(picture, name=name, attachment_type=kinds.SVG)
+    if any(f.measurement for f in judgement.findings):
+        allure.attach(_csv(judgement), name="Measurements", attachment_type=kinds.CSV)
+    for name, title in (("console.txt", "Console"), ("scpi.txt", "SCPI transcript")):
+        path = folder / name if folder else None
+        if path is not None and path.is_file() and path.stat().st_size:
+            allure.attach.file(  # type: ignore[no-untyped-call]
+                str(path), name=title, attachment_type=kinds.TEXT
+            )
+
+
+def _pictures(case: Case, judgement: Judgement, trace: Trace | None) -> Iterator[tuple[str, str]]:
+    if trace is None:
+        return
+    draw = svg.waveform_svg
+    yield "Waveform", draw(case, trace, judgement, name="w", standalone=True)
+    span_s = svg.close_up_s(case, trace, judgement)
+    if span_s:
+        enlarged = draw(case, trace, judgement, name="e", span_s=span_s, standalone=True)
+        yield "The judged interval, enlarged", enlarged
+
+
+def _csv(judgement: Judgement) -> str:
+    """Measurements and budgets in SI: tens of rows, never the trace (Allure draws every row)."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["expectation", "means", "value", "U", "k", "unit", "low", "high", "verdict"])
+    for found in judgement.findings:
+        m = found.measurement
+        numbers = [m.value, m.expanded, m.coverage_factor, m.unit] if m else ["", "", "", ""]
+        limits = ["" if x is None else x for x in (found.low, found.high)]
+        table.writerow([found.expectation, found.means, *numbers, *limits, found.verdict.value])
+        for row in found.budget:
+            name = f"  u: {row.name} ({row.distribution}, {row.source})"
+            table.writerow(
+                [name, found.means, "", row.standard, 1, m.unit if m else "", "", "", ""]
+            )
+    return text.getvalue()
+
+
+def load_trace(folder: Path | None) -> Trace | None:
+    """Read a case's trace; None where there is none, or none that can be read."""
+    if folder is None or not (folder / "trace.json").is_file():
+        return None
+    try:
+        return trace_files.load(folder)
+    except (RigError, OSError, ValueError, KeyError):
+        return None  # the run page says so; Allure shows the verdict without a plot
+
+
+# ---- words ------------------------------------------------------------------------------------
+def _measured(found: Finding) -> str:
+    if found.measurement is None:
+        return ""
+    value = words.measured(found.measurement, found.low, found.high)
+    return f"{value} (k = {found.measurement.coverage_factor:.3g})"
+
+
+def _allowed(found: Finding) -> str:
+    return words.limits(found.low, found.high, found.measurement) if found.measurement else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
