@@ -137,9 +137,10 @@ class _Rise:
         return float(d0), float(d1), float(d2)
 
     def bend_s(self) -> float | None:
-        """Return the half-width of interpolating (measurement.md 3.1: Ts² V'' / 8 V').
+        """Return the half-width of interpolating, None where no line joins the samples.
 
-        None where the samples around do not lie on the edge itself: then no line joins them.
+        A knee between the two samples, where slope a becomes b, lies off the line by at most
+        (b - a) Ts / 4: four times the bound for a smooth edge, Ts² V'' / 8 (measurement.md 3.1).
         """
         interval_s = self.sampling.interval_s
         if self.is_slow:
@@ -150,7 +151,8 @@ class _Rise:
         d0, d1, d2 = steps
         if min(d0, d2) < _STRAIGHT * d1 or max(d0, d2) > d1 / _STRAIGHT:
             return None
-        return min(interval_s * max(abs(d1 - d0), abs(d2 - d1)) / (8.0 * d1), interval_s / 2.0)
+        off = max(abs(d2 - d0) / 4.0, abs(d1 - d0) / 8.0, abs(d2 - d1) / 8.0)
+        return min(interval_s * off / d1, interval_s / 2.0)
 
     def located(self, first: int) -> Edge:
         """Return the crossing, its indices counted from the record's begin."""
@@ -173,30 +175,32 @@ class _Rise:
 
     def interpolated_rows(self, bend_s: float) -> tuple[Row, ...]:
         """Return level, noise and curvature."""
-        source = self.sampling.source
-        return (
-            self.level_row(),
-            normal(
-                f"noise at {self.label}",
-                self.sampling.noise / self.slope,
-                f"{source}: noise over slew",
-            ),
-            Row(
-                name=f"interpolation at {self.label}",
-                half_width=bend_s,
-                source="curvature between samples, Ts² V'' / (8 V')",
-            ),
+        bend = Row(
+            name=f"interpolation at {self.label}",
+            half_width=bend_s,
+            source="a knee between two samples: change of slope over 4 slopes",
         )
+        return (self.level_row(), self.noise_row(), bend)
 
     def midpoint_rows(self) -> tuple[Row, ...]:
-        """Return the sampling row; the level matters only where the band spans more samples."""
+        """Return the sampling row; level and noise matter only where the band spans more."""
         intervals = self.last_up - self.first_up + 1
         grid = Row(
             name=f"sampling at {self.label}",
             half_width=intervals * self.sampling.interval_s / 2.0,
             source=f"{self.sampling.source}: the edge lies between two samples",
         )
-        return (grid,) if self.end - self.start == 1 else (grid, self.level_row())
+        if self.end - self.start == 1:
+            return (grid,)
+        return (grid, self.level_row(), self.noise_row())
+
+    def noise_row(self) -> Row:
+        """Return the noise of one sample as time."""
+        return normal(
+            f"noise at {self.label}",
+            self.sampling.noise / self.slope,
+            f"{self.sampling.source}: noise over slew",
+        )
 
     def level_row(self) -> Row:
         """Return the channel's accuracy as time."""

@@ -5,7 +5,9 @@ file header, then zlib containers of objects with stamps in ns. Ours are built a
 so that the stamp stays an exact integer and no Python loop runs over frames.
 
 Epoch: a stamp is the rig's time, ns since the run began; the header's measurement start is zero
-(no date), so that a reader shows seconds since the run began.
+(no date), so that a reader shows seconds since then. The format's stamps have no sign: one from
+before the epoch (a frame stamped within the adapter's latency of the begin) comes back here as it
+was, and reads as a very large one elsewhere.
 """
 
 from __future__ import annotations

@@ -80,9 +80,9 @@ def test_curvature_widens_the_interpolation() -> None:
     found = find_crossing(curved, 20.0, sampling(), rising=True)
 
     assert found is not None
-    # 16 to 25 in one sample, steps before and after 7 and 11: at most 2 / (8 * 9) of a sample.
-    assert halves(found)["interpolation"] == pytest.approx(2.0 / 72.0)
-    assert abs(found.time_s - 20.0**0.5) <= 2.0 / 72.0
+    # 16 to 25 in one sample, steps before and after 7 and 11: a knee is off by (11 - 7) / 4 / 9.
+    assert halves(found)["interpolation"] == pytest.approx(1.0 / 9.0)
+    assert abs(found.time_s - 20.0**0.5) <= 1.0 / 9.0
 
 
 @pytest.mark.parametrize(
