@@ -188,6 +188,7 @@ class Esp32FourS:
     def start(self) -> None:
         """Run `app_main`: every task gets a phase of its own, anew at each start."""
         image, chip = self._image, self._chip
+        self._note("started", cause=chip.cause.name)
         self._log("I", "boot", f"esp32-4s {image.version}")
         self._log("I", "boot", f"reset cause {chip.cause.name}")
         chip.every(image.current_ns, self._sample_current, phase_ns=self._phase(image.current_ns))
