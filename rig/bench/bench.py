@@ -37,6 +37,8 @@ from rig.plan.case import Capture
 from rig.trace.model import Command, Reading, Waveform
 
 CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
+# A BMS pauses bleeding while it measures, so one look may fall into a pause: the mean of several.
+BLEED_LOOKS, BLEED_PAUSE_NS = 6, 17_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -190,7 +192,7 @@ class Bench:
     def read(self, quantities: Iterable[str]) -> list[Reading]:
         """Measure quantities with the best instrument that the bench has for each.
 
-        "bleed n" is the current that the BMS draws from cell n's terminals. A value that an
+        "bleed n" is the mean current that the BMS draws from cell n's terminals. A value that an
         instrument can't give (overload, nothing connected) is NaN.
         """
         names = tuple(dict.fromkeys(quantities))
@@ -391,13 +393,18 @@ class Bench:
         cells = {name.replace("bleed", "cell"): name for name in names}
         readings = []
         for role, channels in self._wiring.by_instrument(cells).items():
+            emulator = self._instruments.cells[role]
             before_ns = self._stamp()
-            measured = self._instruments.cells[role].measure_a(channels.values())
+            looks = [emulator.measure_a(channels.values())]
+            for _ in range(BLEED_LOOKS - 1):
+                self.clock.sleep_until(self._stamp() + BLEED_PAUSE_NS)
+                looks.append(emulator.measure_a(channels.values()))
             after_ns = self._stamp()
-            readings += [
-                _reading(cells[cell], "A", measured[n], (before_ns, after_ns), f"{role} {n}")
-                for cell, n in channels.items()
-            ]
+            for cell, n in channels.items():
+                mean = sum(look[n].value for look in looks) / len(looks)
+                drawn = Measured(value=mean, accuracy=max(look[n].accuracy for look in looks))
+                during_ns = (before_ns, after_ns)
+                readings.append(_reading(cells[cell], "A", drawn, during_ns, f"{role} {n}"))
         return readings
 
     def _read_one(self, name: str) -> Reading:

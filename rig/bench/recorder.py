@@ -19,7 +19,7 @@ from rig.instruments.capabilities import Digitizer, Instant, Measured, Recording
 from rig.plan.case import Capture
 from rig.trace.model import Channel, Waveform
 
-CALIBRATION_S, CALIBRATION_INTERVAL_S = 10e-3, 10e-6  # a thousand samples of a steady level
+CALIBRATION_S, CALIBRATION_SAMPLES = 10e-3, 1000  # of a steady level
 # What a straight line does not correct: integral non-linearity, in codes [u].
 NONLINEARITY_CODES = 1.0
 
@@ -31,6 +31,7 @@ class Correction:
     gain: float = 1.0
     offset: float = 0.0
     accuracy: float = math.inf
+    noise: float = 0.0  # standard deviation of one sample, as found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +39,13 @@ class Level:
     """A steady level of one quantity, seen by the digitizer and by something better."""
 
     recorded: float
-    noise: float  # of the mean
+    noise: float  # standard deviation of one sample
     known: Measured
+
+    @property
+    def unsure(self) -> float:
+        """How far the mean of the samples, and what it is compared with, may be off."""
+        return self.known.accuracy + 3.0 * self.noise / math.sqrt(CALIBRATION_SAMPLES)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,8 +93,8 @@ class Recorder:
         )
 
     def levels(self) -> dict[str, tuple[float, float]]:
-        """Record a steady moment: mean, and standard deviation of the mean, of each tap."""
-        self._start(tuple(self.taps), CALIBRATION_S, CALIBRATION_INTERVAL_S)
+        """Record a steady moment: mean and standard deviation of the samples of each tap."""
+        self._start(tuple(self.taps), CALIBRATION_S, CALIBRATION_S / CALIBRATION_SAMPLES)
         names, self._recording, self._started = self._recording, (), None
         self.digitizer.stop()
         recording = self.digitizer.fetch()
@@ -97,8 +103,7 @@ class Recorder:
         for name in names:
             tap = self.taps[name]
             samples = recording.samples[tap.at.channel] / tap.volts_per_unit
-            noise = float(samples.std()) / math.sqrt(max(samples.size, 1))
-            found[name] = float(samples.mean()), noise
+            found[name] = float(samples.mean()), float(samples.std())
         return found
 
     def correct(self, name: str, levels: list[Level]) -> None:
@@ -106,18 +111,21 @@ class Recorder:
         tap = self.taps[name]
         first, last = levels[0], levels[-1]
         gain = 1.0
-        accuracy = max(level.known.accuracy + 3.0 * level.noise for level in levels)
+        accuracy = max(level.unsure for level in levels)
         apart = last.recorded - first.recorded
         if abs(apart) > 0.02 * (tap.high - tap.low):
             gain = (last.known.value - first.known.value) / apart
             # Beyond the two levels an error of the slope grows with the distance from them.
             reach = max(abs(tap.high - last.recorded), abs(tap.low - first.recorded))
-            accuracy += 3.0 * (first.noise + last.noise) * reach / abs(apart)
+            accuracy += (first.unsure + last.unsure) * reach / abs(apart)
         else:
             far = max(abs(tap.high - first.recorded), abs(tap.low - first.recorded))
             accuracy += self._gain_error * far
         self.corrections[name] = Correction(
-            gain=gain, offset=first.known.value - gain * first.recorded, accuracy=accuracy
+            gain=gain,
+            offset=first.known.value - gain * first.recorded,
+            accuracy=accuracy,
+            noise=max(level.noise for level in levels),
         )
 
     # ---- private ---------------------------------------------------------------------------------
@@ -167,7 +175,7 @@ class Recorder:
                 recording.accuracy_v[number] * scale,
                 correction.accuracy + NONLINEARITY_CODES * resolution,
             ),
-            noise=recording.noise_v[number] * scale,
+            noise=max(recording.noise_v[number] * scale, correction.noise),
             resolution=resolution,
             instrument=str(tap.at),
         )

@@ -33,10 +33,11 @@ FRAMING = Framing(timeout_s=10.0)
 
 RATE_TOLERANCE = 25e-6  # half-width of its time base's error [u]
 SKEW_S = 1e-9  # between channels [u]; far below any sample interval used here
-GAIN_ERROR = 0.01  # of full scale [u]
+GAIN_ERROR = 0.01  # of full scale, anywhere on the screen [u]
+SLOPE_ERROR = 2 * GAIN_ERROR  # what that allows between the middle and either edge
 OFFSET_ERROR_DIV, OFFSET_ERROR_V, OFFSET_ERROR_OF_OFFSET = 0.1, 2e-3, 0.015  # [u]
-NOISE_OF_SCREEN = 6e-4  # rms of a sample [u]
-ADC_BITS = 12
+NOISE_OF_SPAN = 2e-4  # rms of a sample, of all codes [u]
+ADC_BITS, SPAN_DIV = 12, 10.24  # the codes reach beyond the screen
 
 ACROSS, UP = 10, 8  # divisions of the screen
 DEPTHS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -177,10 +178,12 @@ class RigolDho:
             offset_s=offset_s,
             interval_s=interval_s,
             accuracy_v={channel: v.error_v() for channel, v in verticals.items()},
-            gain_error=GAIN_ERROR,
-            noise_v={channel: NOISE_OF_SCREEN * UP * v.scale_v for channel, v in verticals.items()},
+            gain_error=SLOPE_ERROR,
+            noise_v={
+                channel: NOISE_OF_SPAN * SPAN_DIV * v.scale_v for channel, v in verticals.items()
+            },
             resolution_v={
-                channel: UP * v.scale_v / 2**ADC_BITS for channel, v in verticals.items()
+                channel: SPAN_DIV * v.scale_v / 2**ADC_BITS for channel, v in verticals.items()
             },
         )
 
