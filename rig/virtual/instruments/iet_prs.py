@@ -82,8 +82,15 @@ class ThermistorSimulator(ScpiInstrument):
         channels: Mapping[int, Signal],
     ) -> None:
         super().__init__(kernel, clock, rng, DIALECT, LATENCIES)
-        self.resistors = {n: Resistor(s, ACCURACY.draw(rng)) for n, s in channels.items()}
-        self.reset()
+        self.resistors = {n: self._resistor(signal) for n, signal in channels.items()}
+
+    def _resistor(self, signal: Signal) -> Resistor:
+        """Start with what the net holds: the box remembers its setting over a power cycle [u]."""
+        tenths = min(round(signal.value() / RESOLUTION_OHM), 10**DECADES - 1)
+        resistor = Resistor(signal, ACCURACY.draw(self.rng))
+        resistor.data = resistor.relays = f"{tenths:010d}"
+        signal.jump(resistance_ohm(resistor.relays, resistor.error))
+        return resistor
 
     def commands(self) -> Sequence[Command]:
         """The command set."""
