@@ -141,7 +141,7 @@ class ShortCircuitComparator:
         since_ns = self._since_ns = self._kernel.now_ns
 
         def last() -> None:
-            if self._since_ns == since_ns:
+            if self._since_ns == since_ns and self._pins.powered:
                 self.latched = True
                 self._pins.drive(DISCHARGE_GATE, False)  # noqa: FBT003
 

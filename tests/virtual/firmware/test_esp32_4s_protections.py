@@ -243,6 +243,20 @@ def test_a_power_cycle_releases_the_latch_but_a_watchdog_reset_does_not() -> Non
     assert desk.value(DISCHARGE) == 12.0
 
 
+def test_a_comparator_without_supply_latches_nothing() -> None:
+    desk = a_reference()
+
+    desk.set(aux=0.0)
+    desk.run(0.1)
+    desk.set(current=-100.0)
+    desk.run(0.1)
+    desk.set(current=0.0)
+    desk.set(aux=12.0)
+    desk.run(1.5)
+
+    assert desk.value(DISCHARGE) == 12.0
+
+
 def test_clearing_while_the_short_stays_trips_again() -> None:
     desk = a_shorted_desk()
 
