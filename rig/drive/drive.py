@@ -116,9 +116,9 @@ class _Drive:
             if link is not None:
                 link.begin()
         bench.begin_transcript()
-        self._begin_ns = self._clock.now_ns()
         if self._case.capture is not None:
             bench.arm(self._case.capture)
+        self._begin_ns = self._clock.now_ns()  # from here on everything is recorded
         for step in self._case.steps:
             self._take(step)
         return self._collect(error=None)

@@ -11,6 +11,8 @@ from rig.plan.families.draft import Draft, Options
 from rig.plan.stimulus import APPLIED
 from rig.quantity import format
 
+_REPORTED_S = 0.7  # a settled value is held so long that the slowest report of it is sent
+
 
 def message_timing(profile: Profile, options: Options) -> Iterator[Draft]:
     """Every message keeps its period, length, counter and CRC, in quiet and while tripping."""
@@ -63,7 +65,7 @@ def telemetry(profile: Profile, options: Options) -> Iterator[Draft]:
         allowed = profile.allowed(quantities[name][0])
         low, high = max(report.within.low, allowed.low), min(report.within.high, allowed.high)
         levels = _levels(profile, name, low, high, points)
-        settle_s = report.settles_s + 0.3
+        settle_s = report.settles_s + _REPORTED_S
         steps: list[Step] = []
         for value in levels:
             steps += [
