@@ -165,7 +165,7 @@ def _check_plan(path: Path, bench: Path | str | None, dut: Path | str | None, se
         *_PlanCheck(plan, against, cases).mistakes(),
     ])  # fmt: skip
     on = f" on {against.bench.name}" if against.bench else ""
-    return _Found(f"{path}: {len(cases)} cases for {name}{on}", cases, _spans(cases, profile.model))
+    return _Found(f"{path}: {_counted(cases)} for {name}{on}", cases, _spans(cases, profile.model))
 
 
 def _referred(plan: Document[PlanFile], where: Location, read: Any, name: Path | str) -> Any:
@@ -492,4 +492,8 @@ def _extremes(spans: Mapping[str, tuple[float, float]]) -> str:
 def _total(cases: Sequence[Case]) -> str:
     seconds = sum(case.duration_s for case in cases)
     minutes, left = divmod(round(seconds), 60)
-    return f"{len(cases)} cases, at most {minutes} min {left} s of bench time, their starts apart"
+    return f"{_counted(cases)}, at most {minutes} min {left} s of bench time, their starts apart"
+
+
+def _counted(cases: Sequence[Case]) -> str:
+    return f"{len(cases)} case{'s' * (len(cases) != 1)}"

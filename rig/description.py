@@ -164,7 +164,7 @@ def parse(text: str, model: type[M], file: str) -> Document[M]:
     """Check a description that is already in memory; `file` is its name in messages."""
     data, positions, mistakes = _plain_data(text, file)
     try:
-        checked = model.model_validate(data)
+        checked = model.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
         details = error.errors(include_url=False)
         raise BrokenDescriptionError(
@@ -178,7 +178,7 @@ def parse(text: str, model: type[M], file: str) -> Document[M]:
 def _shown(path: Path) -> str:
     """The shorter of the path as given and relative to here: what a person would click."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return path.resolve().relative_to(Path.cwd()).as_posix()
     except ValueError:
         return str(path)
 
@@ -297,8 +297,10 @@ def _mark(node: yaml.Node) -> tuple[int, int]:
 
 def _syntax_mistake(error: yaml.YAMLError, file: str) -> Mistake:
     mark = getattr(error, "problem_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+    if any(sign in problem for sign in _UNCLOSED):  # then where it was opened says more
+        mark = getattr(error, "context_mark", None) or mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     what, mend = (
         f"this is not YAML: {problem}",
         "check the indentation and the quotes in this line or above",
@@ -309,6 +311,7 @@ def _syntax_mistake(error: yaml.YAMLError, file: str) -> Mistake:
     return Mistake(file, line, column, "", what, mend)
 
 
+_UNCLOSED = ("unexpected end of stream", "expected ',' or")
 _SYNTAX = (
     (r"'\t'", "a tab stands where YAML wants spaces", "indent with spaces"),
     (
@@ -393,6 +396,9 @@ _WANTED = {
     "date_type": "a date",
 }
 _WANTED_EXAMPLES = {
+    "a whole number": "write for example 4",
+    "a number": "write for example 0.5",
+    "a text": "write it as one text, in quotes",
     "a list": "write for example [a, b]",
     "a mapping of keys to values": "write for example {key: value}",
     "true or false": "write true or false",

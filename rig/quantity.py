@@ -80,7 +80,7 @@ _SAME: Mapping[int, str] = {
     0x202F: " ",
 }
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
-_QUANTITY = re.compile(rf"({_NUMBER})\s*([^\d\s].*)?")
+_QUANTITY = re.compile(rf"({_NUMBER})\s*((?:[^\W\d_]|[°%]).*)?")
 
 
 class QuantityError(ValueError):
@@ -323,19 +323,31 @@ def format(value: float, unit: str) -> str:
             (value * 1e2, "", "%") if abs(value) >= 1e-3 else (value * 1e6, "", "ppm")
         )
     else:
-        scaled, prefix = _scale(value) if unit in _SCALED else (value, "")
+        scaled, prefix = _scale(value, unit) if unit in _SCALED else (value, "")
         shown = unit
     if unit == "V" and not prefix and value:
         return f"{scaled:.3f} V"
     return f"{_four_digits(scaled)} {prefix}{shown}"
 
 
-def _scale(value: float) -> tuple[float, str]:
-    magnitude = abs(value)
-    for prefix, least in (("M", 1e6), ("k", 1e4), ("", 0.9995), ("m", 0.9995e-3), ("µ", 0.9995e-6)):
-        if magnitude >= least:
-            return value / float(_PREFIXES[prefix]), prefix
-    return (value / 1e-9, "n") if magnitude >= 0.5e-9 else (0.0, "")
+def _scale(value: float, unit: str) -> tuple[float, str]:
+    """Choose the prefix that leaves 1 to 999, of those in which the unit is read."""
+    magnitude, written = abs(value), _WRITTEN[unit]
+    steps = (
+        ("M", 1e6),
+        ("k", 1e4),
+        ("", 0.9995),
+        ("m", 0.9995e-3),
+        ("µ", 0.9995e-6),
+        ("n", 0.5e-9),
+    )
+    smallest = ""
+    for prefix, least in steps:
+        if prefix + unit in written:
+            smallest = prefix
+            if magnitude >= least:
+                return value / float(_PREFIXES[prefix]), prefix
+    return value / float(_PREFIXES[smallest]), smallest if magnitude else ""
 
 
 def _four_digits(value: float) -> str:

@@ -444,8 +444,8 @@ class Protection(Description):
         inside = level.value - self.threshold.value
         if inside >= 0 if self.direction == "above" else inside <= 0:
             raise mistake_error(
-                f"it recovers at {level.value:g}, on the tripping side of {self.threshold.value:g}",
-                f"recover on the other side of the threshold than {self.direction}",
+                f"it recovers at {level}, where it trips: its threshold is {self.threshold}",
+                f"let it recover {'below' if self.direction == 'above' else 'above'} that",
             )
         return self
 

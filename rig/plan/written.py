@@ -389,9 +389,13 @@ class _Resolver:
         for quantity in e.agrees:
             kind, number = _report_of(quantity)
             report = reports.get(kind)
-            if report is None or report.accuracy is None:
-                what = f'the profile promises no accuracy of "{quantity}"'
+            if report is None:
+                what = f'the profile has no report of "{quantity}"'
                 self._add(where, what, suggest(kind, reports, "it reports"))
+                continue
+            if report.accuracy is None:
+                what = f'the profile promises no accuracy of "{quantity}"'
+                self._add(where, what, "remove it, or add accuracy to its telemetry")
                 continue
             yield TelemetryAgrees(
                 quantity=quantity,
