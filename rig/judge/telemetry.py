@@ -142,11 +142,11 @@ def _compared(
     """Return the reading with its report, None where none was sent while all stood still."""
     steady_ns = max(
         (c.after_ns + (c.settle_s + wanted.settle_s) * 1e9 for c in trace.commands
-         if c.before_ns <= reading.before_ns),
+         if c.after_ns <= reading.before_ns),
         default=float(trace.begin_ns),
     )  # fmt: skip
     changed_ns = min(
-        (c.before_ns for c in trace.commands if c.before_ns > reading.before_ns),
+        (c.before_ns for c in trace.commands if c.after_ns > reading.before_ns),
         default=trace.end_ns,
     )
     usable = np.flatnonzero((reports.times >= steady_ns) & (reports.times <= changed_ns))

@@ -35,9 +35,14 @@ def chosen(
             yield name, protection
 
 
+def has_threshold(protection: Protection) -> bool:
+    """Whether it acts at a level."""
+    return protection.threshold is not None
+
+
 def has_level(protection: Protection) -> bool:
     """Whether it acts at a level that one quantity alone can approach."""
-    return protection.threshold is not None and protection.watches != "cell spread"
+    return has_threshold(protection) and protection.watches != "cell spread"
 
 
 def is_slow(protection: Protection) -> bool:
@@ -57,16 +62,19 @@ def is_findable(profile: Profile) -> Callable[[Protection], bool]:
     return test
 
 
-def recovers_in_time(protection: Protection) -> bool:
-    """Whether it promises to close an output again within some time."""
-    recovers = protection.recovers
-    return bool(protection.opens) and recovers is not None and recovers.after is not None
+def recovers_by_itself(protection: Protection) -> bool:
+    """Whether it lets go once its cause is gone, and shows it."""
+    return protection.recovers is not None and bool(protection.opens or protection.says)
 
 
 def recovers_by_level(protection: Protection) -> bool:
-    """Whether an output closes again once a level is passed the other way."""
-    has_one = protection.recovers is not None and protection.recovers.level is not None
-    return has_level(protection) and bool(protection.opens) and has_one
+    """Whether it lets go once a level is passed the other way."""
+    return recovers_by_itself(protection) and protection.recovery_level is not None
+
+
+def recovers_at_an_output(protection: Protection) -> bool:
+    """Whether an output closes once one quantity passes a level the other way."""
+    return has_level(protection) and bool(protection.opens) and recovers_by_level(protection)
 
 
 def can_be_there_at_start(protection: Protection) -> bool:

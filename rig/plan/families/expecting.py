@@ -7,17 +7,21 @@ from collections.abc import Iterator, Mapping
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import (
     ConsoleSays,
-    Crossing,
     Expectation,
     Instant,
-    Mark,
     SignalBecomes,
     SignalStays,
     Stays,
     Trips,
 )
 from rig.plan.families.choosing import delay_of
-from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, opened, paths
+from rig.plan.stimulus import Stimulus, opened, paths
+from rig.quantity import Interval
+
+_LINK_S = 0.01  # CAN and console stamps are good to some milliseconds (measurement.md 3)
+
+_LINK_RESOLVES_S = 0.05  # what a link's own latency leaves of a time; below, only "in time" counts
+_GONE = 0.5  # of the threshold: where a current that a path has cut off is surely falling
 
 
 def trips(stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:
@@ -52,22 +56,28 @@ def signals_of(protection: Protection) -> list[tuple[str, str, int]]:
 def says(stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:
     """The flag on CAN and the line on the console, neither before the trip is due."""
     delay = delay_of(protection)
+    low_s = delay.low if delay.low >= _LINK_RESOLVES_S else 0.0
     for message, signal, value in signals_of(protection):
         yield SignalBecomes(
             message=message,
             signal=signal,
             value=float(value),
             since=stimulus.since,
-            low_s=delay.low,
+            low_s=_told(delay.low),
             high_s=delay.high + protection.says_within_s,
         )
     if protection.console is not None:
         yield ConsoleSays(
             pattern=protection.console,
             since=stimulus.since,
-            low_s=delay.low,
+            low_s=_told(delay.low),
             high_s=delay.high + protection.console_within_s,
         )
+
+
+def _told(low_s: float) -> float:
+    """Earliest time at which a link may tell, 0 where that is finer than any link can stamp."""
+    return low_s if low_s >= _LINK_S else 0.0
 
 
 def said_within_s(protection: Protection) -> float:
@@ -76,39 +86,36 @@ def said_within_s(protection: Protection) -> float:
     return max(protection.says_within_s if protection.says else 0.0, by_console_s)
 
 
-def unsays(protection: Protection, since: Instant, high_s: float) -> Iterator[Expectation]:
-    """Its flags are taken back."""
+def unsays(protection: Protection, since: Instant, time: Interval) -> Iterator[Expectation]:
+    """Its flags are taken back and the console says so, neither before it may let go."""
     for message, signal, value in signals_of(protection):
         yield SignalBecomes(
             message=message,
             signal=signal,
             value=float(1 - value),
             since=since,
-            high_s=high_s + protection.says_within_s,
+            low_s=_told(time.low),
+            high_s=time.high + protection.says_within_s,
+        )
+    if protection.console_clears is not None:
+        yield ConsoleSays(
+            pattern=protection.console_clears,
+            since=since,
+            low_s=_told(time.low),
+            high_s=time.high + protection.console_within_s,
         )
 
 
 def stays_silent(
-    protection: Protection, begin: str | None, end: str | None
+    profile: Profile,
+    protection: Protection,
+    values: Mapping[str, float],
+    span: tuple[str | None, str | None],
 ) -> Iterator[Expectation]:
-    """Its flags stay as they are in health."""
+    """Its flags stay as they are in health, but those that another protection sets meanwhile."""
+    others = {said for p in acting(profile, values).values() for said in p.says}
     for message, signal, value in signals_of(protection):
-        yield SignalStays(
-            message=message, signal=signal, value=float(1 - value), begin=begin, end=end
-        )
-
-
-def release_of(stimulus: Stimulus, protection: Protection) -> Instant:
-    """Instant from which a recovery's time counts."""
-    level = protection.recovery_level
-    if level is not None:
-        return Crossing(
-            quantity=stimulus.target, level=level, rising=not protection.rising, after="tripped"
-        )
-    if protection.unit == "A" and protection.recovers is not None:
-        # The path opens, so the current is gone with the trip, not with the load.
-        rest_a = protection.sign * (protection.recovers.below_a or 0.0)
-        return Crossing(
-            quantity="current", level=rest_a, rising=not protection.rising, after=APPLIED
-        )
-    return Mark(mark=REMOVED if stimulus.remove else APPLIED)
+        if f"{message}.{signal}" not in others:
+            yield SignalStays(
+                message=message, signal=signal, value=float(1 - value), begin=span[0], end=span[1]
+            )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from rig.dut.profile import Profile
+from rig.dut.profile import Profile, Protection
 from rig.plan.case import (
+    ConsoleSays,
     Dither,
+    Expectation,
     Hold,
     Instant,
     Mark,
     Power,
     Recovers,
+    Reset,
     Set,
     SignalStays,
     Stays,
@@ -21,43 +25,109 @@ from rig.plan.case import (
 from rig.plan.families.choosing import (
     delay_of,
     each_stimulus,
+    recovers_by_itself,
     recovers_by_level,
-    recovers_in_time,
     recovery_time_of,
 )
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
-from rig.plan.families.expecting import keeps, release_of, signals_of, unsays
-from rig.quantity import format
+from rig.plan.families.expecting import keeps, said_within_s, signals_of, trips, unsays
+from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, value_at
+from rig.quantity import Interval, format
+
+_TRIPPED, _CLEARED = "tripped", "cleared"
+_LATCHED_S = 10.0  # a latch is watched for so long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Release:
+    """From when a recovery's time counts, and how long it may take."""
+
+    since: Instant
+    said_since: Instant  # the same for flag and line
+    time: Interval
+    said_time: Interval
 
 
 def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Take the cause away: the output closes again, in its time, and the flag goes."""
-    for stimulus, protection in each_stimulus(profile, options, only=recovers_in_time):
-        after = recovery_time_of(protection)
-        since = release_of(stimulus, protection)
-        wait_s = after.high + protection.says_within_s + AFTER_S
-        if protection.recovers is not None and protection.recovers.when == "rebooted":
-            wait_s += (profile.start.ready_within_s or 0.0) + (profile.start.closed_within_s or 0.0)
+    """Take the cause away: the output closes again, in its time, and flag and line say so."""
+    for stimulus, protection in each_stimulus(profile, options, only=recovers_by_itself):
+        release = _release_of(profile, stimulus, protection)
+        tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
         yield draft_of(
-            f"{protection.short} at {stimulus.target} lets go after {after}",
+            f"{protection.short} at {stimulus.target} lets go after {release.time}",
             stimulus,
             protection,
             steps=[
                 Dither(span_s=DITHER_S),
                 *stimulus.apply,
-                Hold(duration_s=delay_of(protection).high + 0.1, mark="tripped"),
+                Hold(duration_s=tripped_s, mark=_TRIPPED),
                 *stimulus.remove,
-                Hold(duration_s=wait_s),
+                Hold(duration_s=release.time.high + said_within_s(protection) + AFTER_S),
             ],
             expectations=[
+                *trips(stimulus, protection),
+                *_not_yet(protection),
                 *(
-                    Recovers(output=o, since=since, low_s=after.low, high_s=after.high)
+                    Recovers(
+                        output=o,
+                        since=release.since,
+                        low_s=release.time.low,
+                        high_s=release.time.high,
+                    )
                     for o in protection.opens
                 ),
                 *keeps(profile, stimulus, protection),
-                *unsays(protection, since, after.high),
+                *_says_so(profile, protection, release),
             ],
         )
+
+
+def _release_of(profile: Profile, stimulus: Stimulus, protection: Protection) -> _Release:
+    time = recovery_time_of(protection)
+    level = protection.recovery_level
+    if level is not None:
+        since = crossing(profile, stimulus, level, tripping=False, after=_TRIPPED)
+        return _Release(since=since, said_since=since, time=time, said_time=time)
+    if protection.unit == "A" and protection.recovers is not None:
+        # The path opens, so the current is gone with the trip, not with the load. At that instant
+        # the flag is not up yet, so when it goes is counted from where it surely is.
+        rest_a = protection.sign * (protection.recovers.below_a or 0.0)
+        gone = crossing(profile, stimulus, rest_a, tripping=False, after=APPLIED)
+        said = Interval(0.0, time.high, "s")
+        return _Release(since=gone, said_since=Mark(mark=_TRIPPED), time=time, said_time=said)
+    if _reboots(protection):
+        start = profile.start
+        whole_s = delay_of(protection).high + start.ready_within_s + start.closed_within_s
+        ready = Interval(0.0, delay_of(protection).high + start.ready_within_s, "s")
+        applied = Mark(mark=APPLIED)
+        whole = Interval(0.0, whole_s, "s")
+        return _Release(since=applied, said_since=applied, time=whole, said_time=ready)
+    removed = Mark(mark=REMOVED)
+    return _Release(since=removed, said_since=removed, time=time, said_time=time)
+
+
+def _says_so(profile: Profile, protection: Protection, release: _Release) -> Iterator[Expectation]:
+    """What flag and console say of it; after a reboot the flag stays and the start is told."""
+    if not _reboots(protection):
+        yield from unsays(protection, release.said_since, release.said_time)
+    elif profile.console is not None:
+        yield ConsoleSays(
+            pattern=profile.console.ready,
+            since=release.said_since,
+            high_s=release.said_time.high,
+        )
+
+
+def _not_yet(protection: Protection) -> Iterator[Expectation]:
+    """A message that is back must have come as often as promised, not just once."""
+    frames = protection.recovers.frames if protection.recovers else None
+    if frames is not None and frames > 1:
+        for output in protection.opens:
+            yield Stays(output=output, is_open=True, begin=_TRIPPED, end=REMOVED)
+
+
+def _reboots(protection: Protection) -> bool:
+    return protection.recovers is not None and protection.recovers.when == "rebooted"
 
 
 def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:
@@ -68,37 +138,42 @@ def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:
             continue
         between = round(0.5 * (level + protection.level), 6)
         wait_s = 3.0 * max(recovery_time_of(protection).high, delay_of(protection).high)
+        tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+        value = value_at(profile, protection, between)
         yield draft_of(
-            f"{protection.short} at {stimulus.target} holds at {format(between, protection.unit)}",
+            f"{protection.short} at {stimulus.target} holds at {format(value, protection.unit)}",
             stimulus,
             protection,
             steps=[
                 Dither(span_s=DITHER_S),
                 *stimulus.apply,
-                Hold(duration_s=delay_of(protection).high + AFTER_S, mark="tripped"),
-                Set(values={stimulus.target: between}, mark="between"),
+                Hold(duration_s=tripped_s, mark=_TRIPPED),
+                Set(values={stimulus.target: value}, mark="between"),
                 Hold(duration_s=wait_s, mark="waited"),
             ],
             expectations=[
-                *(
-                    Stays(output=o, is_open=True, begin="tripped", end="waited")
-                    for o in protection.opens
-                ),
-                *(
-                    SignalStays(message=m, signal=s, value=float(v), begin="between", end="waited")
-                    for m, s, v in signals_of(protection)
-                ),
+                *trips(stimulus, protection),
+                *_holds_on(protection, _TRIPPED, "waited"),
             ],
         )
 
 
+def _holds_on(protection: Protection, begin: str, end: str) -> Iterator[Expectation]:
+    """Outputs stay open and flags stay up."""
+    for output in protection.opens:
+        yield Stays(output=output, is_open=True, begin=begin, end=end)
+    for message, signal, value in signals_of(protection):
+        yield SignalStays(message=message, signal=signal, value=float(value), begin=begin, end=end)
+
+
 def latch(profile: Profile, options: Options) -> Iterator[Draft]:
     """A latched protection stays, cause gone or not, until it is cleared by the named means."""
-    for stimulus, protection in each_stimulus(
-        profile, options, only=lambda p: p.latched is not None
-    ):
+    for stimulus, protection in each_stimulus(profile, options, only=_latches):
         for means in protection.latched.cleared_by if protection.latched else ():
-            clear, since, high_s = _clear(profile, means)
+            clear, high_s = _clear(profile, means)
+            cleared = Mark(mark=_CLEARED)
+            time = Interval(0.0, high_s, "s")
+            tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
             yield draft_of(
                 f"{protection.short} stays latched until {means}",
                 stimulus,
@@ -106,30 +181,41 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
                 parameters={"cleared by": means},
                 steps=[
                     *stimulus.apply,
-                    Hold(duration_s=delay_of(protection).high + AFTER_S, mark="tripped"),
+                    Hold(duration_s=tripped_s, mark=_TRIPPED),
                     *stimulus.remove,
-                    Hold(duration_s=10.0, mark="waited"),
+                    Hold(duration_s=_LATCHED_S, mark="waited"),
                     *clear,
-                    Hold(duration_s=high_s + AFTER_S),
+                    Hold(duration_s=high_s + said_within_s(protection) + AFTER_S),
                 ],
                 expectations=[
+                    *trips(stimulus, protection),
+                    *_holds_on(protection, _TRIPPED, "waited"),
                     *(
-                        Stays(output=o, is_open=True, begin="tripped", end="waited")
+                        Recovers(output=o, since=cleared, low_s=0.0, high_s=high_s)
                         for o in protection.opens
                     ),
-                    *(
-                        Recovers(output=o, since=since, low_s=0.0, high_s=high_s)
-                        for o in protection.opens
-                    ),
+                    *unsays(_as_cleared_by(protection, means), cleared, time),
                 ],
             )
 
 
-def _clear(profile: Profile, means: str) -> tuple[list[Step], Instant, float]:
-    """Steps that clear a latch, since when it counts, and the longest it may take."""
-    start_s = (profile.start.ready_within_s or 0.0) + (profile.start.closed_within_s or 0.0)
+def _latches(protection: Protection) -> bool:
+    return protection.latched is not None
+
+
+def _as_cleared_by(protection: Protection, means: str) -> Protection:
+    """Without its line that it is cleared, where nothing is left to say it: after a new start."""
+    if means in ("power cycle", "reset"):
+        return protection.model_copy(update={"console_clears": None})
+    return protection
+
+
+def _clear(profile: Profile, means: str) -> tuple[list[Step], float]:
+    """Steps that clear a latch, and the longest that it may take from the mark "cleared"."""
+    start_s = profile.start.ready_within_s + profile.start.closed_within_s
     if means == "power cycle":
-        off: list[Step] = [Power(on=False), Hold(duration_s=0.5), Power(on=True, mark="cleared")]
-        return off, Mark(mark="cleared"), start_s
+        return [Power(on=False), Hold(duration_s=0.5), Power(on=True, mark=_CLEARED)], start_s
+    if means == "reset":
+        return [Reset(mark=_CLEARED)], start_s
     line = profile.console.commands[means] if profile.console else means
-    return [Type(line=line, mark="cleared")], Mark(mark="cleared"), 1.0
+    return [Type(line=line, mark=_CLEARED)], 1.0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import Dither, Expectation, Hold, Set, Stays, Trips
 from rig.plan.families.choosing import chosen, delay_of, is_slow
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
 from rig.plan.families.expecting import said_within_s, says
-from rig.plan.stimulus import APPLIED, Stimulus, opened, paths, stimuli
+from rig.plan.stimulus import APPLIED, Stimulus, acting, opened, paths, stimuli
+
+_ONE_BY_ONE_S = 0.35  # instruments are commanded one after the other (instruments.md 5)
 
 
 def two_faults(profile: Profile, options: Options) -> Iterator[Draft]:
@@ -22,14 +24,14 @@ def two_faults(profile: Profile, options: Options) -> Iterator[Draft]:
     for i, (first, p) in enumerate(candidates):
         for second, q in candidates[i + 1 :]:
             other = stimuli(profile, second.protection)[0]  # ... and the first
-            if first.target == other.target:
+            if first.target == other.target or _takes_away(p, q) or _takes_away(q, p):
                 continue
             values = {**first.values, **other.values}
             yield draft_of(
                 f"{p.short} at {first.target} and {q.short} at {other.target} at once",
                 first,
                 p,
-                parameters={"with": q.short, "at": other.target},
+                parameters={"with": q.short, "with at": other.target},
                 steps=[
                     Dither(span_s=DITHER_S),
                     Set(values=values, mark=APPLIED),
@@ -41,10 +43,19 @@ def two_faults(profile: Profile, options: Options) -> Iterator[Draft]:
                 ],
                 expectations=[
                     *_union(profile, [(first, p), (other, q)]),
-                    *says(first, p),
-                    *says(other, q),
+                    *(
+                        e
+                        for s, r in ((first, p), (other, q))
+                        if _gets_to_act(profile, r, values)
+                        for e in says(s, r)
+                    ),
                 ],
             )
+
+
+def _takes_away(acts: Protection, current: Protection) -> bool:
+    """Tell whether one opens the path that the other's current flows through."""
+    return current.unit == "A" and bool(set(acts.opens) & set(current.opens))
 
 
 def _union(profile: Profile, both: Sequence[tuple[Stimulus, Protection]]) -> Iterator[Expectation]:
@@ -55,8 +66,23 @@ def _union(profile: Profile, both: Sequence[tuple[Stimulus, Protection]]) -> Ite
         if causes:
             stimulus, first = min(causes, key=lambda c: delay_of(c[1]).high)
             low_s = min(delay_of(p).low for _, p in causes)
+            if len(causes) > 1:  # the other cause may have been there that much sooner
+                low_s = max(0.0, low_s - _ONE_BY_ONE_S)
             yield Trips(
                 output=output, since=stimulus.since, low_s=low_s, high_s=delay_of(first).high
             )
         elif output not in opened(profile, values):
             yield Stays(output=output, is_open=False)
+
+
+def _gets_to_act(profile: Profile, protection: Protection, values: Mapping[str, float]) -> bool:
+    """Whether its cause lasts: a current ends once anything opens the path that it flows through."""
+    if protection.unit != "A":
+        return True
+    own = delay_of(protection)
+    sooner = [
+        p
+        for p in acting(profile, values).values()
+        if p != protection and set(p.opens) & set(protection.opens) and delay_of(p).low <= own.high
+    ]
+    return not sooner

@@ -35,12 +35,14 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
         ],
         expectations=[
             *said,
+            *(Stays(output=o, is_open=True, begin="before", end="on") for o in start.closes),
             *(
                 Recovers(output=o, since=Mark(mark="on"), low_s=0.0, high_s=ready_s + closed_s)
-                for o in paths(profile)
+                for o in start.closes
             ),
         ],
         severity="critical",
+        traces_to=start.traces_to,
     )
 
 
@@ -68,7 +70,8 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
             expectations=[
                 *(
                     Stays(output=o, is_open=True, begin="off", end="waited")
-                    for o in protection.opens
+                    for o in paths(profile)
+                    if o in affected
                 ),
                 *(Recovers(output=o, since=on, low_s=0.0, high_s=wait_s) for o in free),
             ],

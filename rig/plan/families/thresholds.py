@@ -10,7 +10,7 @@ from rig.plan.families.choosing import (
     delay_of,
     each_stimulus,
     is_findable,
-    recovers_by_level,
+    recovers_at_an_output,
     recovery_time_of,
 )
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of
@@ -57,7 +57,7 @@ def threshold(profile: Profile, options: Options) -> Iterator[Draft]:
 
 def recovery_threshold(profile: Profile, options: Options) -> Iterator[Draft]:
     """Find the level at which each protection lets go, by a staircase from the tripped side."""
-    for stimulus, protection in each_stimulus(profile, options, only=recovers_by_level):
+    for stimulus, protection in each_stimulus(profile, options, only=recovers_at_an_output):
         level = protection.recovers.level if protection.recovers else None
         if level is None:
             continue
