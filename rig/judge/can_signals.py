@@ -118,7 +118,7 @@ def _never_became(  # noqa: PLR0913, PLR0917
 def _silent(trace: Trace, message: str, question: Question, begin_ns: int, end_ns: int) -> Finding:
     """Judge that a message never came: the BMS's fault only if the bus was alive."""
     frames = trace.frames
-    inside = (frames.time_ns >= begin_ns) & (frames.time_ns <= end_ns)
+    inside = (frames.time_ns > begin_ns) & (frames.time_ns < end_ns)
     others = int((inside & (frames.flags & _SENT == 0)).sum())
     span = show((end_ns - begin_ns) * 1e-9, "s")
     if not others:
@@ -227,7 +227,10 @@ def judge_message_timing(
     times = trace.frames.time_ns[rows]
     inside = (times >= begin_ns) & (times <= end_ns)
     received = _Received(rows=rows[inside], times=times[inside])
-    if received.times.size < 2:
+    if received.times.size == 1:
+        span = show((end_ns - begin_ns) * 1e-9, "s")
+        return question.answer(Verdict.FAIL, f"only one {wanted.message} in {span}")
+    if not received.times.size:
         return _silent(trace, wanted.message, question, begin_ns, end_ns)
     faults = _content_faults(trace, wanted, decode, received, inside)
     return _timing_finding(trace, wanted, question, received, faults, (begin_ns, end_ns))

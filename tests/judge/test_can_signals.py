@@ -1,0 +1,342 @@
+"""What the BMS said on CAN, judged on frames whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rig.judge.judge import judge
+from rig.judge.verdict import Finding
+from rig.plan.case import Expectation, Hold, Mark, MessageTiming, SignalBecomes, SignalStays
+from rig.trace.model import Frames, Trace
+from tests.judge.synthetic import (
+    CELL_RISES,
+    Bytes,
+    a_case,
+    a_channel,
+    a_link,
+    a_trace,
+    a_waveform,
+    some_frames,
+    step,
+)
+
+BECOMES = SignalBecomes(message="m", signal="b3", value=1.0, since=Mark(mark="go"), high_s=0.5)
+STAYS = SignalStays(message="m", signal="b3", value=0.0, begin="go", end="stop")
+TIMING = MessageTiming(message="m", period_s=0.1, tolerance_s=0.005, length=8)
+MARKS = {"go": (1.0, 1.0), "stop": (2.0, 2.0)}
+EVERY_100_MS = np.arange(1, 30) / 10.0
+
+
+def the_finding(expectation: Expectation, trace: Trace) -> Finding:
+    return judge(
+        a_case(expectation, steps=(Hold(duration_s=1, mark="go"),)), trace, Bytes()
+    ).findings[0]
+
+
+def flagged(since_s: float, until_s: float = 9.0, **changes: float) -> Frames:
+    """Return a frame every 100 ms whose byte 3 is 1 from one instant until another."""
+    data = np.zeros((EVERY_100_MS.size, 8), np.uint8)
+    data[(since_s - 1e-9 <= EVERY_100_MS) & (until_s > EVERY_100_MS), 3] = 1
+    return some_frames(EVERY_100_MS, data, **changes)  # type: ignore[arg-type]
+
+
+def can_trace(frames: Frames, **changes: object) -> Trace:
+    trace = a_trace(frames=frames, links=[a_link()], marks=MARKS)
+    return replace(trace, **changes)  # type: ignore[arg-type]
+
+
+# ---- becomes ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("since_s", "verdict", "value_s"),
+    [
+        pytest.param(1.1, "pass", 0.1, id="with the first frame"),
+        pytest.param(1.5, "pass", 0.5, id="at the limit"),
+        pytest.param(1.6, "fail", 0.6, id="late"),
+    ],
+)
+def test_a_flag_is_judged_by_the_end_of_its_first_frame(
+    since_s: float, verdict: str, value_s: float
+) -> None:
+    found = the_finding(BECOMES, can_trace(flagged(since_s)))
+
+    assert found.verdict == verdict
+    assert found.measurement is not None
+    assert found.measurement.value == pytest.approx(value_s)
+    assert found.sentence.startswith("m.b3 became 1 (")
+    assert found.expectation == "m.b3 becomes 1 at most 0.500 s after 'go'"
+    assert found.marks[0].time_s == pytest.approx(since_s)
+
+
+def test_a_flag_set_before_its_cause_and_still_set_came_too_early() -> None:
+    case = a_case(replace(BECOMES, since=CELL_RISES))
+    cell = a_channel("cell 3", step(30_000, 10_000, 3.3, 3.7))
+
+    found = judge(case, can_trace(flagged(0.7), waveform=a_waveform(cell)), Bytes()).findings[0]
+
+    assert found.verdict == "fail"
+    assert "before cell 3 rose above 3.650 V" in found.sentence
+
+
+def test_a_flag_that_came_and_went_before_its_cause_is_not_its_effect() -> None:
+    case = a_case(replace(BECOMES, since=CELL_RISES))
+    cell = a_channel("cell 3", step(30_000, 10_000, 3.3, 3.7))
+    frames = flagged(0.3, 0.6)
+    frames.data[EVERY_100_MS >= 1.3, 3] = 1
+
+    found = judge(case, can_trace(frames, waveform=a_waveform(cell)), Bytes()).findings[0]
+
+    assert found.measurement is not None
+    assert found.measurement.value == pytest.approx(0.3, abs=1e-4)
+
+
+def test_both_clocks_are_in_the_budget() -> None:
+    case = a_case(replace(BECOMES, since=CELL_RISES))
+    cell = a_channel("cell 3", step(30_000, 10_000, 3.3, 3.7))
+    waveform = a_waveform(cell, start_u_s=1e-3, rate_tolerance=1e-3)
+    trace = can_trace(flagged(1.2, time_u_s=2e-3), waveform=waveform)
+
+    rows = {row.name: row.standard for row in judge(case, trace, Bytes()).findings[0].budget}
+
+    assert rows == pytest.approx(
+        {
+            "CAN adapter clock": 2e-3,
+            "record start (cause)": 1e-3,
+            "time base (cause)": 1e-3 / 3**0.5,  # 1000 ppm over the second since it began
+            "sampling at stimulus": 1e-4 / 12**0.5,
+        },
+        rel=1e-3,
+    )
+
+
+def test_a_flag_that_never_came_fails_with_what_did_come() -> None:
+    found = the_finding(BECOMES, can_trace(flagged(9.0)))
+
+    assert found.verdict == "fail"
+    assert found.sentence == (
+        "m.b3 did not become 1: 19 frames in 2.000 s after 'go', the last with 0;"
+        " allowed at most 0.500 s"
+    )
+
+
+def test_a_case_that_ended_before_the_limit_proves_nothing() -> None:
+    found = the_finding(replace(BECOMES, high_s=2.5), can_trace(flagged(9.0)))
+
+    assert found.verdict == "inconclusive"
+
+
+def test_a_message_that_never_came_is_the_bms_s_fault_only_on_a_live_bus() -> None:
+    others = some_frames(EVERY_100_MS, can_id=0x200)
+
+    assert the_finding(BECOMES, can_trace(others)).sentence == (
+        "no m in 2.000 s; the bus was alive (20 other frames, none dropped)"
+    )
+    assert the_finding(BECOMES, can_trace(others)).verdict == "fail"
+    silent = the_finding(BECOMES, can_trace(Frames.none()))
+    assert silent.verdict == "error"
+    assert "no proof that the bus was connected" in silent.sentence
+    own = replace(others, flags=np.full(others.flags.size, 8, np.uint8))
+    assert the_finding(BECOMES, can_trace(own)).verdict == "error"
+
+
+@pytest.mark.parametrize(
+    ("link", "reason"),
+    [
+        (a_link(alive=False), "the can receiver died"),
+        (a_link(dropped=3), "the can receiver dropped 3"),
+        (a_link("console"), "no can link"),
+    ],
+)
+@pytest.mark.parametrize("expectation", [BECOMES, STAYS, TIMING])
+def test_without_proof_of_listening_nothing_can_be_said(
+    expectation: Expectation, link: object, reason: str
+) -> None:
+    trace = can_trace(flagged(1.2), links={link.name: link})  # type: ignore[attr-defined]
+
+    found = the_finding(expectation, trace)
+
+    assert found.verdict == "error"
+    assert reason in found.sentence
+
+
+# ---- stays -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("since_s", "until_s", "verdict"),
+    [
+        pytest.param(0.5, 0.9, "pass", id="before the span"),
+        pytest.param(2.1, 9.0, "pass", id="after the span"),
+        pytest.param(1.5, 1.55, "fail", id="in one frame"),
+        pytest.param(0.5, 1.05, "fail", id="at its very begin"),
+    ],
+)
+def test_a_signal_stays_in_every_frame_of_its_span(
+    since_s: float, until_s: float, verdict: str
+) -> None:
+    assert the_finding(STAYS, can_trace(flagged(since_s, until_s))).verdict == verdict
+
+
+def test_a_wrong_value_says_when() -> None:
+    found = the_finding(STAYS, can_trace(flagged(1.5)))
+
+    assert found.sentence == "m.b3 was 1 0.500 s after the span began"
+    assert found.marks[0].time_s == pytest.approx(1.5)
+
+
+def test_a_message_that_falls_silent_does_not_stay() -> None:
+    times = EVERY_100_MS[(EVERY_100_MS < 1.3) | (EVERY_100_MS > 1.8)]
+    quiet = some_frames(times)
+    alive = some_frames(np.sort([*times, 1.5]))
+    alive.can_id[np.searchsorted(alive.time_ns, 1_500_000_000)] = 0x200
+
+    assert the_finding(STAYS, can_trace(quiet)).verdict == "error"
+    found = the_finding(STAYS, can_trace(alive))
+    assert found.verdict == "fail"
+    assert found.sentence == "no m in 0.700 s; the bus was alive (2 other frames, none dropped)"
+
+
+def test_no_frame_in_the_span_proves_nothing() -> None:
+    assert the_finding(STAYS, can_trace(some_frames([0.5, 2.5]))).verdict == "error"
+    assert the_finding(STAYS, can_trace(Frames.none())).verdict == "error"
+
+
+# ---- timing ----------------------------------------------------------------------------------
+def paced(intervals_s: list[float], **changes: float) -> Trace:
+    times = 0.05 + np.concatenate([[0.0], np.cumsum(intervals_s)])
+    frames = some_frames(times, **changes)  # type: ignore[arg-type]
+    return a_trace(frames=frames, links=[a_link()], end_s=float(times[-1]) + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("odd_s", "u_s", "verdict"),
+    [
+        (0.100, 0.0, "pass"),
+        (0.105, 0.0, "pass"),
+        (0.095, 0.0, "pass"),
+        (0.1051, 0.0, "fail"),
+        (0.0949, 0.0, "fail"),
+        (0.104, 0.001, "inconclusive"),
+        (0.106, 0.001, "inconclusive"),
+        (0.109, 0.001, "fail"),
+        (0.200, 0.0, "fail"),
+    ],
+)
+def test_every_single_interval_counts(odd_s: float, u_s: float, verdict: str) -> None:
+    found = the_finding(TIMING, paced([0.1, 0.1, odd_s, 0.1], time_u_s=u_s))
+
+    assert found.verdict == verdict
+    assert found.measurement is not None
+    assert found.measurement.value == pytest.approx(odd_s)
+    assert found.measurement.expanded == pytest.approx(2.0 * 2**0.5 * u_s)
+    if verdict == "inconclusive":
+        assert "needs U <= 1.0 ms; stamp of the earlier frame dominates" in found.sentence
+
+
+def test_the_sentence_gives_the_spread() -> None:
+    found = the_finding(TIMING, paced([0.099, 0.101, 0.1], time_u_s=1e-4))
+
+    assert found.sentence == (
+        "4 frames, 99.0 ms to 101.0 ms apart (± 283 µs, mean 100.0 ms); allowed 95.0 ms to 105.0 ms"
+    )
+    assert found.expectation == "m comes every 95.0 ms to 105.0 ms, with the right 8 bytes"
+
+
+@pytest.mark.parametrize("span", [("begin", 0.0), ("end", 5.0)])
+def test_a_message_that_starts_late_or_stops_early_fails(span: tuple[str, float]) -> None:
+    trace = paced([0.1] * 10)
+    late = replace(trace, begin_ns=-100_000_000) if span[0] == "begin" else replace(
+        trace, end_ns=5_000_000_000
+    )  # fmt: skip
+
+    assert the_finding(TIMING, trace).verdict == "pass"
+    assert the_finding(TIMING, late).verdict == "fail"
+
+
+def test_one_frame_has_no_interval() -> None:
+    frames = some_frames([0.1])
+
+    assert the_finding(TIMING, a_trace(frames=frames, links=[a_link()])).verdict == "fail"
+    assert the_finding(TIMING, a_trace(links=[a_link()])).verdict == "error"
+
+
+def test_only_the_span_counts() -> None:
+    times = [0.1, 0.5, *np.arange(1.05, 2.0, 0.1), 2.5, 2.51]
+    trace = can_trace(some_frames(times))
+
+    assert the_finding(TIMING, trace).verdict == "fail"
+    assert the_finding(replace(TIMING, begin="go", end="stop"), trace).verdict == "pass"
+
+
+def test_a_wrong_length_fails() -> None:
+    found = the_finding(TIMING, paced([0.1, 0.1], length=7))
+
+    assert found.verdict == "fail"
+    assert found.sentence.startswith("3 frames of 7 bytes, not 8; 3 frames, ")
+
+
+def counted(counter: list[int]) -> Trace:
+    trace = paced([0.1] * (len(counter) - 1))
+    trace.frames.data[:, 1] = counter
+    return trace
+
+
+@pytest.mark.parametrize(
+    ("counter", "fault"),
+    [
+        ([12, 13, 14, 0, 1], None),
+        ([14, 15, 0, 1], "counter b1 went from 14 to 15 at 150.0 ms (2 times out of order)"),
+        ([3, 3, 4], "counter b1 went from 3 to 3 at 150.0 ms (1 times out of order)"),
+        ([3, 5, 6], "counter b1 went from 3 to 5 at 150.0 ms (1 times out of order)"),
+        ([3, 2, 3], "counter b1 went from 3 to 2 at 150.0 ms (1 times out of order)"),
+    ],
+)
+def test_a_counter_goes_up_by_one_and_over_after_its_last(
+    counter: list[int], fault: str | None
+) -> None:
+    found = the_finding(replace(TIMING, counter="b1"), counted(counter))
+
+    assert found.verdict == ("fail" if fault else "pass")
+    assert found.sentence.startswith(fault or "")
+    assert the_finding(TIMING, counted(counter)).verdict == "pass"
+
+
+@given(
+    start=st.integers(0, 14),
+    steps=st.lists(st.integers(0, 3), min_size=1, max_size=8),
+)
+def test_a_counter_sequence_against_a_plain_loop(start: int, steps: list[int]) -> None:
+    counter = [start]
+    for by in steps:
+        counter.append((counter[-1] + by) % 15)
+
+    found = the_finding(replace(TIMING, counter="b1"), counted(counter))
+
+    assert (found.verdict == "pass") == all(by == 1 for by in steps)
+
+
+def test_wrong_checksums_are_counted() -> None:
+    trace = paced([0.1, 0.1, 0.1])
+    trace.frames.data[:, 0] = [0xCC, 1, 0xCC, 2]
+    wanted = replace(TIMING, crc="b0", crc_data_id=0x100)
+
+    found = the_finding(wanted, trace)
+
+    assert found.verdict == "fail"
+    assert found.sentence.startswith("2 wrong checksums, the first at 150.0 ms; 4 frames")
+    trace.frames.data[:, 0] = 0xCC
+    assert the_finding(wanted, trace).verdict == "pass"
+    assert the_finding(wanted, trace).expectation.endswith("right 8 bytes, checksum")
+
+
+def test_a_checksum_outside_the_span_does_not_count() -> None:
+    trace = can_trace(some_frames(np.arange(0.95, 2.1, 0.1)))
+    trace.frames.data[:, 0] = 0xCC
+    trace.frames.data[0, 0] = 0
+
+    wanted = replace(TIMING, crc="b0", begin="go", end="stop")
+
+    assert the_finding(wanted, trace).verdict == "pass"
+    assert the_finding(replace(wanted, begin=None, end=None), trace).verdict == "fail"
