@@ -84,9 +84,8 @@ def environment(results: Path, folder: Path) -> None:
 # ---- the run ------------------------------------------------------------------------------------
 def _facts(run: Run) -> dict[str, str]:
     meta = run.meta
-    counts = ", ".join(f"{n} {outcome}" for outcome, n in run.counts.items() if n)
     facts = {
-        "Verdicts": f"{len(run.cases)} planned: {counts}",
+        "Verdicts": f"{len(run.cases)} planned: {_counts(run)}",
         "Run": run.run_id,
         "Bench": run.bench,
         "DUT": meta.dut_title or meta.dut,
@@ -101,13 +100,17 @@ def _facts(run: Run) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
+def _counts(run: Run) -> str:
+    return ", ".join(f"{n} {outcome}" for outcome, n in run.counts.items() if n)
+
+
 def _configuration(run: Run, results: Path) -> Mapping[str, object]:
     """For `allure generate RESULTS -c allurerc.json`; an unknown key would abort it."""
     # The donut leaves `unknown` out of its percentage, so the name says what the run came to.
     out = results.parent
     options = {"singleFile": True, "layout": "split", "groupBy": ["epic", "feature", "story"]}
     return {
-        "name": f"{run.run_id} {answer(run)}"[:120],
+        "name": f"{run.run_id}: {answer(run).word} ({_counts(run)})",
         "output": str(out / "allure-report"),
         "historyPath": str(out / "allure-history.jsonl"),
         "historyLimit": 60,

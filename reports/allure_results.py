@@ -79,7 +79,8 @@ class Results:
 def complete(result: Any, told: Told) -> None:
     """Give a result of allure_commons its names, keys, steps and status."""
     case = told.case
-    result.name = case.title
+    repeat = case.parameters.get("repeat", "")
+    result.name = f"{case.title} (repeat {repeat})" if repeat else case.title
     result.fullName = f"{case.plan}/{case.id}"
     result.titlePath = [case.plan, case.family]
     result.testCaseId = _md5(result.fullName)

@@ -629,7 +629,12 @@ def _points(series: Series, axis: Axis, scale: _Range, place: Place) -> str:
         np.round((place.top + place.height * (scale.high - values) / (scale.high - scale.low)) * 2)
         / 2
     )
-    return " ".join(f"{a:g},{b:g}" for a, b in _without_ripple(x.tolist(), y.tolist()))
+    bent = np.ones(len(y), dtype=bool)  # what lies level between its neighbours says nothing
+    bent[1:-1] = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
+    if np.ptp(y) < DEAD_BAND:
+        bent[1:-1] = False
+    points = _without_ripple(x[bent].tolist(), y[bent].tolist())
+    return " ".join(f"{a:g},{b:g}" for a, b in points)
 
 
 def _without_ripple(x: list[float], y: list[float]) -> Iterator[tuple[float, float]]:

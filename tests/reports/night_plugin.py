@@ -51,7 +51,7 @@ class NightItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         return self.path, 0, self.name
 
-    def repr_failure(self, excinfo: Any, style: Any = None) -> str:
+    def repr_failure(self, excinfo: Any, *_: Any) -> str:
         return str(excinfo.value)
 
 
