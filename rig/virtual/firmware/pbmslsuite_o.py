@@ -78,6 +78,12 @@ class Fault(enum.Enum):
     UNDER_TEMPERATURE = "UNDER-TEMPERATURE (< 0°C)"
 
 
+SHORT = {
+    Fault.OVER_VOLTAGE: "OV",
+    Fault.UNDER_VOLTAGE: "UV",
+    Fault.OVER_TEMPERATURE: "OT",
+    Fault.UNDER_TEMPERATURE: "UT",
+}
 INJECTIONS = {
     "OV": (4.5, None),
     "UV": (2.5, None),
@@ -177,14 +183,21 @@ class PbmslSuiteO:
         self._read()
         self._judge_charge()
         self._run_state_machine()
-        fault = find_fault(view)
-        if fault is not view.fault:
-            view.fault = fault
-            self._note("fault", fault=fault.name)
+        self._note_change(find_fault(view))
         busy_ns = (
             self._print_block() if self._millis() - self._last_block_ms > BLOCK_EVERY_MS else 0
         )
         self._chip.after(busy_ns + LOOP_DELAY_NS + self._work_ns(), self._loop)
+
+    def _note_change(self, fault: Fault) -> None:
+        view = self._view
+        if fault is view.fault:
+            return
+        if view.fault is not Fault.NONE:
+            self._note("cleared", protection=SHORT[view.fault])
+        if fault is not Fault.NONE:
+            self._note("trip", protection=SHORT[fault])
+        view.fault = fault
 
     def _read(self) -> None:
         measured = [
@@ -279,7 +292,7 @@ class PbmslSuiteO:
             self._inject(command[7:])
         elif command == "CLEAR FAULT" and self._injection_enabled:
             self._stop_injection()
-            self._view.fault = Fault.NONE
+            self._note_change(Fault.NONE)
             self._print_line("🧹 Fault cleared")
 
     def _inject(self, kind: str) -> None:
