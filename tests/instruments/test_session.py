@@ -1,4 +1,4 @@
-"""Each trap of pyvisa-py on raw sockets (reference/instruments.md 4.2) becomes a clear BenchError."""
+"""Each trap of pyvisa-py on raw sockets (reference/instruments.md 4.2) becomes a BenchError."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.instruments.peer import Answer, Peer, a_dictionary
 
 from rig.errors import BenchError
 from rig.instruments.session import Framing, Session, Transcript
+from tests.instruments.peer import Answer, Peer, a_dictionary
 
 Open = Callable[..., Session]
 
@@ -43,6 +43,12 @@ def opened() -> Iterator[Open]:
     yield start
     for session in sessions:
         session.close()
+
+
+def _write_on(session: Session) -> None:
+    """Write until what the peer sent has arrived and is noticed."""
+    for _ in range(100_000):
+        session.write("X")
 
 
 def test_opening_returns_the_identity(peers: Callable[[Answer], Peer]) -> None:
@@ -93,8 +99,7 @@ def test_a_dead_peer_is_noticed_before_a_write_that_would_seem_to_succeed(
     session = opened(peers(a_dictionary({b"BYE?": b"1\n", b"BYE": None})))
     session.write("BYE")
     with pytest.raises(BenchError, match="connection is gone"):
-        for _ in range(100_000):  # until the end of the connection has arrived
-            session.write("VOLT 1")
+        _write_on(session)
 
 
 def test_an_answer_that_nobody_asked_for_is_never_taken_for_the_next_one(
@@ -102,9 +107,8 @@ def test_an_answer_that_nobody_asked_for_is_never_taken_for_the_next_one(
 ) -> None:
     session = opened(peers(a_dictionary({b"VOLT 3": b"OK\n", b"VOLT?": b"3.0\n"})))
     session.write("VOLT 3")
-    with pytest.raises(BenchError, match=r"an answer lay there|no number|numbers instead") as caught:
-        for _ in range(100_000):
-            session.write("X")
+    with pytest.raises(BenchError, match="an answer lay there") as caught:
+        _write_on(session)
 
     assert "OK" in str(caught.value)
     assert not session.is_open
