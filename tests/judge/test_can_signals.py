@@ -133,7 +133,7 @@ def test_a_message_that_never_came_is_the_bms_s_fault_only_on_a_live_bus() -> No
     others = some_frames(EVERY_100_MS, can_id=0x200)
 
     assert the_finding(BECOMES, can_trace(others)).sentence == (
-        "no m in 2.000 s; the bus was alive (20 other frames, none dropped)"
+        "no m in 2.000 s; the bus was alive (19 other frames, none dropped)"
     )
     assert the_finding(BECOMES, can_trace(others)).verdict == "fail"
     silent = the_finding(BECOMES, can_trace(Frames.none()))
@@ -195,7 +195,7 @@ def test_a_message_that_falls_silent_does_not_stay() -> None:
     assert the_finding(STAYS, can_trace(quiet)).verdict == "error"
     found = the_finding(STAYS, can_trace(alive))
     assert found.verdict == "fail"
-    assert found.sentence == "no m in 0.700 s; the bus was alive (2 other frames, none dropped)"
+    assert found.sentence == "no m in 0.700 s; the bus was alive (1 other frames, none dropped)"
 
 
 def test_no_frame_in_the_span_proves_nothing() -> None:
@@ -258,7 +258,8 @@ def test_a_message_that_starts_late_or_stops_early_fails(span: tuple[str, float]
 def test_one_frame_has_no_interval() -> None:
     frames = some_frames([0.1])
 
-    assert the_finding(TIMING, a_trace(frames=frames, links=[a_link()])).verdict == "fail"
+    once = the_finding(TIMING, a_trace(frames=frames, links=[a_link()]))
+    assert (once.verdict, once.sentence) == ("fail", "only one m in 3.000 s")
     assert the_finding(TIMING, a_trace(links=[a_link()])).verdict == "error"
 
 
