@@ -33,6 +33,7 @@ from rig.description import (
     read,
     suggest,
 )
+from rig.description import parse as parse_description
 from rig.dut.profile import Names
 from rig.quantity import (
     Interval,
@@ -165,7 +166,13 @@ Waiting = Annotated[
 After = Annotated[
     dict[str, Annotated[Any, _each(_instant_entry)]],
     BeforeValidator(_instant),
-    _mapping_schema("{cell 3: above 3.65 V}"),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "string"}, {"type": "object"}],
+            "description": "a mark, or a quantity that crosses a level",
+            "examples": ["{cell 3: above 3.65 V}"],
+        }
+    ),
 ]
 Pattern = Annotated[str, BeforeValidator(lambda v: _regex(v) if isinstance(v, str) else v)]
 
@@ -485,7 +492,16 @@ def load_plan(path: Path | str) -> PlanFile:
 
 def read_plan(path: Path | str) -> Document[PlanFile]:
     """Load a plan, keeping where its values stand."""
-    document = read(path, PlanFile)
+    return _placed(read(path, PlanFile))
+
+
+def parse_plan(text: str, file: str) -> PlanFile:
+    """Check a plan that is already in memory; `file` is its name in messages."""
+    return _placed(parse_description(text, PlanFile, file)).model
+
+
+def _placed(document: Document[PlanFile]) -> Document[PlanFile]:
+    """Let each case know where it stands."""
     for index, case in enumerate(document.model.cases):
         case._document, case._index = document, index
     if mistakes := list(_twice(document)):
@@ -518,6 +534,7 @@ __all__ = [
     "PlanStep",
     "Ramp",
     "load_plan",
+    "parse_plan",
     "read_plan",
     "unit_of",
 ]

@@ -1,0 +1,286 @@
+"""The words of a plan: what they become, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rig.description import BrokenDescriptionError
+from rig.dut.profile import Profile, load_profile
+from rig.plan.case import (
+    Await,
+    Balances,
+    Case,
+    ConsoleLine,
+    ConsoleNeverSays,
+    ConsoleSays,
+    Crossing,
+    Dither,
+    Fault,
+    Hold,
+    Mark,
+    MessageTiming,
+    OutputState,
+    Power,
+    Read,
+    Recovers,
+    Reset,
+    Send,
+    Set,
+    SignalBecomes,
+    SignalStays,
+    SignalValue,
+    Staircase,
+    Stays,
+    TelemetryAgrees,
+    ThresholdIs,
+    Trips,
+    Type,
+)
+from rig.plan.model import PlanFile, load_plan, parse_plan
+from rig.plan.written import written_case
+
+ROOT = Path(__file__).parents[2]
+STAYS = "{charge path: stays closed}"
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return load_profile(ROOT / "fixtures" / "duts" / "esp32-4s")
+
+
+def a_plan(steps: str, expect: str = STAYS) -> PlanFile:
+    text = (
+        "plan: p\nfor: esp32-4s\ncases:\n"
+        f"  - name: a case\n    steps: [{steps}]\n    expect: [{expect}]\n"
+    )
+    return parse_plan(text, "p.yaml")
+
+
+def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
+    plan = a_plan(steps, expect)
+    return written_case(plan, plan.cases[0], profile)
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("{set: {cell 3: 3.70 V}, as: up}", Set(values={"cell 3": 3.7}, mark="up")),
+        ("{set: {current: -20 A}}", Set(values={"current": -20.0})),
+        ("{hold: 600 ms}", Hold(duration_s=0.6)),
+        ("{dither: 100 ms}", Dither(span_s=0.1)),
+        (
+            "{wait for: {charge path: open, within: 2 s}}",
+            Await(until=OutputState(output="charge path", is_open=True), within_s=2.0),
+        ),
+        (
+            "{wait for: {BMS_Status.OV: 1, within: 150 ms}}",
+            Await(until=SignalValue(message="BMS_Status", signal="OV", value=1.0), within_s=0.15),
+        ),
+        (
+            '{wait for: {console: "bms: ready", within: 1 s}}',
+            Await(until=ConsoleLine(pattern="bms: ready"), within_s=1.0),
+        ),
+        ("{fault: {open: cell 2}}", Fault(fault="open", target="cell 2")),
+        (
+            "{repair: {short: temperature 1}}",
+            Fault(fault="short", target="temperature 1", present=False),
+        ),
+        (
+            "{send: {HostAlive: {}, times: 5, every: 200 ms}}",
+            Send(message="HostAlive", count=5, period_s=0.2),
+        ),
+        ("{type: hang}", Type(line="test hang")),  # a command, by its name in the profile
+        ("{type: some line}", Type(line="some line")),
+        ("{power: off}", Power(on=False)),
+        ("reset", Reset()),
+        (
+            "{read: [cell 1, pack, charge path, bleed 2]}",
+            Read(quantities=("cell 1", "pack", "charge path", "bleed 2")),
+        ),
+        (
+            "{ramp: {quantity: cell 1, from: 3.7 V, to: 3.6 V, step: 2 mV, dwell: 1.2 s,"
+            " until: {charge path: closed}}}",
+            Staircase(
+                quantity="cell 1",
+                start=3.7,
+                stop=3.6,
+                step=-0.002,  # downwards, whatever its sign in the plan
+                dwell_s=1.2,
+                until=OutputState(output="charge path", is_open=False),
+            ),
+        ),
+    ],
+)
+def test_a_step_in_words_becomes_a_step_in_si(profile: Profile, text: str, step: object) -> None:
+    assert a_case(profile, text).steps == (step,)
+
+
+def test_a_group_is_set_before_what_is_named_in_it(profile: Profile) -> None:
+    case = a_case(profile, "{set: {cell 3: 3.70 V, cells: 3.30 V}}")
+
+    assert case.steps == (Set(values={"cell 1": 3.3, "cell 2": 3.3, "cell 3": 3.7, "cell 4": 3.3}),)
+
+
+_UP = Mark(mark="up")
+
+
+@pytest.mark.parametrize(
+    ("text", "expectation"),
+    [
+        (STAYS, Stays(output="charge path", is_open=False)),
+        (
+            "{charge path: {stays: open, from: up, to: up}}",
+            Stays(output="charge path", is_open=True, begin="up", end="up"),
+        ),
+        (
+            "{charge path: {opens within: 0.9 s to 1.1 s, after: {cell 3: above 3.65 V}}}",
+            Trips(
+                output="charge path",
+                since=Crossing(quantity="cell 3", level=3.65, rising=True),
+                low_s=0.9,
+                high_s=1.1,
+            ),
+        ),
+        (
+            "{charge path: {closes within: 2 s ± 200 ms, after: {cell 3: below 3.5 V, since: up}}}",
+            Recovers(
+                output="charge path",
+                since=Crossing(quantity="cell 3", level=3.5, rising=False, after="up"),
+                low_s=1.8,
+                high_s=2.2,
+            ),
+        ),
+        (
+            "{BMS_Status.OV: {becomes: 1, within: 150 ms, after: up}}",
+            SignalBecomes(message="BMS_Status", signal="OV", value=1.0, since=_UP, high_s=0.15),
+        ),
+        ("{BMS_Status.OV: stays 0}", SignalStays(message="BMS_Status", signal="OV", value=0.0)),
+        (
+            "{console: {says: OVP, within: 200 ms, after: up}}",
+            ConsoleSays(pattern="OVP", since=_UP, high_s=0.2),
+        ),
+        ("{console: never says panic}", ConsoleNeverSays(pattern="panic")),
+        (
+            "{BMS_Status: {every: 100 ms ± 5 ms}}",
+            MessageTiming(
+                message="BMS_Status",
+                period_s=0.1,
+                tolerance_s=0.005,
+                length=8,
+                counter="Alive",
+                crc="CRC",
+                crc_data_id=0x100,
+            ),
+        ),
+        (
+            "{telemetry: [cell 2]}",
+            TelemetryAgrees(
+                quantity="cell 2",
+                accuracy=0.005,
+                unit="V",
+                message="BMS_CellVoltages",
+                signal="Cell2_V",
+            ),
+        ),
+        ("{balancing: {cells: [3], at: up}}", Balances(cells=(3,), at="up")),
+    ],
+)
+def test_an_expectation_in_words_becomes_one_in_si(
+    profile: Profile, text: str, expectation: object
+) -> None:
+    case = a_case(profile, "{hold: 1 s, as: up}", text)
+
+    assert case.expectations == (expectation,)
+
+
+def test_a_threshold_belongs_to_the_ramp(profile: Profile) -> None:
+    ramp = (
+        "{ramp: {quantity: cell 1, from: 3.6 V, to: 3.7 V, step: 2 mV, dwell: 1.2 s,"
+        " until: {charge path: open}}}"
+    )
+
+    case = a_case(profile, ramp, "{charge path: {opens at: 3.65 V ± 10 mV, reaction: 1.1 s}}")
+
+    assert case.expectations == (
+        ThresholdIs(
+            quantity="cell 1",
+            output="charge path",
+            is_open=True,
+            level=3.65,
+            tolerance=0.01,
+            unit="V",
+            delay_s=1.1,
+        ),
+    )
+
+
+def test_a_case_knows_its_line_and_what_it_needs(profile: Profile) -> None:
+    case = a_case(profile, "{hold: 1 s}")
+
+    assert case.source == "p.yaml:4"
+    assert case.id == "steps[a-case]"
+    assert case.outputs["charge path"].closed_above == 6.0
+    assert case.capture is not None
+    assert "charge path" in case.capture.quantities
+    assert case.duration_s >= 1.0
+
+
+@pytest.mark.parametrize(
+    ("steps", "expect", "message"),
+    [
+        ("{hold: 1}", STAYS, '"1" has no unit'),
+        ("{set: {current: 3 V}}", STAYS, "a current is wanted"),
+        ("{set: {volts: 3 V}}", STAYS, "is nothing that can be set"),
+        ("{hold: -1 s}", STAYS, "more than 0"),
+        ("{hold: 1 s, reset: now}", STAYS, "hold and reset"),
+        ("{as: x}", STAYS, "this one does nothing"),
+        ("{wait for: {charge path: open}}", STAYS, "one state and within"),
+        ("{send: {times: 3}}", STAYS, "just one message"),
+        ("{send: {HostAlive: {}, times: 0}}", STAYS, "no number of times"),
+        ("{fault: {open: cell 1, short: cell 1}}", STAYS, "either open or short"),
+        ("{hold: 1 s}", "{charge path: stays ajar}", "is no state"),
+        ("{hold: 1 s}", "{console: {says: (, within: 1 s, after: x}}", "no regular expression"),
+        ("{hold: 1 s}", "{charge path: {opens within: 1 s}}", "how far it may be off"),
+    ],
+)
+def test_a_wrong_word_is_refused_without_a_profile(steps: str, expect: str, message: str) -> None:
+    with pytest.raises(BrokenDescriptionError, match=message):
+        a_plan(steps, expect)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("{family: trip, name: x}", "either a family or a name"),
+        ("{}", "either a family or a name"),
+        ("{family: trip, steps: [reset]}", 'expands by itself: "steps"'),
+        ("{name: x, steps: [reset]}", "needs steps and expect"),
+        ("{name: x, cells: [1], steps: [reset], expect: [{a: stays open}]}", 'has none: "cells"'),
+    ],
+)
+def test_a_case_is_a_family_or_written_out(case: str, message: str) -> None:
+    with pytest.raises(BrokenDescriptionError, match=message):
+        parse_plan(f"plan: p\ncases: [{case}]\n", "p.yaml")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "numbers"),
+    [("each", (1, 2, 3, 4)), ("first", (1,)), ("[1, 3]", (1, 3)), ("2", (2,))],
+)
+def test_cells_are_chosen_in_four_ways(chosen: str, numbers: tuple[int, ...]) -> None:
+    text = f"plan: p\ncases: [{{family: trip, cells: {chosen}}}]\n"
+
+    plan = parse_plan(text, "p.yaml")
+
+    assert plan.cases[0].cell_numbers(4) == numbers
+
+
+def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
+    case = "  - {name: x, steps: [reset], expect: [{charge path: stays closed}]}\n"
+    path = tmp_path / "p.yaml"
+    path.write_text("plan: p\ncases:\n" + 2 * case, encoding="utf-8")
+
+    with pytest.raises(BrokenDescriptionError, match="stands here twice, first as case 1"):
+        load_plan(path)
