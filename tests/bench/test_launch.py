@@ -1,0 +1,63 @@
+"""The one launcher: what it learns, and what it says when there is nothing to learn."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from rig.bench.launch import BenchProcess
+from rig.errors import BenchError
+
+
+def python(code: str) -> list[str]:
+    return ["python", "-c", code]
+
+
+def test_the_first_line_names_the_endpoints() -> None:
+    code = """import sys; print('{"clock": "127.0.0.1:5"}', flush=True); sys.stdin.read()"""
+
+    with BenchProcess(python(code)) as process:
+        assert process.endpoints == {"clock": "127.0.0.1:5"}
+
+
+def test_the_process_ends_when_its_input_closes() -> None:
+    process = BenchProcess(python("import sys; print('{}', flush=True); sys.stdin.read()"))
+
+    process.close()
+
+    assert process._process.returncode == 0
+
+
+def test_python_means_the_interpreter_that_runs_the_rig() -> None:
+    code = "import sys, json; print(json.dumps({'exe': sys.executable}))"
+
+    with BenchProcess(python(code)) as process:
+        assert process.endpoints["exe"] == sys.executable
+
+
+@pytest.mark.parametrize(
+    ("code", "what"),
+    [
+        ("raise SystemExit('no port is free')", "exit code 1 before it was ready\nno port is free"),
+        ("print('hello')", "first line is no JSON object: 'hello'"),
+        ("print('[1, 2]')", "first line is no JSON object"),
+    ],
+    ids=["it ends", "it chats", "a list"],
+)
+def test_a_process_that_fails_is_quoted(code: str, what: str) -> None:
+    with pytest.raises(BenchError) as caught:
+        BenchProcess(python(code))
+
+    assert what in caught.value.what
+    assert "python" in caught.value.where
+
+
+def test_a_process_that_says_nothing_is_given_up_and_ended() -> None:
+    with pytest.raises(BenchError, match=r"said nothing within 0.2 s"):
+        BenchProcess(python("import sys; sys.stdin.read()"), ready_within_s=0.2)
+
+
+def test_a_command_that_does_not_exist_is_no_traceback() -> None:
+    with pytest.raises(BenchError, match="can't be started"):
+        BenchProcess(["no-such-program-here"])
