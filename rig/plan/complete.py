@@ -11,6 +11,7 @@ from dataclasses import replace
 from rig.dut.profile import Profile
 from rig.plan.case import (
     Await,
+    Balances,
     Capture,
     Case,
     Crossing,
@@ -18,8 +19,10 @@ from rig.plan.case import (
     Expectation,
     Hold,
     Output,
+    Read,
     Recovers,
     Send,
+    Set,
     Staircase,
     Stays,
     Step,
@@ -32,6 +35,7 @@ _FINEST_S = 1e-6
 _COARSEST_S = 1e-3
 _MOST_SAMPLES = 150_000  # a channel; beyond it the record gets coarser
 _PER_COMMAND_S = 0.35  # a slow instrument's command and its confirmation (instruments.md 5)
+_PER_READING_S = 0.35  # of a quantity, by a scanner at its slowest
 _PER_LEVEL_S = 0.6  # of a staircase: command, meter reading
 _TAIL_S = 0.2  # after the last step, so that the record outlasts it
 
@@ -39,7 +43,7 @@ _TAIL_S = 0.2  # after the last step, so that the record outlasts it
 def complete(case: Case, profile: Profile) -> Case:
     """Fill in outputs, capture and duration."""
     duration_s = sum(longest_s(step) for step in case.steps) + _TAIL_S
-    named = list(_outputs(case.expectations))
+    named = [*_outputs(case.expectations), *_balance_outputs(case.expectations, profile)]
     return replace(
         case,
         outputs={
@@ -56,18 +60,25 @@ def complete(case: Case, profile: Profile) -> Case:
 
 def longest_s(step: Step) -> float:
     """Upper bound of the time that a step takes."""
-    if isinstance(step, Hold):
-        return step.duration_s
-    if isinstance(step, Dither):
-        return step.span_s
-    if isinstance(step, Await):
-        return step.within_s + _PER_COMMAND_S
-    if isinstance(step, Staircase):
-        levels = round((step.stop - step.start) / step.step) + 1
-        return levels * (step.dwell_s + _PER_LEVEL_S)
-    if isinstance(step, Send):
-        return step.count * (step.period_s + 0.01)
-    return _PER_COMMAND_S
+    match step:
+        case Hold():
+            longest = step.duration_s
+        case Dither():
+            longest = step.span_s
+        case Await():
+            longest = step.within_s + _PER_COMMAND_S
+        case Staircase():
+            levels = round((step.stop - step.start) / step.step) + 1
+            longest = levels * (step.dwell_s + _PER_LEVEL_S)
+        case Send():
+            longest = step.count * (step.period_s + 0.01)
+        case Set():  # an instrument for each kind of quantity
+            longest = _PER_COMMAND_S * len({quantity.split()[0] for quantity in step.values})
+        case Read():
+            longest = _PER_READING_S * len(step.quantities)
+        case _:
+            longest = _PER_COMMAND_S
+    return longest
 
 
 def _capture(case: Case, profile: Profile, duration_s: float) -> Capture | None:
@@ -96,6 +107,14 @@ def _outputs(expectations: Iterable[Expectation]) -> Iterable[str]:
     for expectation in expectations:
         if isinstance(expectation, Trips | Recovers | Stays | ThresholdIs):
             yield expectation.output
+
+
+def _balance_outputs(expectations: Iterable[Expectation], profile: Profile) -> Iterable[str]:
+    """Outputs by which cells are seen to bleed; the meter reads them, so no record is needed."""
+    output = profile.balancing.output if profile.balancing else None
+    if output is None or not any(isinstance(e, Balances) for e in expectations):
+        return []
+    return [output.replace("{n}", str(n)) for n in range(1, profile.cells.count + 1)]
 
 
 def _crossed(expectations: Iterable[Expectation]) -> Iterable[str]:

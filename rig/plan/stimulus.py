@@ -7,11 +7,12 @@ same quantity, so that a trip can be put down to the protection under test.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Crossing, Fault, Instant, Mark, Send, Set, Step, Type
+from rig.plan.case import Crossing, Fault, Hold, Instant, Mark, Send, Set, Step, Type
 from rig.quantity import Toleranced
 
 APPLIED = "applied"
@@ -24,6 +25,7 @@ _OVERDRIVE_TOLERANCES = {"V": 5.0, "A": 6.0, "°C": 3.0}
 _INSIDE_TOLERANCES = (
     1.5  # a value is "just inside" when that many tolerances short of the threshold
 )
+_KEPT_UP_S = 4.0  # a message that is back is sent for so long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Stimulus:
     protection: str
     target: str  # quantity or fault target: "cell 3", "temperature 1", "current", "HostAlive"
     apply: tuple[Step, ...]  # the last one bears the mark APPLIED
-    remove: tuple[Step, ...]  # the last one bears the mark REMOVED
+    remove: tuple[Step, ...]  # one bears the mark REMOVED: from there on it may let go
     since: Instant
     values: Mapping[str, float]  # what the quantities are meanwhile, where they are levels
     level: bool  # whether it is a level that can be approached and left again
@@ -94,6 +96,30 @@ def just_inside(protection: Protection) -> float:
     return round(protection.level + (-back if protection.rising else back), 6)
 
 
+def value_at(profile: Profile, protection: Protection, level: float) -> float:
+    """Value of the stimulated quantity at which the protection sees `level`.
+
+    A spread is made by lowering one cell: raising it would meet the overvoltage protection first.
+    """
+    if protection.watches == "cell spread":
+        return round(profile.nominal.cells_v - level, 6)
+    return level
+
+
+def crossing(
+    profile: Profile, stimulus: Stimulus, level: float, *, tripping: bool, after: str | None = None
+) -> Crossing:
+    """The instant at which the protection's quantity passes `level`, one way or the other."""
+    protection = profile.protections[stimulus.protection]
+    upwards = protection.rising == tripping
+    return Crossing(
+        quantity=stimulus.target,
+        level=value_at(profile, protection, level),
+        rising=upwards != (protection.watches == "cell spread"),
+        after=after,
+    )
+
+
 def acting(profile: Profile, values: Mapping[str, float]) -> dict[str, Protection]:
     """Protections that act, sooner or later, while the quantities have these values."""
     now = {**profile.nominal_values, **values}
@@ -131,14 +157,11 @@ def _level(
 
 
 def _spread(profile: Profile, name: str, target: str) -> Stimulus:
-    """Lower one cell: raising it would meet the overvoltage protection first."""
     protection = profile.protections[name]
     threshold = _threshold(protection)
-    nominal = profile.nominal.cells_v
-    low = round(nominal - threshold.value - 2.0 * threshold.tolerance, 6)
-    made = _level(name, protection, target, low, nominal)
-    since = Crossing(quantity=target, level=nominal - threshold.value, rising=False)
-    return replace(made, since=since, level=False)
+    low = value_at(profile, protection, threshold.value + 2.0 * threshold.tolerance)
+    made = _level(name, protection, target, low, profile.nominal.cells_v)
+    return replace(made, since=crossing(profile, made, threshold.value, tripping=True), level=False)
 
 
 def _fault(name: str, protection: Protection, target: str) -> Stimulus:
@@ -155,15 +178,20 @@ def _fault(name: str, protection: Protection, target: str) -> Stimulus:
 
 
 def _silence(profile: Profile, name: str, message: str) -> Stimulus:
-    """A message that was there and stays away."""
+    """A message that was there and stays away; REMOVED is one frame short of what it waits for."""
     period_s = profile.can.receives[message].period_s if profile.can else 0.0
-    frames = profile.protections[name].recovers
-    back = max(5, (frames.frames or 0) if frames else 0)
+    recovers = profile.protections[name].recovers
+    short_of_it = max(1, ((recovers.frames or 1) if recovers else 1) - 1)
+    kept_up = math.ceil(_KEPT_UP_S / period_s)
     return Stimulus(
         protection=name,
         target=message,
         apply=(Send(message=message, count=5, period_s=period_s, mark=APPLIED),),
-        remove=(Send(message=message, count=back, period_s=period_s, mark=REMOVED),),
+        remove=(
+            Send(message=message, count=short_of_it, period_s=period_s, mark=REMOVED),
+            Hold(duration_s=period_s),
+            Send(message=message, count=kept_up, period_s=period_s),
+        ),
         since=Mark(mark=APPLIED),
         values={},
         level=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import (
@@ -18,10 +18,7 @@ from rig.plan.families.choosing import delay_of
 from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import Interval
 
-_LINK_S = 0.01  # CAN and console stamps are good to some milliseconds (measurement.md 3)
-
 _LINK_RESOLVES_S = 0.05  # what a link's own latency leaves of a time; below, only "in time" counts
-_GONE = 0.5  # of the threshold: where a current that a path has cut off is surely falling
 
 
 def trips(stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:
@@ -56,7 +53,6 @@ def signals_of(protection: Protection) -> list[tuple[str, str, int]]:
 def says(stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:
     """The flag on CAN and the line on the console, neither before the trip is due."""
     delay = delay_of(protection)
-    low_s = delay.low if delay.low >= _LINK_RESOLVES_S else 0.0
     for message, signal, value in signals_of(protection):
         yield SignalBecomes(
             message=message,
@@ -76,8 +72,8 @@ def says(stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:
 
 
 def _told(low_s: float) -> float:
-    """Earliest time at which a link may tell, 0 where that is finer than any link can stamp."""
-    return low_s if low_s >= _LINK_S else 0.0
+    """Earliest time at which a link may tell; 0 where that is finer than a link can stamp."""
+    return low_s if low_s >= _LINK_RESOLVES_S else 0.0
 
 
 def said_within_s(protection: Protection) -> float:
@@ -107,15 +103,15 @@ def unsays(protection: Protection, since: Instant, time: Interval) -> Iterator[E
 
 
 def stays_silent(
-    profile: Profile,
     protection: Protection,
-    values: Mapping[str, float],
-    span: tuple[str | None, str | None],
+    begin: str | None,
+    end: str | None,
+    meanwhile: Iterable[Protection] = (),
 ) -> Iterator[Expectation]:
-    """Its flags stay as they are in health, but those that another protection sets meanwhile."""
-    others = {said for p in acting(profile, values).values() for said in p.says}
+    """Its flags stay as they are in health, but those that protections set that act meanwhile."""
+    others = {said for p in meanwhile for said in p.says}
     for message, signal, value in signals_of(protection):
         if f"{message}.{signal}" not in others:
             yield SignalStays(
-                message=message, signal=signal, value=float(1 - value), begin=span[0], end=span[1]
+                message=message, signal=signal, value=float(1 - value), begin=begin, end=end
             )

@@ -35,6 +35,7 @@ from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, value_at
 from rig.quantity import Interval, format
 
 _TRIPPED, _CLEARED = "tripped", "cleared"
+_GONE = 0.5  # of the threshold: where a current that a path has cut off is surely falling
 _LATCHED_S = 10.0  # a latch is watched for so long
 
 
@@ -88,11 +89,10 @@ def _release_of(profile: Profile, stimulus: Stimulus, protection: Protection) ->
     if level is not None:
         since = crossing(profile, stimulus, level, tripping=False, after=_TRIPPED)
         return _Release(since=since, said_since=since, time=time, said_time=time)
-    if protection.unit == "A" and protection.recovers is not None:
+    if protection.unit == "A":
         # The path opens, so the current is gone with the trip, not with the load. At that instant
         # the flag is not up yet, so when it goes is counted from where it surely is.
-        rest_a = protection.sign * (protection.recovers.below_a or 0.0)
-        gone = crossing(profile, stimulus, rest_a, tripping=False, after=APPLIED)
+        gone = crossing(profile, stimulus, _GONE * protection.level, tripping=False, after=APPLIED)
         said = Interval(0.0, time.high, "s")
         return _Release(since=gone, said_since=Mark(mark=_TRIPPED), time=time, said_time=said)
     if _reboots(protection):

@@ -24,7 +24,7 @@ def two_faults(profile: Profile, options: Options) -> Iterator[Draft]:
     for i, (first, p) in enumerate(candidates):
         for second, q in candidates[i + 1 :]:
             other = stimuli(profile, second.protection)[0]  # ... and the first
-            if first.target == other.target or _takes_away(p, q) or _takes_away(q, p):
+            if first.target == other.target:
                 continue
             values = {**first.values, **other.values}
             yield draft_of(
@@ -53,11 +53,6 @@ def two_faults(profile: Profile, options: Options) -> Iterator[Draft]:
             )
 
 
-def _takes_away(acts: Protection, current: Protection) -> bool:
-    """Tell whether one opens the path that the other's current flows through."""
-    return current.unit == "A" and bool(set(acts.opens) & set(current.opens))
-
-
 def _union(profile: Profile, both: Sequence[tuple[Stimulus, Protection]]) -> Iterator[Expectation]:
     """Each output opens at the earliest of the reactions that open it; the others stay."""
     values = {q: v for stimulus, _ in both for q, v in stimulus.values.items()}
@@ -76,13 +71,11 @@ def _union(profile: Profile, both: Sequence[tuple[Stimulus, Protection]]) -> Ite
 
 
 def _gets_to_act(profile: Profile, protection: Protection, values: Mapping[str, float]) -> bool:
-    """Whether its cause lasts: a current ends once anything opens the path that it flows through."""
+    """Whether its cause lasts: a current ends with whatever opens the path it flows through."""
     if protection.unit != "A":
         return True
-    own = delay_of(protection)
-    sooner = [
-        p
+    latest_s = delay_of(protection).high + _ONE_BY_ONE_S
+    return not any(
+        p != protection and set(p.opens) & set(protection.opens) and delay_of(p).low <= latest_s
         for p in acting(profile, values).values()
-        if p != protection and set(p.opens) & set(protection.opens) and delay_of(p).low <= own.high
-    ]
-    return not sooner
+    )

@@ -15,11 +15,11 @@ from rig.quantity import format
 def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Start it: open until it is ready, then closed in time."""
     start = profile.start
-    if profile.supply is None or start.closed_within_s is None:
+    if profile.supply is None:
         return
-    ready_s, closed_s = start.ready_within_s or 0.0, start.closed_within_s
+    ready_s, closed_s = start.ready_within_s, start.closed_within_s
     said: list[Expectation] = []
-    if profile.console is not None and profile.console.ready and start.ready_within_s:
+    if profile.console is not None:
         ready = profile.console.ready
         said = [ConsoleSays(pattern=ready, since=Mark(mark="on"), high_s=start.ready_within_s)]
     yield Draft(
@@ -51,7 +51,7 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
     if profile.supply is None:
         return
     start = profile.start
-    wait_s = (start.ready_within_s or 0.0) + (start.closed_within_s or 0.0)
+    wait_s = start.ready_within_s + start.closed_within_s
     for stimulus, protection in each_stimulus(profile, options, only=can_be_there_at_start):
         affected = opened(profile, stimulus.values) | set(protection.opens)
         free = [o for o in paths(profile) if o not in affected]

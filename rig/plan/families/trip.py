@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import (
@@ -57,6 +57,7 @@ def hold(profile: Profile, options: Options) -> Iterator[Draft]:
         inside = value_at(profile, protection, just_inside(protection))
         values = {stimulus.target: inside}
         hold_s = _hold_s(profile, protection, values)
+        meanwhile = [p for p in acting(profile, values).values() if delay_of(p).low <= hold_s]
         shown = format(inside, protection.unit)
         yield draft_of(
             f"{stimulus.target} held at {shown}, just inside, does not trip {protection.short}",
@@ -67,8 +68,8 @@ def hold(profile: Profile, options: Options) -> Iterator[Draft]:
                 Hold(duration_s=hold_s, mark="held"),
             ],
             expectations=[
-                *_nothing_acts(profile, protection, values, hold_s),
-                *stays_silent(protection, None, "held"),
+                *_only_opens(profile, meanwhile, "held"),
+                *stays_silent(protection, None, "held", meanwhile),
                 *_never_says(profile, protection, hold_s),
             ],
         )
@@ -93,14 +94,14 @@ def _in_the_way(
     return [p for p in there if p != protection and set(p.opens) & set(protection.opens)]
 
 
-def _nothing_acts(
-    profile: Profile, protection: Protection, values: Mapping[str, float], hold_s: float
+def _only_opens(
+    profile: Profile, meanwhile: Sequence[Protection], end: str
 ) -> Iterator[Expectation]:
-    others = [p for p in acting(profile, values).values() if delay_of(p).low <= hold_s]
-    opens = {output for p in others for output in p.opens}
+    """All outputs stay closed but those that these protections open."""
+    opens = {output for p in meanwhile for output in p.opens}
     for output in paths(profile):
         if output not in opens:
-            yield Stays(output=output, is_open=False, begin=None, end="held")
+            yield Stays(output=output, is_open=False, end=end)
 
 
 def _never_says(profile: Profile, protection: Protection, hold_s: float) -> Iterator[Expectation]:
@@ -127,7 +128,7 @@ def pulse(profile: Profile, options: Options) -> Iterator[Draft]:
             steps=[Dither(span_s=DITHER_S), *once, *once, *once, Hold(duration_s=0.5)],
             expectations=[
                 *all_stay(profile, {}, None, None),
-                *stays_silent(profile, protection, {}, (None, None)),
+                *stays_silent(protection, None, None),
             ],
         )
 
