@@ -7,12 +7,13 @@ cell at the mark the largest counts, and in a record the output must be on for h
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
 import numpy as np
 
-from rig.judge.instants import channel_of, index_at, marker_of
+from rig.judge.instants import channel_of, index_at, marker_of, readings_of
 from rig.judge.rules import NoEvidence, Question
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
@@ -67,7 +68,7 @@ def _by_current(trace: Trace, wanted: Balances, marker: Marker) -> list[_Bleed]:
     largest: dict[int, Reading] = {}
     for reading in _at_mark(trace, marker):
         match = re.fullmatch(r"bleed (\d+)", reading.quantity)
-        if match is None:
+        if match is None or math.isnan(reading.value):
             continue
         cell = int(match.group(1))
         if cell not in largest or reading.value > largest[cell].value:
@@ -108,7 +109,7 @@ def _by_output(case: Case, trace: Trace, marker: Marker) -> list[_Bleed]:
             shown = f"is on for {share * 100:.0f} % of {show(_LOOK_S, 's')}"
             found.append(_Bleed(cell=int(match.group(1)), surely=share >= _ON_SHARE, shown=shown))
             continue
-        readings = [r for r in _at_mark(trace, marker) if r.quantity == name]
+        readings = [r for r in readings_of(trace, name) if r in _at_mark(trace, marker)]
         if readings:
             best = max(readings, key=lambda reading: reading.value)
             found.append(_bleed(int(match.group(1)), best, output.closed_above))

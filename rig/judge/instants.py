@@ -6,6 +6,7 @@ against the rig's clock) cancels in their difference and what they don't share d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from rig.judge.expectations import said_crossing, unit_of
 from rig.judge.rules import NoEvidence
 from rig.judge.wording import show
 from rig.plan.case import Case, Crossing, Instant, Mark
-from rig.trace.model import Channel, Command, Marker, Trace, Waveform
+from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
 
 # Steps whose mark names something that was done to the BMS, not a time that was let pass.
 _ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase"})
@@ -117,6 +118,11 @@ def channel_of(trace: Trace, name: str) -> tuple[Waveform, Channel] | None:
         return None
     channel = waveform.channels[name]
     return (waveform, channel) if channel.values.size else None
+
+
+def readings_of(trace: Trace, quantity: str) -> list[Reading]:
+    """Return the readings of a quantity, without those in which the instrument gave no number."""
+    return [r for r in trace.readings if r.quantity == quantity and math.isfinite(r.value)]
 
 
 # ---- marks --------------------------------------------------------------------------------------

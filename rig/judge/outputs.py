@@ -20,6 +20,7 @@ from rig.judge.instants import (
     elapsed,
     find_instant,
     index_at,
+    readings_of,
     recorded_crossing,
     sampling_of,
     search_start_ns,
@@ -159,7 +160,7 @@ def _watch_meter(case: Case, trace: Trace, name: str, from_ns: float, *, closing
     output = output_of(case, name)
     if output.steady_s > 0.0:
         raise NoEvidence(f"{name} may blink, which takes a record of it; the bench made none")
-    readings = [r for r in trace.readings if r.quantity == name and r.after_ns >= from_ns]
+    readings = [r for r in readings_of(trace, name) if r.after_ns >= from_ns]
     if not readings:
         raise NoEvidence(f"{name} was neither recorded nor read by a meter")
     closed = [reading.value > output.closed_above for reading in readings]
@@ -354,16 +355,25 @@ def judge_stays(case: Case, trace: Trace, wanted: Stays, question: Question) -> 
     recorded = recorded_output(case, trace, wanted.output)
     if recorded is None:
         raise NoEvidence(f"no record of {wanted.output}: readings now and then prove no absence")
+    if wanted.begin is None:
+        span_ns = (_record_begin_ns(trace, recorded, span_ns[0]), span_ns[1])
     _must_cover(recorded, *span_ns)
     first, last = (index_at(recorded.waveform, t) for t in span_ns)
     broken = _broken(recorded, first, last, is_open=wanted.is_open)
     if broken.size:
-        return _broken_finding(trace, recorded, wanted, question, broken)
+        return _broken_finding(trace, recorded, wanted, question, broken, span_ns)
     state = "open" if wanted.is_open else "closed"
     covered = f"{show((span_ns[1] - span_ns[0]) * 1e-9, 's')}, {last - first} samples"
     return question.answer(
         Verdict.PASS, f"{wanted.output} was {state} all the time ({covered}){_caveat(recorded)}"
     )
+
+
+def _record_begin_ns(trace: Trace, recorded: Recorded, begin_ns: int) -> int:
+    """Return where the case begins: with its record, if that was before anything was commanded."""
+    start_ns = recorded.waveform.start_ns
+    first_ns = min((command.before_ns for command in trace.commands), default=start_ns)
+    return max(begin_ns, start_ns) if first_ns >= start_ns else begin_ns
 
 
 def _must_cover(recorded: Recorded, begin_ns: float, end_ns: float) -> None:
@@ -401,15 +411,16 @@ def _broken(recorded: Recorded, first: int, last: int, *, is_open: bool) -> NDAr
     return np.maximum(starts[hit], first).astype(np.int64)
 
 
-def _broken_finding(
+def _broken_finding(  # noqa: PLR0913, PLR0917
     trace: Trace,
     recorded: Recorded,
     wanted: Stays,
     question: Question,
     broken: NDArray[np.int64],
+    span_ns: tuple[int, int],
 ) -> Finding:
     """Judge a change of state: surely inside the span, or only within the uncertainty."""
-    begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
+    begin_ns, end_ns = span_ns
     sure = np.flatnonzero(_surely(recorded, broken, (begin_ns, end_ns), is_open=wanted.is_open))
     at = int(broken[sure[0] if sure.size else 0])
     after_s = max(recorded.time_ns(at) - begin_ns, 0.0) * 1e-9

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rig.judge.budget import Budget, Row
 from rig.judge.decoder import Decoder
+from rig.judge.instants import readings_of
 from rig.judge.listening import must_have_listened
 from rig.judge.rules import (
     NoEvidence,
@@ -76,9 +77,9 @@ def judge_telemetry(
     """Judge every reading of the quantity; the worst stands for all."""
     del case
     reports = _reports(trace, wanted, decode)
-    readings = [reading for reading in trace.readings if reading.quantity == wanted.quantity]
+    readings = readings_of(trace, wanted.quantity)
     if not readings:
-        raise NoEvidence(f"{wanted.quantity} was never read by a meter")
+        raise NoEvidence(f"{wanted.quantity} was never read by a meter, or it gave no number")
     must_have_listened(trace, reports.link)
     found = [_compared(trace, wanted, reports, reading) for reading in readings]
     compared = [comparison for comparison in found if comparison is not None]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rig.judge.budget import Budget, Row
+from rig.judge.instants import readings_of
 from rig.judge.outputs import Change, Watched, watch
 from rig.judge.rules import NoEvidence, Question, judge_within, measurement, why_undecided
 from rig.judge.verdict import EventMark, Finding, Verdict
@@ -67,7 +68,7 @@ def staircase_levels(case: Case, trace: Trace, quantity: str) -> list[Level]:
     if not commands:
         raise NoEvidence(f"the bench never applied it: no command of {quantity}")
     ends = [command.before_ns for command in commands[1:]] + [trace.end_ns]
-    readings = [r for r in trace.readings if r.quantity == quantity]
+    readings = readings_of(trace, quantity)
     if not readings:
         raise NoEvidence(f"no level of {quantity} was read back by a meter")
     worst = max(reading.accuracy for reading in readings)

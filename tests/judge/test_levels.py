@@ -243,6 +243,15 @@ def test_a_bms_that_reports_nothing_on_a_live_link_fails() -> None:
     assert the_finding(TELEMETRY, replace(silent, readings=())).verdict == "error"
 
 
+def test_a_meter_that_gave_no_number_is_not_a_reading() -> None:
+    nan = float("nan")
+
+    assert the_finding(TELEMETRY, reported([165] * 29, [nan, 3.3])).verdict == "pass"
+    none = the_finding(TELEMETRY, reported([165] * 29, [nan]))
+    assert none.verdict == "error"
+    assert "gave no number" in none.sentence
+
+
 def test_a_report_on_the_console_is_read_by_its_pattern() -> None:
     wanted = TelemetryAgrees(
         quantity="cell 3", accuracy=0.005, unit="V", pattern=r"c3=(\d+)", factor=1e-3

@@ -436,6 +436,14 @@ def test_a_record_that_misses_part_of_the_span_proves_nothing(span: tuple[int, i
     assert "misses 0.50" in found.sentence
 
 
+def test_the_case_begins_with_its_record() -> None:
+    trace = stays_trace(np.full(2_990, 12.0), start_ns=10_000_000)
+
+    assert the_finding(GATE_STAYS, trace).verdict == "pass"
+    before = replace(trace, commands=(a_command("cell 3", 3.7, 0.005),))
+    assert the_finding(GATE_STAYS, before).verdict == "error"
+
+
 def test_no_record_no_absence() -> None:
     found = the_finding(GATE_STAYS, a_trace())
 
