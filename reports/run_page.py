@@ -162,21 +162,36 @@ def _drawn(picture: str) -> Markup:
 
 # ---- cases --------------------------------------------------------------------------------------
 def _case_views(run: Run, base: Path, *, every_plot: bool) -> list[CaseView]:
-    """All cases; with a waveform those that need an eye, and one for each family and protection."""
-    drawn: dict[tuple[str, str], str] = {}
-    views, figures = [], 0
-    for case in run.cases:
-        view = _view(case, base)
-        kind = (view.family, view.group)
-        if every_plot or (figures < MOST_FIGURES and (view.outcome != "pass" or kind not in drawn)):
-            view = _with_trace(view, case)
-            figures += bool(view.figures)
-            if view.figures and view.outcome == "pass":
-                drawn.setdefault(kind, view.anchor)
-        elif case.has_trace:
-            view = replace(view, sibling=drawn.get(kind, ""))
-        views.append(view)
-    return views
+    """All cases; with a waveform those that need an eye, and examples of what passed."""
+    chosen = {c.number for c in run.cases} if every_plot else _worth_a_plot(run)
+    views = [
+        _with_trace(_view(case, base), case) if case.number in chosen else _view(case, base)
+        for case in run.cases
+    ]
+    examples: dict[str, str] = {}
+    for view in views:
+        if view.figures and view.outcome == "pass":
+            examples.setdefault(view.family, view.anchor)
+            examples[view.family + view.group] = view.anchor
+    return [view if view.figures else _with_example(view, examples) for view in views]
+
+
+def _worth_a_plot(run: Run) -> set[int]:
+    """Numbers of the cases to draw: first what did not pass, then the first of its kind."""
+    recorded = [c for c in run.cases if c.has_trace]
+    chosen = [c.number for c in recorded if c.outcome != "pass"]
+    seen: set[str] = set()
+    for case in recorded:
+        kinds = {f"family {case.case.family}", f"group {group_of(case)}"}
+        if case.outcome == "pass" and not kinds <= seen:
+            seen |= kinds
+            chosen.append(case.number)
+    return set(chosen[:MOST_FIGURES])
+
+
+def _with_example(view: CaseView, examples: Mapping[str, str]) -> CaseView:
+    like = examples.get(view.family + view.group) or examples.get(view.family, "")
+    return replace(view, sibling=like if view.outcome == "pass" else "")
 
 
 def _with_trace(view: CaseView, case: RunCase) -> CaseView:

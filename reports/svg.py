@@ -8,7 +8,7 @@ light and dark; no meaning hangs on colour alone. Must not judge, nor read a fil
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from types import MappingProxyType
 
@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from reports import words
 from rig.judge.verdict import EventMark, Finding, Judgement
-from rig.plan.case import Case, ConsoleSays, Expectation, Recovers, SignalBecomes, Trips
+from rig.plan.case import (
+    Case,
+    ConsoleSays,
+    Expectation,
+    Recovers,
+    SignalBecomes,
+    SignalStays,
+    Trips,
+)
 from rig.trace.model import Channel, Trace, Waveform
 
 Floats = NDArray[np.float64]
@@ -108,6 +116,7 @@ class Axis:
 
     begin_s: float
     end_s: float
+    zero_s: float = 0.0  # what the tick labels count from
 
     def x(self, time_s: float) -> float:
         """Place of an instant, kept within the plot."""
@@ -171,7 +180,9 @@ def waveform_svg(  # noqa: PLR0913 - a case in three parts, and how to draw it
     """
     begin, end = span_s or (0.0, (trace.end_ns - trace.begin_ns) / 1e9)
     axis = Axis(begin, max(end, begin + 1e-6))
-    flags = _flags(judgement.findings, axis)
+    flags = _flags(case, judgement, axis)
+    if span_s and flags:
+        axis = replace(axis, zero_s=flags[0].time_s)
     windows = [w for w in _windows(case, judgement) if _visible(w, axis)]
     lanes = _lanes(case, trace, judgement, windows)
     figure = Figure()
@@ -239,8 +250,26 @@ def strip_svg(values: Sequence[tuple[float, float]], low: float, high: float) ->
 
 
 # ---- what is drawn ------------------------------------------------------------------------------
-def _flags(findings: Sequence[Finding], axis: Axis) -> list[EventMark]:
-    marks = {(m.time_s, m.label): m for f in findings for m in f.marks}
+def _marks(case: Case, judgement: Judgement) -> list[EventMark]:
+    """All marks; one on "CAN" belongs to the signal that its expectation names."""
+    marks = []
+    for found, wanted in _judged(case, judgement):
+        signal = _channel(wanted) if found.means == "CAN" else ""
+        for mark in found.marks:
+            of_signal = signal and mark.channel == "CAN"
+            marks.append(replace(mark, channel=signal) if of_signal else mark)
+    return marks
+
+
+def _judged(case: Case, judgement: Judgement) -> Iterator[tuple[Finding, Expectation | None]]:
+    """Findings with their expectations; with None where the case was judged by another plan."""
+    same = len(case.expectations) == len(judgement.findings)
+    for number, found in enumerate(judgement.findings):
+        yield found, case.expectations[number] if same else None
+
+
+def _flags(case: Case, judgement: Judgement, axis: Axis) -> list[EventMark]:
+    marks = {(m.time_s, m.label): m for m in _marks(case, judgement)}
     shown = [m for _, m in sorted(marks.items(), key=lambda item: item[0])]
     shown = [m for m in shown if axis.shows(m.time_s) and m.label not in LIMIT_LABELS]
     return shown[:MOST_FLAGS]
@@ -248,10 +277,7 @@ def _flags(findings: Sequence[Finding], axis: Axis) -> list[EventMark]:
 
 def _windows(case: Case, judgement: Judgement) -> list[Allowed]:
     """Where the findings that are times allow their reaction, and where it was."""
-    wanted: Sequence[Expectation | None] = case.expectations
-    if len(wanted) != len(judgement.findings):  # judged by another plan: marks must do
-        wanted = [None] * len(judgement.findings)
-    found = (_window(f, w) for f, w in zip(judgement.findings, wanted, strict=True))
+    found = (_window(f, w) for f, w in _judged(case, judgement))
     return [window for window in found if window]
 
 
@@ -287,7 +313,10 @@ def _channel(wanted: Expectation | None) -> str:
     match wanted:
         case Trips(output=output) | Recovers(output=output):
             return output
-        case SignalBecomes(message=message, signal=signal):
+        case (
+            SignalBecomes(message=message, signal=signal)
+            | SignalStays(message=message, signal=signal)
+        ):
             return f"{message}.{signal}"
         case ConsoleSays():
             return "console"
@@ -302,7 +331,7 @@ def _visible(window: Allowed, axis: Axis) -> bool:
 def _lanes(
     case: Case, trace: Trace, judgement: Judgement, windows: Sequence[Allowed]
 ) -> list[Lane]:
-    marks = [m for f in judgement.findings for m in f.marks]
+    marks = _marks(case, judgement)
     told = {m.channel for m in marks} | _commanded(case) | {w.channel for w in windows}
     lanes = [*_analog_lanes(trace, told), *_output_lanes(case, trace)]
     lanes = [_with_levels(lane, marks) for lane in lanes]
@@ -575,14 +604,15 @@ def _draw_measured(figure: Figure, window: Allowed, axis: Axis, y: float) -> Non
 
 def _draw_time_axis(figure: Figure, axis: Axis, bottom: float) -> None:
     scale = words.scale_for("s", axis.end_s - axis.begin_s)
-    ticks = _round_ticks(axis.begin_s / scale.factor, axis.end_s / scale.factor, 8)
+    begin, end = (axis.begin_s - axis.zero_s, axis.end_s - axis.zero_s)
+    ticks = _round_ticks(begin / scale.factor, end / scale.factor, 8)
     step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
     for tick in ticks:
-        x = axis.x(tick * scale.factor)
+        x = axis.x(axis.zero_s + tick * scale.factor)
         figure.line(x, bottom, x, bottom + 4, "frame")
         figure.text(x, bottom + 15, _tick_text(tick, step), "dim m")
-    label = f"time since the case began [{scale.unit}]"
-    figure.text(WIDTH - RIGHT, bottom + 29, label, "dim r")
+    since = "A" if axis.zero_s else "the case began"
+    figure.text(WIDTH - RIGHT, bottom + 29, f"time since {since} [{scale.unit}]", "dim r")
 
 
 def _draw_flags(figure: Figure, flags: Sequence[EventMark], axis: Axis, bottom: float) -> None:

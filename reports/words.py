@@ -62,6 +62,8 @@ def limits(low: float | None, high: float | None, found: Measurement | None, uni
     unit = found.unit if found else unit
     scale = scale_for(unit, found.value if found else None, low, high)
     places = max(_needed(low, scale), _needed(high, scale))
+    if found:  # a limit made of a reading's percentage has more digits than it needs
+        places = min(places, max(_places(found.expanded / scale.factor), 2) + 1)
     least, most = ("" if x is None else scale.number(x, places) for x in (low, high))
     if least and most:
         return f"{least} to {most} {scale.unit}".rstrip()
