@@ -1,0 +1,169 @@
+"""Whether a profile, its DBC and a bench fit each other, and what may be commanded on the two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import cantools
+
+from rig.bench.description import BenchFile
+from rig.bench.limits import Allowed, limits_of
+from rig.check.report import UNITS
+from rig.description import BrokenDescriptionError, Document, Location, Mistake, suggest
+from rig.dut.profile import Profile
+from rig.quantity import format as shown
+
+
+class Fit:
+    """A profile, and a bench where there is one: what they say of each other."""
+
+    def __init__(self, profile: Document[Profile], bench: Document[BenchFile] | None) -> None:
+        self.profile_document, self.bench_document = profile, bench
+        self.profile = profile.model
+        self.bench = bench.model if bench else None
+
+    @staticmethod
+    def refuse(mistakes: Iterable[Mistake]) -> None:
+        """Raise if there are any."""
+        if found := list(mistakes):
+            raise BrokenDescriptionError(found)
+
+    @cached_property
+    def messages(self) -> dict[str, Any]:
+        """Messages of the DBC, by name; none where it can't be read."""
+        path = self.profile.dbc_path
+        if path is None or not path.is_file():
+            return {}
+        try:
+            database = cantools.database.load_file(path)
+        except (cantools.Error, UnicodeDecodeError, ValueError):
+            return {}
+        return {message.name: message for message in database.messages}  # type: ignore[union-attr]
+
+    def profile_mistakes(self) -> Iterator[Mistake]:
+        """Hold the profile against its DBC."""
+        path, document = self.profile.dbc_path, self.profile_document
+        if path is None:
+            return
+        if not path.is_file():
+            yield document.mistake(("can", "dbc"), f"there is no file {path}", "put it there")
+            return
+        if not self.messages:
+            what = f"{path} is no DBC with messages"
+            yield document.mistake(("can", "dbc"), what, "open it with a DBC editor")
+            return
+        for where, name in self.profile.signals().items():
+            if found := self.unknown_signal(name):
+                yield document.mistake(where, *found)
+        yield from self._lengths()
+
+    def _lengths(self) -> Iterator[Mistake]:
+        document, can = self.profile_document, self.profile.can
+        for name, promise in self.profile.messages.items():
+            where: Location = ("messages", name)
+            if found := self.unknown_message(name):
+                yield document.key_mistake(where, *found)
+            elif promise.length != (length := self.messages[name].length):
+                what = f"the DBC gives {name} {length} bytes, not {promise.length}"
+                yield document.mistake((*where, "length"), what, "correct one of the two")
+        for name in can.receives if can else ():
+            if found := self.unknown_message(name):
+                yield document.key_mistake(("can", "receives", name), *found)
+
+    def unknown_message(self, name: str) -> tuple[str, str] | None:
+        """Say that the DBC has no such message, if it hasn't."""
+        if not self.messages or name in self.messages:
+            return None
+        return f'the DBC has no message "{name}"', suggest(name, self.messages)
+
+    def unknown_signal(self, name: str) -> tuple[str, str] | None:
+        """Say what is wrong with "Message.Signal", if anything is."""
+        message, _, signal = name.partition(".")
+        if (found := self.unknown_message(message)) or not self.messages:
+            return found
+        signals = [s.name for s in self.messages[message].signals]
+        if signal in signals:
+            return None
+        return f'{message} has no signal "{signal}"', suggest(signal, signals)
+
+    def bench_mistakes(self) -> Iterator[Mistake]:
+        """Hold the bench against the profile."""
+        if self.bench_document is None or self.bench is None:
+            return
+        document, bench, profile = self.bench_document, self.bench, self.profile
+        terms = [*profile.settable, *profile.outputs, "current", "supply", "pack"]
+        for term in bench.wiring:
+            if term not in terms:
+                what = f'{profile.name} has no terminal "{term}"'
+                yield document.key_mistake(("wiring", term), what, suggest(term, terms))
+        for quantity in profile.settable:
+            yield from self._driven(quantity)
+        for link in ("can", "console"):
+            if getattr(profile, link) is not None and getattr(bench, link) is None:
+                what = f"{profile.name} has a {link} link, and the bench has none"
+                yield document.mistake((link,), what, f"add {link}:")
+        yield from self._nominal()
+
+    def _driven(self, quantity: str) -> Iterator[Mistake]:
+        assert self.bench is not None  # noqa: S101 -- its only caller looked
+        assert self.bench_document is not None  # noqa: S101
+        wiring = self.bench.wiring.get(quantity)
+        wanted = ("charge", "discharge") if quantity == "current" else ("from",)
+        wired = {key for key, _ in wiring.wires()} if wiring else set()
+        for key in wanted:
+            if key not in wired:
+                what = f"nothing drives {quantity} of {self.profile.name}: no {key}"
+                mend = f"add {quantity}: {{{key}: instrument channel}}"
+                yield self.bench_document.mistake(("wiring", quantity), what, mend)
+
+    def _nominal(self) -> Iterator[Mistake]:
+        """What every case starts from must be allowed too."""
+        assert self.bench_document is not None  # noqa: S101 -- its only caller looked
+        for quantity, value in self.profile.nominal_values.items():
+            if found := self.beyond(quantity, value):
+                yield self.bench_document.mistake(
+                    ("limits",), f"at rest, {found}", "raise the limit"
+                )
+
+    @cached_property
+    def ranges(self) -> Mapping[str, Allowed]:
+        """What may be commanded, by quantity."""
+        if self.bench is not None:
+            return limits_of(self.bench, self.profile).ranges
+        by = f"the profile {self.profile.name}"
+        allowed = {q: self.profile.allowed(q) for q in self.profile.settable}
+        return {
+            q: Allowed(low=a.low, high=a.high, low_from=by, high_from=by)
+            for q, a in allowed.items()
+        }
+
+    def beyond(self, quantity: str, value: float) -> str | None:
+        """Say that a value is beyond a limit, whose and where it stands; None if it isn't."""
+        allowed = self.ranges.get(quantity)
+        if allowed is None or allowed.low <= value <= allowed.high:
+            return None
+        low = value < allowed.low
+        limit, source = (
+            (allowed.low, allowed.low_from) if low else (allowed.high, allowed.high_from)
+        )
+        kind, unit = quantity.split()[0], UNITS[quantity.split()[0]]
+        return (
+            f"{quantity} would be {shown(value, unit)}; {source} allows"
+            f" {'no less than' if low else 'at most'} {shown(limit, unit)}"
+            f" ({self._where_limit(kind, source, value)})"
+        )
+
+    def _where_limit(self, kind: str, source: str, value: float) -> str:
+        """Find the line of the limit."""
+        if source.startswith("the profile"):
+            key = "charge current" if value > 0 else "discharge current"
+            keys = {"cell": "cell voltage", "temperature": "temperature", "current": key}
+            where = ("limits", keys[kind]) if kind in keys else ("supply", "voltage")
+            return self.profile_document.at(where)
+        assert self.bench_document is not None  # noqa: S101 -- who else has limits
+        if source.startswith("the bench"):
+            key = "cell voltage" if kind == "cell" else kind
+            return self.bench_document.at(("limits", key))
+        return self.bench_document.at(("instruments", source.split(" (")[0], "limits"))

@@ -1,0 +1,85 @@
+"""What was found: mistakes, or what would run and the most that it would command. Data and text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rig.check.steps import commanded
+from rig.description import Mistake
+from rig.dut.profile import Profile
+from rig.plan.case import Case
+from rig.quantity import format as shown
+
+UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found."""
+
+    mistakes: tuple[Mistake, ...] = ()
+    refusals: tuple[str, ...] = ()  # mistakes that have no place in a file
+    good: tuple[str, ...] = ()  # a line for each description that is well
+    cases: tuple[Case, ...] = ()
+    extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # least, most
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not (self.mistakes or self.refusals)
+
+    def text(self) -> str:
+        """Write it for people: the mistakes, or what would run."""
+        lines = [*map(str, self.mistakes), *self.refusals]
+        if lines:
+            count = len(lines)
+            return "\n".join([*lines, f"{count} mistake{'s' * (count != 1)}; nothing was touched"])
+        lines = list(self.good)
+        if self.cases:
+            lines += [f"  {case.id}  {case.title}" for case in self.cases]
+            lines.append(_total(self.cases))
+            lines.append("would command at most: " + _extremes(self.extremes))
+        return "\n".join(lines)
+
+
+def spans_of(cases: Iterable[Case], profile: Profile) -> dict[str, tuple[float, float]]:
+    """Least and greatest value of each kind of quantity, what cases start from included."""
+    spans: dict[str, tuple[float, float]] = {}
+    for quantity, value in profile.nominal_values.items():
+        spans = joined(spans, {quantity.split()[0]: (value, value)})
+    for case in cases:
+        for step in case.steps:
+            for quantity, value in commanded(step):
+                spans = joined(spans, {quantity.split()[0]: (value, value)})
+    return spans
+
+
+def joined(
+    one: Mapping[str, tuple[float, float]], other: Mapping[str, tuple[float, float]]
+) -> dict[str, tuple[float, float]]:
+    """Widen spans by others."""
+    widened = dict(one)
+    for kind, (low, high) in other.items():
+        a, b = widened.get(kind, (low, high))
+        widened[kind] = (min(a, low), max(b, high))
+    return widened
+
+
+def _extremes(spans: Mapping[str, tuple[float, float]]) -> str:
+    names = {"cell": "cell voltage", "temperature": "temperature", "current": "current"}
+    return ", ".join(
+        f"{names.get(kind, kind)} {shown(low, UNITS[kind])} to {shown(high, UNITS[kind])}"
+        for kind, (low, high) in spans.items()
+    )
+
+
+def _total(cases: Sequence[Case]) -> str:
+    seconds = sum(case.duration_s for case in cases)
+    minutes, left = divmod(round(seconds), 60)
+    return f"{counted(cases)}, at most {minutes} min {left} s of bench time, their starts apart"
+
+
+def counted(cases: Sequence[Case]) -> str:
+    """Write "1 case", "2 cases"."""
+    return f"{len(cases)} case{'s' * (len(cases) != 1)}"

@@ -1,0 +1,28 @@
+"""What a step commands, and what it reads. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rig.plan.case import Await, Read, Set, Staircase, Step
+
+
+def commanded(step: Step) -> Iterator[tuple[str, float]]:
+    """Give each quantity that the step sets, with its value; a ramp's ends."""
+    if isinstance(step, Set):
+        yield from step.values.items()
+    elif isinstance(step, Staircase):
+        yield step.quantity, step.start
+        yield step.quantity, step.stop
+
+
+def metered(step: Step) -> Iterator[str]:
+    """What a step reads with a meter; a sensor's value is read back from what plays it."""
+    if isinstance(step, Read):
+        yield from (
+            n for n in step.quantities if not n.startswith(("bleed", "temperature", "current"))
+        )
+    if isinstance(step, Staircase) and not step.quantity.startswith(("temperature", "current")):
+        yield step.quantity
+    if isinstance(step, Await | Staircase) and step.until.kind == "output":
+        yield step.until.output
