@@ -441,8 +441,7 @@ class Bench:
     # ---- private: the rest -----------------------------------------------------------------------
     def _stamp(self) -> int:
         """Read the rig's clock; the transcript's lines bear the time last read."""
-        self._transcript.now_ns = now_ns = self.clock.now_ns()
-        return now_ns
+        return self._transcript.stamp(self.clock)
 
     def _check_instruments(self) -> None:
         for instrument in self._instruments.all.values():

@@ -55,14 +55,32 @@ def connect(description: BenchFile, profile: Profile, *, seed: int = 0) -> Itera
     seed
         Of a simulated bench: everything random about it comes from this number.
     """
+    limits = limits_of(description, profile)
+    wiring = wiring_of(description, _spans(profile, limits))
+    _check_wired(description, profile, wiring)
     with ExitStack() as stack:
         endpoints = _start(description, seed, stack)
         filled = description.filled(endpoints)
         clock = _clock(filled, endpoints)
         stack.callback(clock.close)
         transcript = Transcript(now_ns=clock.now_ns())
+        stamp = partial(transcript.stamp, clock)
         instruments, identities = _instruments(filled, clock, transcript, stack)
-        bench = _assembled(filled, profile, clock, transcript, instruments, identities)
+        power = _power_path(filled, profile, wiring, instruments, stamp)
+        bench = Bench(
+            description=filled,
+            profile=profile,
+            clock=clock,
+            wiring=wiring,
+            limits=limits,
+            instruments=instruments,
+            identities=identities,
+            power=power,
+            recorder=_recorder(wiring, instruments, stamp),
+            transcript=transcript,
+        )
+        _protect(filled, wiring, limits, instruments, power)
+        _configure_meters(wiring, instruments, _spans(profile, limits))
         stack.callback(bench.make_safe)
         bench.calibrate(_calibration_levels(profile))
         _links(bench, filled, profile, clock, stack)
@@ -138,40 +156,6 @@ def _check_serial(session: Session, entry: InstrumentEntry, identity: Identity) 
 
 
 # ---- putting it together ------------------------------------------------------------------------
-def _assembled(  # noqa: PLR0913, PLR0917  the parts of a bench
-    description: BenchFile,
-    profile: Profile,
-    clock: Clock,
-    transcript: Transcript,
-    instruments: Instruments,
-    identities: Mapping[str, Identity],
-) -> Bench:
-    limits = limits_of(description, profile)
-    wiring = wiring_of(description, _spans(profile, limits))
-    _check_wired(description, profile, wiring)
-
-    def stamp() -> int:
-        transcript.now_ns = now_ns = clock.now_ns()
-        return now_ns
-
-    power = _power_path(description, profile, wiring, instruments, stamp)
-    bench = Bench(
-        description=description,
-        profile=profile,
-        clock=clock,
-        wiring=wiring,
-        limits=limits,
-        instruments=instruments,
-        identities=identities,
-        power=power,
-        recorder=_recorder(wiring, instruments, stamp),
-        transcript=transcript,
-    )
-    _protect(description, wiring, limits, instruments, power)
-    _configure_meters(wiring, instruments, _spans(profile, limits))
-    return bench
-
-
 def _spans(profile: Profile, limits: Limits) -> dict[str, tuple[float, float]]:
     """The range that each quantity and output can have, where the bench states none."""
     spans = {

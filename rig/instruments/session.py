@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from rig.clock import Clock
 from rig.errors import BenchError
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class Transcript:
 
     now_ns: int = 0
     _lines: list[tuple[int, str, str, str]] = field(default_factory=list)
+
+    def stamp(self, clock: Clock) -> int:
+        """Read the rig's clock, for the lines to come and for the caller."""
+        self.now_ns = now_ns = clock.now_ns()
+        return now_ns
 
     def note(self, name: str, direction: str, text: str) -> None:
         """Add one line; `direction` is ">" to the instrument, "<" from it, "!" a failure."""
