@@ -82,6 +82,7 @@ class Bench:
         self._lit: set[str] = set()  # cells whose output is on
         self._faults: set[tuple[str, str]] = set()
         self._is_recording = False
+        self._is_checked = False
 
     # ---- commands --------------------------------------------------------------------------------
     def set(self, values: Mapping[str, float]) -> list[Command]:
@@ -130,7 +131,9 @@ class Bench:
 
     def nominal(self) -> list[Command]:
         """Bring everything to where a case starts: no faults, nominal values, no current."""
-        self._check_instruments()
+        if not self._is_checked:  # a case with a record was looked at when it ended
+            self._check_instruments()
+        self._is_checked = False
         done = [self.fault(kind, target, present=False) for kind, target in self._mendable()]
         values = dict(self.profile.nominal_values)
         if "current" in values:  # first, so that nothing is switched under load
@@ -153,7 +156,7 @@ class Bench:
         self._commanded.clear()
         self._lit.clear()
         self._faults.clear()
-        self._is_recording = False
+        self._is_recording = self._is_checked = False
         if troubles:
             raise BenchError(
                 "the bench may not be safe: " + "; ".join(troubles),
@@ -444,8 +447,10 @@ class Bench:
         return self._transcript.stamp(self.clock)
 
     def _check_instruments(self) -> None:
+        """See that nothing tripped, restarted or was refused since the last look."""
         for instrument in self._instruments.all.values():
             instrument.check()
+        self._is_checked = True
 
     def _reopen(self) -> None:
         for session in self._instruments.sessions.values():

@@ -16,7 +16,8 @@ from rig.instruments.session import Session
 
 # `+0,"No error"`, `0,"No error"`, `0  No Error`, `0,None`: reference/instruments.md 8
 _ERROR = re.compile(r"\s*([+-]?\d+)[\s,]*(.*)", re.DOTALL)
-_POWER_ON = 128  # *ESR? bit 7 (IEEE 488.2-1992, 11.5.1.1.2)
+# Bits of *ESR? (IEEE 488.2-1992, 11.5.1.1): power on; command, execution, device, query error.
+_POWER_ON, _ERRORS = 128, 32 + 16 + 8 + 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,14 +143,21 @@ def clear_status(session: Session) -> None:
     session.query("*ESR?")
 
 
-def check_not_restarted(session: Session) -> None:
-    """Find out whether the instrument was switched on since its status was last read."""
-    if int(session.query_number("*ESR?")) & _POWER_ON:
+def check_events(session: Session) -> None:
+    """Find out by one question whether anything was refused, or the instrument restarted.
+
+    Every entry of the error queue also sets a bit of the event status register (SCPI-99 volume 2,
+    21.8), so the queue is read only where there is something in it.
+    """
+    events = int(session.query_number("*ESR?"))
+    if events & _POWER_ON:
         raise BenchError(
             "it restarted in the middle of the run: all its settings are gone",
             session.where,
             "check its mains and its cooling; the case has to be repeated",
         )
+    if events & _ERRORS:
+        check_errors(session)
 
 
 def channel_list(channels: Iterable[int]) -> str:

@@ -16,8 +16,8 @@ from rig.instruments.capabilities import Identity
 from rig.instruments.dialect import (
     Accuracy,
     check_errors,
+    check_events,
     check_model,
-    check_not_restarted,
     clear_status,
     identify,
     refused,
@@ -59,8 +59,7 @@ class IetPrs:
 
     def check(self) -> None:
         """Find a restart and refused commands."""
-        check_not_restarted(self.session)
-        check_errors(self.session)
+        check_events(self.session)
 
     def set_ohms(self, ohms: Mapping[int, float]) -> dict[int, float]:
         """Set resistors, each to the nearest 0.1 ohm."""

@@ -18,8 +18,8 @@ from rig.instruments.dialect import (
     Choice,
     Setting,
     check_errors,
+    check_events,
     check_model,
-    check_not_restarted,
     clear_status,
     identify,
 )
@@ -97,14 +97,13 @@ class ItechIt8500Plus:
 
     def check(self) -> None:
         """Find trips, a restart, refused commands."""
-        check_not_restarted(self.session)
+        check_events(self.session)
         if self._is_on and not int(self.session.query_number("INP?")):
             raise BenchError(
                 "the load switched its input off by itself (OCP, OPP or OVP)",
                 self.session.where,
                 "read its front panel; does the case draw more power than this load can take?",
             )
-        check_errors(self.session)
 
     def protect(self, over_a: float, over_w: float | None = None) -> None:
         """Program OCP (with a short delay) and OPP."""

@@ -19,8 +19,8 @@ from rig.instruments.dialect import (
     Accuracy,
     channel_list,
     check_errors,
+    check_events,
     check_model,
-    check_not_restarted,
     clear_status,
     identify,
 )
@@ -65,8 +65,7 @@ class KeysightDaq970a:
 
     def check(self) -> None:
         """Find a restart and refused commands."""
-        check_not_restarted(self.session)
-        check_errors(self.session)
+        check_events(self.session)
 
     def configure(self, largest_v: Mapping[int, float]) -> None:
         """Fix each channel's range: choosing it anew at each reading costs time, and varies."""

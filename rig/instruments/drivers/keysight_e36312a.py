@@ -18,8 +18,8 @@ from rig.instruments.dialect import (
     Choice,
     Setting,
     check_errors,
+    check_events,
     check_model,
-    check_not_restarted,
     clear_status,
     identify,
 )
@@ -90,7 +90,7 @@ class KeysightE36312A:
 
     def check(self) -> None:
         """Find trips, a restart, refused commands."""
-        check_not_restarted(self.session)
+        check_events(self.session)
         for channel in sorted(self._on):
             if self.is_tripped(channel):
                 raise BenchError(
@@ -98,7 +98,6 @@ class KeysightE36312A:
                     self.session.where,
                     "is its wire shorted, is the current limit enough for the BMS's start?",
                 )
-        check_errors(self.session)
 
     def protect(self, channel: int, over_v: float, over_a: float) -> None:
         """Program OVP; over-current trips at the current limit, so the limit goes no higher."""
@@ -135,8 +134,8 @@ class KeysightE36312A:
 
     def is_tripped(self, channel: int) -> bool:
         """Whether OVP or OCP switched the output off."""
-        questions = (f"VOLT:PROT:TRIP? (@{channel})", f"CURR:PROT:TRIP? (@{channel})")
-        return any(self.session.query_number(question) != 0 for question in questions)
+        # One question for OVP, OCP and over-temperature alike.
+        return self.session.query_number(f"STAT:QUES:INST:ISUM{channel}:COND?") != 0
 
     def most(self, channel: int) -> tuple[float, float]:
         """Largest voltage and current that an output can be set to."""

@@ -22,8 +22,8 @@ from rig.instruments.dialect import (
     Choice,
     Setting,
     check_errors,
+    check_events,
     check_model,
-    check_not_restarted,
     clear_status,
     identify,
 )
@@ -133,8 +133,7 @@ class RigolDho:
 
     def check(self) -> None:
         """Find a restart and refused commands."""
-        check_not_restarted(self.session)
-        check_errors(self.session)
+        check_events(self.session)
 
     # ---- recording -------------------------------------------------------------------------------
     def arm(
@@ -210,9 +209,7 @@ class RigolDho:
         self._time_base = scale_s, points
 
     def _set_verticals(self, verticals: Mapping[int, _Vertical]) -> None:
-        for channel in self._vertical.keys() - verticals.keys():
-            SHOWN.put(self.session, "0", channel)
-            del self._vertical[channel]
+        """Set what differs. A channel once shown stays so: at these rates it costs no memory."""
         changed = {n: v for n, v in verticals.items() if self._vertical.get(n) != v}
         for channel, vertical in changed.items():
             SHOWN.put(self.session, "1", channel)
@@ -237,9 +234,7 @@ class RigolDho:
 
     def _read_channel(self, channel: int) -> tuple[NDArray[np.float64], float, float]:
         session = self.session
-        session.write(f":WAV:SOUR CHAN{channel}")
-        if (source := session.query(":WAV:SOUR?").upper()) != f"CHAN{channel}":
-            raise self._unexpected(source, f"source CHAN{channel}")
+        session.write(f":WAV:SOUR CHAN{channel}")  # were it refused, `check` would find that
         # format, type, points, count, xinc, xorg, xref, yinc, yorg, yref
         preamble = session.query_numbers(":WAV:PRE?", 10)
         points, x_inc, x_org, x_ref, y_inc, y_org, y_ref = (preamble[i] for i in (2, *range(4, 10)))
@@ -260,16 +255,28 @@ class RigolDho:
 
 
 def _time_base(session: Session, duration_s: float, interval_s: float) -> tuple[float, int]:
-    """The fastest seconds per division, and the fewest points, that hold what is asked for."""
-    scale_s = _one_two_five(duration_s / ACROSS)
-    points = next((n for n in DEPTHS if scale_s * ACROSS / n <= interval_s * 1.000001), None)
-    if points is None or not FASTEST_S <= scale_s <= SLOWEST_S:
+    """Choose seconds per division and points: enough of both, and no more points than need be.
+
+    Depths come in decades, so a screen longer than the case may fit the interval better; the
+    record is stopped with the case.
+    """
+    shortest_s = _one_two_five(duration_s / ACROSS)
+    scales_s = [_one_two_five(shortest_s * factor) for factor in (1, 2, 4, 10)]
+    choices = [
+        (scale_s * ACROSS / points, scale_s, points)
+        for scale_s in scales_s
+        for points in DEPTHS
+        if scale_s * ACROSS / points <= interval_s * 1.000001 and scale_s <= SLOWEST_S
+    ]
+    if not choices or shortest_s < FASTEST_S:
         raise LimitError(
             f"{duration_s:g} s at one sample every {interval_s:g} s does not fit its memory"
             f" of {max(DEPTHS)} points",
             session.where,
             "make the case shorter, or sample more slowly",
         )
+    slowest = max(interval for interval, _, _ in choices)
+    _, scale_s, points = next(choice for choice in choices if choice[0] == slowest)
     return scale_s, points
 
 

@@ -18,8 +18,8 @@ from rig.instruments.dialect import (
     Choice,
     Setting,
     check_errors,
+    check_events,
     check_model,
-    check_not_restarted,
     clear_status,
     identify,
 )
@@ -77,14 +77,13 @@ class TdkGenesysPlus:
 
     def check(self) -> None:
         """Find trips, a restart, refused commands."""
-        check_not_restarted(self.session)
+        check_events(self.session)
         if self._is_on and self.is_tripped(0):
             raise BenchError(
                 "the output was switched off by a protection",
                 self.session.where,
                 "read the front panel; is the pack voltage above the charger's OVP?",
             )
-        check_errors(self.session)
 
     def protect(self, channel: int, over_v: float, over_a: float) -> None:
         """Program OVP. The current limit is never set above `over_a` by the bench.
