@@ -124,11 +124,14 @@ def test_a_profile_that_asks_for_what_the_dbc_lacks_is_refused(tmp_path: Path) -
     shutil.copytree(ROOT / "fixtures/duts/esp32-4s", tmp_path / "bms")
     profile = tmp_path / "bms" / "profile.yaml"
     text = profile.read_text(encoding="utf-8").replace("BMS_Status.OV:", "BMS_Status.OVV:")
-    profile.write_text(text.replace("length: 4", "length: 5"), encoding="utf-8")
+    text = text.replace("length: 4", "length: 5").replace("count: 4", "count: 5")
+    profile.write_text(text, encoding="utf-8")
 
     text = check([profile]).text()
 
     assert 'BMS_Status has no signal "OVV"; did you mean "OV"?' in text
+    assert 'BMS_CellVoltages has no signal "Cell5_V"' in text
+    assert 'BMS_Status has no signal "Bal5"' in text
     assert "the DBC gives BMS_Temperatures 4 bytes, not 5" in text
 
 

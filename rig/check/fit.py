@@ -54,7 +54,7 @@ class Fit:
             what = f"{path} is no DBC with messages"
             yield document.mistake(("can", "dbc"), what, "open it with a DBC editor")
             return
-        for where, name in self.profile.signals().items():
+        for where, name in self.profile.signals():
             if found := self.unknown_signal(name):
                 yield document.mistake(where, *found)
         yield from self._lengths()

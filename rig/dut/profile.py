@@ -7,7 +7,7 @@ profile's own file and nothing else; the DBC it names is opened by `rig.dut.can_
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -25,6 +25,7 @@ from rig.description import (
     BrokenDescriptionError,
     Description,
     Document,
+    Location,
     Mistake,
     mistake_error,
     read,
@@ -589,20 +590,25 @@ class Profile(Description):
         is_cell = quantity.startswith("cell")
         return self.limits.cell_v if is_cell else self.limits.temperature_degc
 
-    def signals(self) -> dict[tuple[int | str, ...], str]:
-        """Give every "Message.Signal" that the profile names, by where it stands in the file."""
-        found: dict[tuple[int | str, ...], str] = {}
+    def signals(self) -> Iterator[tuple[Location, str]]:
+        """Give every "Message.Signal" that the profile names, with where it stands in the file."""
         for name, protection in self.protections.items():
-            found |= {("protections", name, "says", said): said for said in protection.says}
+            yield from ((("protections", name, "says", said), said) for said in protection.says)
         counts = {"cell voltage": self.cells.count, "temperature": len(self.temperature_names)}
         for name, report in self.telemetry.reports().items():
             for n in range(1, counts.get(name, 1) + 1) if report.message else ():
-                found["telemetry", name, "signal"] = f"{report.message}.{report.signal_for(n)}"
+                named = f"{report.message}.{report.signal_for(n)}"
+                yield ("telemetry", name, "signal"), named
+        yield from self._message_signals()
+
+    def _message_signals(self) -> Iterator[tuple[Location, str]]:
         for name, promise in self.messages.items():
             for key in ("counter", "crc"):
                 if signal := getattr(promise, key):
-                    found["messages", name, key] = f"{name}.{signal}"
-        return found
+                    yield ("messages", name, key), f"{name}.{signal}"
+        if self.balancing is not None and self.balancing.signal is not None:
+            for n in range(1, self.cells.count + 1):
+                yield ("balancing", "signal"), self.balancing.signal.replace("{n}", str(n))
 
 
 # ---- reading ------------------------------------------------------------------------------------
@@ -751,7 +757,7 @@ def _links(document: Document[Profile]) -> list[Mistake]:
             document.mistake(
                 where, f"{name} needs CAN, and the BMS has none", "add can:, or remove it"
             )
-            for where, name in profile.signals().items()
+            for where, name in profile.signals()
         ]
     if profile.console is None:
         mistakes += [
