@@ -58,6 +58,12 @@ def complete(case: Case, profile: Profile) -> Case:
     )
 
 
+def _seen_steady(outputs: Iterable[Output]) -> list[Step]:
+    """A lamp counts as on only after a steady while, which the record must have seen."""
+    steady_s = max((output.steady_s for output in outputs), default=0.0)
+    return [Hold(duration_s=1.2 * steady_s)] if steady_s else []
+
+
 def longest_s(step: Step) -> float:
     """Upper bound of the time that a step takes."""
     match step:
