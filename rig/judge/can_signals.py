@@ -258,8 +258,8 @@ def _timing_finding(  # noqa: PLR0913, PLR0917
     verdict = worst((timing, Verdict.FAIL)) if faults else timing
     own = received.intervals_s
     sentence = (
-        f"{received.times.size} frames, {show_range(float(own.min()), float(own.max()), 's')} apart"
-        f" (± {show(measured.expanded, 's')}, mean {show(float(own.mean()), 's')});"
+        f"{received.times.size} frames, {own.min() * 1e3:.1f} ms to {own.max() * 1e3:.1f} ms apart"
+        f" (± {show(measured.expanded, 's')}, mean {own.mean() * 1e3:.1f} ms);"
         f" allowed {show_range(*limits, 's')}"
     )
     if timing is Verdict.FAIL:

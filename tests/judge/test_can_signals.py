@@ -97,7 +97,7 @@ def test_a_flag_that_came_and_went_before_its_cause_is_not_its_effect() -> None:
 def test_both_clocks_are_in_the_budget() -> None:
     case = a_case(replace(BECOMES, since=CELL_RISES))
     cell = a_channel("cell 3", step(30_000, 10_000, 3.3, 3.7))
-    waveform = a_waveform(cell, start_u_s=1e-3, rate_tolerance=1e-3)
+    waveform = a_waveform(cell, start_ns=100_000_000, start_u_s=1e-3, rate_tolerance=1e-3)
     trace = can_trace(flagged(1.2, time_u_s=2e-3), waveform=waveform)
 
     rows = {row.name: row.standard for row in judge(case, trace, Bytes()).findings[0].budget}

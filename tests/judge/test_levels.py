@@ -125,6 +125,18 @@ def test_a_dwell_shorter_than_the_delay_widens_the_answer() -> None:
     assert found.measurement.value == pytest.approx(3.650)
 
 
+def test_a_reaction_seen_by_the_meter_lies_between_two_looks() -> None:
+    trace = replace(staircase(3.6491), waveform=None)  # 3.650 V at 7.0 s, opens at 8.0 s
+    looks = [a_reading("charge path", 12.0 if t < 8.0 else 0.0, t) for t in (1.0, 6.5, 8.05)]
+    late = [a_reading("charge path", 12.0 if t < 8.0 else 0.0, t) for t in (1.0, 7.9, 8.05)]
+
+    wide = the_finding(THRESHOLD, replace(trace, readings=(*trace.readings, *looks)), STAIRS)
+    narrow = the_finding(THRESHOLD, replace(trace, readings=(*trace.readings, *late)), STAIRS)
+
+    steps = [{row.name: row.half_width for row in found.budget} for found in (wide, narrow)]
+    assert [rows["step of the staircase"] for rows in steps] == pytest.approx([0.002, 0.001])
+
+
 def test_no_reaction_up_to_the_last_level_fails() -> None:
     found = the_finding(THRESHOLD, staircase(9.0, offset=0.004), STAIRS)
 

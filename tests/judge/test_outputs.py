@@ -135,6 +135,17 @@ def test_a_watch_that_ended_too_early_proves_nothing() -> None:
     assert "the watch ended before the latest time allowed" in found.sentence
 
 
+def test_a_watch_that_may_have_ended_too_early_proves_nothing() -> None:
+    gate = a_channel("charge path", np.full(30_000, 12.0))
+    command = a_command("cell 3", 3.7, 0.4, after_ns=600_000_000)  # at 0.5 s ± 0.1 s
+    trace = a_trace(a_waveform(gate), commands=[command])
+
+    sure = the_finding(replace(TRIPS, high_s=2.4), trace)
+    unsure = the_finding(replace(TRIPS, high_s=2.45), trace)
+
+    assert (sure.verdict, unsure.verdict) == ("fail", "inconclusive")
+
+
 def test_a_stimulus_that_never_came_is_the_bench_s_fault() -> None:
     cell = a_channel("cell 3", step(30_000, 5_000, 3.3, 3.651))  # accuracy 2 mV
     gate = a_channel("charge path", step(30_000, 99_999, 12.0, 0.0))
@@ -320,6 +331,11 @@ def test_without_a_record_of_the_output_its_meter_serves() -> None:
 
     assert (found.verdict, found.means) == ("pass", "meter")
     assert {row.name: row.half_width for row in found.budget}["polling"] == pytest.approx(0.05)
+    still = [a_reading("charge path", 12.0, t) for t in (0.6, 1.4, 2.4)]
+    never = the_finding(TRIPS, a_trace(a_waveform(cell), readings=still))
+    assert (never.verdict, never.means) == ("fail", "meter")
+    dead = [replace(reading, value=0.0) for reading in still]
+    assert the_finding(TRIPS, a_trace(a_waveform(cell), readings=dead)).verdict == "error"
     blind = the_finding(TRIPS, a_trace(a_waveform(cell)))
     assert "neither recorded nor read" in blind.sentence
 
