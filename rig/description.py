@@ -13,10 +13,10 @@ import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from rig.errors import DescriptionError
@@ -77,6 +77,18 @@ class BrokenDescriptionError(DescriptionError):
 def mistake_error(what: str, mend: str) -> PydanticCustomError:
     """Make the error for a model's validator to raise: what is wrong, and what would be right."""
     return PydanticCustomError("mistake", "{what}", {"what": what, "mend": mend})
+
+
+def regex(text: str) -> str:
+    """Let a regular expression pass, if it is one."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise mistake_error(f'"{text}" is no regular expression: {error}', "correct it") from None
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(regex)]
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

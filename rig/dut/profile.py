@@ -7,6 +7,7 @@ profile's own file and nothing else; the DBC it names is opened by `rig.dut.can_
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -27,6 +28,7 @@ from rig.description import (
     Document,
     Location,
     Mistake,
+    Pattern,
     mistake_error,
     read,
     suggest,
@@ -180,7 +182,7 @@ class Console(Description):
 
     baud: Annotated[int, Field(gt=0)]
     newline: Literal["LF", "CR", "CR LF"] = "LF"
-    ready: Annotated[str, Field(description="a regular expression of the line that says so")]
+    ready: Annotated[Pattern, Field(description="a regular expression of the line that says so")]
     commands: dict[str, str] = Field(default_factory=dict)
     every_s: Annotated[Seconds | None, Field(alias="prints every")] = None
 
@@ -223,7 +225,7 @@ class Report(Description):
 
     message: str | None = None
     signal: str | None = None
-    console: str | None = None  # a regular expression with one group, a number
+    console: Pattern | None = None  # with one group, a number
     factor: float = 1.0
     accuracy: float | None = None
     relative: Ratio = 0.0  # of the reading, added to accuracy
@@ -238,6 +240,10 @@ class Report(Description):
             raise mistake_error(
                 "a report comes by message and signal, or by console",
                 "write message: and signal:, or console:",
+            )
+        if self.console is not None and re.compile(self.console).groups != 1:
+            raise mistake_error(
+                f'"{self.console}" does not have just one group', "put ( ) around its number"
             )
         return self
 
@@ -396,8 +402,8 @@ class Protection(Description):
     keeps: Names = ()  # outputs that must stay as they are
     says: dict[str, int] = Field(default_factory=dict)  # "Message.Signal": value
     says_within_s: Annotated[Seconds, Field(alias="says within")] = 0.15
-    console: str | None = None  # a regular expression
-    console_clears: str | None = None
+    console: Pattern | None = None
+    console_clears: Pattern | None = None
     console_within_s: Annotated[Seconds, Field(alias="console within")] = 0.2
     message: str | None = None  # of `host message`
     command: str | None = None  # of `console command`, by its name in console.commands

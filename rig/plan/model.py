@@ -29,8 +29,10 @@ from rig.description import (
     Document,
     Location,
     Mistake,
+    Pattern,
     mistake_error,
     read,
+    regex,
     suggest,
 )
 from rig.description import parse as parse_description
@@ -95,7 +97,7 @@ def _wait(key: str, value: Any) -> Any:
     if isinstance(value, bool | int | float) or value in ("open", "closed"):
         return value
     if key == "console" and isinstance(value, str):
-        return _regex(value)
+        return regex(value)
     hint = "write open or closed (an output), a number (a signal), or console: a regular expression"
     raise mistake_error(f'"{value}" is no state to wait for', hint)
 
@@ -126,14 +128,6 @@ def _level(key: str, value: Any) -> tuple[bool, float]:
     if match is None:
         raise mistake_error(f'"{value}" does not say which way', 'write for example "above 3.65 V"')
     return match[1] == "above", reader(parse, unit)(match[2])
-
-
-def _regex(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise mistake_error(f'"{text}" is no regular expression: {error}', "correct it") from None
-    return text
 
 
 def _instant_entry(key: str, value: Any) -> Any:
@@ -174,7 +168,6 @@ After = Annotated[
         }
     ),
 ]
-Pattern = Annotated[str, BeforeValidator(lambda v: _regex(v) if isinstance(v, str) else v)]
 
 
 # ---- steps --------------------------------------------------------------------------------------

@@ -188,6 +188,8 @@ def test_a_labs_own_folder_comes_before_the_rigs(
         ("discharge current\n", "sense wire\n", '"sense wire" has no level'),
         ("opens: path", "recovers: {below: 55 A ± 1 A}", "where it trips"),
         ("opens: path", "recovers: {after: 2 s ± 1 s}", "just one of below, above, when"),
+        ("opens: path", 'console: "("', "no regular expression"),
+        ("protections:", "telemetry: {soc: {console: soc}}\nprotections:", "just one group"),
         ("opens: path", "recovers: {below: 1 V ± 1 V}", "a voltage, a current is wanted"),
     ],
 )
