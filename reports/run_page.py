@@ -67,6 +67,7 @@ class CaseView:
     sentence: str
     family: str
     group: str
+    has_protection: bool
     parameters: Mapping[str, str]
     traces_to: tuple[str, ...]
     severity: str
@@ -96,6 +97,18 @@ class Family:
     anchor: str
     cases: tuple[CaseView, ...]
     counts: Mapping[str, int]
+
+
+Cell = tuple[int, str, int]  # cases, their worst outcome, how many have it
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """What was tested: protections over families, and what belongs to no protection."""
+
+    families: Sequence[Family]
+    rows: Sequence[tuple[str, Sequence[Cell | None]]]
+    rest: Sequence[tuple[Family, Cell]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +146,7 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    verdict = answer(run)
+    verdict, families = answer(run), _families(cases)
     return environment.get_template("run.html").render(
         run=run,
         meta=run.meta,
@@ -142,8 +155,8 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         counts=[(o, run.counts[o]) for o in OUTCOMES],
         total=len(run.cases),
         groups={o: _groups(cases, o) for o in OUTCOMES},
-        families=_families(cases),
-        matrix=_matrix(cases),
+        families=families,
+        matrix=_matrix(families),
         spreads=_spreads(run),
         rule=_rule(run),
         facts=_facts(run),
@@ -229,6 +242,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         sentence=judgement.sentence if judgement else "planned, but the run ended before it",
         family=case.family,
         group=group_of(run_case),
+        has_protection=case.protection is not None,
         parameters=case.parameters,
         traces_to=case.traces_to,
         severity=case.severity,
@@ -315,19 +329,22 @@ def _count(cases: Iterable[CaseView]) -> dict[str, int]:
     return {o: found.count(o) for o in OUTCOMES if o in found}
 
 
-def _matrix(cases: Sequence[CaseView]) -> list[tuple[str, list[tuple[int, str, int] | None]]]:
+def _matrix(families: Sequence[Family]) -> Matrix:
     """Per protection and family: how many cases, the worst outcome, how many have it."""
-    families = list(dict.fromkeys(c.family for c in cases))
-    cells: dict[tuple[str, str], list[CaseView]] = defaultdict(list)
-    for case in cases:
-        cells[case.group, case.family].append(case)
-    return [
-        (group, [_cell(cells.get((group, family), [])) for family in families])
-        for group in dict.fromkeys(c.group for c in cases)
+    wide = [f for f in families if any(c.has_protection for c in f.cases)]
+    groups = dict.fromkeys(c.group for f in wide for c in f.cases if c.has_protection)
+    rows = [
+        (
+            group,
+            [_cell([c for c in f.cases if c.has_protection and c.group == group]) for f in wide],
+        )
+        for group in groups
     ]
+    rest = [(f, _cell([c for c in f.cases if not c.has_protection])) for f in families]
+    return Matrix(wide, rows, [(f, cell) for f, cell in rest if cell])
 
 
-def _cell(cases: Sequence[CaseView]) -> tuple[int, str, int] | None:
+def _cell(cases: Sequence[CaseView]) -> Cell | None:
     if not cases:
         return None
     counts = _count(cases)
@@ -341,7 +358,7 @@ def _spreads(run: Run) -> list[Spread]:
     found: dict[tuple[object, ...], list[tuple[RunCase, Finding]]] = defaultdict(list)
     for case in run.cases:
         for finding in case.judgement.findings if case.judgement else ():
-            if finding.measurement and finding.low is not None and finding.high is not None:
+            if finding.measurement and finding.high is not None:
                 unit = finding.measurement.unit
                 key = (group_of(case), case.case.family, finding.means)
                 found[*key, unit, finding.low, finding.high].append((case, finding))

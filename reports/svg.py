@@ -37,6 +37,7 @@ GAP = 9
 CLOSE_UP_BELOW = 0.06  # of the record: a judged interval shorter than this gets a figure of its own
 MOST_FLAGS = 10
 DEAD_BAND = 1.0  # pixels
+IN_TIME = (Trips, Recovers, SignalBecomes, ConsoleSays)  # expectations with a window of time
 # What the judge calls the ends of the allowed window; drawn as a band, not as flags.
 LIMIT_LABELS = ("earliest allowed", "latest allowed")
 
@@ -285,11 +286,9 @@ def _window(found: Finding, wanted: Expectation | None) -> Allowed | None:
     low_s, high_s = _limits_s(found, wanted)
     if high_s is None or (found.measurement and found.measurement.unit != "s"):
         return None
-    seen = [m for m in found.marks if m.label not in LIMIT_LABELS]
-    latest = [m.time_s for m in found.marks if m.label == LIMIT_LABELS[1]]
-    if not (seen or latest) or (len(seen) < 2 and not latest and found.measurement):
-        return None  # an interval that no instant begins, such as a message's period
-    begin_s = latest[0] - high_s if latest else seen[0].time_s
+    begin_s = _begin_s(found, wanted, high_s)
+    if begin_s is None:
+        return None
     value_s = found.measurement.value if found.measurement else None
     return Allowed(
         channel=_channel(wanted) or found.marks[-1].channel,
@@ -301,10 +300,25 @@ def _window(found: Finding, wanted: Expectation | None) -> Allowed | None:
     )
 
 
+def _begin_s(found: Finding, wanted: Expectation | None, high_s: float) -> float | None:
+    """The instant that the limits count from; None where no instant begins the measured time."""
+    seen = [m.time_s for m in found.marks if m.label not in LIMIT_LABELS]
+    latest = [m.time_s for m in found.marks if m.label == LIMIT_LABELS[1]]
+    if latest:
+        return latest[0] - high_s
+    if not seen or (wanted is not None and not isinstance(wanted, IN_TIME)):
+        return None
+    if found.measurement is None:
+        return seen[0]
+    if wanted is None and len(seen) < 2:
+        return None
+    return seen[-1] - found.measurement.value
+
+
 def _limits_s(found: Finding, wanted: Expectation | None) -> tuple[float | None, float | None]:
     if found.high is not None or found.measurement is not None:
         return found.low, found.high
-    if isinstance(wanted, Trips | Recovers | SignalBecomes | ConsoleSays):
+    if isinstance(wanted, IN_TIME):
         return wanted.low_s, wanted.high_s
     return None, None
 

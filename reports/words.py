@@ -60,6 +60,7 @@ def measured(found: Measurement, *limits: float | None) -> str:
 def limits(low: float | None, high: float | None, found: Measurement | None, unit: str = "") -> str:
     """The allowed interval, in the unit of the measured value beside it."""
     unit = found.unit if found else unit
+    low = None if high is not None and one_sided(unit, low) else low
     scale = scale_for(unit, found.value if found else None, low, high)
     places = max(_needed(low, scale), _needed(high, scale))
     if found:  # a limit made of a reading's percentage has more digits than it needs
@@ -80,13 +81,23 @@ def parted(found: Measurement, *limits: float | None) -> tuple[str, str, str]:
 
 
 def margin(found: Measurement, low: float | None, high: float | None) -> float | None:
-    """Distance from the value to the nearer limit, as a part of the allowed interval's half.
+    """Distance from the value to the nearer limit: 0 at the limit, negative beyond it.
 
-    1 in the middle, 0 at a limit, negative beyond it; None where there is not an interval.
+    As a part of half the allowed interval (1 in its middle); with an upper limit alone, as a part
+    of that limit. None where neither can be said.
     """
-    if low is None or high is None or not high > low:
+    if high is None:
+        return None
+    if one_sided(found.unit, low):
+        return (high - found.value) / high if high > 0 else None
+    if low is None or not high > low:
         return None
     return min(found.value - low, high - found.value) / ((high - low) / 2)
+
+
+def one_sided(unit: str, low: float | None) -> bool:
+    """There is no lower limit; of a time, 0 only says that the cause comes before its effect."""
+    return low is None or (unit == "s" and low <= 0.0)
 
 
 def duration(seconds: float) -> str:
