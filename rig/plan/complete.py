@@ -42,17 +42,20 @@ _TAIL_S = 0.2  # after the last step, so that the record outlasts it
 
 def complete(case: Case, profile: Profile) -> Case:
     """Fill in outputs, capture and duration."""
-    duration_s = sum(longest_s(step) for step in case.steps) + _TAIL_S
     named = [*_outputs(case.expectations), *_balance_outputs(case.expectations, profile)]
+    outputs = {
+        name: Output(
+            closed_above=profile.outputs[name].closed_above_v,
+            steady_s=profile.outputs[name].steady_s,
+        )
+        for name in dict.fromkeys(named)
+    }
+    steps = (*_seen_steady(outputs.values()), *case.steps)
+    duration_s = sum(longest_s(step) for step in steps) + _TAIL_S
     return replace(
         case,
-        outputs={
-            name: Output(
-                closed_above=profile.outputs[name].closed_above_v,
-                steady_s=profile.outputs[name].steady_s,
-            )
-            for name in dict.fromkeys(named)
-        },
+        steps=steps,
+        outputs=outputs,
         capture=_capture(case, profile, duration_s),
         duration_s=duration_s,
     )
