@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -33,6 +33,7 @@ from rig.description import (
     read,
     suggest,
 )
+from rig.dut.consistency import contradictions
 from rig.quantity import (
     AmpHours,
     AmpRange,
@@ -628,7 +629,7 @@ def read_profile(profile: Path | str) -> Document[Profile]:
     path = find_described(profile, "duts", "profile.yaml")
     document = read(path, Profile)
     document.model._folder = path.parent
-    if mistakes := list(_references(document)):
+    if mistakes := contradictions(document):
         raise BrokenDescriptionError(mistakes)
     return document
 
@@ -661,116 +662,3 @@ def find_described(name: Path | str, kind: str, inner: str | None = None) -> Pat
     raise BrokenDescriptionError(
         [Mistake(str(name), 1, 1, "", what, suggest(str(name), sorted(known)))]
     )
-
-
-def _references(document: Document[Profile]) -> list[Mistake]:
-    """Find what a profile names and doesn't have."""
-    profile = document.model
-    mistakes: list[Mistake] = []
-    mistakes += _unknown(
-        document, ("start", "closes"), profile.start.closes, profile.outputs, "output"
-    )
-    for name, protection in profile.protections.items():
-        where: tuple[int | str, ...] = ("protections", name)
-        for key, outputs in (("opens", protection.opens), ("keeps", protection.keeps)):
-            mistakes += _unknown(document, (*where, key), outputs, profile.outputs, "output")
-        mistakes += _commands(document, where, protection)
-        if protection.message is not None:
-            received = profile.can.receives if profile.can else {}
-            named = (protection.message,)
-            mistakes += _unknown(document, (*where, "message"), named, received, "received message")
-        if protection.threshold is not None:
-            mistakes += _within_limits(document, where, protection)
-    return [*mistakes, *_balance_outputs(document), *_nominal(document), *_links(document)]
-
-
-def _unknown(
-    document: Document[Profile],
-    where: tuple[int | str, ...],
-    names: tuple[str, ...],
-    known: Mapping[str, object],
-    kind: str,
-) -> list[Mistake]:
-    return [
-        document.mistake(where, f'there is no {kind} "{name}"', suggest(name, known))
-        for name in names
-        if name not in known
-    ]
-
-
-def _commands(
-    document: Document[Profile], where: tuple[int | str, ...], protection: Protection
-) -> list[Mistake]:
-    console = document.model.console
-    commands = dict(console.commands) if console else {}
-    means = {**commands, "power cycle": "", "reset": ""}
-    cleared = protection.latched.cleared_by if protection.latched else ()
-    found = _unknown(document, (*where, "latched", "cleared by"), cleared, means, "means")
-    if protection.command is not None:
-        named = (protection.command,)
-        found += _unknown(document, (*where, "command"), named, commands, "console command")
-    return found
-
-
-def _within_limits(
-    document: Document[Profile], where: tuple[int | str, ...], protection: Protection
-) -> list[Mistake]:
-    """A threshold beyond the absolute limits could never be tested."""
-    profile = document.model
-    if protection.watches in ("cell spread", "pack voltage"):
-        return []
-    quantities = protection.quantities(profile)
-    if not quantities:
-        what = f'the BMS has nothing that "{protection.watches}" could be'
-        return [document.mistake((*where, "watches"), what, "remove it, or add what it watches")]
-    allowed = profile.allowed(quantities[0])
-    if protection.level in allowed:
-        return []
-    what = f"{protection.threshold} is beyond the limits of {allowed}"
-    return [document.mistake((*where, "threshold"), what, "raise limits, if the BMS bears it")]
-
-
-def _balance_outputs(document: Document[Profile]) -> list[Mistake]:
-    profile = document.model
-    if profile.balancing is None or profile.balancing.output is None:
-        return []
-    output, cells = profile.balancing.output, range(1, profile.cells.count + 1)
-    names = tuple(output.replace("{n}", str(n)) for n in cells)
-    return _unknown(document, ("balancing", "output"), names, profile.outputs, "output")
-
-
-def _nominal(document: Document[Profile]) -> list[Mistake]:
-    profile = document.model
-    keys = {"cell 1": "cells", "temperature 1": "temperatures", "current": "current"}
-    return [
-        document.mistake(
-            ("nominal", key),
-            f"it is outside the limits of {profile.allowed(quantity)}",
-            "change it",
-        )
-        for quantity, key in keys.items()
-        if profile.nominal_values.get(quantity, 0.0) not in profile.allowed(quantity)
-        and quantity in profile.settable
-    ]
-
-
-def _links(document: Document[Profile]) -> list[Mistake]:
-    """Whatever speaks by CAN or console needs one."""
-    profile = document.model
-    mistakes: list[Mistake] = []
-    if profile.can is None:
-        mistakes += [
-            document.mistake(
-                where, f"{name} needs CAN, and the BMS has none", "add can:, or remove it"
-            )
-            for where, name in profile.signals()
-        ]
-    if profile.console is None:
-        mistakes += [
-            document.mistake(
-                ("protections", name, "console"), "the BMS has no console", "add console:"
-            )
-            for name, protection in profile.protections.items()
-            if protection.console is not None
-        ]
-    return mistakes
