@@ -24,7 +24,8 @@ class Scale:
 
     def number(self, value: float, places: int) -> str:
         """The value as text, with a true minus sign and no negative zero."""
-        text = f"{value / self.factor:.{max(places, 0)}f}"
+        # Places below zero round to tens and hundreds.
+        text = f"{round(value / self.factor, places):.{max(places, 0)}f}"
         return text.replace("-", "−") if float(text) else text.lstrip("-")
 
 

@@ -115,7 +115,7 @@ def an_outcome(case: Case, number: int, *, bad: bool) -> tuple[Trace | None, Jud
         return a_trace(error=why), Judgement(
             case_id=case.id, verdict=Verdict.ERROR, sentence=why, findings=()
         )
-    if bad and number in {150, 151}:
+    if bad and number in {80, 81, 150, 151}:
         why = "the bench has no meter on the pack terminals"
         return None, Judgement(case_id=case.id, verdict=Verdict.SKIPPED, sentence=why, findings=())
     if case.family in {"trip", "recovery"}:

@@ -1,0 +1,151 @@
+"""Numbers and steps read as a person would write them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import words
+from rig.judge.measurement import Measurement
+from rig.plan import case as c
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (3.65, "V", "3.650 V"),
+        (0.01, "V", "10 mV"),
+        (0.0, "A", "0 A"),
+        (0.16, "s", "160 ms"),
+        (200e-6, "s", "200 µs"),
+        (1.28, "s", "1.28 s"),
+        (-20.0, "°C", "−20 °C"),
+        (-0.00001, "°C", "0.0000 °C"),  # never a negative zero
+    ],
+)
+def test_a_quantity_is_written_in_the_unit_that_suits_it(
+    value: float, unit: str, text: str
+) -> None:
+    assert words.quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("value_and_u", "limits", "shown", "allowed"),
+    [
+        ((1.0432, 0.0061), (0.9, 1.1), "1.0432 ± 0.0061 s", "0.9 to 1.1 s"),
+        ((318.7e-6, 2.8e-6), (200e-6, 500e-6), "318.7 ± 2.8 µs", "200 to 500 µs"),
+        ((0.0, 0.013), (0.0, 0.2005), "0 ± 13 ms", "at most 200.5 ms"),
+        ((1234.0, 250.0), (None, None), "1230 ± 250 s", ""),
+    ],
+)
+def test_a_measured_value_and_its_limits_share_a_unit(
+    value_and_u: tuple[float, float],
+    limits: tuple[float | None, float | None],
+    shown: str,
+    allowed: str,
+) -> None:
+    value, u = value_and_u
+    found = Measurement(value=value, expanded=u, unit="s")
+
+    assert words.measured(found, *limits) == shown
+    assert words.limits(*limits, found) == allowed
+
+
+@given(
+    value=st.floats(-1e4, 1e4, allow_nan=False),
+    u=st.floats(1e-7, 1e3),
+    unit=st.sampled_from(["s", "V", "A", "°C"]),
+)
+def test_no_digit_shown_differs_from_the_value_by_more_than_a_tenth_of_u(
+    value: float, u: float, unit: str
+) -> None:
+    text, u_text, shown_unit = words.parted(Measurement(value=value, expanded=u, unit=unit))
+
+    factor = {"ms": 1e-3, "µs": 1e-6, "mV": 1e-3, "mA": 1e-3}.get(shown_unit, 1.0)
+    assert abs(float(text.replace("−", "-")) * factor - value) <= 0.1 * u
+    assert math.isclose(float(u_text) * factor, u, rel_tol=0.06)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "part"),
+    [
+        (1.0, 0.9, 1.1, 1.0),
+        (1.1, 0.9, 1.1, 0.0),
+        (1.2, 0.9, 1.1, -1.0),
+        (0.5, 0.0, 2.0, 0.75),  # no lower limit: the cause merely comes first
+        (0.5, None, 2.0, 0.75),
+        (0.5, 0.4, None, None),
+    ],
+)
+def test_a_margin_is_the_distance_to_the_nearer_limit(
+    value: float, low: float | None, high: float | None, part: float | None
+) -> None:
+    found = Measurement(value=value, expanded=0.01, unit="s")
+
+    assert words.margin(found, low, high) == (None if part is None else pytest.approx(part))
+
+
+CROSSED = c.Crossing(quantity="cell 3", level=3.65, rising=True)
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (
+            c.Set(values={"cell 1": 3.3, "cell 2": 3.3, "cell 3": 3.7, "current": -5.0}),
+            "Set cells 1 and 2 to 3.300 V, cell 3 to 3.700 V and current to −5 A",
+        ),
+        (c.Hold(duration_s=0.6), "Hold for 600 ms"),
+        (
+            c.Await(until=c.OutputState(output="charge path", is_open=True), within_s=2.0),
+            "Wait until charge path is open, at most 2 s",
+        ),
+        (c.Fault(fault="open", target="cell 2"), "Make the open circuit at cell 2"),
+        (
+            c.Fault(fault="open", target="cell 2", present=False),
+            "Repair the open circuit at cell 2",
+        ),
+        (
+            c.Send(message="HostAlive", count=5, period_s=0.2),
+            "Send HostAlive 5 times, every 200 ms",
+        ),
+        (c.Type(line="clear faults"), "Type “clear faults” on the console"),
+        (c.Power(on=False), "Switch the BMS's supply off"),
+    ],
+)
+def test_a_step_is_told_as_an_instruction(step: c.Step, text: str) -> None:
+    assert words.step(step) == text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        (
+            c.Trips(output="charge path", since=CROSSED, low_s=0.9, high_s=1.1),
+            "charge path opens between 0.9 and 1.1 s after cell 3 rises above 3.650 V",
+        ),
+        (
+            c.SignalBecomes(message="M", signal="OV", value=1, since=CROSSED, high_s=0.15),
+            "M.OV becomes 1 within 150 ms after cell 3 rises above 3.650 V",
+        ),
+        (c.Balances(cells=(), at="rest"), "at “rest” no cell bleeds"),
+        (c.Balances(cells=(1, 4), at="rest"), "at “rest” just cells 1 and 4 bleed"),
+        (
+            c.Stays(output="led", is_open=False, begin="a", end="b"),
+            "led stays closed from “a” to “b”",
+        ),
+    ],
+)
+def test_an_expectation_is_told_as_a_sentence(wanted: c.Expectation, text: str) -> None:
+    assert words.expectation(wanted) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.84, "0.8 s"), (42.4, "42 s"), (185, "3 min 05 s"), (22320, "6 h 12 min")],
+)
+def test_durations_are_rounded_to_what_matters(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
