@@ -94,7 +94,8 @@ def _bleed(cell: int, reading: Reading, level: float) -> _Bleed:
     above = reading.value - level
     surely = above > 0.0 if abs(above) > reading.accuracy else None
     current = f"{show(reading.value, reading.unit)} ± {show(reading.accuracy, reading.unit)}"
-    return _Bleed(cell=cell, surely=surely, shown=f"draws {current}")
+    verb = "draws" if reading.unit == "A" else "has its output at"
+    return _Bleed(cell=cell, surely=surely, shown=f"{verb} {current}")
 
 
 def _by_output(case: Case, trace: Trace, marker: Marker) -> list[_Bleed]:

@@ -144,6 +144,8 @@ def _watch_record(recorded: Recorded, from_ns: float, *, closing: bool) -> Watch
     changes = recorded.lasting(closing=closing)
     later = changes[changes > first]
     ready = runs.is_closed(min(first, runs.size - 1)) is not closing
+    if closing and not ready and (change := _still_blinking(recorded, first)) is not None:
+        return Watched(change=change, until_ns=recorded.end_ns, was_ready=True, means="output")
     if not later.size:
         return Watched(change=None, until_ns=recorded.end_ns, was_ready=ready, means="output")
     index = int(later[0])
@@ -153,6 +155,32 @@ def _watch_record(recorded: Recorded, from_ns: float, *, closing: bool) -> Watch
     )
     change = Change(at=at, index=index)
     return Watched(change=change, until_ns=recorded.end_ns, was_ready=True, means="output")
+
+
+def _still_blinking(recorded: Recorded, index: int) -> Change | None:
+    """Find that a lamp stopped blinking in the middle of a light phase: it never went out again.
+
+    It closed somewhere between this sample and the moment at which it had been lit for steady_s.
+    """
+    steady_s = recorded.output.steady_s
+    lit = recorded.runs.starts[recorded.runs.starts <= index]
+    lit_s = (index - int(lit[-1])) * recorded.waveform.interval_s if lit.size else steady_s
+    if lit_s >= steady_s or int(lit[-1]) == 0:
+        return None
+    half_s = (steady_s - lit_s) / 2.0
+    source = f"{recorded.channel.instrument}: lit by chance when it closed"
+    row = Row(name="blinking", half_width=half_s, source=source)
+    at = edge_at(
+        recorded.waveform,
+        Edge(
+            time_s=index * recorded.waveform.interval_s + half_s,
+            before=index,
+            after=index + 1,
+            rows=(row,),
+        ),
+        f"{recorded.name} {_CLOSED}",
+    )
+    return Change(at=at, index=index)
 
 
 def _watch_meter(case: Case, trace: Trace, name: str, from_ns: float, *, closing: bool) -> Watched:
