@@ -17,8 +17,8 @@ from tests.evidence.factories import a_case, a_finding, a_judgement, a_trace
 SPACE = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(**changes: object) -> ElementTree.Element:
-    case = a_case(**changes)
+def drawn(title: str = "Cell overvoltage") -> ElementTree.Element:
+    case = a_case(title=title)
     text = svg.waveform_svg(case, a_trace(), a_judgement(case), name="w", standalone=True)
     return ElementTree.fromstring(text)
 
@@ -33,7 +33,7 @@ def test_a_picture_says_in_words_what_it_shows() -> None:
     title, description = picture.find(f"{SPACE}title"), picture.find(f"{SPACE}desc")
     assert picture.get("role") == "img"
     assert title is not None
-    assert title.text == a_case().title
+    assert title.text == "Cell overvoltage"
     assert description is not None
     assert "threshold crossed" in (description.text or "")
 
@@ -111,7 +111,7 @@ def test_a_short_reaction_in_a_long_record_gets_a_close_up() -> None:
 def test_downsampling_loses_no_extreme_and_keeps_both_ends(
     samples: list[int], buckets: int
 ) -> None:
-    time_s, values = np.arange(len(samples)) * 0.5, np.array(samples, dtype=float)
+    time_s, values = np.linspace(0, len(samples) - 1, len(samples)), np.array(samples, float)
 
     kept_s, kept = svg.min_max(time_s, values, buckets)
 
@@ -120,13 +120,13 @@ def test_downsampling_loses_no_extreme_and_keeps_both_ends(
     assert kept.max() == values.max()
     assert (kept_s[0], kept_s[-1]) == (time_s[0], time_s[-1])
     assert (np.diff(kept_s) > 0).all()
-    np.testing.assert_array_equal(values[(kept_s * 2).astype(int)], kept)
+    np.testing.assert_array_equal(values[kept_s.astype(int)], kept)
 
 
 def test_a_glitch_of_one_sample_among_a_hundred_thousand_is_in_the_picture() -> None:
     values = np.full(100_000, 12.0)
     values[54_321] = 0.0
 
-    _, kept = svg.min_max(np.arange(100_000) * 1e-5, values, svg.BUCKETS)
+    _, kept = svg.min_max(np.linspace(0.0, 1.0, 100_000), values, svg.BUCKETS)
 
     assert (kept == 0.0).sum() == 1
