@@ -109,7 +109,11 @@ class SteppedClock:
         self._now_ns = 0
         self._handed: dict[str, int] = {}
         self._sent: dict[str, int] = {}
-        self.now_ns()
+        try:
+            self.now_ns()
+        except BenchError:
+            self.close()
+            raise
 
     def now_ns(self) -> int:
         """Now."""
@@ -146,10 +150,12 @@ class SteppedClock:
         self._take(self._ask(json.dumps(request).encode() + b"\n"))
 
     def _take(self, answer: dict[str, Any]) -> None:
-        self._now_ns = int(answer["now_ns"])
-        self._handed = answer["handed"]
+        try:
+            self._now_ns, self._handed = int(answer["now_ns"]), dict(answer["handed"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._lost(f"it answered {answer!r}, which tells no time") from error
 
-    def _ask(self, request: bytes) -> dict[str, Any]:
+    def _ask(self, request: bytes) -> Any:
         try:
             self._socket.sendall(request)
             line = self._answers.readline()
@@ -157,7 +163,10 @@ class SteppedClock:
             raise self._lost(f"the stepped clock failed: {error}") from error
         if not line:
             raise self._lost("the stepped clock closed its connection")
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError as error:
+            raise self._lost(f"it answered {line!r}: is this a control port?") from error
         if "error" in answer:
             raise self._lost(f"it refused {request.decode().strip()}: {answer['error']}")
         return answer

@@ -109,8 +109,10 @@ class CanLink:
 
     def send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
         """Send a frame and return when it has left: a bare `send` returns long before that."""
-        mouth = self._mouth = self._mouth or self._connect()
         self.poll()
+        if not self._is_alive():  # python-can would try to connect a second time for 10 s
+            raise self._lost("the connection was closed by its far end")
+        mouth = self._mouth = self._mouth or self._connect()
         already = len(self._frames)
         message = can.Message(arbitration_id=can_id, data=data, is_extended_id=extended)
         try:
@@ -221,7 +223,10 @@ class CanLink:
             return True
         if not select.select([link], [], [], 0)[0]:
             return True
-        return bool(link.recv(1, socket.MSG_PEEK))
+        try:
+            return bool(link.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
     def _lost(self, what: str) -> BenchError:
         return BenchError(what, "CAN", "check the adapter, its bit rate and the wiring, then rerun")

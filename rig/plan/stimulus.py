@@ -39,6 +39,7 @@ class Stimulus:
     since: Instant
     values: Mapping[str, float]  # what the quantities are meanwhile, where they are levels
     level: bool  # whether it is a level that can be approached and left again
+    outlasts: bool = False  # removing it takes longer than any recovery: what must go on
 
 
 def stimuli(profile: Profile, name: str, targets: Iterable[str] | None = None) -> list[Stimulus]:
@@ -195,6 +196,7 @@ def _silence(profile: Profile, name: str, message: str) -> Stimulus:
         since=Mark(mark=APPLIED),
         values={},
         level=False,
+        outlasts=True,
     )
 
 

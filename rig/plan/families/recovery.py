@@ -54,6 +54,7 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
     for stimulus, protection in each_stimulus(profile, options, only=recovers_by_itself):
         release = _release_of(profile, stimulus, protection)
         tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+        wait_s = release.time.high + said_within_s(protection) + AFTER_S
         yield draft_of(
             f"{protection.short} at {stimulus.target} lets go after {release.time}",
             stimulus,
@@ -63,7 +64,7 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
                 *stimulus.apply,
                 Hold(duration_s=tripped_s, mark=_TRIPPED),
                 *stimulus.remove,
-                Hold(duration_s=release.time.high + said_within_s(protection) + AFTER_S),
+                Hold(duration_s=AFTER_S if stimulus.outlasts else wait_s),
             ],
             expectations=[
                 *trips(stimulus, protection),

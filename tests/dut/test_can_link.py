@@ -1,0 +1,128 @@
+"""The CAN link against the virtual bench's bus, and what it does when its far end has gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rig.clock import WallClock
+from rig.dut.can_link import CanLink
+from rig.errors import BenchError
+from tests.links import LATENCY_S, Links, connected
+
+STATUS, HOST_ALIVE, OWN = 0x100, 0x305, 8
+
+
+def _true_rig_ns(links: Links, raw_stamps: list[float]) -> np.ndarray[Any, Any]:
+    """True rig times of adapter stamps, by the true errors of both clocks."""
+    clocks = links.bench.truth(do="clocks")
+    adapter, rig = clocks["can"], clocks["rig"]
+    stamps_ns = np.array([round(s * 1e6) * 1000 for s in raw_stamps], dtype=object)
+    exact = (stamps_ns - adapter["offset_ns"]) / (1.0 + adapter["drift_ppm"] * 1e-6)
+    return np.asarray(exact * (1.0 + rig["drift_ppm"] * 1e-6) + rig["offset_ns"], float)
+
+
+@pytest.mark.parametrize("listened_s", [0.5, 20.0])
+def test_frames_are_stamped_in_rig_time_within_their_stated_uncertainty(
+    links: Links, listened_s: float
+) -> None:
+    links.pass_s(listened_s)
+    frames, link = links.can.end()
+
+    raw = [f.timestamp for f in links.can._frames]
+    error_s = (frames.time_ns - _true_rig_ns(links, raw)) * 1e-9
+    assert link.alive
+    assert link.received == len(raw) == frames.time_ns.size > 10
+    assert np.abs(error_s).max() <= 2.0 * frames.time_u_s  # k = 2
+    assert np.ptp(error_s) < 20e-6  # the drift between the two clocks is taken out
+
+
+def test_frames_come_in_order_and_none_is_missing(links: Links) -> None:
+    before_ns = links.clock.now_ns()
+    links.pass_s(5.0)
+    frames, _ = links.can.end()
+
+    assert np.all(np.diff(frames.time_ns) > 0)
+    inside = frames.time_ns[(frames.can_id == STATUS) & (frames.time_ns > before_ns)]
+    assert np.abs(np.diff(inside) * 1e-9 - 0.1).max() < 0.005
+    assert inside.size >= 49
+
+
+def test_begin_forgets_what_was_heard_before(links: Links) -> None:
+    links.pass_s(1.0)
+    links.can.begin()
+
+    frames, _ = links.can.end()
+
+    assert 0 < frames.time_ns.size < 12  # the few that both clock points took
+
+
+def test_what_the_rig_sends_is_back_when_send_returns(links: Links) -> None:
+    before_ns = links.clock.now_ns()
+    links.can.send(HOST_ALIVE, bytes(range(8)))
+    after_ns = links.clock.now_ns()
+    frames, _ = links.can.end()
+
+    own = np.flatnonzero(frames.flags & OWN)
+    assert [bytes(frames.data[i]) for i in own] == [bytes(range(8))]
+    margin_ns = 2e9 * frames.time_u_s
+    assert before_ns - margin_ns <= frames.time_ns[own[0]] <= after_ns + margin_ns
+    assert after_ns - before_ns < 2_000_000  # 111 to 135 bits at 500 kbit/s, and a frame before it
+
+
+def test_each_of_many_sends_is_echoed_once(links: Links) -> None:
+    for count in range(20):
+        links.can.send(HOST_ALIVE, bytes([count] * 8))
+    frames, _ = links.can.end()
+
+    own = np.flatnonzero(frames.flags & OWN)
+    assert [int(frames.data[i, 0]) for i in own] == list(range(20))
+
+
+def test_newest_is_the_last_frame_of_its_identifier(links: Links) -> None:
+    links.pass_s(1.0)
+
+    newest = links.can.newest(STATUS)
+
+    assert newest is not None
+    assert newest.timestamp == max(
+        f.timestamp for f in links.can._frames if f.arbitration_id == STATUS
+    )
+    assert links.can.newest(0x7FF) is None
+
+
+def test_nobody_there_is_an_error_of_the_bench() -> None:
+    def refuse() -> Any:
+        raise OSError("connection refused")
+
+    with pytest.raises(BenchError, match="the bus can't be opened: connection refused"):
+        CanLink(WallClock(), refuse, LATENCY_S)
+
+
+def test_a_silent_bus_stays_alive_and_gives_no_frames() -> None:
+    with connected() as links:
+        links.bench.supply(0.0)
+        links.pass_s(0.5)
+        links.can.begin()
+        links.pass_s(1.0)
+        frames, link = links.can.end()
+
+        assert (frames.time_ns.size, link.received, link.alive) == (0, 0, True)
+        with pytest.raises(BenchError, match="0x305 did not leave within 500 ms: no other node"):
+            links.can.send(HOST_ALIVE, bytes(8))
+
+
+def test_a_far_end_that_goes_is_noticed() -> None:
+    with connected() as links:
+        bus = CanLink(WallClock(), links.bench.open_bus, LATENCY_S)
+        links.bench.process.close()
+
+        frames, link = bus.end()
+
+        assert not link.alive
+        assert frames.time_ns.size == 0
+        with pytest.raises(BenchError, match="CAN"):
+            bus.send(HOST_ALIVE, bytes(8))
+        bus.close()

@@ -1,0 +1,141 @@
+"""The console link against the virtual bench's RFC 2217 server: stamps, bytes, reset, its end."""
+
+from __future__ import annotations
+
+import re
+import socket
+from itertools import pairwise
+
+import pytest
+
+from rig.clock import WallClock
+from rig.dut.console_link import ConsoleLink
+from rig.errors import BenchError
+from tests.links import LATENCY_S, Links, connected
+
+BYTE_NS = 10 * 1_000_000_000 // 115200
+READY = "bms: ready"
+
+
+def _texts(links: Links) -> list[str]:
+    return [line.text for line in links.console.lines()]
+
+
+def test_a_start_is_heard_from_its_first_line_to_ready(links: Links) -> None:
+    links.restart()
+    links.pass_s(2.0)
+
+    texts = _texts(links)
+    assert any("rst:0x1 (POWERON_RESET)" in text for text in texts)
+    assert any(READY in text for text in texts)
+    assert not any("\r" in text or "\n" in text for text in texts)
+
+
+@pytest.mark.parametrize("listens", [True, False], ids=["listening", "looking afterwards"])
+def test_a_line_is_stamped_late_by_no_more_than_it_says(links: Links, *, listens: bool) -> None:
+    links.restart()
+    links.console.poll()
+    if listens:
+        links.pass_s(1.2)
+    else:
+        links.clock.sleep_until(links.clock.now_ns() + 1_200_000_000)
+        links.console.poll()
+
+    line = next(line for line in links.console.lines() if READY in line.text)
+    said = [e for e in links.bench.truth(do="events") if e["name"] == "ready"][-1]
+    ended_ns = said["t_ns"] + (len(line.text) + 2) * BYTE_NS
+    assert line.time_ns - line.late_ns <= ended_ns + BYTE_NS
+    assert ended_ns - BYTE_NS <= line.time_ns
+    if listens:
+        assert line.late_ns == round(LATENCY_S * 1e9)
+
+
+def test_no_byte_is_lost_in_a_minute(links: Links) -> None:
+    links.pass_s(60.0)
+
+    stamps_ms = [
+        int(match[1])
+        for text in _texts(links)
+        if (
+            match := re.fullmatch(
+                r"I \((\d+)\) bms: state=\w+ v=[^ ]+ i=[^ ]+ t=[^ ]+ soc=.*", text
+            )
+        )
+    ]
+    assert len(stamps_ms) in (59, 60)
+    assert {b - a for a, b in pairwise(stamps_ms)} <= {999, 1000, 1001}
+
+
+def test_what_is_typed_is_answered(links: Links) -> None:
+    links.console.type("version")
+    links.pass_s(0.1)
+    links.console.type("open the pod bay doors")
+    links.pass_s(0.1)
+
+    texts = _texts(links)
+    assert texts.index("esp32-4s 1.0.0") < texts.index("ERR unknown command")
+
+
+def test_begin_forgets_lines_but_not_half_a_line(links: Links) -> None:
+    links.console.type("version")
+    links.clock.sleep_until(links.clock.now_ns() + 12 * BYTE_NS + 5 * BYTE_NS)
+    links.console.begin()
+    links.pass_s(0.1)
+
+    assert "esp32-4s 1.0.0" in _texts(links)
+
+
+def test_a_reset_by_rts_starts_it_again(links: Links) -> None:
+    links.console.reset()
+    links.pass_s(1.5)
+
+    texts = _texts(links)
+    assert any("POWERON_RESET" in t or "RESET" in t for t in texts)
+    assert any(READY in text for text in texts)
+
+
+def test_the_end_tells_how_much_was_heard(links: Links) -> None:
+    links.pass_s(3.0)
+
+    lines, link = links.console.end()
+
+    assert link.alive
+    assert (link.received, link.dropped) == (len(lines), 0)
+    assert 2 <= len(lines) <= 4
+
+
+def test_nobody_there_is_an_error_of_the_bench() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"rfc2217://127.0.0.1:{server.getsockname()[1]}"
+
+    with pytest.raises(BenchError, match="it can't be opened"):
+        ConsoleLink(WallClock(), url, 115200, LATENCY_S)
+
+
+def test_a_far_end_that_goes_is_noticed_though_it_said_nothing() -> None:
+    with connected() as links:
+        links.console.close()  # a server may take one client only
+        console = ConsoleLink(WallClock(), links.bench.addresses["console"], 115200, LATENCY_S)
+        links.bench.process.close()
+        console._port._thread.join(5.0)  # pyserial's reader sees the end of the stream
+
+        with pytest.raises(BenchError, match="console rfc2217"):
+            console.poll()
+        console.close()
+
+
+def test_the_same_seed_gives_the_same_lines_and_frames_to_the_nanosecond() -> None:
+    heard = []
+    for _ in range(2):
+        with connected(seed=7) as links:
+            links.can.begin()
+            links.console.begin()
+            for _ in range(5):
+                links.can.send(0x305, bytes(8))
+                links.console.type("status")
+                links.pass_s(0.2)
+            frames, _ = links.can.end()
+            lines, _ = links.console.end()
+            heard.append((frames.time_ns.tobytes(), frames.data.tobytes(), lines))
+
+    assert heard[0] == heard[1]
