@@ -146,20 +146,20 @@ class RigolDho:
         self.session.write(":SING")
         self._await_armed()
         self._recorded = tuple(ranges)
-        before_ns = self.clock.now_ns()
+        before_ns = self._stamp()
         self.session.write(":TFOR")
         self.session.query("*OPC?")
-        return Instant(before_ns=before_ns, after_ns=self.clock.now_ns())
+        return Instant(before_ns=before_ns, after_ns=self._stamp())
 
     def stop(self) -> Instant | None:
         """End the record; None if it had ended by itself, else when its last sample was taken."""
         was_recording = self.session.query(":TRIG:STAT?").upper() == "TD"
-        before_ns = self.clock.now_ns()
+        before_ns = self._stamp()
         self.session.write(":STOP")
         state = self.session.query(":TRIG:STAT?").upper()
         if state != "STOP":
             raise self._unexpected(state, "STOP")
-        after_ns = self.clock.now_ns()
+        after_ns = self._stamp()
         return Instant(before_ns=before_ns, after_ns=after_ns) if was_recording else None
 
     def fetch(self) -> Recording:
@@ -187,6 +187,9 @@ class RigolDho:
         )
 
     # ---- private ---------------------------------------------------------------------------------
+    def _stamp(self) -> int:
+        return self.session.transcript.stamp(self.clock)
+
     def _vertical_for(self, span: tuple[float, float]) -> _Vertical:
         low, high = span
         scale_v = _one_two_five((high - low) / UP)
