@@ -412,7 +412,10 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     meta, ended = run.meta, "aborted, last heard of" if run.aborted else "ended"
     local = run.started.astimezone()
     facts = [
-        ("Device under test", " · ".join(x for x in (meta.dut_title, meta.dut) if x)),
+        (
+            "Device under test",
+            " · ".join(dict.fromkeys(x for x in (meta.dut_title, meta.dut) if x)),
+        ),
         ("Serial number", meta.dut_serial),
         ("Firmware", f"{meta.firmware} ({meta.firmware_source})" if meta.firmware else "unknown"),
         ("Bench", run.bench),
