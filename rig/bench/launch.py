@@ -51,10 +51,11 @@ class BenchProcess:
         except OSError as error:
             self._said.close()
             raise self._failed(f"it can't be started: {error}") from error
+        self.endpoints: Mapping[str, str] = {}
         try:
-            self.endpoints: Mapping[str, str] = self._read_endpoints(ready_within_s)
+            self.endpoints = self._read_endpoints(ready_within_s)
         except BenchError:
-            self.close()
+            self._end()
             raise
 
     def __enter__(self) -> BenchProcess:
@@ -69,7 +70,20 @@ class BenchProcess:
         self.close()
 
     def close(self) -> None:
-        """Let it end by itself, then make it end."""
+        """Let it end by itself, then make it end.
+
+        Raises
+        ------
+        BenchError
+            It had ended before it was told to: then this is why all its links broke.
+        """
+        died = self._process.poll()
+        words = self.last_words()
+        self._end()
+        if died is not None and self.endpoints:
+            raise self._failed(f"it ended with exit code {died} in the middle of the run", words)
+
+    def _end(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
         if not self._ends():
@@ -122,8 +136,8 @@ class BenchProcess:
             raise self._failed(f"it ended with exit code {code} before it was ready")
         return line
 
-    def _failed(self, what: str) -> BenchError:
-        words = self.last_words()
+    def _failed(self, what: str, words: str | None = None) -> BenchError:
+        words = self.last_words() if words is None else words
         return BenchError(
             f"the bench's own process failed: {what}" + (f"\n{words}" if words else ""),
             " ".join(self._command),

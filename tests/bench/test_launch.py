@@ -29,8 +29,19 @@ def test_the_process_ends_when_its_input_closes() -> None:
     assert process._process.returncode == 0
 
 
+def test_a_process_that_died_in_the_middle_is_quoted_at_the_end() -> None:
+    code = """import sys; print('{"clock": "x"}', flush=True); sys.exit("it broke")"""
+    process = BenchProcess(python(code))
+    process._process.wait(10.0)
+
+    with pytest.raises(BenchError, match="exit code 1 in the middle of the run\nit broke"):
+        process.close()
+
+
 def test_python_means_the_interpreter_that_runs_the_rig() -> None:
-    code = "import sys, json; print(json.dumps({'exe': sys.executable}))"
+    code = (
+        "import sys, json; print(json.dumps({'exe': sys.executable}), flush=True); sys.stdin.read()"
+    )
 
     with BenchProcess(python(code)) as process:
         assert process.endpoints["exe"] == sys.executable
