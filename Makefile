@@ -23,7 +23,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 contract: $(STAMP)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 $(STAMP): pyproject.toml constraints.txt
 	@echo "Making the virtual environment .venv (once; about a minute) ..."

@@ -38,6 +38,7 @@ __all__ = ["BENCHES", "Bench", "Setup"]
 CELLS = 4
 BITRATE = 500_000
 BAUD = 115_200
+_CRYSTAL_PPM = 50.0  # of a device that states nothing better (measurement.md 3.2: 20 to 100)
 _UPTIME_NS = 10 * 10**9  # what devices have on their clocks, about, when the bench comes up
 _EPOCH_NS = 1_767_225_600 * 10**9  # 2026-01-01: what adapters, which stamp wall clock, show then
 _PROBE_V_PER_A = 0.01  # current probe, 10 mV/A
@@ -77,9 +78,13 @@ class Bench:
 
     # Parts
 
-    def clock(self, name: str, *, epoch_ns: int = _UPTIME_NS) -> LocalClock:
+    def clock(
+        self, name: str, *, epoch_ns: int = _UPTIME_NS, drift_ppm: float = _CRYSTAL_PPM
+    ) -> LocalClock:
         """Draw the clock of a device, with an offset and a drift of its own."""
-        clock = LocalClock.drawn(self.kernel, self.setup.seed, name, epoch_ns=epoch_ns)
+        clock = LocalClock.drawn(
+            self.kernel, self.setup.seed, name, epoch_ns=epoch_ns, drift_ppm=drift_ppm
+        )
         self.clocks[name] = clock
         return clock
 
@@ -94,7 +99,8 @@ class Bench:
     def instrument(self, name: str, kind: Callable[..., ScpiInstrument], **wiring: object) -> None:
         """Put an instrument on a port."""
         rng = stream(self.setup.seed, f"instrument {name}")
-        instrument = kind(self.kernel, self.clock(name), rng, **wiring)
+        clock = self.clock(name, drift_ppm=getattr(kind, "CLOCK_PPM", _CRYSTAL_PPM))
+        instrument = kind(self.kernel, clock, rng, **wiring)
         server = ScpiServer(self.loop, instrument, self.next_port(), name=name)
         self.addresses[name] = f"TCPIP::{self.setup.host}::{server.port}::SOCKET"
 

@@ -162,6 +162,8 @@ class Digitizer(ScpiInstrument):
         Factor from a signal's unit to volts at the input, such as 0.01 V/A of a current probe.
     """
 
+    CLOCK_PPM = 25.0  # [u]
+
     def __init__(
         self,
         kernel: Kernel,
