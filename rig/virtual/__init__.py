@@ -1,1 +1,1 @@
-"""The virtual bench: a process of its own behind real sockets. Must not import the rig it serves."""
+"""The virtual bench: a process of its own behind real sockets. Must not import the rig."""

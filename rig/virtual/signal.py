@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,7 @@ def _integral(piece: _Piece, begin: int, end: int) -> float:
     return total
 
 
-def _sample_rising(
-    pieces: Sequence[_Piece], times: NDArray[np.int64] | NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _sample_rising(pieces: Sequence[_Piece], times: NDArray[Any]) -> NDArray[np.float64]:
     """Piece by piece: rising times make each piece one slice, and most pieces are constant."""
     edges = np.searchsorted(times, [piece[0] for piece in pieces[1:]], side="left")
     result, begin = np.empty(times.size), 0
