@@ -41,6 +41,10 @@ class Clock(Protocol):
         """
         ...
 
+    def touched(self) -> None:
+        """Tell the clock that somebody talked to an instrument, whose latency lets time pass."""
+        ...
+
     def handed_over(self, link: str) -> int:
         """Bytes (console) or frames (CAN) that a simulated bench has handed to its sockets so far.
 
@@ -77,6 +81,9 @@ class WallClock:
             time.sleep(_POLL_S)
         return done
 
+    def touched(self) -> None:
+        """Real time passes anyway."""
+
     def handed_over(self, link: str) -> int:  # noqa: ARG002 -- nobody can know
         """Return 0: what is on its way is not known."""
         return 0
@@ -106,7 +113,7 @@ class SteppedClock:
             raise self._lost(f"no stepped clock answers: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._answers = self._socket.makefile("rb")
-        self._now_ns = 0
+        self._now_ns, self._is_stale = 0, True
         self._handed: dict[str, int] = {}
         self._sent: dict[str, int] = {}
         try:
@@ -117,7 +124,8 @@ class SteppedClock:
 
     def now_ns(self) -> int:
         """Now."""
-        self._take(self._ask(b'{"do":"now"}\n'))
+        if self._is_stale:
+            self._take(self._ask(b'{"do":"now"}\n'))
         return self._now_ns
 
     def sleep_until(self, time_ns: int) -> None:
@@ -132,8 +140,14 @@ class SteppedClock:
                 return ready()
         return done
 
+    def touched(self) -> None:
+        """Ask anew next time; between two touches and advances time stands still."""
+        self._is_stale = True
+
     def handed_over(self, link: str) -> int:
         """What the bench said with its last answer."""
+        if self._is_stale:
+            self.now_ns()
         return self._handed.get(link, 0)
 
     def expect(self, link: str, sent: int) -> None:
@@ -154,6 +168,7 @@ class SteppedClock:
             self._now_ns, self._handed = int(answer["now_ns"]), dict(answer["handed"])
         except (KeyError, TypeError, ValueError) as error:
             raise self._lost(f"it answered {answer!r}, which tells no time") from error
+        self._is_stale = False
 
     def _ask(self, request: bytes) -> Any:
         try:

@@ -63,7 +63,7 @@ def connect(description: BenchFile, profile: Profile, *, seed: int = 0) -> Itera
         filled = description.filled(endpoints)
         clock = _clock(filled, endpoints)
         stack.callback(clock.close)
-        transcript = Transcript(now_ns=clock.now_ns())
+        transcript = Transcript(now_ns=clock.now_ns(), on_traffic=clock.touched)
         stamp = partial(transcript.stamp, clock)
         instruments, identities = _instruments(filled, clock, transcript, stack)
         power = _power_path(filled, profile, wiring, instruments, stamp)

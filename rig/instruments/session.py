@@ -13,6 +13,7 @@ import math
 import os
 import select
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from rig.errors import BenchError
 if TYPE_CHECKING:
     from pyvisa.resources import MessageBasedResource
 
-CHUNK_BYTES = 1 << 20  # of one read; pyvisa's 20 KiB makes 50 calls of a 1 MB waveform
+CHUNK_BYTES = 1 << 20  # of one read of a waveform; pyvisa's 20 KiB makes 50 calls of 1 MB
 NO_NUMBER = 9.9e37  # SCPI-99 volume 1, 7.2.1.4 and 7.2.1.5: overload, and 9.91E37 "not a number"
 
 
@@ -36,15 +37,20 @@ class Framing:
     timeout_s: float = 5.0
 
 
+def _nothing() -> None: ...
+
+
 @dataclass(slots=True)
 class Transcript:
     """What was said to all instruments of a bench, in order.
 
     A line bears the rig's time that was last read (`now_ns`, kept by the bench): asking the clock
-    for every line would cost as much as the exchange itself.
+    for every line would cost as much as the exchange itself. `on_traffic` is called at each line:
+    an instrument's latency lets time pass.
     """
 
     now_ns: int = 0
+    on_traffic: Callable[[], None] = _nothing
     _lines: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     def stamp(self, clock: Clock) -> int:
@@ -55,6 +61,7 @@ class Transcript:
     def note(self, name: str, direction: str, text: str) -> None:
         """Add one line; `direction` is ">" to the instrument, "<" from it, "!" a failure."""
         self._lines.append((self.now_ns, name, direction, text))
+        self.on_traffic()
 
     def take(self) -> tuple[str, ...]:
         """The lines since the last call, each `<ns> <instrument> > <text>`."""
@@ -215,6 +222,9 @@ class Session:
         # Data may hold the termination character; with it enabled, pyvisa-py copies the rest of
         # its buffer at each one.
         visa.set_visa_attribute(termchar_enabled, state=False)
+        inner = visa.visalib.sessions[visa.session]
+        # Only here: a buffer of this size costs a short answer 80 µs (measured).
+        short, inner.max_recv_size = getattr(inner, "max_recv_size", 0), CHUNK_BYTES
         try:
             head = visa.read_bytes(2)
             if head[:1] != b"#" or not head[1:].isdigit() or head == b"#0":
@@ -223,6 +233,7 @@ class Session:
             data: bytes = visa.read_bytes(count)
         finally:
             visa.set_visa_attribute(termchar_enabled, state=True)
+            inner.max_recv_size = short
         if rest := visa.read_raw().strip():  # the reply's own line end
             raise ValueError(f"the block is followed by {rest[:40]!r}")
         return data
@@ -305,7 +316,6 @@ def _cured(visa: Any) -> _Socket:
     inner = visa.visalib.sessions[visa.session]
     cured = _Socket(fileno=inner.interface.detach())
     inner.interface = cured
-    inner.max_recv_size = CHUNK_BYTES
     if refused := cured.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
         visa.close()
         raise OSError(refused, os.strerror(refused))  # becomes ConnectionRefusedError by its number
