@@ -1,0 +1,506 @@
+"""Every judged time of over 1,000 trips, held against what the kernel knows to be true.
+
+    python benchmarks/ground_truth.py [BENCHES] [--jobs N]
+
+Each bench of the study has a seed of its own: clocks, instrument errors, noise, latencies, the
+BMS's tolerances and its delays are drawn anew. On each, every protection is provoked at every cell
+and sensor, with a random phase and a random overdrive. The truth comes from the virtual bench's
+truth port, which the rig never opens: exact kernel time of the output (the frame's end, the line's
+end) less that of the quantity's crossing at the terminal.
+
+Then the same traces are judged again with limits put around the true time, many close to it, so
+that all three verdicts occur; none may contradict the truth. docs/ground-truth.md explains the
+figures. Wanted: at least 95 % of the true times inside y ± U, and no contradiction: else it exits
+with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rig.bench.connect import connect
+from rig.bench.description import load_bench
+from rig.drive.drive import drive_case
+from rig.dut.can_messages import Messages
+from rig.dut.profile import Profile, load_profile
+from rig.judge.judge import judge_expectation
+from rig.judge.verdict import BudgetRow, Finding, Verdict
+from rig.plan.case import (
+    Case,
+    ConsoleSays,
+    Crossing,
+    Fault,
+    Instant,
+    Mark,
+    Set,
+    SignalBecomes,
+    Stays,
+    Step,
+    Trips,
+    Type,
+)
+from rig.plan.expand import expand
+from rig.plan.model import load_plan
+from rig.plan.stimulus import APPLIED
+from rig.trace.model import Trace
+
+BENCHES = 30  # of 35 trips and some more outputs each
+LEAST_COVERAGE = 0.95
+SPREAD = 0.10  # of the firmware's delays, about those it was released with
+OVERDRIVE = 0.5, 1.0  # of the one that the family chooses
+LIMITS_DRAWN = 4  # pairs of limits put around each true time
+LIMITS_WITHIN = 3.0  # this many U of it
+WITNESS = Path(__file__).with_name("witness.py")
+OPEN_OHM, SHORT_OHM = 600_000.0, 200.0  # where the firmware takes a sensor for open, or shorted
+PLAN = """plan: ground truth
+for: esp32-4s
+cases:
+  - {family: trip}
+"""
+
+Timed = Trips | SignalBecomes | ConsoleSays
+
+
+# ---- the truth ----------------------------------------------------------------------------------
+class Truth:
+    """The virtual bench's truth port."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._socket = socket.create_connection((host, int(port)))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._answers = self._socket.makefile("rb")
+        self._seen = 0
+
+    def ask(self, **request: Any) -> Any:
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        return json.loads(self._answers.readline())
+
+    def new_events(self) -> list[dict[str, Any]]:
+        """What happened since this was last asked."""
+        events = self.ask(do="events")
+        new, self._seen = events[self._seen :], len(events)
+        return list(new)
+
+    def crossing(self, net: str, level: float, *, rising: bool, since: Mapping[str, int]) -> int:
+        """Kernel time of the first crossing from an event on."""
+        answer = self.ask(
+            do="crossings", net=net, level=level, rising=rising, since_ns=since["t_ns"]
+        )
+        if not answer["exact"]:
+            raise LookupError(f"{net} never crossed {level:g}")
+        return int(answer["exact"][0])
+
+    def close(self) -> None:
+        self._answers.close()
+        self._socket.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """What truly happened in one case, in exact kernel time [ns]."""
+
+    truth: Truth
+    profile: Profile
+    case: Case
+    events: Sequence[Mapping[str, Any]]  # from the case's home on
+    begin: Mapping[str, Any]  # the event with which the BMS was at home: both paths closed
+
+    @staticmethod
+    def of(truth: Truth, profile: Profile, case: Case) -> Happened:
+        events = truth.new_events()
+        closed: dict[str, int] = {}
+        for i, event in enumerate(events):
+            if event["name"] == "closed":
+                closed.setdefault(event["detail"]["output"], i)
+        last = max(closed.values())
+        return Happened(
+            truth=truth, profile=profile, case=case, events=events[last:], begin=events[last]
+        )
+
+    def first(self, name: str, fits: Callable[[Mapping[str, Any]], bool]) -> int:
+        """Kernel time of the first event of a kind."""
+        found = (e["exact"] for e in self.events if e["name"] == name and fits(e["detail"]))
+        if (at := next(found, None)) is None:
+            raise LookupError(f"no such {name}")
+        return int(at)
+
+    def cause(self, since: Instant) -> int:
+        """When the stimulus truly reached the BMS."""
+        if isinstance(since, Crossing):
+            return self._crossed(since)
+        step = _step_marked(self.case, since)
+        if isinstance(step, Fault):
+            return self._faulted(step)
+        if isinstance(step, Type):
+            return self.first("typed", lambda d: d["text"] == step.line)
+        return self._last_host_frame()
+
+    def effect(self, wanted: Timed) -> int:
+        """When the BMS truly reacted."""
+        if isinstance(wanted, Trips):
+            net = wanted.output.replace("path", "gate")
+            level = self.case.outputs[wanted.output].closed_above
+            return self.truth.crossing(net, level, rising=False, since=self.begin)
+        if isinstance(wanted, ConsoleSays):
+            import re
+
+            pattern = re.compile(wanted.pattern)
+            return self.first("line", lambda d: pattern.search(d["text"]) is not None)
+        return self.first("frame", lambda d: self._says(d, wanted))
+
+    def stayed(self, wanted: Stays) -> bool:
+        """Whether an output truly never left its state."""
+        try:
+            self.truth.crossing(
+                wanted.output.replace("path", "gate"),
+                self.case.outputs[wanted.output].closed_above,
+                rising=wanted.is_open,
+                since=self.begin,
+            )
+        except LookupError:
+            return True
+        return False
+
+    def _says(self, detail: Mapping[str, Any], wanted: SignalBecomes) -> bool:
+        messages = _messages(self.profile)
+        if detail["can_id"] != messages.can_id(wanted.message):
+            return False
+        values = messages.decode_one(wanted.message, bytes.fromhex(detail["data"]))
+        return values[wanted.signal] == wanted.value
+
+    def _crossed(self, since: Crossing) -> int:
+        kind, _, number = since.quantity.partition(" ")
+        if kind != "temperature":
+            return self.truth.crossing(
+                since.quantity, since.level, rising=since.rising, since=self.begin
+            )
+        curve = self.profile.temperatures
+        assert curve is not None  # noqa: S101 -- there is a temperature
+        return self.truth.crossing(
+            f"ntc {number}", curve.ohm_at(since.level), rising=not since.rising, since=self.begin
+        )
+
+    def _faulted(self, step: Fault) -> int:
+        kind, _, number = step.target.partition(" ")
+        if kind == "cell":
+            return self.first("wire", lambda d: d["cell"] == step.target and d["is_open"])
+        is_open = step.fault == "open"
+        level = OPEN_OHM if is_open else SHORT_OHM
+        return self.truth.crossing(f"ntc {number}", level, rising=is_open, since=self.begin)
+
+    def _last_host_frame(self) -> int:
+        can_id = _messages(self.profile).can_id("HostAlive")
+        ends = [
+            e["exact"]
+            for e in self.events
+            if e["name"] == "frame" and e["detail"]["can_id"] == can_id
+        ]
+        return int(ends[-1])
+
+
+_LOADED: list[Messages] = []
+
+
+def _messages(profile: Profile) -> Messages:
+    if not _LOADED:
+        assert profile.dbc_path is not None  # noqa: S101 -- the reference BMS has a DBC
+        _LOADED.append(Messages(profile.dbc_path))
+    return _LOADED[0]
+
+
+def _step_marked(case: Case, mark: Mark) -> Step:
+    return next(step for step in case.steps if step.mark == mark.mark)
+
+
+# ---- one bench ----------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """One judged time beside the true one, in s."""
+
+    seed: int
+    case_id: str
+    protection: str
+    means: str  # "output", "CAN", "console"
+    value: float
+    expanded: float
+    true: float
+    factor: float
+    rows: tuple[BudgetRow, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Error over U: inside is -1 to 1."""
+        return (self.value - self.true) / self.expanded
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """What one bench contributes to the study."""
+
+    timings: list[Timing] = field(default_factory=list)
+    verdicts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    contradictions: list[str] = field(default_factory=list)
+    oddities: list[str] = field(default_factory=list)  # nothing to compare, and why
+    trips: int = 0
+    stays: int = 0
+
+
+def study_bench(seed: int) -> Found:
+    """Drive all trips on the bench of one seed."""
+    profile, found, draw = load_profile("esp32-4s"), Found(), random.Random(f"study {seed}")  # noqa: S311
+    with tempfile.TemporaryDirectory() as folder:
+        plan, addresses = Path(folder) / "plan.yaml", Path(folder) / "addresses.json"
+        plan.write_text(PLAN, encoding="utf-8")
+        description = load_bench("virtual-esp32-4s")
+        assert description.start is not None  # noqa: S101 -- a virtual bench starts its process
+        command = ["python", str(WITNESS), "--addresses", str(addresses), "--spread", str(SPREAD)]
+        start = description.start.model_copy(
+            update={"command": [*command, *description.start.command[3:]]}
+        )
+        filled = description.model_copy(update={"start": start})
+        with connect(filled, profile, seed=seed) as bench:
+            truth = Truth(json.loads(addresses.read_text(encoding="utf-8"))["truth"])
+            for planned in expand(load_plan(plan), profile, seed):
+                case = _driven_less(planned, profile, draw)
+                truth.new_events()
+                trace = drive_case(case, bench)
+                if trace.error is not None:
+                    found.oddities.append(f"seed {seed} {case.id}: {trace.error}")
+                    continue
+                found.trips += 1
+                _compare(found, seed, Happened.of(truth, profile, case), trace, draw)
+            truth.close()
+    return found
+
+
+def _driven_less(case: Case, profile: Profile, draw: random.Random) -> Case:
+    """Go less far beyond the threshold, by a random share."""
+    level = profile.protections[case.protection or ""].threshold
+    share = draw.uniform(*OVERDRIVE)
+    since = next(e.since for e in case.expectations if isinstance(e, Timed))
+    if level is None or not isinstance(since, Crossing):
+        return case
+
+    def less(step: Step) -> Step:
+        if not isinstance(step, Set) or step.mark != APPLIED:
+            return step
+        value = since.level + share * (step.values[since.quantity] - since.level)
+        return replace(step, values={since.quantity: round(value, 4)})
+
+    return replace(case, steps=tuple(less(step) for step in case.steps))
+
+
+def _compare(
+    found: Found, seed: int, happened: Happened, trace: Trace, draw: random.Random
+) -> None:
+    case, messages = happened.case, _messages(happened.profile)
+    for wanted in case.expectations:
+        finding = judge_expectation(case, trace, wanted, messages)
+        where = f"seed {seed} {case.id} {finding.means}"
+        if isinstance(wanted, Stays):
+            found.stays += 1
+            if (finding.verdict is Verdict.PASS) != happened.stayed(wanted):
+                found.contradictions.append(f"{where}: {finding.sentence}")
+            continue
+        if not isinstance(wanted, Timed):
+            continue
+        try:
+            true_s = (happened.effect(wanted) - happened.cause(wanted.since)) * 1e-9
+        except LookupError as reason:
+            found.oddities.append(f"{where}: {reason}; judged: {finding.sentence}")
+            continue
+        _check(found, where, "promised", finding, true_s)
+        if finding.measurement is None:
+            found.oddities.append(f"{where}: true {true_s:.6f} s; judged: {finding.sentence}")
+            continue
+        timing = Timing(
+            seed=seed,
+            case_id=case.id,
+            protection=happened.profile.protections[case.protection or ""].short,
+            means=finding.means,
+            value=finding.measurement.value,
+            expanded=finding.measurement.expanded,
+            true=true_s,
+            factor=finding.measurement.coverage_factor,
+            rows=finding.budget,
+        )
+        found.timings.append(timing)
+        for low_s, high_s in _limits(timing, draw):
+            narrowed = replace(wanted, low_s=low_s, high_s=high_s)
+            again = judge_expectation(case, trace, narrowed, messages)
+            _check(found, where, "drawn", again, true_s)
+
+
+def _limits(timing: Timing, draw: random.Random) -> Iterator[tuple[float, float]]:
+    """Limits of which one lies within some U of the true time, on either side of it."""
+    for _ in range(LIMITS_DRAWN):
+        off_s = draw.uniform(-LIMITS_WITHIN, LIMITS_WITHIN) * timing.expanded
+        width_s = draw.uniform(2.0, 20.0) * timing.expanded
+        near = timing.true + off_s
+        low_s, high_s = (near, near + width_s) if draw.random() < 0.5 else (near - width_s, near)
+        if low_s > 0.0:
+            yield low_s, high_s
+
+
+def _check(found: Found, where: str, limits: str, finding: Finding, true_s: float) -> None:
+    """Count a verdict, and whether the truth contradicts it."""
+    low, high = finding.low, finding.high
+    found.verdicts[limits, finding.means, finding.verdict.value] += 1
+    if low is None or high is None:
+        return
+    inside = low <= true_s <= high
+    if finding.verdict is (Verdict.FAIL if inside else Verdict.PASS):
+        found.contradictions.append(f"{where}: true {true_s:.7f} s; {finding.sentence}")
+
+
+# ---- figures ------------------------------------------------------------------------------------
+def clopper_pearson_low(hits: int, of: int, confidence: float = 0.95) -> float:
+    """Return the one-sided lower bound of a share (Clopper and Pearson 1934)."""
+    if hits == 0:
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if _at_least(hits, of, middle) < 1.0 - confidence:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _at_least(hits: int, of: int, share: float) -> float:
+    """Probability of `hits` or more out of `of`."""
+    if share <= 0.0 or share >= 1.0:
+        return float(share >= 1.0)
+
+    def log_p(k: int) -> float:
+        choose = math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1)
+        return choose + k * math.log(share) + (of - k) * math.log1p(-share)
+
+    return math.fsum(math.exp(log_p(k)) for k in range(hits, of + 1))
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e3:.3f} ms" if seconds >= 1e-4 else f"{seconds * 1e6:.2f} µs"
+
+
+def _groups(timings: Iterable[Timing], *names: str) -> dict[tuple[str, ...], list[Timing]]:
+    groups: dict[tuple[str, ...], list[Timing]] = defaultdict(list)
+    for timing in timings:
+        groups[tuple(str(getattr(timing, name)) for name in names)].append(timing)
+    return groups
+
+
+HEAD = (
+    f"{'':<18}{'n':>6}{'inside':>9}{'95 % >':>8}{'median':>9}{'95 %':>7}{'max':>7}"
+    f"{'bias':>7}{'median U':>13}"
+)
+
+
+def _line(name: str, timings: Sequence[Timing]) -> str:
+    ratios = [abs(t.ratio) for t in timings]
+    inside = sum(r <= 1.0 for r in ratios)
+    return (
+        f"{name:<18}{len(ratios):>6}{inside / len(ratios):>9.2%}"
+        f"{clopper_pearson_low(inside, len(ratios)):>8.2%}"
+        f"{statistics.median(ratios):>9.2f}{_quantile(ratios, 0.95):>7.2f}{max(ratios):>7.2f}"
+        f"{statistics.fmean(t.ratio for t in timings):>7.2f}"
+        f"{_time(statistics.median(t.expanded for t in timings)):>13}"
+    )
+
+
+def _budget_lines(means: str, timings: Sequence[Timing]) -> Iterator[str]:
+    """Mean share of each row in u_c², largest first."""
+    shares: Counter[str] = Counter()
+    sizes: dict[str, list[float]] = defaultdict(list)
+    for timing in timings:
+        total = math.fsum(row.standard**2 for row in timing.rows)
+        for row in timing.rows:
+            shares[row.name] += row.standard**2 / total / len(timings)  # type: ignore[assignment]
+            sizes[row.name].append(row.standard)
+    yield f"{means}: mean share of u_c², and median u of a row where it occurs"
+    for name, share in shares.most_common():
+        if share >= 0.001:
+            yield f"  {name:<32}{share:>7.1%}{_time(statistics.median(sizes[name])):>13}"
+
+
+def report(found: Found, wall_s: float) -> bool:
+    """Print the study; tell whether it came out as wanted."""
+    timings = found.timings
+    print(
+        f"{found.trips} trips, {len(timings)} times, {found.stays} outputs that stay: {wall_s:.0f} s"
+    )
+    print(f"\n|y - true| over U\n{HEAD}")
+    by_means = _groups(timings, "means")
+    for (means,), group in sorted(by_means.items()):
+        print(_line(means, group))
+    print(_line("all", timings))
+    print()
+    for (means, protection), group in sorted(_groups(timings, "means", "protection").items()):
+        print(_line(f"{means:<9}{protection}", group))
+    print()
+    for (means,), group in sorted(by_means.items()):
+        print("\n".join(_budget_lines(means, group)))
+    print("\nverdicts")
+    for limits in ("promised", "drawn"):
+        counts = Counter({v: n for (l, _, v), n in _summed(found.verdicts).items() if l == limits})
+        print(f"  limits {limits:<9} " + ", ".join(f"{n} {v}" for v, n in sorted(counts.items())))
+    for odd in found.oddities[:20]:
+        print("  odd:", odd)
+    print(f"contradicted by the truth: {len(found.contradictions)}")
+    for text in found.contradictions[:20]:
+        print("  ", text)
+    covered = all(
+        sum(abs(t.ratio) <= 1.0 for t in group) >= LEAST_COVERAGE * len(group)
+        for group in by_means.values()
+    )
+    return covered and not found.contradictions
+
+
+def _summed(verdicts: Counter[tuple[str, str, str]]) -> Counter[tuple[str, str, str]]:
+    summed: Counter[tuple[str, str, str]] = Counter()
+    for (limits, _, verdict), count in verdicts.items():
+        summed[limits, "", verdict] += count
+    return summed
+
+
+def main() -> int:
+    """Run the study."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser.add_argument("benches", nargs="?", type=int, default=BENCHES)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    began, whole = time.perf_counter(), Found()
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for part in pool.map(study_bench, range(1, options.benches + 1)):
+            whole.timings += part.timings
+            whole.verdicts += part.verdicts
+            whole.contradictions += part.contradictions
+            whole.oddities += part.oddities
+            whole.trips += part.trips
+            whole.stays += part.stays
+    return 0 if report(whole, time.perf_counter() - began) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

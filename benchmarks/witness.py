@@ -1,0 +1,153 @@
+"""The virtual bench with more ground truth: `rig.virtual` as it is, and ears on its links.
+
+    python benchmarks/witness.py --addresses FILE [--spread X] --dut esp32-4s --seed N
+
+Started by `ground_truth.py` in place of `python -m rig.virtual`. The truth port then also tells
+when each frame and console line really ended, when a typed line reached the BMS, and when a sense
+wire broke. With --spread the firmware's delays are drawn anew from the seed, up to that share of
+each. It changes nothing else, and the rig is told nothing of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rig.virtual import __main__ as door
+from rig.virtual import assembly, firmware
+from rig.virtual.can_bus import CanBus, Frame
+from rig.virtual.esp32 import Chip
+from rig.virtual.firmware import esp32_4s
+from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, STATUS_ID
+from rig.virtual.kernel import Kernel
+from rig.virtual.seeds import stream
+from rig.virtual.truth import Truth
+from rig.virtual.uart import Uart
+
+VARIANT = "spread delays"
+_LEAST_TICKS = 10  # shorter counts are no delays
+
+
+class Ears:
+    """Notes what passes on the links of the one bench of this process."""
+
+    def __init__(self) -> None:
+        self.truth: Truth | None = None
+        self._flags = b""
+        self._line = b""
+
+    def note(self, name: str, **detail: object) -> None:
+        if self.truth is not None:
+            self.truth.note(name, **detail)
+
+    def frame(self, _end_ns: int, _sender: str, frame: Frame) -> None:
+        """Note a status frame with other flags than the one before, and each of the host's."""
+        flags = frame.data[2:5]
+        if frame.can_id == HOST_ALIVE_ID or (frame.can_id == STATUS_ID and flags != self._flags):
+            self.note("frame", can_id=frame.can_id, data=frame.data.hex())
+        if frame.can_id == STATUS_ID:
+            self._flags = flags
+
+    def said(self, data: bytes) -> None:
+        """Note a console line, at its end; not those that only tell the state."""
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            if b"state=" not in line:
+                self.note("line", text=line.decode("ascii", "replace").strip())
+
+
+EARS = Ears()
+
+
+class HeardUart(Uart):
+    """A UART that both ends' words are noted of."""
+
+    def _reach_adapter(self, data: bytes) -> None:
+        EARS.said(data)
+        super()._reach_adapter(data)
+
+    def _reach_controller(self, data: bytes) -> None:
+        EARS.note("typed", text=data.decode("ascii", "replace").strip())
+        super()._reach_controller(data)
+
+
+class WitnessedBench(assembly.Bench):
+    """The bench, told once to whoever listens."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        EARS.truth = self.truth
+        board, note = self.board, self.truth.note
+        board.on_wire(lambda name: note("wire", cell=name, is_open=board.sense_open[name]))
+
+
+def _heard_bus(kernel: Kernel, bitrate: int) -> CanBus:
+    bus = CanBus(kernel, bitrate)
+    bus.on_end = EARS.frame
+    return bus
+
+
+def spread_image(seed: int, spread: float) -> esp32_4s.Image:
+    """Draw a build whose every delay differs from the released one's by up to `spread` of it."""
+    draw = stream(seed, "study: delays")
+
+    def other(count: int) -> int:
+        return round(count * (1.0 + draw.uniform(-spread, spread)))
+
+    image = esp32_4s.Image()
+    rules = tuple(
+        replace(rule, ticks=other(rule.ticks)) if rule.ticks >= _LEAST_TICKS else rule
+        for rule in image.rules
+    )
+    return replace(
+        image,
+        rules=rules,
+        host_timeout_ns=other(image.host_timeout_ns),
+        watchdog_ns=other(image.watchdog_ns),
+    )
+
+
+def _offer_build(seed: int, spread: float) -> None:
+    image = spread_image(seed, spread)
+
+    def power_up(kernel: Kernel, pins: Any, board: Any, run: Any, note: Any) -> Chip:
+        return esp32_4s.power_up(
+            kernel, pins, board_random=board, run_random=run, image=image, note=note
+        )
+
+    socket = firmware.DUTS["esp32-4s"]
+    builds: Mapping[str, Any] = {**socket.variants, VARIANT: power_up}
+    firmware.DUTS = {**firmware.DUTS, "esp32-4s": replace(socket, variants=builds)}
+
+
+def main() -> int:
+    """Serve one bench until whoever started it has gone."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--addresses", type=Path, required=True)
+    parser.add_argument("--spread", type=float, default=0.0)
+    own, rest = parser.parse_known_args()
+    seed = int(rest[rest.index("--seed") + 1])
+    if own.spread:
+        _offer_build(seed, own.spread)
+        rest += ["--variant", VARIANT]
+    assembly.Bench = WitnessedBench  # type: ignore[misc]
+    assembly.CanBus = _heard_bus  # type: ignore[misc,assignment]
+    assembly.Uart = HeardUart  # type: ignore[misc]
+    build = assembly.BENCHES["esp32-4s"]
+
+    def built(setup: assembly.Setup) -> assembly.Bench:
+        bench = build(setup)
+        own.addresses.write_text(json.dumps(bench.addresses), encoding="utf-8")
+        return bench
+
+    assembly.BENCHES["esp32-4s"] = built
+    return door.main(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
