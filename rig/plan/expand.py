@@ -6,15 +6,20 @@ The same plan, profile and seed give the same cases in the same order, whatever 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 
+from rig.description import BrokenDescriptionError, Mistake, suggest
 from rig.dut.profile import Profile
+from rig.errors import DescriptionError
 from rig.plan.case import Case
 from rig.plan.complete import complete
 from rig.plan.families import FAMILIES, Draft, Family, Options
+from rig.plan.model import PlanCase, PlanFile
+from rig.plan.stimulus import stimuli
+from rig.plan.written import written_case
 
 
 @cache
@@ -27,6 +32,102 @@ def families() -> dict[str, Family]:
 def case_seed(seed: int, case_id: str) -> int:
     """Seed of one case: the same whichever other cases run, different for each of them."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{case_id}".encode()).digest()[:6], "big")
+
+
+def expand(plan: PlanFile, profile: Profile, seed: int) -> list[Case]:
+    """Expand a plan over a profile.
+
+    Raises
+    ------
+    BrokenDescriptionError
+        The plan names a family, protection, quantity or output that there is not, or two cases
+        would bear one id; all such mistakes at once.
+    """
+    cases: list[Case] = []
+    mistakes: list[Mistake] = []
+    for planned in plan.cases:
+        try:
+            cases += _expand_one(plan, planned, profile, seed)
+        except BrokenDescriptionError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise BrokenDescriptionError(mistakes)
+    _refuse_twins(cases)
+    return cases
+
+
+def _expand_one(plan: PlanFile, planned: PlanCase, profile: Profile, seed: int) -> Iterator[Case]:
+    if planned.family is None:
+        case = written_case(plan, planned, profile)
+        yield replace(case, seed=case_seed(seed, case.id))
+        return
+    if mistakes := _unknown(planned, profile):
+        raise BrokenDescriptionError(mistakes)
+    options = Options(
+        protections=planned.chosen_protections(),
+        targets=_targets(planned, profile),
+        repeats=planned.repeats,
+        settings=planned.settings,
+    )
+    origin = Case(
+        id="",
+        title="",
+        plan=plan.name,
+        family=planned.family,
+        protection=None,
+        parameters={},
+        steps=(),
+        expectations=(),
+        outputs={},
+        capture=None,
+        seed=0,
+        traces_to=(*plan.traces_to, *planned.traces_to),
+        severity=planned.severity or "",
+        tags=(*plan.tags, *planned.tags),
+        source=planned.source,
+    )
+    yield from expand_family(planned.family, options, profile, origin, seed)
+
+
+def _unknown(planned: PlanCase, profile: Profile) -> list[Mistake]:
+    """Name the family and the protections that there are not."""
+    mistakes = []
+    if planned.family not in families():
+        what = f'there is no family "{planned.family}"'
+        mistakes.append(
+            planned.mistake(("family",), what, suggest(str(planned.family), list(families())))
+        )
+    for i, name in enumerate(planned.chosen_protections() or ()):
+        if name not in profile.protections:
+            what = f'{profile.name} has no protection "{name}"'
+            mend = suggest(name, list(profile.protections))
+            mistakes.append(planned.mistake(("protections", i), what, mend))
+    return mistakes
+
+
+def _targets(planned: PlanCase, profile: Profile) -> tuple[str, ...]:
+    """Cells and sensors that the plan chose; what is neither is always meant."""
+    cells = {f"cell {n}" for n in planned.cell_numbers(profile.cells.count)}
+    sensors = {f"temperature {n}" for n in planned.sensor_numbers(len(profile.temperature_names))}
+    numbered = {*profile.cell_names, *profile.temperature_names}
+    every = {
+        target
+        for name in profile.protections
+        for target in (s.target for s in stimuli(profile, name))
+    }
+    return tuple(sorted(cells | sensors | (every - numbered)))
+
+
+def _refuse_twins(cases: Sequence[Case]) -> None:
+    first: dict[str, Case] = {}
+    for case in cases:
+        if case.id in first:
+            raise DescriptionError(
+                f"it makes the case {case.id} again, which {first[case.id].source} made first",
+                case.source,
+                "choose other protections or cells in one of them, or raise repeats instead",
+            )
+        first[case.id] = case
 
 
 def expand_family(
