@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rig.dut.profile import Profile, Protection
+from rig.errors import DescriptionError
 from rig.plan.case import Expectation, Step
 from rig.plan.stimulus import Stimulus
 
@@ -34,6 +36,24 @@ class Draft:
     expectations: Sequence[Expectation]
     severity: str = "normal"
     traces_to: tuple[str, ...] = ()
+
+
+def setting(options: Options, name: str, default: float, read: Callable[[Any], float]) -> float:
+    """A family's own number, as the plan gives it, else its default.
+
+    Raises
+    ------
+    DescriptionError
+        What the plan gives can't be read.
+    """
+    if name not in options.settings:
+        return default
+    given = options.settings[name]
+    try:
+        return read(given)
+    except (TypeError, ValueError) as error:
+        what = f"the setting {name}: {given!r} can't be: {error}"
+        raise DescriptionError(what, "settings of a family", "correct it in the plan") from error
 
 
 Family = Callable[[Profile, Options], Iterator[Draft]]

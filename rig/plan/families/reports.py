@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rig.dut.profile import Profile, Report
 from rig.plan.case import (
@@ -17,7 +18,7 @@ from rig.plan.case import (
     TelemetryAgrees,
 )
 from rig.plan.families.choosing import delay_of, each_stimulus, is_slow
-from rig.plan.families.draft import Draft, Options
+from rig.plan.families.draft import Draft, Options, setting
 from rig.plan.stimulus import APPLIED, beyond
 from rig.quantity import format
 
@@ -61,7 +62,7 @@ def message_timing(profile: Profile, options: Options) -> Iterator[Draft]:
 
 def telemetry(profile: Profile, options: Options) -> Iterator[Draft]:
     """What it reports agrees with the meter, over the whole range that is promised."""
-    points = max(2, int(str(options.settings.get("points", 9))))
+    points = round(setting(options, "points", 9, _at_least_two))
     quantities = {
         "cell voltage": profile.cell_names,
         "temperature": profile.temperature_names,
@@ -80,6 +81,12 @@ def telemetry(profile: Profile, options: Options) -> Iterator[Draft]:
         title = f"{name} reported from {format(values[0], report.unit)}"
         title += f" to {format(values[-1], report.unit)}"
         yield _telemetry_draft(profile, report, name, quantities[name], levels, title)
+
+
+def _at_least_two(points: Any) -> int:
+    if (count := int(points)) < 2:
+        raise ValueError("a range takes two points at least")
+    return count
 
 
 def _telemetry_draft(  # noqa: PLR0913, PLR0917

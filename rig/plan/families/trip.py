@@ -17,7 +17,7 @@ from rig.plan.case import (
     Trips,
 )
 from rig.plan.families.choosing import delay_of, each_stimulus, has_threshold, is_slow
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
+from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, setting
 from rig.plan.families.expecting import all_stay, keeps, said_within_s, says, stays_silent, trips
 from rig.plan.stimulus import APPLIED, acting, home, just_inside, paths, value_at
 from rig.quantity import format, parse
@@ -136,7 +136,7 @@ def pulse(profile: Profile, options: Options) -> Iterator[Draft]:
 def dip(profile: Profile, options: Options) -> Iterator[Draft]:
     """Dip back while a trip is pending: the delay starts again from the last crossing."""
     for stimulus, protection in each_stimulus(profile, options, only=is_slow):
-        delay, dip_s = delay_of(protection), _setting_s(options, "dip", _DIP_S)
+        delay, dip_s = delay_of(protection), _dip_s(options)
         again: list[Step] = [
             Set(values={stimulus.target: home(profile, stimulus.target)}, mark="dip"),
             Hold(duration_s=dip_s),
@@ -170,6 +170,5 @@ def dip(profile: Profile, options: Options) -> Iterator[Draft]:
         )
 
 
-def _setting_s(options: Options, name: str, default_s: float) -> float:
-    """A duration that the plan may set."""
-    return parse(options.settings[name], "s") if name in options.settings else default_s
+def _dip_s(options: Options) -> float:
+    return setting(options, "dip", _DIP_S, lambda given: parse(given, "s"))

@@ -1,0 +1,135 @@
+"""What a profile promises, and which of it no case tests. For tests alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rig.dut.profile import Profile, Protection
+from rig.plan.case import (
+    Balances,
+    Case,
+    ConsoleSays,
+    MessageTiming,
+    Recovers,
+    SignalBecomes,
+    SignalStays,
+    Stays,
+    TelemetryAgrees,
+    ThresholdIs,
+    Trips,
+)
+
+
+def untested(profile: Profile, cases: Iterable[Case]) -> list[str]:
+    """Promises of the profile that no expectation of the cases touches."""
+    tested = {touched for case in cases for touched in _touched(profile, case)}
+    return [promise for promise in dict.fromkeys(_promised(profile)) if promise not in tested]
+
+
+def _promised(profile: Profile) -> Iterator[str]:
+    for name, protection in profile.protections.items():
+        for what in _of_protection(profile, protection):
+            yield f"{name}: {what}"
+    for name, message in profile.messages.items():
+        yield f"message {name}: period"
+        yield from (f"message {name}: {part}" for part in (message.counter, message.crc) if part)
+    counts = {"cell voltage": profile.cells.count, "temperature": len(profile.temperature_names)}
+    for name, report in profile.telemetry.reports().items():
+        if report.accuracy is not None:
+            sources = range(1, counts.get(name, 1) + 1)
+            yield from (
+                f"report of {report.signal_for(n) or report.pattern_for(n)}" for n in sources
+            )
+    if profile.balancing:
+        yield from (f"balancing of cell {n}" for n in range(1, profile.cells.count + 1))
+        if profile.balancing.signal:
+            yield f"balancing told by {profile.balancing.signal}"
+    yield "start: says ready"
+    yield from (f"start: closes {output}" for output in profile.start.closes)
+    yield from (f"requirement {r}" for r in _requirements(profile))
+
+
+def _of_protection(profile: Profile, p: Protection) -> Iterator[str]:  # noqa: C901  a table of kinds
+    for target in p.quantities(profile) if p.each else ():
+        yield f"acts at {target}"
+    yield from (f"opens {output}" for output in p.opens)
+    yield from (f"keeps {output}" for output in p.keeps)
+    if p.delay is not None:
+        yield "delay"
+    if p.threshold is not None:
+        yield "threshold"
+    if p.recovery_level is not None:
+        yield "recovery level"
+    if p.recovers is not None:
+        yield "recovers"
+        yield from (f"takes back {said}" for said in p.says)
+    yield from (f"says {said}" for said in p.says)
+    if p.console is not None:
+        yield "console"
+    if p.console_clears is not None:
+        yield "console clears"
+    for means in p.latched.cleared_by if p.latched else ():
+        yield f"latched until {means}"
+
+
+def _requirements(profile: Profile) -> Iterator[str]:
+    reports = profile.telemetry.reports().values()
+    yield from (r for p in profile.protections.values() for r in p.traces_to)
+    yield from (r for m in profile.messages.values() for r in m.traces_to)
+    yield from (r for report in reports if report.accuracy is not None for r in report.traces_to)
+    yield from profile.start.traces_to
+    yield from profile.balancing.traces_to if profile.balancing else ()
+
+
+def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds
+    yield from (f"requirement {r}" for r in case.traces_to)
+    if case.protection is not None:
+        what = _touched_of(profile.protections[case.protection], case)
+        yield from (f"{case.protection}: {w}" for w in what)
+    for e in case.expectations:
+        match e:
+            case MessageTiming():
+                yield f"message {e.message}: period"
+                yield f"message {e.message}: {e.counter}"
+                yield f"message {e.message}: {e.crc}"
+            case TelemetryAgrees():
+                yield f"report of {e.signal or e.pattern}"
+            case Balances():
+                yield from (f"balancing of cell {n}" for n in e.cells)
+            case SignalStays() if profile.balancing and profile.balancing.signal and e.value:
+                told = profile.balancing.signal.replace("{n}", "1")
+                if told == f"{e.message}.{e.signal}":
+                    yield f"balancing told by {profile.balancing.signal}"
+            case ConsoleSays() if profile.console and e.pattern == profile.console.ready:
+                yield "start: says ready"
+            case Recovers() if case.family == "power up":
+                yield f"start: closes {e.output}"
+            case _:
+                pass
+
+
+def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds
+    clears = case.parameters.get("cleared by")
+    for e in case.expectations:
+        match e:
+            case Trips():
+                yield f"acts at {case.parameters['at']}"
+                yield f"opens {e.output}"
+                if p.delay and (e.low_s, e.high_s) == (p.delay.low, p.delay.high):
+                    yield "delay"
+            case Stays() if not e.is_open:
+                yield f"keeps {e.output}"
+            case ThresholdIs():
+                yield "threshold" if e.is_open else "recovery level"
+            case Recovers():
+                yield f"latched until {clears}" if clears else "recovers"
+            case SignalBecomes():
+                said = f"{e.message}.{e.signal}"
+                goes = e.value != p.says.get(said)
+                yield f"{'takes back' if goes else 'says'} {said}"
+                if not p.opens:  # a warning: the flag is its whole reaction
+                    yield "recovers" if goes else "delay"
+            case ConsoleSays():
+                yield "console" if e.pattern == p.console else "console clears"
+            case _:
+                pass

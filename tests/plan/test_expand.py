@@ -1,0 +1,118 @@
+"""Ids, seeds and what a plan lends to the cases of its families."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rig.dut.profile import Profile
+from rig.errors import DescriptionError
+from rig.plan.case import CASE_JSON, Case
+from rig.plan.expand import case_seed, expand, expand_family
+from rig.plan.families import Options
+from rig.plan.model import load_plan
+from tests.plan.test_families import ORIGIN
+
+OVP_1 = Options(protections=("cell overvoltage",), targets=("cell 1",))
+
+
+def _plan(tmp_path: Path, cases: str) -> Path:
+    path = tmp_path / "plan.yaml"
+    path.write_text(f"plan: night\nfor: esp32-4s\ncases:\n{cases}", encoding="utf-8")
+    return path
+
+
+def _expanded(path: Path, profile: Profile, seed: int = 1) -> list[Case]:
+    return expand(load_plan(path), profile, seed)
+
+
+def test_repeats_are_told_apart_by_id_seed_and_parameter(esp32: Profile) -> None:
+    cases = list(expand_family("trip", replace(OVP_1, repeats=3), esp32, ORIGIN, seed=1))
+
+    assert [c.id for c in cases] == [f"trip[OVP-cell1-r{n}]" for n in (1, 2, 3)]
+    assert [c.parameters["repeat"] for c in cases] == ["1", "2", "3"]
+    assert len({c.seed for c in cases}) == 3
+    assert all(c.steps == cases[0].steps for c in cases)
+
+
+def test_one_repeat_is_not_numbered(esp32: Profile) -> None:
+    (case,) = expand_family("trip", OVP_1, esp32, ORIGIN, seed=1)
+
+    assert case.id == "trip[OVP-cell1]"
+    assert "repeat" not in case.parameters
+
+
+@given(st.integers(0, 2**32), st.text(max_size=30))
+def test_a_seed_is_a_function_of_run_and_case_alone(seed: int, case_id: str) -> None:
+    assert case_seed(seed, case_id) == case_seed(seed, case_id)
+    assert 0 <= case_seed(seed, case_id) < 2**48
+    assert case_seed(seed, case_id) != case_seed(seed + 1, case_id)
+
+
+def test_seeds_of_recorded_runs_stay_what_they_were() -> None:
+    assert case_seed(1, "trip[OVP-cell1]") == 0xDC82_B7B5_9767
+
+
+def test_a_plan_lends_what_it_says_to_every_case(esp32: Profile, tmp_path: Path) -> None:
+    text = (
+        "  - {family: trip, protections: [cell overvoltage], cells: [1], severity: minor,"
+        " traces to: [SRS-900], tags: [quick]}\n"
+    )
+
+    (case,) = _expanded(_plan(tmp_path, text), esp32)
+
+    assert (case.plan, case.severity, case.tags) == ("night", "minor", ("quick",))
+    assert case.traces_to == ("SRS-001", "SRS-900")
+    assert case.source.endswith("plan.yaml:4")
+
+
+def test_without_a_word_from_the_plan_the_profiles_severity_holds(
+    esp32: Profile, tmp_path: Path
+) -> None:
+    text = "  - {family: trip, protections: [cell overvoltage], cells: [1]}\n"
+
+    (case,) = _expanded(_plan(tmp_path, text), esp32)
+
+    assert case.severity == "blocker"
+
+
+def test_the_seed_of_the_run_changes_seeds_and_nothing_else(esp32: Profile, tmp_path: Path) -> None:
+    path = _plan(tmp_path, "  - {family: trip}\n")
+
+    first, second = _expanded(path, esp32, seed=1), _expanded(path, esp32, seed=2)
+
+    assert [replace(c, seed=0) for c in first] == [replace(c, seed=0) for c in second]
+    assert not {c.seed for c in first} & {c.seed for c in second}
+
+
+def test_the_same_case_twice_is_refused(esp32: Profile, tmp_path: Path) -> None:
+    text = "  - {family: trip, cells: [1]}\n  - {family: trip, cells: [1, 2]}\n"
+
+    with pytest.raises(DescriptionError, match=r"makes the case trip\[OVP-cell1\] again"):
+        _expanded(_plan(tmp_path, text), esp32)
+
+
+@pytest.mark.parametrize("settings", ["{points: many}", "{points: 1}"])
+def test_a_setting_that_cannot_be_is_a_mistake_of_the_plan(
+    esp32: Profile, tmp_path: Path, settings: str
+) -> None:
+    text = f"  - {{family: telemetry, settings: {settings}}}\n"
+
+    with pytest.raises(DescriptionError, match="points"):
+        _expanded(_plan(tmp_path, text), esp32)
+
+
+def test_a_duration_without_unit_is_a_mistake_of_the_plan(esp32: Profile, tmp_path: Path) -> None:
+    text = "  - {family: dip, settings: {dip: 50}}\n"
+
+    with pytest.raises(DescriptionError, match="dip"):
+        _expanded(_plan(tmp_path, text), esp32)
+
+
+def test_every_case_survives_json(esp32: Profile, tmp_path: Path) -> None:
+    for case in _expanded(_plan(tmp_path, "  - {family: trip}\n  - {family: latch}\n"), esp32):
+        assert CASE_JSON.validate_json(CASE_JSON.dump_json(case)) == case

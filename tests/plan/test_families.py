@@ -1,0 +1,492 @@
+"""What the case families expand to, held against the profiles and the reference's rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cantools.database import load_file
+from cantools.database.can import Database
+
+from rig.dut.profile import Profile
+from rig.plan.case import (
+    Balances,
+    Case,
+    ConsoleSays,
+    Crossing,
+    Expectation,
+    Hold,
+    Instant,
+    Mark,
+    Recovers,
+    Send,
+    Set,
+    SignalBecomes,
+    SignalStays,
+    Staircase,
+    Stays,
+    TelemetryAgrees,
+    Trips,
+)
+from rig.plan.expand import expand, expand_family, families
+from rig.plan.families import FAMILIES, Options
+from rig.plan.model import load_plan
+from rig.plan.stimulus import paths
+from tests.plan.promises import untested
+
+PLANS = Path(__file__).parents[2] / "testplans"
+ORIGIN = Case(
+    id="",
+    title="",
+    plan="tests",
+    family="",
+    protection=None,
+    parameters={},
+    steps=(),
+    expectations=(),
+    outputs={},
+    capture=None,
+    seed=0,
+    severity="",
+)
+
+
+def cases_of(family: str, profile: Profile, options: Options | None = None) -> list[Case]:
+    return list(expand_family(family, options or Options(), profile, ORIGIN, seed=1))
+
+
+def the_case(family: str, profile: Profile, case_id: str) -> Case:
+    name = f"{family.replace(' ', '_')}[{case_id}]"
+    return next(case for case in cases_of(family, profile) if case.id == name)
+
+
+def only(case: Case, kind: type[Any]) -> Any:
+    """The first of the case's expectations of this kind."""
+    return next(e for e in case.expectations if isinstance(e, kind))
+
+
+@pytest.fixture(params=["esp32-4s", "pbmslsuite-o"])
+def profile(request: pytest.FixtureRequest, esp32: Profile, pbmslsuite: Profile) -> Profile:
+    """Each profile in turn."""
+    return esp32 if request.param == "esp32-4s" else pbmslsuite
+
+
+@pytest.fixture
+def cases(profile: Profile) -> list[Case]:
+    """Everything that all families make of a profile."""
+    return [case for family in FAMILIES for case in cases_of(family, profile)]
+
+
+def _instants(expectation: Expectation) -> Iterator[Instant]:
+    since = getattr(expectation, "since", None)
+    if since is not None:
+        yield since
+
+
+def _named_marks(expectation: Expectation) -> Iterator[str]:
+    for instant in _instants(expectation):
+        if isinstance(instant, Mark):
+            yield instant.mark
+        elif instant.after is not None:
+            yield instant.after
+    for key in ("begin", "end", "at"):
+        mark = getattr(expectation, key, None)
+        if mark is not None:
+            yield mark
+
+
+# ---- promises -----------------------------------------------------------------------------------
+def test_the_nightly_plan_leaves_no_promise_of_the_reference_bms_untested(esp32: Profile) -> None:
+    cases = expand(load_plan(PLANS / "nightly.yaml"), esp32, seed=1)
+
+    assert len(cases) >= 250
+    assert untested(esp32, cases) == [
+        # A slower stage of the same path acts on the way to these levels; `hold` and `trip` take
+        # them between just inside and well beyond.
+        "charge overcurrent 2: threshold",
+        "discharge overcurrent 2: threshold",
+        "short circuit: threshold",
+        # A warning opens nothing that a staircase could watch; the same holds.
+        "cell imbalance: threshold",
+        "cell imbalance: recovery level",
+        # The flag is taken back 10 s after the boot; the profile states no time for it.
+        "watchdog reset: takes back BMS_Status.WatchdogReset",
+    ]
+
+
+def test_the_families_leave_no_documented_promise_untested(pbmslsuite: Profile) -> None:
+    cases = [case for family in FAMILIES for case in cases_of(family, pbmslsuite)]
+
+    assert untested(pbmslsuite, cases) == []
+
+
+# ---- every case ---------------------------------------------------------------------------------
+def test_ids_and_seeds_are_unique(cases: list[Case]) -> None:
+    assert len({case.id for case in cases}) == len(cases)
+    assert len({case.seed for case in cases}) == len(cases)
+
+
+def test_expanding_twice_gives_the_same(profile: Profile, cases: list[Case]) -> None:
+    assert [case for family in FAMILIES for case in cases_of(family, profile)] == cases
+
+
+def test_a_case_is_the_same_whatever_else_is_selected(profile: Profile, cases: list[Case]) -> None:
+    by_id = {case.id: case for case in cases}
+    name = next(iter(profile.protections))
+
+    for family in set(FAMILIES) - {"message timing", "two faults"}:
+        for case in cases_of(family, profile, Options(protections=(name,), targets=("cell 2",))):
+            assert case == by_id[case.id]
+
+
+def test_nothing_is_commanded_beyond_the_limits_of_the_bms(
+    profile: Profile, cases: list[Case]
+) -> None:
+    for case in cases:
+        for step in case.steps:
+            if isinstance(step, Set):
+                commanded = [*step.values.items()]
+            elif isinstance(step, Staircase):
+                commanded = [(step.quantity, step.start), (step.quantity, step.stop)]
+            else:
+                continue
+            for quantity, value in commanded:
+                assert value in profile.allowed(quantity), (case.id, quantity, value)
+                assert quantity in profile.settable
+
+
+def test_every_mark_that_an_expectation_names_is_set_by_one_step(cases: list[Case]) -> None:
+    for case in cases:
+        marks = [step.mark for step in case.steps if step.mark]
+        for expectation in case.expectations:
+            for mark in _named_marks(expectation):
+                assert mark in marks, (case.id, expectation)
+            begin, end = getattr(expectation, "begin", None), getattr(expectation, "end", None)
+            if begin and end:
+                assert marks.index(begin) < marks.index(end), (case.id, expectation)
+
+
+def test_marks_are_unambiguous_where_they_are_named(cases: list[Case]) -> None:
+    for case in cases:
+        marks = [step.mark for step in case.steps if step.mark]
+        named = {m for e in case.expectations for m in _named_marks(e)}
+        assert not [m for m in named if marks.count(m) > 1], case.id
+
+
+def test_every_case_expects_something_and_says_what_for(
+    profile: Profile, cases: list[Case]
+) -> None:
+    unpromised = "" if profile.start.traces_to else "power_up"  # no document speaks of the start
+    for case in cases:
+        assert case.expectations, case.id
+        assert case.traces_to or case.id == unpromised, case.id
+        assert case.title
+        assert case.severity in {"blocker", "critical", "normal", "minor", "trivial"}
+
+
+def test_outputs_and_quantities_of_expectations_exist(profile: Profile, cases: list[Case]) -> None:
+    for case in cases:
+        for expectation in case.expectations:
+            output = getattr(expectation, "output", None)
+            assert output is None or output in case.outputs, case.id
+            for instant in _instants(expectation):
+                if isinstance(instant, Crossing):
+                    assert instant.quantity in profile.settable, case.id
+
+
+def test_every_signal_is_in_the_dbc(esp32: Profile) -> None:
+    dbc = load_file(str(esp32.dbc_path))
+    assert isinstance(dbc, Database)
+    signals = {(m.name, s.name) for m in dbc.messages for s in m.signals}
+
+    for family in FAMILIES:
+        for case in cases_of(family, esp32):
+            for e in case.expectations:
+                if isinstance(e, SignalBecomes | SignalStays) or (
+                    isinstance(e, TelemetryAgrees) and e.message
+                ):
+                    assert (e.message, e.signal) in signals, case.id
+            for step in case.steps:
+                if isinstance(step, Send):
+                    assert step.message in {m.name for m in dbc.messages}
+
+
+def test_the_stimulus_lasts_longer_than_whatever_is_due(cases: list[Case]) -> None:
+    """A trip, a flag or a line that is late must be seen late, not missed."""
+    for case in cases:
+        held_s = sum(
+            s.duration_s if isinstance(s, Hold) else s.count * s.period_s
+            for s in case.steps
+            if isinstance(s, Hold | Send)
+        )
+        due_s = [
+            e.high_s
+            for e in case.expectations
+            if isinstance(e, Trips | Recovers | SignalBecomes | ConsoleSays)
+        ]
+        assert not due_s or held_s > max(due_s), case.id
+
+
+# ---- one family at a time -----------------------------------------------------------------------
+def test_a_trip_is_measured_from_the_crossing_at_the_terminal(esp32: Profile) -> None:
+    case = the_case("trip", esp32, "OVP-cell3")
+
+    crossing = Crossing(quantity="cell 3", level=3.65, rising=True)
+    assert Trips(output="charge path", since=crossing, low_s=0.9, high_s=1.1) in case.expectations
+    assert Stays(output="discharge path", is_open=False) in case.expectations
+    flag = only(case, SignalBecomes)
+    assert (flag.message, flag.signal, flag.low_s) == ("BMS_Status", "OV", 0.9)
+    assert flag.high_s == pytest.approx(1.25)
+
+
+def test_a_discharge_current_falls_to_trip(esp32: Profile) -> None:
+    case = the_case("trip", esp32, "SCD-current")
+
+    trips = only(case, Trips)
+    assert trips.since == Crossing(quantity="current", level=-80.0, rising=False)
+    assert (trips.low_s, trips.high_s) == (200e-6, 500e-6)
+    flag = only(case, SignalBecomes)
+    assert flag.low_s == 0.0  # no frame is stamped to 200 us
+
+
+def test_a_spread_is_made_downwards(esp32: Profile) -> None:
+    case = the_case("trip", esp32, "VIM-cell2")
+
+    flag = only(case, SignalBecomes)
+    assert flag.since == Crossing(quantity="cell 2", level=3.0, rising=False)
+    assert {e.output for e in case.expectations if isinstance(e, Stays)} == {
+        "charge path",
+        "discharge path",
+    }
+
+
+def _hold_s(case: Case) -> float:
+    return max(step.duration_s for step in case.steps if isinstance(step, Hold))
+
+
+def test_a_hold_lasts_ten_delays_and_a_minute_but_under_a_slower_stage(profile: Profile) -> None:
+    short = set()
+    for case in cases_of("hold", profile):
+        protection = profile.protections[case.protection or ""]
+        if _hold_s(case) < 60.0:
+            short.add(protection.short)
+        else:
+            assert _hold_s(case) >= 10.0 * (protection.delay.high if protection.delay else 0.0)
+
+    assert short == ({"OCC2", "OCD2", "SCD"} if profile.name == "esp32-4s" else set())
+
+
+@pytest.mark.parametrize(
+    ("case_id", "slower_low_s", "own_high_s"),
+    [("OCC2-current", 0.9, 0.2), ("OCD2-current", 1.15, 0.2)],
+)
+def test_a_hold_under_a_slower_stage_ends_before_that_acts(
+    esp32: Profile, case_id: str, slower_low_s: float, own_high_s: float
+) -> None:
+    case = the_case("hold", esp32, case_id)
+
+    assert 2.0 * own_high_s <= _hold_s(case) <= 0.5 * slower_low_s + 1e-9
+    closed = {e.output for e in case.expectations if isinstance(e, Stays)}
+    assert closed == {"charge path", "discharge path"}
+    assert any(isinstance(e, SignalStays) for e in case.expectations)
+
+
+def test_a_hold_that_cannot_be_that_short_expects_what_is_sure_alone(esp32: Profile) -> None:
+    case = the_case("hold", esp32, "SCD-current")
+
+    assert {e.output for e in case.expectations if isinstance(e, Stays)} == {"charge path"}
+    assert [e.signal for e in case.expectations if isinstance(e, SignalStays)] == ["SCD"]
+
+
+def test_a_pulse_is_shorter_than_the_delay_even_with_a_slow_command(profile: Profile) -> None:
+    for case in cases_of("pulse", profile):
+        delay = profile.protections[case.protection or ""].delay
+        assert delay is not None
+        beyond_s = case.steps[2]
+        assert isinstance(beyond_s, Hold)
+        assert beyond_s.duration_s + 0.35 <= delay.low
+
+
+def test_a_dip_tells_a_delay_that_starts_again_from_one_that_goes_on(profile: Profile) -> None:
+    for case in cases_of("dip", profile):
+        pending, dip = (s.duration_s for s in case.steps[2:5] if isinstance(s, Hold))
+        trips = only(case, Trips)
+        assert isinstance(trips.since, Crossing)
+        assert trips.since.after == "dip"
+        # One that went on, or only paused during the dip, would act before the earliest allowed.
+        assert trips.high_s - pending < trips.low_s
+        assert dip > 0.0
+
+
+def test_a_plan_may_ask_for_a_shorter_dip(esp32: Profile) -> None:
+    case = cases_of("dip", esp32, Options(settings={"dip": "50 ms"}))[0]
+
+    assert 0.05 in [s.duration_s for s in case.steps if isinstance(s, Hold)]
+
+
+def test_thresholds_are_searched_from_the_safe_side_in_fifths_of_the_tolerance(
+    profile: Profile,
+) -> None:
+    for case in cases_of("threshold", profile):
+        protection = profile.protections[case.protection or ""]
+        stairs = next(s for s in case.steps if isinstance(s, Staircase))
+        assert protection.threshold is not None
+        up = 1.0 if protection.rising else -1.0
+        assert up * (protection.level - stairs.start) > protection.threshold.tolerance
+        assert up * (stairs.stop - protection.level) > protection.threshold.tolerance
+        assert abs(stairs.step) <= protection.threshold.tolerance / 4.0
+        assert stairs.dwell_s > (protection.delay.high if protection.delay else 0.0)
+
+
+def test_a_recovery_counts_from_the_recovery_level(esp32: Profile) -> None:
+    recovers = [
+        only(the_case("recovery", esp32, case_id), Recovers)
+        for case_id in ("OVP-cell1", "UTC-temperature2", "OCD1-current", "OW-cell4")
+    ]
+
+    assert [e.since for e in recovers] == [
+        Crossing(quantity="cell 1", level=3.5, rising=False, after="tripped"),
+        Crossing(quantity="temperature 2", level=5.0, rising=True, after="tripped"),
+        # The trip itself ends the current: half way down it is surely on its way to nothing.
+        Crossing(quantity="current", level=-15.0, rising=True, after="applied"),
+        Mark(mark="removed"),
+    ]
+    assert [(e.low_s, e.high_s) for e in recovers] == [
+        (1.8, 2.2),
+        (1.8, 2.2),
+        (4.5, 5.5),
+        (1.8, 2.2),
+    ]
+
+
+def test_a_cut_off_current_is_removed_before_the_path_may_close(esp32: Profile) -> None:
+    for case in cases_of("recovery", esp32):
+        if esp32.protections[case.protection or ""].unit == "A":
+            tripped = next(s for s in case.steps if isinstance(s, Hold) and s.mark == "tripped")
+            recovers = only(case, Recovers)
+            assert tripped.duration_s + 0.35 < recovers.low_s
+
+
+def test_a_returning_message_must_come_three_times_and_then_stays(esp32: Profile) -> None:
+    case = the_case("recovery", esp32, "CTO-HostAlive")
+
+    armed, back, kept_up = (s for s in case.steps if isinstance(s, Send))
+    assert (armed.mark, back.mark, back.count) == ("applied", "removed", 2)
+    assert (
+        Stays(output="charge path", is_open=True, begin="tripped", end="removed")
+        in case.expectations
+    )
+    recovers = only(case, Recovers)
+    assert kept_up.count * kept_up.period_s > recovers.high_s
+    last = case.steps[-1]
+    assert isinstance(last, Hold)
+    assert last.duration_s < 0.9  # the next time-out is not due before the case ends
+
+
+def test_a_recovery_expects_the_trip_too(cases: list[Case], profile: Profile) -> None:
+    """Else a BMS that never trips gives no evidence instead of a failure."""
+    for case in cases:
+        if case.family in ("recovery", "hysteresis", "latch") and case.protection:
+            opens = set(profile.protections[case.protection].opens)
+            assert opens == {e.output for e in case.expectations if isinstance(e, Trips)}
+
+
+def test_a_latch_is_cleared_by_each_named_means(esp32: Profile) -> None:
+    ids = [case.id for case in cases_of("latch", esp32)]
+
+    assert ids == ["latch[SCD-current-clearfaults]", "latch[SCD-current-powercycle]"]
+
+
+@pytest.mark.parametrize(
+    ("case_id", "said"),
+    [
+        ("UVP-cell4-OCD1-current", {"UV"}),  # the discharge path opens before OCD1 is due
+        ("OVP-cell4-OCC1-current", {"OV"}),  # either may be first and cut the current off
+        ("OVP-cell4-OCD1-current", {"OV", "OCD"}),  # two paths: nothing takes the other's cause
+        ("OCC1-current-OTC-temperature1", {"OCC", "OTC"}),  # the slower one keeps its cause
+        ("OVP-cell4-UVP-cell1", {"OV", "UV"}),
+    ],
+)
+def test_two_faults_are_both_said_unless_one_ends_the_others_cause(
+    esp32: Profile, case_id: str, said: set[str]
+) -> None:
+    case = the_case("two faults", esp32, case_id)
+
+    assert {e.signal for e in case.expectations if isinstance(e, SignalBecomes)} == said
+
+
+def test_two_faults_open_the_union_of_their_outputs(esp32: Profile) -> None:
+    for case in cases_of("two faults", esp32):
+        first = esp32.protections[case.protection or ""]
+        second = next(p for p in esp32.protections.values() if p.short == case.parameters["with"])
+        trips = {e.output for e in case.expectations if isinstance(e, Trips)}
+        assert trips == {*first.opens, *second.opens}
+
+
+def test_a_start_is_open_before_and_closed_in_time(profile: Profile) -> None:
+    (case,) = cases_of("power up", profile)
+
+    closed = profile.start.ready_within_s + profile.start.closed_within_s
+    for output in profile.start.closes:
+        assert Stays(output=output, is_open=True, begin="before", end="on") in case.expectations
+        assert (
+            Recovers(output=output, since=Mark(mark="on"), low_s=0.0, high_s=closed)
+            in case.expectations
+        )
+
+
+def test_a_start_with_two_stages_beyond_closes_neither_path(esp32: Profile) -> None:
+    case = the_case("start with fault", esp32, "OTD-temperature1")
+
+    stays = {e.output for e in case.expectations if isinstance(e, Stays) and e.is_open}
+    assert stays == {"charge path", "discharge path"}
+    assert not [e for e in case.expectations if isinstance(e, Recovers)]
+
+
+def test_a_report_has_time_to_come_while_the_value_holds_still(profile: Profile) -> None:
+    for case in cases_of("telemetry", profile):
+        for e in case.expectations:
+            assert isinstance(e, TelemetryAgrees)
+            message = profile.messages.get(e.message or "")
+            every_s = profile.console.every_s if profile.console else None
+            period_s = message.period.value if message else every_s
+            holds = [s.duration_s for s in case.steps if isinstance(s, Hold)]
+            assert period_s is not None
+            assert min(holds) >= e.settle_s + 1.2 * period_s, case.id
+
+
+def test_balancing_stays_short_of_every_protection_but_where_a_fault_is_wanted(
+    profile: Profile,
+) -> None:
+    for case in cases_of("balancing", profile):
+        settings = [s.values for s in case.steps if isinstance(s, Set)]
+        values = [v for setting in settings for q, v in setting.items() if "cell" in q]
+        for protection in profile.protections.values():
+            if protection.watches == "cell voltage" and protection.threshold is not None:
+                up = 1.0 if protection.rising else -1.0
+                margin = min(up * (protection.level - v) for v in values)
+                assert margin > protection.threshold.tolerance, case.id
+
+
+def test_balancing_outputs_can_be_judged_from_the_case(pbmslsuite: Profile) -> None:
+    case = cases_of("balancing", pbmslsuite)[0]
+
+    assert set(case.outputs) == {f"balance {n}" for n in range(1, 5)}
+    assert [e.cells for e in case.expectations if isinstance(e, Balances)] == [(1,)]
+
+
+def test_patterns_of_a_trip_do_not_match_its_clearing_only(esp32: Profile) -> None:
+    for protection in esp32.protections.values():
+        if protection.console and protection.console_clears:
+            assert not re.search(protection.console_clears, "W (1) prot: OVP cell 3 3.662 V")
+
+
+def test_every_path_is_named_by_its_profile(profile: Profile) -> None:
+    assert paths(profile) == [o for o in profile.outputs if o in set(paths(profile))]
+
+
+def test_the_rigs_own_families_are_found_beside_those_that_plug_in() -> None:
+    assert set(FAMILIES) <= set(families())
