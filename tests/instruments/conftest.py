@@ -12,7 +12,7 @@ import pytest
 from rig.bench.launch import BenchProcess
 from rig.clock import SteppedClock
 from rig.instruments.registry import DRIVERS
-from rig.instruments.session import Session
+from rig.instruments.session import Session, Transcript
 
 ROLES = {
     "ngi-n83624": "emulator",
@@ -40,7 +40,8 @@ class VirtualBench:
     def driver(self, name: str) -> Any:
         if name not in self._drivers:
             info = DRIVERS[name]
-            session = Session(ROLES[name], self.endpoints[ROLES[name]], info.framing)
+            transcript = Transcript(on_traffic=self.clock.touched)
+            session = Session(ROLES[name], self.endpoints[ROLES[name]], info.framing, transcript)
             session.open()
             self._sessions.append(session)
             self._drivers[name] = info.create(session, self.clock)
