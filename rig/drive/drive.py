@@ -35,7 +35,7 @@ from rig.plan.case import (
     Type,
 )
 from rig.plan.stimulus import paths
-from rig.trace.model import Command, Frames, Marker, Reading, Trace
+from rig.trace.model import Command, Frames, Line, Link, Marker, Reading, Trace
 
 _METER_PERIOD_NS = 50_000_000  # between two looks of a meter at an output
 _POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
@@ -128,7 +128,8 @@ class _Drive:
         armed = self._case.capture is not None and error is None
         end_ns = self._clock.now_ns()
         waveform = bench.collect() if armed else None
-        frames, lines, links = Frames.none(), (), {}
+        frames, links = Frames.none(), dict[str, Link]()
+        lines: tuple[Line, ...] = ()
         if bench.can is not None:
             frames, links["can"] = bench.can.end()
         if bench.console is not None:
