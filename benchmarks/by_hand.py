@@ -2,8 +2,8 @@
 
     python benchmarks/by_hand.py COUNT
 
-Same stimulus and same judgement as the family `trip` for the overvoltage of cell 1: a fresh start of
-the BMS, a digitizer record over the whole case, trip time at the gate from the crossing at the
+Same stimulus and same judgement as the family `trip` for the overvoltage of cell 1: a fresh start
+of the BMS, a digitizer record over the whole case, trip time at the gate from the crossing at the
 terminal, flag on CAN in time. No limits, no uncertainty, no evidence, no report, no second bench.
 """
 
@@ -34,10 +34,12 @@ class Steps:
         self.answers = self.socket.makefile("rb")
 
     def ask(self, **request: Any) -> Any:
+        """Ask the control port."""
         self.socket.sendall(json.dumps(request).encode() + b"\n")
         return json.loads(self.answers.readline())
 
     def sleep(self, seconds: float) -> None:
+        """Let the bench run."""
         until_ns = self.ask(do="now")["now_ns"] + round(seconds * 1e9)
         self.ask(do="advance", until_ns=until_ns, wake=[], sent={})
 
@@ -59,8 +61,9 @@ def channel_of(scope: Any, number: int) -> tuple[np.ndarray, np.ndarray]:
     return np.arange(len(codes)) * pre[4] + pre[5], volts
 
 
-def one_case(time: Steps, bus: can.BusABC, db: Any, scope: Any, emulator: Any, aux: Any) -> bool:
+def one_case(time: Steps, bus: can.BusABC, db: Any, instruments: tuple[Any, Any, Any]) -> bool:
     """Drive and judge one case."""
+    scope, emulator, aux = instruments
     emulator.write("SOUR:VOLT 3.3000(@1,2,3,4)")
     emulator.query("SOUR:VOLT?(@1)")
     aux.query("VOLT 0,(@2);*OPC?")
@@ -99,8 +102,8 @@ def main() -> int:
     at = json.loads(bench.stdout.readline())
     time = Steps(at["clock"])
     visa = pyvisa.ResourceManager("@py")
-    scope, emulator, aux, charger = (
-        visa.open_resource(at[name], **ENDS) for name in ("digitizer", "emulator", "aux", "charger")
+    scope, emulator, aux = (
+        visa.open_resource(at[name], **ENDS) for name in ("digitizer", "emulator", "aux")
     )
     for session in (scope, emulator, aux):
         visa.visalib.sessions[session.session].interface.setsockopt(
@@ -118,9 +121,8 @@ def main() -> int:
         scope.write(f":CHAN{number}:OFFS {-4 * scale if number != 7 else 0}")
     for number in (2, 3, 4, 8):
         scope.write(f":CHAN{number}:DISP 0")
-    passed = sum(
-        one_case(time, bus, db, scope, emulator, aux) for _ in range(int(sys.argv[1]))
-    )
+    instruments = (scope, emulator, aux)
+    passed = sum(one_case(time, bus, db, instruments) for _ in range(int(sys.argv[1])))
     print(f"{passed} of {sys.argv[1]} passed")
     bus.shutdown()
     bench.stdin.close()  # type: ignore[union-attr]

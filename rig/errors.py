@@ -1,10 +1,9 @@
 """Errors raised on purpose. What the BMS does wrong is a verdict, never an exception.
 
-    RigError
-    ├── DescriptionError   a YAML file, an option or a plan is wrong; nothing was started
-    ├── LimitError         a value is beyond what bench, instrument or profile allow; nothing was energised
-    ├── BenchError         an instrument, link or host failed: the verdict is `error`
-    └── EvidenceError      a run folder is incomplete or was changed
+- DescriptionError: a YAML file, an option or a plan is wrong; nothing was started
+- LimitError: beyond what bench, instrument or profile allow; nothing was energised
+- BenchError: an instrument, link or host failed: the verdict is `error`
+- EvidenceError: a run folder is incomplete or was changed
 """
 
 

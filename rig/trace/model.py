@@ -20,7 +20,7 @@ class Channel:
     name: str  # the BMS's name for it: "cell 3", "charge path", "current"
     unit: str
     values: NDArray[np.float64]
-    accuracy: float  # half-width a of the reading, rectangular, in `unit` (data sheet or certificate)
+    accuracy: float  # half-width of the reading, rectangular, in `unit` (data sheet, certificate)
     noise: float  # standard deviation of one sample
     resolution: float  # one code
     instrument: str  # "digitizer 3"
@@ -89,7 +89,7 @@ class Frames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A console line, stamped at its line end; the true end lies in [time_ns - late_ns, time_ns]."""
+    """A console line, stamped at its end, which truly lies in [time_ns - late_ns, time_ns]."""
 
     time_ns: int
     late_ns: int
