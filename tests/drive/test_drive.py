@@ -1,0 +1,185 @@
+"""One case on the virtual bench, from the first step to the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rig.bench.bench import Bench
+from rig.bench.connect import connect
+from rig.bench.description import load_bench
+from rig.drive.drive import drive_case
+from rig.dut.profile import Profile
+from rig.errors import LimitError
+from rig.plan.case import (
+    Await,
+    Case,
+    ConsoleLine,
+    Dither,
+    Fault,
+    Hold,
+    OutputState,
+    Read,
+    Send,
+    Set,
+    SignalValue,
+    Stays,
+    Step,
+    Type,
+)
+from rig.plan.complete import complete
+from rig.trace.model import Trace
+from tests.plan.test_families import ORIGIN
+
+OWN = 8
+RECORDED = (Stays(output="charge path", is_open=False),)
+
+
+@pytest.fixture(scope="module")
+def bench(esp32: Profile) -> Iterator[Bench]:
+    """The virtual bench, connected as a run connects it."""
+    with connect(load_bench("virtual-esp32-4s"), esp32, seed=1) as connected:
+        yield connected
+
+
+def a_case(profile: Profile, *steps: Step, seed: int = 1, recorded: bool = False) -> Case:
+    case = replace(ORIGIN, id="a case", steps=steps, seed=seed)
+    return complete(replace(case, expectations=RECORDED if recorded else ()), profile)
+
+
+def driven(bench: Bench, *steps: Step, seed: int = 1, recorded: bool = False) -> Trace:
+    return drive_case(a_case(bench.profile, *steps, seed=seed, recorded=recorded), bench)
+
+
+def test_a_trace_begins_at_zero_and_its_record_covers_it_all(bench: Bench) -> None:
+    trace = driven(bench, Hold(duration_s=0.5, mark="held"), recorded=True)
+
+    assert trace.error is None
+    assert trace.begin_ns == 0
+    assert 500_000_000 <= trace.markers["held"].time_ns <= trace.end_ns
+    wave = trace.waveform
+    assert wave is not None
+    samples = wave.channels["charge path"].values.size
+    assert wave.start_ns <= 1e9 * wave.start_u_s * 4
+    assert wave.start_ns + samples * wave.interval_s * 1e9 >= 500_000_000
+
+
+def test_every_case_starts_at_home_whatever_the_last_one_left(bench: Bench) -> None:
+    driven(bench, Set(values={"cell 2": 3.75, "temperature 1": 50.0}), Hold(duration_s=3.0))
+
+    trace = driven(bench, Read(quantities=("cell 2", "charge path", "discharge path")))
+
+    cell, *paths = (reading.value for reading in trace.readings)
+    assert cell == pytest.approx(3.30, abs=0.005)
+    assert min(paths) > 6.0
+
+
+def test_commands_and_marks_are_in_order_and_inside_the_trace(bench: Bench) -> None:
+    trace = driven(
+        bench,
+        Set(values={"cell 1": 3.4, "cell 3": 3.2}, mark="first"),
+        Hold(duration_s=0.1),
+        Set(values={"temperature 2": 30.0}, mark="second"),
+    )
+
+    assert [c.quantity for c in trace.commands] == ["cell 1", "cell 3", "temperature 2"]
+    first, second = trace.markers["first"], trace.markers["second"]
+    assert 0 <= first.begin_ns <= first.time_ns <= second.begin_ns - 100_000_000
+    assert second.begin_ns <= second.time_ns <= trace.end_ns
+    for command in trace.commands:
+        assert 0 <= command.before_ns <= command.after_ns <= trace.end_ns
+
+
+def test_both_links_were_listening(bench: Bench) -> None:
+    trace = driven(bench, Hold(duration_s=3.0))
+
+    assert trace.links["can"].alive
+    assert trace.links["console"].alive
+    assert trace.links["can"].received == trace.frames.time_ns.size > 80
+    assert trace.links["console"].received == len(trace.lines) >= 2
+    assert np.all(np.diff(trace.frames.time_ns) > 0)
+
+
+def test_an_awaited_line_ends_the_wait_when_it_comes(bench: Bench) -> None:
+    trace = driven(
+        bench,
+        Type(line="version"),
+        Await(until=ConsoleLine(pattern="^esp32-4s "), within_s=5.0, mark="told"),
+    )
+
+    (line,) = (line for line in trace.lines if line.text.startswith("esp32-4s "))
+    assert trace.markers["told"].time_ns == line.time_ns
+    assert line.time_ns < 100_000_000
+
+
+@pytest.mark.parametrize(
+    "until",
+    [
+        pytest.param(OutputState(output="charge path", is_open=True), id="output"),
+        pytest.param(SignalValue(message="BMS_Status", signal="OV", value=1), id="signal"),
+        pytest.param(ConsoleLine(pattern="prot: OVP cell 1"), id="console"),
+    ],
+)
+def test_a_trip_is_seen_by_each_means(
+    bench: Bench, until: OutputState | SignalValue | ConsoleLine
+) -> None:
+    trace = driven(
+        bench,
+        Set(values={"cell 1": 3.70}, mark="over"),
+        Await(until=until, within_s=5.0, mark="seen"),
+    )
+
+    took_s = (trace.markers["seen"].time_ns - trace.markers["over"].begin_ns) * 1e-9
+    assert 0.9 < took_s < 1.5
+
+
+def test_a_wait_in_vain_goes_on_when_its_time_is_up(bench: Bench) -> None:
+    never = OutputState(output="charge path", is_open=True)
+
+    trace = driven(bench, Await(until=never, within_s=0.4, mark="over"), Hold(duration_s=0.1))
+
+    waited = trace.markers["over"]
+    assert 0.4 <= (waited.time_ns - waited.begin_ns) * 1e-9 < 0.6
+    assert trace.error is None
+
+
+def test_messages_go_out_at_their_period(bench: Bench) -> None:
+    trace = driven(bench, Send(message="HostAlive", count=4, period_s=0.2, mark="sent"))
+
+    own = trace.frames.time_ns[trace.frames.flags & OWN != 0]
+    assert np.diff(own) * 1e-9 == pytest.approx([0.2, 0.2, 0.2], abs=0.002)
+
+
+def test_a_dither_is_the_cases_own_and_the_same_each_time(bench: Bench) -> None:
+    def length_ns(seed: int) -> int:
+        mark = driven(bench, Dither(span_s=0.5, mark="dithered"), seed=seed).markers["dithered"]
+        return mark.time_ns - mark.begin_ns
+
+    first, again, other = length_ns(1), length_ns(1), length_ns(2)
+
+    assert first == again != other
+    assert 0 <= first < 500_000_000
+
+
+def test_a_bench_that_fails_gives_a_trace_of_what_there_was_and_is_safe(bench: Bench) -> None:
+    trace = driven(
+        bench,
+        Hold(duration_s=1.2, mark="held"),
+        Fault(fault="short", target="cell 1"),  # no bench can
+        Hold(duration_s=9.0, mark="never"),
+    )
+
+    assert trace.error is not None
+    assert "short cell 1" in trace.error
+    assert set(trace.markers) == {"held"}
+    assert trace.frames.time_ns.size > 0
+    assert max(reading.value for reading in bench.read(("charge path",))) < 6.0
+    assert driven(bench, Hold(duration_s=0.1)).error is None  # and the next case runs
+
+
+def test_a_command_beyond_the_limits_is_never_sent(bench: Bench) -> None:
+    with pytest.raises(LimitError):
+        driven(bench, Set(values={"cell 1": 5.0}))
