@@ -387,10 +387,21 @@ class Bench:
             measured = self._instruments.meters[role].read(channels.values())
             after_ns = self._stamp()
             readings += [
-                _reading(name, "V", measured[channel], (before_ns, after_ns), f"{role} {channel}")
+                self._metered(name, measured[channel], (before_ns, after_ns), f"{role} {channel}")
                 for name, channel in channels.items()
             ]
         return readings
+
+    def _metered(
+        self, name: str, measured: Measured, during_ns: tuple[int, int], instrument: str
+    ) -> Reading:
+        """What a meter's volts mean: a current is read over its shunt."""
+        shunt = self._wiring.shunt
+        if name != "current" or shunt is None:
+            return _reading(name, "V", measured, during_ns, instrument)
+        amps = measured.value / shunt.volts_per_a
+        accuracy = measured.accuracy / shunt.volts_per_a + abs(amps) * shunt.tolerance
+        return _reading(name, "A", Measured(value=amps, accuracy=accuracy), during_ns, instrument)
 
     def _read_bleeds(self, names: Sequence[str]) -> list[Reading]:
         cells = {name.replace("bleed", "cell"): name for name in names}

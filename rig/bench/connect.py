@@ -259,12 +259,18 @@ def _configure_meters(
 ) -> None:
     for role, meter in instruments.meters.items():
         largest_v = {
-            terminal.channel: max(spans.get(name, (0.0, 20.0)))
+            terminal.channel: _largest_v(wiring, name, spans.get(name, (0.0, 20.0)))
             for name, terminal in wiring.meters.items()
             if terminal.instrument == role
         }
         if largest_v:
             meter.configure(largest_v)
+
+
+def _largest_v(wiring: Wiring, name: str, span: tuple[float, float]) -> float:
+    """Highest voltage that the meter will see; a current's is that of its shunt."""
+    volts_per_unit = wiring.shunt.volts_per_a if name == "current" and wiring.shunt else 1.0
+    return max(abs(span[0]), abs(span[1])) * volts_per_unit
 
 
 def _calibration_levels(profile: Profile) -> tuple[float, float]:

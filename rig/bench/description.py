@@ -95,6 +95,13 @@ Wire = Annotated[
 ]
 
 
+class Shunt(Description):
+    """A resistor in the current's path, whose voltage a meter reads."""
+
+    volts_per_a: Annotated[VoltsPerAmp, Field(alias="scale", gt=0)]
+    tolerance: Annotated[Ratio, Field(gt=0, description="of its resistance, by its certificate")]
+
+
 class Wiring(Description):
     """What reaches one terminal of the BMS."""
 
@@ -105,6 +112,7 @@ class Wiring(Description):
     meter: Wire | None = None  # the scanner's channel
     divider: VoltsPerVolt | None = None  # at the tap, volts per volt at the terminal
     scale: VoltsPerAmp | None = None  # at the tap of a current
+    shunt: Shunt | None = None  # between the meter and a current
     span_v: Annotated[Volts | None, Field(alias="span", gt=0)] = None  # most that the tap can show
 
     def wires(self) -> Iterator[tuple[str, Terminal]]:

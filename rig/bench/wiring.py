@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from rig.bench.description import BenchFile, Terminal
+from rig.bench.description import BenchFile, Shunt, Terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ class Wiring:
     load: Terminal | None = None
     taps: Mapping[str, Tap] = field(default_factory=dict)  # quantities and outputs
     meters: Mapping[str, Terminal] = field(default_factory=dict)  # quantities and outputs
+    shunt: Shunt | None = None  # through which the meter sees the current
 
     def by_instrument(self, names: Iterable[str]) -> dict[str, dict[str, int]]:
         """Group quantities by the instrument that feeds them: role -> {name: channel}."""
@@ -72,6 +73,7 @@ def wiring_of(description: BenchFile, spans: Mapping[str, tuple[float, float]]) 
             if line.tap is not None
         },
         meters={name: line.meter for name, line in lines.items() if line.meter is not None},
+        shunt=current.shunt if current else None,
     )
 
 

@@ -452,10 +452,11 @@ def _broken_finding(  # noqa: PLR0913, PLR0917
     sure = np.flatnonzero(_surely(recorded, broken, (begin_ns, end_ns), is_open=wanted.is_open))
     at = int(broken[sure[0] if sure.size else 0])
     after_s = max(recorded.time_ns(at) - begin_ns, 0.0) * 1e-9
-    other = "closed" if wanted.is_open else "open"
+    other, state = ("closed", "open") if wanted.is_open else ("open", "closed")
+    volts = show(float(recorded.channel.values[at]), recorded.channel.unit)
     sentence = (
-        f"{wanted.output} was {other} {show(after_s, 's')} after {wanted.begin or 'the start'}"
-        f" ({show(float(recorded.channel.values[at]), recorded.channel.unit)} at its tap)"
+        f"{wanted.output} was {other} ({volts}) {show(after_s, 's')} after"
+        f" {wanted.begin or 'the start'}; it had to stay {state} until {wanted.end or 'the end'}"
     )
     mark = EventMark(
         label=f"{wanted.output} {other}",

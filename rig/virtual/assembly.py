@@ -41,6 +41,8 @@ BAUD = 115_200
 _CRYSTAL_PPM = 50.0  # of a device that states nothing better (measurement.md 3.2: 20 to 100)
 _UPTIME_NS = 10 * 10**9  # what devices have on their clocks, about, when the bench comes up
 _EPOCH_NS = 1_767_225_600 * 10**9  # 2026-01-01: what adapters, which stamp wall clock, show then
+_SHUNT_V_PER_A = 0.001  # 1 mOhm in the pack's return, read by the meter
+_SHUNT_TOLERANCE = 5e-4  # of its resistance [u]
 _PROBE_V_PER_A = 0.01  # current probe, 10 mV/A
 _AUX_OUTPUT = 2
 _R25_OHMS = 10_000.0
@@ -162,8 +164,10 @@ def esp32_4s(setup: Setup) -> Bench:
     bench.instrument("thermistors", ThermistorSimulator, channels=bench.nets("ntc {}", 2))
     scope = dict(enumerate((*cells.values(), *gates, nets["current"], nets["pack"]), start=1))
     bench.instrument("digitizer", Digitizer, channels=scope, volts_per_unit={7: _PROBE_V_PER_A})
-    meter = dict(enumerate((*cells.values(), nets["pack"], *gates), start=101))
-    bench.instrument("dmm", ScannerDmm, channels=meter)
+    meter = dict(enumerate((*cells.values(), nets["pack"], *gates, nets["current"]), start=101))
+    unit = stream(setup.seed, "shunt").uniform(-_SHUNT_TOLERANCE, _SHUNT_TOLERANCE)
+    shunt = {108: _SHUNT_V_PER_A * (1.0 + unit)}
+    bench.instrument("dmm", ScannerDmm, channels=meter, volts_per_unit=shunt)
     bench.console_and_dut(bench.can())
     bench.ports()
     return bench

@@ -438,7 +438,9 @@ def test_a_breach_says_when_and_how_much() -> None:
 
     found = the_finding(replace(GATE_STAYS, begin="a", end="b"), stays_trace(gate))
 
-    assert found.sentence == "charge path was open 250.0 ms after a (1.500 V at its tap)"
+    assert found.sentence == (
+        "charge path was open (1.500 V) 250.0 ms after a; it had to stay closed until b"
+    )
     assert found.marks[0].time_s == pytest.approx(1.25)
 
 

@@ -86,7 +86,9 @@ class ScannerDmm(ScpiInstrument):
     Parameters
     ----------
     channels
-        Voltage at a channel, V; a channel left out is open and reads close to 0 V.
+        What is at a channel; a channel left out is open and reads close to 0 V.
+    volts_per_unit
+        Factor from a signal's unit to volts at the channel, such as 0.001 V/A of a shunt.
     """
 
     def __init__(
@@ -96,9 +98,11 @@ class ScannerDmm(ScpiInstrument):
         rng: random.Random,
         *,
         channels: Mapping[int, Signal],
+        volts_per_unit: Mapping[int, float] | None = None,
     ) -> None:
         super().__init__(kernel, clock, rng, DIALECT, LATENCIES)
         self._signals = dict(channels)
+        self._volts_per_unit = dict(volts_per_unit or {})
         self._errors: dict[float, UnitError] = {r: a.draw(rng) for r, a in ACCURACY.items()}
         self._inputs = {n: Input() for n in range(FIRST_CHANNEL, LAST_CHANNEL + 1)}
         self._scan: tuple[int, ...] = ()
@@ -249,11 +253,12 @@ class ScannerDmm(ScpiInstrument):
         if signal is None:
             return 0.0
         edges = np.linspace(start_ns, end_ns, SUB_SAMPLES + 1)
-        return float(signal.sample((edges[:-1] + edges[1:]) / 2.0).mean())
+        mean = float(signal.sample((edges[:-1] + edges[1:]) / 2.0).mean())
+        return mean * self._volts_per_unit.get(number, 1.0)
 
     def _now_v(self, number: int) -> float:
         signal = self._signals.get(number)
-        return signal.value() if signal else 0.0
+        return signal.value() * self._volts_per_unit.get(number, 1.0) if signal else 0.0
 
     def _range_of(self, number: int, volts: float) -> float:
         fixed = self._inputs[number].range_v
