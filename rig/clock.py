@@ -25,6 +25,11 @@ _ANSWER_S = 120.0  # an advance may simulate an hour; a bench that is silent for
 class Clock(Protocol):
     """Monotonic time in ns, from an arbitrary origin."""
 
+    @property
+    def wakes_at_arrival(self) -> bool:
+        """Whether a wait ends at the very instant of an arrival; else when it is next looked."""
+        ...
+
     def now_ns(self) -> int:
         """Now."""
         ...
@@ -65,6 +70,8 @@ class Clock(Protocol):
 class WallClock:
     """Real time, from the highest resolution counter that the machine has."""
 
+    wakes_at_arrival = False
+
     def now_ns(self) -> int:
         """Now, by perf_counter: on Windows `time.monotonic` ticks at 16 ms."""
         return time.perf_counter_ns()
@@ -103,6 +110,8 @@ class SteppedClock:
     address : str
         ``host:port`` of the control port.
     """
+
+    wakes_at_arrival = True
 
     def __init__(self, address: str) -> None:
         self._address = address

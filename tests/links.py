@@ -25,10 +25,17 @@ class VirtualBench:
     def __init__(self, stack: ExitStack, seed: int) -> None:
         command = ["python", "-m", "rig.virtual", "--dut", "esp32-4s", "--seed", str(seed)]
         self.process = BenchProcess(command)
-        stack.callback(self.process.close)
+        self._is_running = True
+        stack.callback(self.end)
         self.addresses = self.process.endpoints
         self._stack = stack
         self._lines: dict[str, Any] = {}
+
+    def end(self) -> None:
+        """End the process, once."""
+        if self._is_running:
+            self._is_running = False
+            self.process.close()
 
     def truth(self, **request: object) -> Any:
         """Ask the kernel's ground truth, which the rig itself must never do."""
@@ -85,8 +92,10 @@ class Links:
     def restart(self) -> None:
         """Power the BMS off and on."""
         self.bench.supply(0.0)
+        self.clock.touched()
         self.pass_s(0.3)
         self.bench.supply(12.0)
+        self.clock.touched()
 
 
 @contextmanager
@@ -102,5 +111,6 @@ def connected(seed: int = 1) -> Iterator[Links]:
         stack.callback(console.close)
         links = Links(bench=bench, clock=clock, can=bus, console=console)
         bench.supply(12.0)
+        clock.touched()
         links.pass_s(2.0)
         yield links

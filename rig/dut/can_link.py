@@ -37,7 +37,8 @@ class ClockPoint:
     """The adapter's stamp and the rig's time of one instant, as well as the rig could tell."""
 
     stamp_ns: int
-    rig_ns: int
+    rig_ns: int  # in the rig's hand ...
+    late_ns: int  # ... and on the bus at most so long before
 
 
 class CanLink:
@@ -66,9 +67,12 @@ class CanLink:
         self._frames: list[can.Message] = []
         self._sent_frames: set[int] = set()  # indices into _frames of the rig's own
         self._points: list[ClockPoint] = []
+        self._looks_ns = (clock.now_ns(),) * 2  # the last look at the bus, and the one before
 
     def poll(self) -> None:
         """Take in every frame that has arrived."""
+        if not self._clock.wakes_at_arrival:
+            self._looks_ns = self._clock.now_ns(), self._looks_ns[0]
         due = self._clock.handed_over(self.name) - self._handed_before
         while True:
             before = self._heard
@@ -151,11 +155,21 @@ class CanLink:
             more = partial(self._holds_more_than, seen)
             if not self._clock.wait(more, deadline_ns, (self.name,)):
                 break
-            point = ClockPoint(stamp_ns=_stamp_ns(self._frames[-1]), rig_ns=self._clock.now_ns())
+            point = self._newest_point()
             if best is None or point.rig_ns - point.stamp_ns < best.rig_ns - best.stamp_ns:
                 best = point
         if best is not None:
             self._points.append(best)
+
+    def _newest_point(self) -> ClockPoint:
+        """Point of the newest frame: in hand now, and not there yet at the look before the last."""
+        now_ns = self._clock.now_ns()
+        unseen_ns = 0 if self._clock.wakes_at_arrival else now_ns - self._looks_ns[1]
+        return ClockPoint(
+            stamp_ns=_stamp_ns(self._frames[-1]),
+            rig_ns=now_ns,
+            late_ns=self._latency_ns + unseen_ns,
+        )
 
     def _holds_more_than(self, count: int) -> bool:
         return self.count() > count
@@ -177,18 +191,18 @@ class CanLink:
             length=np.array([f.dlc for f in frames], np.uint8),
             data=data,
             flags=flags,
-            time_u_s=self._latency_ns / 1e9 / 12**0.5,
+            time_u_s=max(point.late_ns for point in self._points) / 1e9 / 12**0.5,
         )
 
     def _to_rig(self, stamps_ns: np.ndarray[Any, np.dtype[np.int64]]) -> Any:
-        """Line through the clock points, less half the latency with which a frame is seen."""
+        """Line through the clock points, each less half of what it may be late."""
         first, last = self._points[0], self._points[-1]
-        late_ns = self._latency_ns // 2
-        if last.stamp_ns == first.stamp_ns:
-            return stamps_ns - first.stamp_ns + first.rig_ns - late_ns
-        rate = (last.rig_ns - first.rig_ns) / (last.stamp_ns - first.stamp_ns)
+        first_ns, last_ns = (p.rig_ns - p.late_ns // 2 for p in (first, last))
         since = stamps_ns - first.stamp_ns
-        return first.rig_ns - late_ns + since + np.rint(since * (rate - 1.0)).astype(np.int64)
+        if last.stamp_ns == first.stamp_ns:
+            return since + first_ns
+        rate = (last_ns - first_ns) / (last.stamp_ns - first.stamp_ns)
+        return first_ns + since + np.rint(since * (rate - 1.0)).astype(np.int64)
 
     def _connect(self) -> can.BusABC:
         try:

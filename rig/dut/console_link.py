@@ -55,9 +55,10 @@ class ConsoleLink:
         self._looked_ns = clock.now_ns()
 
     def poll(self, *, prompt: bool = False) -> None:
-        """Take in what has arrived; `prompt`: called as soon as something could arrive."""
+        """Take in what has arrived; `prompt`: called from a wait, so as soon as the clock can."""
         now_ns = self._clock.now_ns()
-        unseen_ns = 0 if prompt else now_ns - self._looked_ns
+        at_once = prompt and self._clock.wakes_at_arrival
+        unseen_ns = 0 if at_once else now_ns - self._looked_ns
         self._looked_ns = now_ns
         chunk = self._read_arrived()
         if not chunk:

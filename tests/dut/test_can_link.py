@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import can
 import numpy as np
 import pytest
 
@@ -104,6 +106,7 @@ def test_nobody_there_is_an_error_of_the_bench() -> None:
 def test_a_silent_bus_stays_alive_and_gives_no_frames() -> None:
     with connected() as links:
         links.bench.supply(0.0)
+        links.clock.touched()
         links.pass_s(0.5)
         links.can.begin()
         links.pass_s(1.0)
@@ -117,7 +120,7 @@ def test_a_silent_bus_stays_alive_and_gives_no_frames() -> None:
 def test_a_far_end_that_goes_is_noticed() -> None:
     with connected() as links:
         bus = CanLink(WallClock(), links.bench.open_bus, LATENCY_S)
-        links.bench.process.close()
+        links.bench.end()
 
         frames, link = bus.end()
 
@@ -126,3 +129,62 @@ def test_a_far_end_that_goes_is_noticed() -> None:
         with pytest.raises(BenchError, match="CAN"):
             bus.send(HOST_ALIVE, bytes(8))
         bus.close()
+
+
+# ---- on a clock that only looks now and then ----------------------------------------------------
+class LookingClock:
+    """A clock on the wall, by script: each look of a wait comes 2 ms after the one before."""
+
+    wakes_at_arrival = False
+
+    def __init__(self) -> None:
+        self.time_ns = 10_000_000_000
+        self.arrivals: list[tuple[int, Callable[[], None]]] = []
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+    def sleep_until(self, time_ns: int) -> None:
+        self.time_ns = max(self.time_ns, time_ns)
+        for due_ns, arrive in [a for a in self.arrivals if a[0] <= self.time_ns]:
+            self.arrivals.remove((due_ns, arrive))
+            arrive()
+
+    def wait(self, ready: Callable[[], bool], until_ns: int, links: tuple[str, ...] = ()) -> bool:  # noqa: ARG002
+        while not (done := ready()) and self.time_ns < until_ns:
+            self.sleep_until(self.time_ns + 2_000_000)
+        return done
+
+    def touched(self) -> None:
+        pass
+
+    def handed_over(self, link: str) -> int:  # noqa: ARG002
+        return 0
+
+    def expect(self, link: str, sent: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("phase_ns", [0, 700_000, 1_999_999])
+def test_a_clock_that_looks_now_and_then_says_so_in_the_uncertainty(phase_ns: int) -> None:
+    clock = LookingClock()
+    with can.Bus(interface="virtual", channel="looks", preserve_timestamps=True) as sender:
+        bus = CanLink(clock, lambda: can.Bus(interface="virtual", channel="looks"), 0.001)
+        began_ns = clock.now_ns()
+        true_ns = [began_ns + 10_000_000 * n + phase_ns for n in range(1, 40)]
+        for due_ns in true_ns:
+            stamp_s = 500.0 + due_ns * 1e-9  # the adapter's clock is far off
+            frame = can.Message(arbitration_id=STATUS, data=bytes(8), timestamp=stamp_s)
+            clock.arrivals.append((due_ns, lambda frame=frame: sender.send(frame)))  # type: ignore[misc]
+
+        bus.begin()
+        clock.sleep_until(began_ns + 300_000_000)
+        frames, _ = bus.end()
+        bus.close()
+
+    known = np.array([t for t in true_ns if t <= clock.now_ns()][-frames.time_ns.size :])
+    assert np.abs(frames.time_ns - known).max() * 1e-9 <= 2.0 * frames.time_u_s
+    assert frames.time_u_s * 12**0.5 >= 0.003  # latency, and what a look may be late

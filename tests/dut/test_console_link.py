@@ -7,6 +7,8 @@ import socket
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rig.clock import WallClock
 from rig.dut.console_link import ConsoleLink
@@ -116,7 +118,7 @@ def test_a_far_end_that_goes_is_noticed_though_it_said_nothing() -> None:
     with connected() as links:
         links.console.close()  # a server may take one client only
         console = ConsoleLink(WallClock(), links.bench.addresses["console"], 115200, LATENCY_S)
-        links.bench.process.close()
+        links.bench.end()
         console._port._thread.join(5.0)  # pyserial's reader sees the end of the stream
 
         with pytest.raises(BenchError, match="console rfc2217"):
@@ -139,3 +141,50 @@ def test_the_same_seed_gives_the_same_lines_and_frames_to_the_nanosecond() -> No
             heard.append((frames.time_ns.tobytes(), frames.data.tobytes(), lines))
 
     assert heard[0] == heard[1]
+
+
+# ---- without a bench: bytes and looks on the wall -----------------------------------------------
+def _loop() -> ConsoleLink:
+    return ConsoleLink(WallClock(), "loop://", 115200, LATENCY_S)
+
+
+@given(
+    texts=st.lists(st.text(st.characters(codec="ascii", categories=("L", "N", "P"))), max_size=8),
+    cuts=st.lists(st.integers(1, 7), max_size=20),
+)
+def test_lines_come_whole_however_the_bytes_are_cut(texts: list[str], cuts: list[int]) -> None:
+    console = _loop()
+    data = "".join(f"{text}\r\n" for text in texts).encode()
+
+    for size in [*cuts, len(data)]:
+        piece, data = data[:size], data[size:]
+        console._port.write(piece)
+        console.poll()
+
+    assert [line.text for line in console.lines()] == texts
+    console.close()
+
+
+def test_what_is_no_utf8_is_shown_and_never_stops_the_listening() -> None:
+    console = _loop()
+    console._port.write(b"\xff\xfeboot\n")
+    console._port.write(b"next\n")
+
+    console.poll()
+
+    assert [line.text for line in console.lines()] == ["\ufffd\ufffdboot", "next"]
+    console.close()
+
+
+def test_on_the_wall_a_look_is_late_by_what_has_passed_since_the_last() -> None:
+    console = _loop()
+    console.poll()
+    console._port.write(b"line\n")
+    clock = WallClock()
+    clock.sleep_until(clock.now_ns() + 3_000_000)
+
+    console.poll(prompt=True)
+
+    (line,) = console.lines()
+    assert line.late_ns >= 3_000_000 + round(LATENCY_S * 1e9)
+    console.close()
