@@ -74,10 +74,18 @@ def profile(request: pytest.FixtureRequest, esp32: Profile, pbmslsuite: Profile)
     return esp32 if request.param == "esp32-4s" else pbmslsuite
 
 
+@pytest.fixture(scope="module")
+def expanded() -> dict[str, list[Case]]:
+    """What was expanded so far, by profile: it takes a while."""
+    return {}
+
+
 @pytest.fixture
-def cases(profile: Profile) -> list[Case]:
+def cases(profile: Profile, expanded: dict[str, list[Case]]) -> list[Case]:
     """Everything that all families make of a profile."""
-    return [case for family in FAMILIES for case in cases_of(family, profile)]
+    if profile.name not in expanded:
+        expanded[profile.name] = [c for family in FAMILIES for c in cases_of(family, profile)]
+    return expanded[profile.name]
 
 
 def _instants(expectation: Expectation) -> Iterator[Instant]:
