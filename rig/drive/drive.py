@@ -207,7 +207,9 @@ class _Drive:
         for i in range(levels):
             self._commands.extend(self._bench.set({step.quantity: step.start + i * step.step}))
             self._readings.extend(self._bench.read((step.quantity,)))
-            if self._wait_for(step.until, step.dwell_s):
+            # One look at the end of each level: when it reacted is seen in the record.
+            self._sleep_ns(round(step.dwell_s * 1e9))
+            if self._wait_for(step.until, 0.0):
                 return
 
     @_do.register
