@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rig.judge.budget import Budget, Row, normal
+from rig.judge.budget import DIVISORS, Budget, Row, normal
 from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
 from rig.judge.expectations import said_crossing, unit_of
 from rig.judge.rules import NoEvidence
@@ -20,6 +20,10 @@ from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
 
 # Steps whose mark names something that was done to the BMS, not a time that was let pass.
 _ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase"})
+
+_SENT = 8  # bit of Frames.flags: the rig's own
+# Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm (measurement.md 3.2).
+RIG_RATE_TOLERANCE = 50e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ def elapsed(effect: At, cause: At, also: Iterable[Row] = ()) -> tuple[float, Bud
         rows += _shared_clock(effect.waveform, (effect.time_ns - cause.time_ns) * 1e-9)
     else:
         rows += _to_rig_clock(effect, "effect") + _to_rig_clock(cause, "cause")
+        rows.append(_rig_rate(effect, cause))
     return (effect.time_ns - cause.time_ns) * 1e-9, Budget.of(rows)
 
 
@@ -69,10 +74,10 @@ def _to_rig_clock(at: At, which: str) -> list[Row]:
     if at.waveform is None:
         return []
     return [
-        normal(
-            f"record start ({which})",
-            at.waveform.start_u_s,
-            "the record's start against the rig's clock",
+        Row(  # between two stamps, so bounded; k = 2 would reach beyond them
+            name=f"record start ({which})",
+            half_width=at.waveform.start_u_s * DIVISORS["rectangular"],
+            source="round trip of the start command: the record began between two stamps",
         ),
         Row(
             name=f"time base ({which})",
@@ -81,6 +86,22 @@ def _to_rig_clock(at: At, which: str) -> list[Row]:
             source="digitizer data sheet: frequency tolerance since the record began",
         ),
     ]
+
+
+def _rig_rate(effect: At, cause: At) -> Row:
+    """How far the rig's clock ran wrong: since the record began, where one instant lies in it."""
+    if effect.waveform is not None:
+        span_ns = cause.time_ns - effect.waveform.start_ns
+    elif cause.waveform is not None:
+        span_ns = effect.time_ns - cause.waveform.start_ns
+    else:
+        span_ns = effect.time_ns - cause.time_ns
+    return Row(
+        name="rig clock rate",
+        half_width=RIG_RATE_TOLERANCE,
+        sensitivity=span_ns * 1e-9,
+        source="crystal of the computer: ±50 ppm",
+    )
 
 
 # ---- the record ---------------------------------------------------------------------------------
@@ -179,12 +200,33 @@ def _mark_instant(case: Case, trace: Trace, since: Mark) -> At:
     """Return the step's own instant: its last command, where it gave one."""
     marker = marker_of(trace, since.mark)
     said = f"{since.mark!r}"
+    if _sends(case, since.mark) and (sent := _sent_instant(trace, marker, said)):
+        return sent
     if not acts(case, since.mark):
         return At(time_ns=marker.time_ns, said=said, earliest_ns=marker.time_ns)
     given = [c for c in trace.commands if marker.begin_ns <= c.before_ns <= marker.time_ns]
     if given:
         return command_instant(given[-1], said)
     return _between(marker.begin_ns, marker.time_ns, said, "the step's begin and confirmation")
+
+
+def _sends(case: Case, mark: str) -> bool:
+    return any(step.mark == mark and step.kind == "send" for step in case.steps)
+
+
+def _sent_instant(trace: Trace, marker: Marker, said: str) -> At | None:
+    """Return the end of the last frame that the step sent, by the adapter's stamp.
+
+    The step is over only when the rig has heard its own frame, an adapter's latency later.
+    """
+    frames = trace.frames
+    own = (frames.flags & _SENT != 0) & (frames.time_ns <= marker.time_ns)
+    sent_ns = frames.time_ns[own]
+    if not sent_ns.size:
+        return None
+    row = normal("CAN adapter clock (cause)", frames.time_u_s, "adapter's clock against the rig's")
+    at_ns = float(sent_ns[-1])
+    return At(time_ns=at_ns, rows=(row,), said=said, earliest_ns=at_ns)
 
 
 def command_instant(command: Command, said: str) -> At:

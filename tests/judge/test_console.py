@@ -37,7 +37,7 @@ def the_finding(expectation: Expectation, trace: Trace, *steps: Type) -> Finding
     ("at_s", "late_ms", "verdict"),
     [
         pytest.param(1.1, 0, "pass", id="in time"),
-        pytest.param(1.2, 0, "pass", id="at the limit"),
+        pytest.param(1.2, 0, "inconclusive", id="at the limit, by a clock that is not perfect"),
         pytest.param(1.21, 0, "fail", id="late"),
         pytest.param(1.21, 20, "inconclusive", id="late, or only stamped late"),
         pytest.param(1.19, 20, "pass", id="a late stamp was earlier still"),
@@ -53,7 +53,7 @@ def test_a_line_is_judged_by_when_it_ended(at_s: float, late_ms: float, verdict:
     assert found.means == "console"
     assert found.measurement is not None
     assert found.measurement.value == pytest.approx(at_s - 1.0 - late_ms / 2e3)
-    assert found.measurement.expanded == pytest.approx(0.9545 * late_ms / 2e3, rel=1e-3)
+    assert found.measurement.expanded == pytest.approx(0.9545 * late_ms / 2e3, abs=15e-6)
 
 
 def test_only_a_line_after_the_cause_counts_and_the_first_of_them() -> None:

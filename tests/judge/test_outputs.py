@@ -286,8 +286,9 @@ def test_without_a_record_of_the_quantity_its_command_is_the_cause() -> None:
         {
             "command": 0.02,
             "sampling at output": 5e-5,
-            "record start (effect)": 2e-5,
+            "record start (effect)": 1e-5 * 3**0.5,
             "time base (effect)": 50e-6,
+            "rig clock rate": 50e-6,
         }
     )
 
