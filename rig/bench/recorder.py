@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rig.bench.wiring import Tap
 from rig.instruments.capabilities import Digitizer, Instant, Measured, Recording
@@ -26,12 +27,26 @@ NONLINEARITY_CODES = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """`gain` x recorded + `offset` is the quantity, to within `accuracy`; all in its unit."""
+    """`gain` x recorded + `offset` is the quantity, all in its unit.
+
+    It is right to within `accuracy` between the levels at which it was found; beyond them the error
+    of its slope adds, which is at most `slope_error` times the distance from them.
+    """
 
     gain: float = 1.0
     offset: float = 0.0
     accuracy: float = math.inf
+    low: float = 0.0
+    high: float = 0.0
+    slope_error: float = 0.0
     noise: float = 0.0  # standard deviation of one sample, as found
+
+    def accuracy_over(self, values: NDArray[np.float64]) -> float:
+        """Half-width of the error of a record, at the sample that is furthest from the levels."""
+        if not values.size:
+            return self.accuracy
+        far = max(float(values.max()) - self.high, self.low - float(values.min()), 0.0)
+        return self.accuracy + self.slope_error * far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,21 +125,18 @@ class Recorder:
         """Fix the correction of a tap, from one level or from two that lie apart."""
         tap = self.taps[name]
         first, last = levels[0], levels[-1]
-        gain = 1.0
-        accuracy = max(level.unsure for level in levels)
         apart = last.recorded - first.recorded
+        gain, slope_error = 1.0, self._gain_error
         if abs(apart) > 0.02 * (tap.high - tap.low):
             gain = (last.known.value - first.known.value) / apart
-            # Beyond the two levels an error of the slope grows with the distance from them.
-            reach = max(abs(tap.high - last.recorded), abs(tap.low - first.recorded))
-            accuracy += (first.unsure + last.unsure) * reach / abs(apart)
-        else:
-            far = max(abs(tap.high - first.recorded), abs(tap.low - first.recorded))
-            accuracy += self._gain_error * far
+            slope_error = (first.unsure + last.unsure) / abs(apart)
         self.corrections[name] = Correction(
             gain=gain,
             offset=first.known.value - gain * first.recorded,
-            accuracy=accuracy,
+            accuracy=max(level.unsure for level in levels),
+            low=min(level.known.value for level in levels),
+            high=max(level.known.value for level in levels),
+            slope_error=slope_error,
             noise=max(level.noise for level in levels),
         )
 
@@ -173,7 +185,7 @@ class Recorder:
             values=values,
             accuracy=min(
                 recording.accuracy_v[number] * scale,
-                correction.accuracy + NONLINEARITY_CODES * resolution,
+                correction.accuracy_over(values) + NONLINEARITY_CODES * resolution,
             ),
             noise=max(recording.noise_v[number] * scale, correction.noise),
             resolution=resolution,
