@@ -1,0 +1,127 @@
+"""The examples of the pages: each YAML block passes `rig check`, each line marked to run runs.
+
+A block's first line says how to read it: ``yaml`` is a whole file; ``yaml steps``, ``yaml expect`` and
+``yaml cases`` are parts of a plan; ``yaml bench`` and ``yaml profile`` replace sections of the virtual
+bench's file and of the reference BMS's profile. ``sh run`` is typed in a folder with our plans.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rig.check import check
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+def _blocks(language: str) -> Iterator[tuple[str, str, str]]:
+    """Give page and line, kind and text of each fenced block in a language."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for match in _BLOCK.finditer(text):
+            if match[1] == language:
+                line = text.count("\n", 0, match.start()) + 1
+                yield f"{page.name}:{line}", match[2].strip(), match[3]
+
+
+YAML = list(_blocks("yaml"))
+SHELL = [(place, text) for place, kind, text in _blocks("sh") if kind == "run"]
+_SET_HOLD = "      - set: {cell 3: 3.70 V}\n        as: applied\n      - hold: 2 s\n        as: done\n"
+
+
+def _written_case(steps: str, expect: str) -> str:
+    return (
+        "plan: example\nfor: esp32-4s\ncases:\n  - name: example\n"
+        f"    steps:\n{steps}    expect:\n{expect}"
+    )
+
+
+def _as_file(kind: str, text: str, folder: Path) -> Path:
+    """Make a whole file of a block."""
+    target = folder / f"{kind or 'whole'}.yaml"
+    if kind == "steps":
+        text = _written_case(textwrap.indent(text, " " * 6), "      - charge path: stays closed\n")
+    elif kind == "expect":
+        text = _written_case(_SET_HOLD, textwrap.indent(text, " " * 6))
+    elif kind == "cases":
+        text = "plan: example\nfor: esp32-4s\ncases:\n" + textwrap.indent(text, "  ")
+    elif kind == "bench":
+        text = _merged(ROOT / "fixtures/benches/virtual-esp32-4s.yaml", text)
+    elif kind == "profile":
+        shutil.copy(ROOT / "fixtures/duts/esp32-4s/bms.dbc", folder)
+        text = _merged(ROOT / "fixtures/duts/esp32-4s/profile.yaml", text)
+    target.write_text(text, encoding="utf-8")
+    return target
+
+
+def _merged(base: Path, text: str) -> str:
+    """Put a page's sections in place of the file's; entries of two mappings are put together."""
+    whole, part = yaml.safe_load(base.read_text(encoding="utf-8")), yaml.safe_load(text)
+    for key, value in part.items():
+        both = isinstance(value, dict) and key in ("protections", "telemetry", "wiring")
+        whole[key] = {**whole[key], **value} if both else value
+    return yaml.safe_dump(whole, allow_unicode=True, sort_keys=False)
+
+
+@pytest.mark.parametrize(("place", "kind", "text"), YAML, ids=[place for place, *_ in YAML])
+def test_an_example_passes_the_check(place: str, kind: str, text: str, tmp_path: Path) -> None:
+    file = _as_file(kind, text, tmp_path)
+
+    report = check([file])
+
+    assert report.ok, f"{place}\n{report.text()}"
+
+
+def test_there_are_examples_of_each_kind() -> None:
+    kinds = {kind for _, kind, _ in YAML}
+
+    assert {"", "steps", "expect", "cases", "bench", "profile"} <= kinds
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder with our plans, where what runs leave behind harms nobody."""
+    shutil.copytree(ROOT / "testplans", tmp_path / "testplans")
+    shutil.copy(ROOT / "fixtures/lab/pytest.ini", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("place", "text"), SHELL, ids=[place for place, _ in SHELL])
+def test_a_line_that_is_marked_to_run_runs(place: str, text: str, desk: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for line in filter(None, text.splitlines()):
+        command, _, comment = line.partition("  #")
+        wanted = int(found[1]) if (found := re.search(r"exit code (\d)", comment)) else 0
+
+        ended = subprocess.run(
+            command.split() if os.name == "nt" else ["sh", "-c", command],
+            cwd=desk,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+        assert ended.returncode == wanted, f"{place}: {line}\n{ended.stdout}{ended.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_of_a_page_leads_somewhere(page: Path) -> None:
+    targets = _LINK.findall(page.read_text(encoding="utf-8"))
+    inside = [t for t in targets if not re.match(r"[a-z]+:", t)]
+
+    assert [t for t in inside if not (page.parent / t).exists()] == []
