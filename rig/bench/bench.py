@@ -38,6 +38,7 @@ from rig.trace.model import Command, Reading, Waveform
 
 CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
 # A BMS pauses bleeding while it measures, so one look may fall into a pause: the mean of several.
+REOPEN_TRIES, REOPEN_PAUSE_NS = 5, 200_000_000
 BLEED_LOOKS, BLEED_PAUSE_NS = 6, 17_000_000
 
 
@@ -464,9 +465,17 @@ class Bench:
         self._is_checked = True
 
     def _reopen(self) -> None:
+        """Open lost sessions again; an instrument with one client may still hold the old one."""
         for session in self._instruments.sessions.values():
-            if not session.is_open:
-                session.open()
+            for left in range(REOPEN_TRIES - 1, -1, -1):
+                if session.is_open:
+                    break
+                try:
+                    session.open()
+                except BenchError:
+                    if not left:
+                        raise
+                    self.clock.sleep_until(self._stamp() + REOPEN_PAUSE_NS)
 
     def _supplies_off(self) -> None:
         for terminal in self._wiring.sourced("supply").values():

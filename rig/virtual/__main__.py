@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import gc
 import json
+import os
 import signal
 import socket
 import sys
@@ -88,9 +89,10 @@ def _end_with_stdin(loop: Loop) -> None:
         return
     inner, outer = socket.socketpair()
     loop.watch(inner, loop.stop)
+    descriptor = sys.stdin.fileno()
 
     def wait() -> None:
-        while sys.stdin.buffer.read(1 << 12):
+        while os.read(descriptor, 1 << 12):  # not by sys.stdin, whose lock would outlive the end
             pass
         outer.send(b"\0")
 
