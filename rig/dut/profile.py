@@ -480,6 +480,11 @@ class Protection(Description):
             raise ValueError(f"{self.short} has no threshold")
         return self.sign * self.threshold.value
 
+    def console_for(self, target: str | None) -> str | None:
+        """Give the console pattern for a cell or sensor ({n} is its number), or for any (None)."""
+        number = r"\d+" if target is None else target.rpartition(" ")[2]
+        return self.console and self.console.replace("{n}", number)
+
     @property
     def recovery_level(self) -> float | None:
         """Recovery level as the case's quantity has it; None: there is none."""

@@ -62,9 +62,9 @@ def says(stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:
             low_s=_told(delay.low),
             high_s=delay.high + protection.says_within_s,
         )
-    if protection.console is not None:
+    if (pattern := protection.console_for(stimulus.target)) is not None:
         yield ConsoleSays(
-            pattern=protection.console,
+            pattern=pattern,
             since=stimulus.since,
             low_s=_told(delay.low),
             high_s=delay.high + protection.console_within_s,

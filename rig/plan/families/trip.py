@@ -107,9 +107,10 @@ def _only_opens(
 def _never_says(profile: Profile, protection: Protection, hold_s: float) -> Iterator[Expectation]:
     """No line of it, where the console is known to say something else in that time."""
     every_s = profile.console.every_s if profile.console else None
-    if protection.console is None or every_s is None or hold_s < 2.0 * every_s:
+    pattern = protection.console_for(None)
+    if pattern is None or every_s is None or hold_s < 2.0 * every_s:
         return
-    yield ConsoleNeverSays(pattern=protection.console, end="held")
+    yield ConsoleNeverSays(pattern=pattern, end="held")
 
 
 def pulse(profile: Profile, options: Options) -> Iterator[Draft]:
