@@ -130,6 +130,7 @@ def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a ta
                 if not p.opens:  # a warning: the flag is its whole reaction
                     yield "recovers" if goes else "delay"
             case ConsoleSays():
-                yield "console" if e.pattern == p.console else "console clears"
+                told = {p.console_for(t) for t in (case.parameters["at"], None)}
+                yield "console" if e.pattern in told else "console clears"
             case _:
                 pass
