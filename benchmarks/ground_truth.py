@@ -1,6 +1,6 @@
 """Every judged time of over 1,000 trips, held against what the kernel knows to be true.
 
-    python benchmarks/ground_truth.py [BENCHES] [--jobs N]
+    python benchmarks/ground_truth.py [BENCHES] [--each] [--first SEED] [--jobs N]
 
 Each bench of the study has a seed of its own: clocks, instrument errors, noise, latencies, the
 BMS's tolerances and its delays are drawn anew. On each, every protection is provoked at every cell
@@ -20,6 +20,7 @@ import argparse
 import json
 import math
 import random
+import re
 import socket
 import statistics
 import sys
@@ -33,10 +34,11 @@ from pathlib import Path
 from typing import Any
 
 from rig.bench.connect import connect
-from rig.bench.description import load_bench
+from rig.bench.description import BenchFile, load_bench
 from rig.drive.drive import drive_case
 from rig.dut.can_messages import Messages
-from rig.dut.profile import Profile, load_profile
+from rig.dut.profile import Profile, Protection, load_profile
+from rig.judge.budget import BOUNDED, DIVISORS
 from rig.judge.judge import judge_expectation
 from rig.judge.verdict import BudgetRow, Finding, Verdict
 from rig.plan.case import (
@@ -50,6 +52,7 @@ from rig.plan.case import (
     SignalBecomes,
     Stays,
     Step,
+    ThresholdIs,
     Trips,
     Type,
 )
@@ -61,8 +64,13 @@ from rig.trace.model import Trace
 BENCHES = 30  # of 35 trips and some more outputs each
 LEAST_COVERAGE = 0.95
 SPREAD = 0.10  # of the firmware's delays, about those it was released with
-OVERDRIVE = 0.5, 1.0  # of the one that the family chooses
+OVERDRIVE = {
+    "V": (0.5, 1.0),
+    "A": (0.6, 1.0),
+    "°C": (0.4, 1.0),
+}  # of the one that the family chooses
 LIMITS_DRAWN = 4  # pairs of limits put around each true time
+SHOWN = 20  # lines of a list
 LIMITS_WITHIN = 3.0  # this many U of it
 WITNESS = Path(__file__).with_name("witness.py")
 OPEN_OHM, SHORT_OHM = 600_000.0, 200.0  # where the firmware takes a sensor for open, or shorted
@@ -71,6 +79,16 @@ for: esp32-4s
 cases:
   - {family: trip}
 """
+STAIRS = """plan: ground truth
+for: esp32-4s
+cases:
+  - {family: threshold, cells: [1, 4]}
+"""
+# The firmware's reading (rig/virtual/firmware/afe.py), whose noise is part of where it trips.
+READ_EVERY_S = {"cell": 0.05, "temperature": 0.05, "current": 0.01}
+NOISE = {"cell": 0.2e-3, "current": 0.02}  # V, A
+RATIO_NOISE, PULL_UP_OHM = 40e-6, 10_000.0  # of the thermistor divider
+STAIRS_EVERY = 3  # benches: a staircase takes as long as ten trips
 
 Timed = Trips | SignalBecomes | ConsoleSays
 
@@ -87,6 +105,7 @@ class Truth:
         self._seen = 0
 
     def ask(self, **request: Any) -> Any:
+        """Ask one thing."""
         self._socket.sendall(json.dumps(request).encode() + b"\n")
         return json.loads(self._answers.readline())
 
@@ -106,6 +125,7 @@ class Truth:
         return int(answer["exact"][0])
 
     def close(self) -> None:
+        """Close the connection."""
         self._answers.close()
         self._socket.close()
 
@@ -122,6 +142,7 @@ class Happened:
 
     @staticmethod
     def of(truth: Truth, profile: Profile, case: Case) -> Happened:
+        """Gather what happened since the truth was last asked."""
         events = truth.new_events()
         closed: dict[str, int] = {}
         for i, event in enumerate(events):
@@ -157,8 +178,6 @@ class Happened:
             level = self.case.outputs[wanted.output].closed_above
             return self.truth.crossing(net, level, rising=False, since=self.begin)
         if isinstance(wanted, ConsoleSays):
-            import re
-
             pattern = re.compile(wanted.pattern)
             return self.first("line", lambda d: pattern.search(d["text"]) is not None)
         return self.first("frame", lambda d: self._says(d, wanted))
@@ -230,7 +249,7 @@ def _step_marked(case: Case, mark: Mark) -> Step:
 # ---- one bench ----------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """One judged time beside the true one, in s."""
+    """One judged time (or level, of a threshold) beside the true one."""
 
     seed: int
     case_id: str
@@ -239,13 +258,24 @@ class Timing:
     value: float
     expanded: float
     true: float
-    factor: float
     rows: tuple[BudgetRow, ...]
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:
         """Error over U: inside is -1 to 1."""
         return (self.value - self.true) / self.expanded
+
+    @property
+    def of_bound(self) -> float:
+        """Error over what all contributions together may reach: above 1 a row is missing."""
+        bounded = math.fsum(
+            row.standard * DIVISORS[row.distribution]
+            for row in self.rows
+            if row.distribution in BOUNDED
+        )
+        rest = math.fsum(row.standard**2 for row in self.rows if row.distribution not in BOUNDED)
+        return abs(self.value - self.true) / (bounded + 4.0 * math.sqrt(rest))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -253,7 +283,7 @@ class Found:
     """What one bench contributes to the study."""
 
     timings: list[Timing] = field(default_factory=list)
-    verdicts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    verdicts: Counter[tuple[str, str]] = field(default_factory=Counter)
     contradictions: list[str] = field(default_factory=list)
     oddities: list[str] = field(default_factory=list)  # nothing to compare, and why
     trips: int = 0
@@ -261,21 +291,15 @@ class Found:
 
 
 def study_bench(seed: int) -> Found:
-    """Drive all trips on the bench of one seed."""
+    """Drive all trips on the bench of one seed, and on some benches the staircases."""
     profile, found, draw = load_profile("esp32-4s"), Found(), random.Random(f"study {seed}")  # noqa: S311
-    with tempfile.TemporaryDirectory() as folder:
-        plan, addresses = Path(folder) / "plan.yaml", Path(folder) / "addresses.json"
-        plan.write_text(PLAN, encoding="utf-8")
-        description = load_bench("virtual-esp32-4s")
-        assert description.start is not None  # noqa: S101 -- a virtual bench starts its process
-        command = ["python", str(WITNESS), "--addresses", str(addresses), "--spread", str(SPREAD)]
-        start = description.start.model_copy(
-            update={"command": [*command, *description.start.command[3:]]}
-        )
-        filled = description.model_copy(update={"start": start})
-        with connect(filled, profile, seed=seed) as bench:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        addresses = folder / "addresses.json"
+        with connect(_witnessed(addresses), profile, seed=seed) as bench:
             truth = Truth(json.loads(addresses.read_text(encoding="utf-8"))["truth"])
-            for planned in expand(load_plan(plan), profile, seed):
+            specimen = truth.new_events()[0]["detail"]["errors"]
+            for planned in _planned(folder, PLAN, profile, seed):
                 case = _driven_less(planned, profile, draw)
                 truth.new_events()
                 trace = drive_case(case, bench)
@@ -284,17 +308,37 @@ def study_bench(seed: int) -> Found:
                     continue
                 found.trips += 1
                 _compare(found, seed, Happened.of(truth, profile, case), trace, draw)
+            for case in _planned(folder, STAIRS, profile, seed) if seed % STAIRS_EVERY == 0 else ():
+                _compare_level(found, seed, case, drive_case(case, bench), specimen, draw)
             truth.close()
     return found
 
 
+def _witnessed(addresses: Path) -> BenchFile:
+    """The virtual bench's description, with the witness in place of its process."""
+    description = load_bench("virtual-esp32-4s")
+    if description.start is None:
+        raise SystemExit(f"{description.name} starts no process, so nobody knows its truth")
+    witness = ["python", str(WITNESS), "--addresses", str(addresses), "--spread", str(SPREAD)]
+    command = [*witness, *description.start.command[3:]]  # python -m rig.virtual ...
+    return description.model_copy(
+        update={"start": description.start.model_copy(update={"command": command})}
+    )
+
+
+def _planned(folder: Path, text: str, profile: Profile, seed: int) -> list[Case]:
+    plan = folder / "plan.yaml"
+    plan.write_text(text, encoding="utf-8")
+    return expand(load_plan(plan), profile, seed)
+
+
 def _driven_less(case: Case, profile: Profile, draw: random.Random) -> Case:
     """Go less far beyond the threshold, by a random share."""
-    level = profile.protections[case.protection or ""].threshold
-    share = draw.uniform(*OVERDRIVE)
+    protection = profile.protections[case.protection or ""]
     since = next(e.since for e in case.expectations if isinstance(e, Timed))
-    if level is None or not isinstance(since, Crossing):
+    if not isinstance(since, Crossing):
         return case
+    share = draw.uniform(*OVERDRIVE[protection.unit])
 
     def less(step: Step) -> Step:
         if not isinstance(step, Set) or step.mark != APPLIED:
@@ -336,7 +380,6 @@ def _compare(
             value=finding.measurement.value,
             expanded=finding.measurement.expanded,
             true=true_s,
-            factor=finding.measurement.coverage_factor,
             rows=finding.budget,
         )
         found.timings.append(timing)
@@ -344,6 +387,69 @@ def _compare(
             narrowed = replace(wanted, low_s=low_s, high_s=high_s)
             again = judge_expectation(case, trace, narrowed, messages)
             _check(found, where, "drawn", again, true_s)
+
+
+def _compare_level(  # noqa: PLR0913, PLR0917
+    found: Found,
+    seed: int,
+    case: Case,
+    trace: Trace,
+    specimen: Mapping[str, tuple[float, float]],
+    draw: random.Random,
+) -> None:
+    """Hold a threshold that was found against the level at which this specimen reads it."""
+    profile = load_profile("esp32-4s")
+    protection = profile.protections[case.protection or ""]
+    wanted = next(e for e in case.expectations if isinstance(e, ThresholdIs))
+    gain, offset = specimen[wanted.quantity]
+    noise, beyond = _noise(wanted.quantity, protection, profile)
+    true = (wanted.level + (beyond if protection.rising else -beyond) - offset) / gain
+    finding = judge_expectation(case, trace, wanted, _messages(profile))
+    where = f"seed {seed} {case.id}"
+    if finding.measurement is None:
+        found.oddities.append(f"{where}: true {true:.4f}; judged: {finding.sentence}")
+        return
+    _check(found, where, "promised", finding, true, blur=noise)
+    timing = Timing(
+        seed=seed,
+        case_id=case.id,
+        protection=protection.short,
+        means="threshold",
+        value=finding.measurement.value,
+        expanded=finding.measurement.expanded,
+        true=true,
+        rows=finding.budget,
+        unit=wanted.unit,
+    )
+    found.timings.append(timing)
+    for _ in range(LIMITS_DRAWN):
+        width = draw.uniform(1.0, 10.0) * timing.expanded
+        off = draw.uniform(-LIMITS_WITHIN, LIMITS_WITHIN) * timing.expanded
+        level = true + off + draw.choice((-width, width))
+        narrowed = replace(wanted, level=level, tolerance=width)
+        again = judge_expectation(case, trace, narrowed, _messages(profile))
+        _check(found, where, "drawn", again, true, blur=noise)
+
+
+def _noise(quantity: str, protection: Protection, profile: Profile) -> tuple[float, float]:
+    """Standard deviation of the BMS's reading; how far beyond its threshold it trips half the time.
+
+    Each reading of the whole delay must be beyond it, so the least of n counts.
+    """
+    kind = quantity.split()[0]
+    delay = protection.delay
+    assert delay is not None  # noqa: S101 -- whatever has a threshold here has a delay
+    readings = 0.5 * (delay.low + delay.high) / READ_EVERY_S[kind]
+    if kind == "temperature":
+        curve, level = profile.temperatures, protection.level
+        assert curve is not None  # noqa: S101 -- there is a temperature
+        ohm = curve.ohm_at(level)
+        share = ohm / (ohm + PULL_UP_OHM)
+        kelvin_per_part = 1e3 * (curve.degc_at(ohm * 0.999) - level)
+        noise = RATIO_NOISE * kelvin_per_part / (share * (1.0 - share))
+    else:
+        noise = NOISE[kind]
+    return noise, noise * statistics.NormalDist().inv_cdf(0.5 ** (1.0 / readings))
 
 
 def _limits(timing: Timing, draw: random.Random) -> Iterator[tuple[float, float]]:
@@ -357,15 +463,20 @@ def _limits(timing: Timing, draw: random.Random) -> Iterator[tuple[float, float]
             yield low_s, high_s
 
 
-def _check(found: Found, where: str, limits: str, finding: Finding, true_s: float) -> None:
-    """Count a verdict, and whether the truth contradicts it."""
+def _check(  # noqa: PLR0913, PLR0917
+    found: Found, where: str, limits: str, finding: Finding, true: float, blur: float = 0.0
+) -> None:
+    """Count a verdict, and whether the truth (known to within `blur`) contradicts it."""
     low, high = finding.low, finding.high
-    found.verdicts[limits, finding.means, finding.verdict.value] += 1
+    found.verdicts[limits, finding.verdict.value] += 1
     if low is None or high is None:
         return
-    inside = low <= true_s <= high
-    if finding.verdict is (Verdict.FAIL if inside else Verdict.PASS):
-        found.contradictions.append(f"{where}: true {true_s:.7f} s; {finding.sentence}")
+    surely_outside = true < low - blur or true > high + blur
+    surely_inside = low + blur < true < high - blur
+    if (finding.verdict is Verdict.PASS and surely_outside) or (
+        finding.verdict is Verdict.FAIL and surely_inside
+    ):
+        found.contradictions.append(f"{where}: true {true:.7f}; {finding.sentence}")
 
 
 # ---- figures ------------------------------------------------------------------------------------
@@ -411,9 +522,18 @@ def _groups(timings: Iterable[Timing], *names: str) -> dict[tuple[str, ...], lis
     return groups
 
 
+def _size(timings: Sequence[Timing]) -> str:
+    """Median U, where all have one unit."""
+    units = {t.unit for t in timings}
+    if len(units) > 1:
+        return ""
+    median = statistics.median(t.expanded for t in timings)
+    return _time(median) if units == {"s"} else f"{median:.3g} {units.pop()}"
+
+
 HEAD = (
     f"{'':<18}{'n':>6}{'inside':>9}{'95 % >':>8}{'median':>9}{'95 %':>7}{'max':>7}"
-    f"{'bias':>7}{'median U':>13}"
+    f"{'bias':>7}{'bounds':>8}{'median U':>13}"
 )
 
 
@@ -425,7 +545,8 @@ def _line(name: str, timings: Sequence[Timing]) -> str:
         f"{clopper_pearson_low(inside, len(ratios)):>8.2%}"
         f"{statistics.median(ratios):>9.2f}{_quantile(ratios, 0.95):>7.2f}{max(ratios):>7.2f}"
         f"{statistics.fmean(t.ratio for t in timings):>7.2f}"
-        f"{_time(statistics.median(t.expanded for t in timings)):>13}"
+        f"{max(t.of_bound for t in timings):>8.2f}"
+        f"{_size(timings):>13}"
     )
 
 
@@ -444,62 +565,72 @@ def _budget_lines(means: str, timings: Sequence[Timing]) -> Iterator[str]:
             yield f"  {name:<32}{share:>7.1%}{_time(statistics.median(sizes[name])):>13}"
 
 
-def report(found: Found, wall_s: float) -> bool:
+def report(found: Found, wall_s: float, *, each: bool) -> bool:
     """Print the study; tell whether it came out as wanted."""
     timings = found.timings
     print(
-        f"{found.trips} trips, {len(timings)} times, {found.stays} outputs that stay: {wall_s:.0f} s"
+        f"{found.trips} trips, {len(timings)} findings with a value,"
+        f" {found.stays} outputs that stay: {wall_s:.0f} s"
     )
     print(f"\n|y - true| over U\n{HEAD}")
-    by_means = _groups(timings, "means")
-    for (means,), group in sorted(by_means.items()):
+    by_means = {means: group for (means,), group in sorted(_groups(timings, "means").items())}
+    for means, group in by_means.items():
         print(_line(means, group))
-    print(_line("all", timings))
-    print()
-    for (means, protection), group in sorted(_groups(timings, "means", "protection").items()):
-        print(_line(f"{means:<9}{protection}", group))
-    print()
-    for (means,), group in sorted(by_means.items()):
-        print("\n".join(_budget_lines(means, group)))
+    if each:
+        print()
+        groups = _groups(timings, "means", "protection")
+        for (means, protection), group in sorted(groups.items()):
+            print(_line(f"{means:<11}{protection}", group))
+    for means, group in by_means.items():
+        if means != "threshold":
+            print()
+            print("\n".join(_budget_lines(means, group)))
+    _report_verdicts(found)
+    return not found.contradictions and all(_is_covered(*item) for item in by_means.items())
+
+
+def _is_covered(means: str, timings: Sequence[Timing]) -> bool:
+    """Whether enough true values lie inside; few thresholds are found, so chance is allowed for."""
+    inside, count = sum(abs(t.ratio) <= 1.0 for t in timings), len(timings)
+    if means == "threshold":
+        return 1.0 - clopper_pearson_low(count - inside, count) >= LEAST_COVERAGE
+    return inside >= LEAST_COVERAGE * count
+
+
+def _report_verdicts(found: Found) -> None:
     print("\nverdicts")
     for limits in ("promised", "drawn"):
-        counts = Counter({v: n for (l, _, v), n in _summed(found.verdicts).items() if l == limits})
+        counts: Counter[str] = Counter()
+        for (of, verdict), count in found.verdicts.items():
+            if of == limits:
+                counts[verdict] += count
         print(f"  limits {limits:<9} " + ", ".join(f"{n} {v}" for v, n in sorted(counts.items())))
-    for odd in found.oddities[:20]:
-        print("  odd:", odd)
+    for odd in found.oddities[:SHOWN]:
+        print("  nothing to compare:", odd)
     print(f"contradicted by the truth: {len(found.contradictions)}")
-    for text in found.contradictions[:20]:
+    for text in found.contradictions[:SHOWN]:
         print("  ", text)
-    covered = all(
-        sum(abs(t.ratio) <= 1.0 for t in group) >= LEAST_COVERAGE * len(group)
-        for group in by_means.values()
-    )
-    return covered and not found.contradictions
-
-
-def _summed(verdicts: Counter[tuple[str, str, str]]) -> Counter[tuple[str, str, str]]:
-    summed: Counter[tuple[str, str, str]] = Counter()
-    for (limits, _, verdict), count in verdicts.items():
-        summed[limits, "", verdict] += count
-    return summed
 
 
 def main() -> int:
     """Run the study."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("benches", nargs="?", type=int, default=BENCHES)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--first", type=int, default=1, help="seed of the first bench")
+    parser.add_argument("--each", action="store_true", help="show each protection by itself")
     options = parser.parse_args()
     began, whole = time.perf_counter(), Found()
     with ProcessPoolExecutor(options.jobs) as pool:
-        for part in pool.map(study_bench, range(1, options.benches + 1)):
+        for part in pool.map(study_bench, range(options.first, options.first + options.benches)):
             whole.timings += part.timings
             whole.verdicts += part.verdicts
             whole.contradictions += part.contradictions
             whole.oddities += part.oddities
             whole.trips += part.trips
             whole.stays += part.stays
-    return 0 if report(whole, time.perf_counter() - began) else 1
+    wall_s = time.perf_counter() - began
+    return 0 if report(whole, wall_s, each=options.each) else 1
 
 
 if __name__ == "__main__":

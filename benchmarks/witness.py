@@ -3,9 +3,9 @@
     python benchmarks/witness.py --addresses FILE [--spread X] --dut esp32-4s --seed N
 
 Started by `ground_truth.py` in place of `python -m rig.virtual`. The truth port then also tells
-when each frame and console line really ended, when a typed line reached the BMS, and when a sense
-wire broke. With --spread the firmware's delays are drawn anew from the seed, up to that share of
-each. It changes nothing else, and the rig is told nothing of it.
+when each frame and console line really ended, when a typed line reached the BMS, when a sense wire
+broke, and by how much this specimen measures wrongly. With --spread the firmware's delays are drawn
+anew from the seed, up to that share of each. It changes nothing else, and the rig is told nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rig.virtual import assembly, firmware
 from rig.virtual.can_bus import CanBus, Frame
 from rig.virtual.esp32 import Chip
 from rig.virtual.firmware import esp32_4s
+from rig.virtual.firmware.afe import FrontEnd
 from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, STATUS_ID
 from rig.virtual.kernel import Kernel
 from rig.virtual.seeds import stream
@@ -42,6 +43,7 @@ class Ears:
         self._line = b""
 
     def note(self, name: str, **detail: object) -> None:
+        """Keep that something happened now."""
         if self.truth is not None:
             self.truth.note(name, **detail)
 
@@ -84,6 +86,18 @@ class WitnessedBench(assembly.Bench):
         EARS.truth = self.truth
         board, note = self.board, self.truth.note
         board.on_wire(lambda name: note("wire", cell=name, is_open=board.sense_open[name]))
+
+
+class MeasuredFrontEnd(FrontEnd):
+    """An analog front end whose own errors are noted once: reading = gain x value + offset."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        errors = {name: (gain, offset) for name, gain, offset in self._cells}
+        errors |= {
+            name.replace("ntc", "temperature"): (1.0, offset) for name, offset in self._sensors
+        }
+        EARS.note("specimen", errors={**errors, "current": self._current})
 
 
 def _heard_bus(kernel: Kernel, bitrate: int) -> CanBus:
@@ -135,9 +149,13 @@ def main() -> int:
     if own.spread:
         _offer_build(seed, own.spread)
         rest += ["--variant", VARIANT]
-    assembly.Bench = WitnessedBench  # type: ignore[misc]
-    assembly.CanBus = _heard_bus  # type: ignore[misc,assignment]
-    assembly.Uart = HeardUart  # type: ignore[misc]
+    for room, name, part in (
+        (assembly, "Bench", WitnessedBench),
+        (assembly, "CanBus", _heard_bus),
+        (assembly, "Uart", HeardUart),
+        (esp32_4s, "FrontEnd", MeasuredFrontEnd),
+    ):
+        setattr(room, name, part)
     build = assembly.BENCHES["esp32-4s"]
 
     def built(setup: assembly.Setup) -> assembly.Bench:
