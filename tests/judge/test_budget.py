@@ -210,3 +210,17 @@ def test_rows_are_shown_largest_first() -> None:
 
     assert [row.name for row in budget.shown()] == ["n", "r2.0", "r1.0"]
     assert budget.shown()[0].source == "certificate"
+
+
+def test_bounds_add_up_and_what_has_none_counts_with_four_standard_uncertainties() -> None:
+    budget = Budget.of(
+        [
+            Row(name="edge", half_width=1e-4),
+            Row(name="other edge", half_width=1e-4, sensitivity=-1.0),
+            normal("noise", 3e-6, ""),
+            normal("more noise", 4e-6, ""),
+        ]
+    )
+
+    assert budget.bound == pytest.approx(2e-4 + 4.0 * 5e-6)
+    assert budget.expanded < budget.bound

@@ -503,3 +503,26 @@ def test_the_worst_finding_stands_for_the_case() -> None:
     assert judgement.verdict == "fail"
     assert judgement.sentence == judgement.findings[1].sentence
     assert "(and 1 more as expected)" in judge(a_case(TRIPS, TRIPS), trip_trace(1.0)).sentence
+
+
+@pytest.mark.parametrize(
+    ("over_s", "verdict"),
+    [
+        # Two edges between samples 100 µs apart: U is 79 µs, together they reach 100 µs.
+        pytest.param(0.070e-3, "inconclusive", id="within U of its limit"),
+        pytest.param(0.090e-3, "inconclusive", id="beyond U, within the bounds"),
+        pytest.param(0.110e-3, "pass", id="beyond the bounds"),
+        pytest.param(-0.090e-3, "inconclusive", id="late beyond U, within the bounds"),
+        pytest.param(-0.110e-3, "fail", id="late beyond the bounds"),
+    ],
+)
+def test_a_verdict_hangs_on_no_limit_that_lies_between_u_and_the_bounds(
+    over_s: float, verdict: str
+) -> None:
+    found = the_finding(replace(TRIPS, high_s=1.0 + over_s), trip_trace(1.0))
+
+    assert found.measurement is not None
+    assert found.measurement.value == pytest.approx(1.0)
+    assert found.measurement.expanded == pytest.approx(78.7e-6, rel=0.01)
+    assert found.verdict == verdict
+    assert ("all contributions together" in found.sentence) is (0.079e-3 < abs(over_s) < 0.1e-3)
