@@ -8,38 +8,29 @@ recorded comes back as a Trace, also where the bench failed half-way.
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Callable
 from dataclasses import replace
 from functools import singledispatchmethod
 
 from rig.bench.bench import Bench
+from rig.drive.home import go_home
+from rig.drive.waiting import sleep_ns, wait_for
 from rig.errors import BenchError, LimitError
 from rig.plan.case import (
     Await,
     Case,
-    Condition,
-    ConsoleLine,
     Dither,
     Fault,
     Hold,
-    OutputState,
     Power,
     Read,
     Reset,
     Send,
     Set,
-    SignalValue,
     Staircase,
     Step,
     Type,
 )
-from rig.plan.stimulus import paths
 from rig.trace.model import Command, Frames, Line, Link, Marker, Reading, Trace
-
-_METER_PERIOD_NS = 50_000_000  # between two looks of a meter at an output
-_POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
-_READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
 
 
 def drive_case(case: Case, bench: Bench) -> Trace:
@@ -64,50 +55,13 @@ class _Drive:
 
     def run(self) -> Trace:
         try:
-            self._go_home()
+            go_home(self._bench)
             return self._record()
         except BenchError as error:
             return self._broken(error)
         except LimitError:
             self._bench.make_safe()
             raise
-
-    # ---- before the first step --------------------------------------------------------------
-    def _go_home(self) -> None:
-        """Bring everything to nominal and power the BMS up, so that no case inherits another's."""
-        bench, profile = self._bench, self._bench.profile
-        bench.nominal()
-        if bench.console is not None:
-            bench.console.begin()
-        if profile.start.by == "power":
-            bench.set({"supply": 0.0})
-            self._sleep_ns(_POWER_OFF_NS)
-            bench.set({"supply": self._supply_v()})
-        elif bench.console is not None:
-            bench.console.reset()
-        self._await_ready()
-
-    def _await_ready(self) -> None:
-        """Wait for the console's word, then until the paths that conduct in health do so."""
-        profile = self._bench.profile
-        console = profile.console
-        within_s = (profile.start.ready_within_s or 0.0) + _READY_MARGIN_S
-        if console is not None and console.ready is not None:
-            ready = ConsoleLine(pattern=console.ready)
-            if not self._wait_for(ready, within_s):
-                raise BenchError(
-                    f"the BMS did not say {console.ready!r} within {within_s:g} s of its start",
-                    "start of the case",
-                    "look at the console transcript: is it powered, and is this its firmware?",
-                )
-        within_s = (profile.start.closed_within_s or 0.0) + _READY_MARGIN_S
-        for output in paths(profile):
-            if not self._wait_for(OutputState(output=output, is_open=False), within_s):
-                raise BenchError(
-                    f"{output} did not close within {within_s:g} s of the BMS being ready",
-                    "start of the case",
-                    "look for a latched fault on the console, and at the wiring of the output",
-                )
 
     # ---- the record -------------------------------------------------------------------------
     def _record(self) -> Trace:
@@ -191,15 +145,15 @@ class _Drive:
 
     @_do.register
     def _(self, step: Hold) -> None:
-        self._sleep_ns(round(step.duration_s * 1e9))
+        sleep_ns(self._bench, round(step.duration_s * 1e9))
 
     @_do.register
     def _(self, step: Dither) -> None:
-        self._sleep_ns(round(self._random.uniform(0.0, step.span_s) * 1e9))
+        sleep_ns(self._bench, round(self._random.uniform(0.0, step.span_s) * 1e9))
 
     @_do.register
     def _(self, step: Await) -> None:
-        self._wait_for(step.until, step.within_s)
+        wait_for(self._bench, step.until, step.within_s)
 
     @_do.register
     def _(self, step: Staircase) -> None:
@@ -208,8 +162,8 @@ class _Drive:
             self._commands.extend(self._bench.set({step.quantity: step.start + i * step.step}))
             self._readings.extend(self._bench.read((step.quantity,)))
             # One look at the end of each level: when it reacted is seen in the record.
-            self._sleep_ns(round(step.dwell_s * 1e9))
-            if self._wait_for(step.until, 0.0):
+            sleep_ns(self._bench, round(step.dwell_s * 1e9))
+            if wait_for(self._bench, step.until, 0.0):
                 return
 
     @_do.register
@@ -223,7 +177,7 @@ class _Drive:
         can_id, data, extended = self._bench.messages.encode(step.message, step.signals)
         due_ns = self._clock.now_ns()
         for _ in range(step.count):
-            self._sleep_ns(due_ns - self._clock.now_ns())
+            sleep_ns(self._bench, due_ns - self._clock.now_ns())
             self._bench.can.send(can_id, data, extended=extended)
             due_ns += round(step.period_s * 1e9)
 
@@ -235,7 +189,7 @@ class _Drive:
 
     @_do.register
     def _(self, step: Power) -> None:
-        volts = self._supply_v() if step.on else 0.0
+        volts = self._bench.profile.nominal_values["supply"] if step.on else 0.0
         self._commands.extend(self._bench.set({"supply": volts}))
 
     @_do.register
@@ -247,73 +201,6 @@ class _Drive:
     @_do.register
     def _(self, step: Read) -> None:
         self._readings.extend(self._bench.read(step.quantities))
-
-    def _supply_v(self) -> float:
-        return self._bench.profile.nominal_values["supply"]
-
-    # ---- time -------------------------------------------------------------------------------
-    def _sleep_ns(self, duration_ns: int) -> None:
-        """Let time pass, and stamp console lines as they come."""
-        if duration_ns <= 0:
-            return
-        until_ns = self._clock.now_ns() + duration_ns
-        if (console := self._bench.console) is None:
-            self._clock.sleep_until(until_ns)
-            return
-
-        def listen() -> bool:
-            console.poll(prompt=True)
-            return False
-
-        console.poll()
-        self._clock.wait(listen, until_ns)
-
-    def _wait_for(self, condition: Condition, within_s: float) -> bool:
-        until_ns = self._clock.now_ns() + round(within_s * 1e9)
-        if isinstance(condition, OutputState):
-            return self._watch_output(condition, until_ns)
-        if isinstance(condition, SignalValue):
-            return self._clock.wait(self._signal_test(condition), until_ns, ("can", "console"))
-        return self._clock.wait(self._console_test(condition), until_ns)
-
-    def _watch_output(self, condition: OutputState, until_ns: int) -> bool:
-        while True:
-            if self._bench.output_is_open(condition.output) == condition.is_open:
-                return True
-            left_ns = until_ns - self._clock.now_ns()
-            if left_ns <= 0:
-                return False
-            self._sleep_ns(min(_METER_PERIOD_NS, left_ns))
-
-    def _signal_test(self, condition: SignalValue) -> Callable[[], bool]:
-        can, messages, console = self._bench.can, self._bench.messages, self._bench.console
-        if can is None or messages is None:
-            raise BenchError("the plan waits for CAN, but there is no bus", condition.message, "")
-        can_id = messages.can_id(condition.message)
-
-        def seen() -> bool:
-            if console is not None:
-                console.poll(prompt=True)
-            frame = can.newest(can_id)
-            if frame is None:
-                return False
-            values = messages.decode_one(condition.message, bytes(frame.data))
-            return values[condition.signal] == condition.value
-
-        return seen
-
-    def _console_test(self, condition: ConsoleLine) -> Callable[[], bool]:
-        console = self._bench.console
-        if console is None:
-            raise BenchError("the plan waits for the console, but there is none", "wait", "")
-        pattern = re.compile(condition.pattern)
-        already = len(console.lines())
-
-        def seen() -> bool:
-            console.poll(prompt=True)
-            return any(pattern.search(line.text) for line in console.lines()[already:])
-
-        return seen
 
 
 def _from_zero(trace: Trace) -> Trace:

@@ -1,0 +1,75 @@
+"""Where every case starts: nominal values, and a BMS that was just started and is ready.
+
+So no case inherits another's latched fault, filter or clock. Also asks the BMS what it runs.
+"""
+
+from __future__ import annotations
+
+from rig.bench.bench import Bench
+from rig.drive.waiting import sleep_ns, wait_for
+from rig.errors import BenchError
+from rig.plan.case import ConsoleLine, OutputState
+
+_POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
+_READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
+_ANSWER_S = 1.0  # of the console to a typed command
+
+
+def go_home(bench: Bench) -> None:
+    """Bring everything to nominal and start the BMS afresh.
+
+    Raises
+    ------
+    BenchError
+        It does not get ready, or a path that conducts in health stays open.
+    """
+    bench.nominal()
+    if bench.console is not None:
+        bench.console.begin()
+    if bench.profile.start.by == "power":
+        bench.set({"supply": 0.0})
+        sleep_ns(bench, _POWER_OFF_NS)
+        bench.set({"supply": bench.profile.nominal_values["supply"]})
+    elif bench.console is not None:
+        bench.console.reset()
+    _await_ready(bench)
+
+
+def read_firmware(bench: Bench) -> str:
+    """Ask the BMS for its version, where its console has a command for that; "" where not."""
+    console = bench.profile.console
+    if console is None or bench.console is None or "version" not in console.commands:
+        return ""
+    go_home(bench)
+    already = len(bench.console.lines())
+    bench.console.type(console.commands["version"])
+    for _ in range(10):
+        sleep_ns(bench, round(_ANSWER_S * 1e8))
+        for line in bench.console.lines()[already:]:
+            # Between its answer and us may stand lines that it logs by itself.
+            if bench.profile.name in line.text:
+                return line.text.strip()
+    return ""
+
+
+def _await_ready(bench: Bench) -> None:
+    """Wait for the console's word, then until the paths that conduct in health do so."""
+    profile = bench.profile
+    console = profile.console
+    within_s = (profile.start.ready_within_s or 0.0) + _READY_MARGIN_S
+    if console is not None and console.ready is not None:
+        ready = ConsoleLine(pattern=console.ready)
+        if not wait_for(bench, ready, within_s):
+            raise BenchError(
+                f"the BMS did not say {console.ready!r} within {within_s:g} s of its start",
+                "start of the case",
+                "look at the console transcript: is it powered, and is this its firmware?",
+            )
+    within_s = (profile.start.closed_within_s or 0.0) + _READY_MARGIN_S
+    for output in profile.start.closes:
+        if not wait_for(bench, OutputState(output=output, is_open=False), within_s):
+            raise BenchError(
+                f"{output} did not close within {within_s:g} s of the BMS being ready",
+                "start of the case",
+                "look for a latched fault on the console, and at the wiring of the output",
+            )

@@ -1,0 +1,84 @@
+"""Letting time pass on a bench: for so long, or until something is seen. Decides nothing.
+
+Console lines are stamped as they come, whatever is being waited for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from rig.bench.bench import Bench
+from rig.errors import BenchError
+from rig.plan.case import Condition, ConsoleLine, OutputState, SignalValue
+
+_METER_PERIOD_NS = 50_000_000  # between two looks of a meter at an output
+
+
+def sleep_ns(bench: Bench, duration_ns: int) -> None:
+    """Let time pass, and stamp console lines as they come."""
+    if duration_ns <= 0:
+        return
+    until_ns = bench.clock.now_ns() + duration_ns
+    if (console := bench.console) is None:
+        bench.clock.sleep_until(until_ns)
+        return
+
+    def listen() -> bool:
+        console.poll(prompt=True)
+        return False
+
+    console.poll()
+    bench.clock.wait(listen, until_ns)
+
+
+def wait_for(bench: Bench, condition: Condition, within_s: float) -> bool:
+    """Let time pass until the condition holds, at most `within_s`; return whether it did."""
+    until_ns = bench.clock.now_ns() + round(within_s * 1e9)
+    if isinstance(condition, OutputState):
+        return _watch_output(bench, condition, until_ns)
+    if isinstance(condition, SignalValue):
+        return bench.clock.wait(_signal_test(bench, condition), until_ns, ("can", "console"))
+    return bench.clock.wait(_console_test(bench, condition), until_ns)
+
+
+def _watch_output(bench: Bench, condition: OutputState, until_ns: int) -> bool:
+    while True:
+        if bench.output_is_open(condition.output) == condition.is_open:
+            return True
+        left_ns = until_ns - bench.clock.now_ns()
+        if left_ns <= 0:
+            return False
+        sleep_ns(bench, min(_METER_PERIOD_NS, left_ns))
+
+
+def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
+    can, messages, console = bench.can, bench.messages, bench.console
+    if can is None or messages is None:
+        raise BenchError("the plan waits for CAN, but there is no bus", condition.message, "")
+    can_id = messages.can_id(condition.message)
+
+    def seen() -> bool:
+        if console is not None:
+            console.poll(prompt=True)
+        frame = can.newest(can_id)
+        if frame is None:
+            return False
+        values = messages.decode_one(condition.message, bytes(frame.data))
+        return values[condition.signal] == condition.value
+
+    return seen
+
+
+def _console_test(bench: Bench, condition: ConsoleLine) -> Callable[[], bool]:
+    console = bench.console
+    if console is None:
+        raise BenchError("the plan waits for the console, but there is none", "wait", "")
+    pattern = re.compile(condition.pattern)
+    already = len(console.lines())
+
+    def seen() -> bool:
+        console.poll(prompt=True)
+        return any(pattern.search(line.text) for line in console.lines()[already:])
+
+    return seen
