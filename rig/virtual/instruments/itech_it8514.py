@@ -206,9 +206,10 @@ class ElectronicLoad(ScpiInstrument):
         amps = HIGH_RANGE_A if self.shorted else self.amps
         drawn = max(self._set_error[self.range_a].apply(amps), 0.0) if amps else 0.0
         self._apply(self.on, drawn if self.on else 0.0, self.slew * 1e6)
-        if self.on and self._checks is None:
+        can_trip = self.on and drawn > 0.0  # at 0 A neither current nor power can be too high
+        if can_trip and self._checks is None:
             self._checks = self.kernel.every(round(CHECK_S * NS), self._protect)
-        elif not self.on and self._checks is not None:
+        elif not can_trip and self._checks is not None:
             self._checks.cancel()
             self._checks = None
 
