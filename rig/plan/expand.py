@@ -6,7 +6,7 @@ The same plan, profile and seed give the same cases in the same order, whatever 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
@@ -63,11 +63,12 @@ def _expand_one(plan: PlanFile, planned: PlanCase, profile: Profile, seed: int) 
         return
     if mistakes := _unknown(planned, profile):
         raise BrokenDescriptionError(mistakes)
+    settings = _Settings(planned.settings)
     options = Options(
         protections=planned.chosen_protections(),
         targets=_targets(planned, profile),
         repeats=planned.repeats,
-        settings=planned.settings,
+        settings=settings,
     )
     origin = Case(
         id="",
@@ -86,7 +87,27 @@ def _expand_one(plan: PlanFile, planned: PlanCase, profile: Profile, seed: int) 
         tags=(*plan.tags, *planned.tags),
         source=planned.source,
     )
-    yield from expand_family(planned.family, options, profile, origin, seed)
+    try:
+        yield from expand_family(planned.family, options, profile, origin, seed)
+    except DescriptionError as error:
+        mistake = planned.mistake(("settings",), error.what, error.mend)
+        raise BrokenDescriptionError([mistake]) from error
+    if stray := sorted(set(settings) - settings.asked):
+        what = f'the family "{planned.family}" has no setting "{stray[0]}"'
+        mend = suggest(stray[0], sorted(settings.asked)) if settings.asked else "it has none"
+        raise BrokenDescriptionError([planned.mistake(("settings", stray[0]), what, mend)])
+
+
+class _Settings(dict[str, object]):
+    """A family's settings, which remember what they were asked for: the rest is a mistake."""
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        super().__init__(given)
+        self.asked: set[str] = set()
+
+    def __contains__(self, name: object) -> bool:
+        self.asked.add(str(name))
+        return super().__contains__(name)
 
 
 def _unknown(planned: PlanCase, profile: Profile) -> list[Mistake]:
