@@ -9,7 +9,7 @@ convolution of the two largest rectangles with a normal for all the rest, in clo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from statistics import NormalDist
@@ -154,14 +154,31 @@ def _half_width(rectangles: list[float], sigma: float) -> float:
         return _bare_half_width(rectangles)
     a, b = (*rectangles, 0.0)[:2]
 
-    def below(x: float) -> float:
-        return _two_rectangles(x, a, b, sigma) if b else _one_rectangle(x, a, sigma)
+    def excess(x: float) -> float:
+        inside = _two_rectangles(x, a, b, sigma) if b else _one_rectangle(x, a, sigma)
+        return 2.0 * inside - 1.0 - COVERAGE
 
-    low, high = 0.0, a + b + 3.0 * sigma
-    for _ in range(40):  # bisection: 1e-12 of the width
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if 2.0 * below(middle) - 1.0 < COVERAGE else (low, middle)
-    return high
+    return _root(excess, (0.0, -COVERAGE), a + b + 3.0 * sigma)
+
+
+def _root(excess: Callable[[float], float], low: tuple[float, float], high_x: float) -> float:
+    """Find where a rising function is 0, by false position with the Illinois rule.
+
+    Some eight steps to 1e-9 of the interval; bisection took four times as long, which was half of
+    a case's judging. Dowell and Jarratt, BIT 11 (1971) 168-174.
+    """
+    (x0, y0), x1, y1 = low, high_x, excess(high_x)
+    for _ in range(60):
+        x = x1 - y1 * (x1 - x0) / (y1 - y0)
+        y = excess(x)
+        if abs(x - x1) <= 1e-9 * high_x or y == 0.0:
+            return x
+        if y * y1 < 0.0:
+            x0, y0 = x1, y1
+        else:
+            y0 *= 0.5
+        x1, y1 = x, y
+    return x1
 
 
 def _bare_half_width(rectangles: list[float]) -> float:
