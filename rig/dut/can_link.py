@@ -26,7 +26,7 @@ from rig.trace.model import Frames, Link
 # Its client logs a warning for every frame that TCP cut in two, and then reads it rightly.
 logging.getLogger("can.interfaces.socketcand").setLevel(logging.ERROR)
 
-_SYNC_FRAMES = 3  # the least of three stamps
+_SYNC_FRAMES = 2  # the lesser of two lags counts
 _SYNC_WAIT_NS = 500_000_000
 _ECHO_WAIT_NS = 500_000_000
 _EXTENDED, _REMOTE, _ERROR, _OWN = 1, 2, 4, 8
