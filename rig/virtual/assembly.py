@@ -165,8 +165,8 @@ def esp32_4s(setup: Setup) -> Bench:
     scope = dict(enumerate((*cells.values(), *gates, nets["current"], nets["pack"]), start=1))
     bench.instrument("digitizer", Digitizer, channels=scope, volts_per_unit={7: _PROBE_V_PER_A})
     meter = dict(enumerate((*cells.values(), nets["pack"], *gates, nets["current"]), start=101))
-    unit = stream(setup.seed, "shunt").uniform(-_SHUNT_TOLERANCE, _SHUNT_TOLERANCE)
-    shunt = {108: _SHUNT_V_PER_A * (1.0 + unit)}
+    error = stream(setup.seed, "shunt").uniform(-_SHUNT_TOLERANCE, _SHUNT_TOLERANCE)
+    shunt = {108: _SHUNT_V_PER_A * (1.0 + error)}
     bench.instrument("dmm", ScannerDmm, channels=meter, volts_per_unit=shunt)
     bench.console_and_dut(bench.can())
     bench.ports()
