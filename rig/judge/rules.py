@@ -43,12 +43,17 @@ class Question:
 
 def measurement(value: float, budget: Budget, unit: str) -> Measurement:
     """Return a value with the expanded uncertainty of its budget."""
-    return Measurement(
-        value=value,
-        expanded=budget.expanded,
-        unit=unit,
-        coverage_factor=round(budget.coverage_factor, 3),
-    )
+    return _stated(value, budget, unit, budget.expanded)
+
+
+def bounded_measurement(value: float, budget: Budget, unit: str) -> Measurement:
+    """Return a value with U as wide as all contributions together may reach."""
+    return _stated(value, budget, unit, budget.bound)
+
+
+def _stated(value: float, budget: Budget, unit: str, expanded: float) -> Measurement:
+    k = expanded / budget.u_c if budget.u_c else 2.0
+    return Measurement(value=value, expanded=expanded, unit=unit, coverage_factor=round(k, 3))
 
 
 def judge_within(measured: Measurement, low: float, high: float) -> Verdict:

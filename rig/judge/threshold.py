@@ -3,6 +3,11 @@
 Must not judge times. The reaction comes a delay after its cause: with the BMS's longest delay D, a
 reaction at t proves that the threshold lies above every level that was held at t - D or before (it
 would have reacted to that one already) and not above the level in force at t (measurement.md 4.1).
+
+U is the whole half step with the meter's accuracy added, not 95 % of their convolution: thresholds
+and steps both sit at round values, so true levels are not spread evenly between two steps but lie
+close to one of them, just where a 95 % interval leaves off (91 % of them were inside it, 99.6 % are
+inside the bounds; docs/ground-truth.md). The coverage factor is what that makes of u_c: 1.7 to 2.4.
 """
 
 from __future__ import annotations
@@ -12,7 +17,13 @@ from dataclasses import dataclass
 from rig.judge.budget import Budget, Row
 from rig.judge.instants import readings_of
 from rig.judge.outputs import Change, Watched, watch
-from rig.judge.rules import NoEvidence, Question, judge_within, measurement, why_undecided
+from rig.judge.rules import (
+    NoEvidence,
+    Question,
+    bounded_measurement,
+    judge_within,
+    why_undecided,
+)
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
 from rig.plan.case import Case, Staircase, ThresholdIs
@@ -39,7 +50,7 @@ def judge_threshold(case: Case, trace: Trace, wanted: ThresholdIs, question: Que
         return _no_reaction(question, wanted, levels, seen)
     low, high = _bracketing(levels, seen.change, wanted.delay_s)
     budget = _budget(low, high)
-    measured = measurement(0.5 * (low.value + high.value), budget, wanted.unit)
+    measured = bounded_measurement(0.5 * (low.value + high.value), budget, wanted.unit)
     limits = wanted.level - wanted.tolerance, wanted.level + wanted.tolerance
     verdict = judge_within(measured, *limits)
     sentence = (
@@ -119,7 +130,7 @@ def _budget(low: Level, high: Level) -> Budget:
     step = Row(
         name="step of the staircase",
         half_width=abs(high.value - low.value) / 2.0,
-        source="the threshold lies between the two levels (q/√12)",
+        source="the threshold lies between the two levels, often close to one",
     )
     meter = Row(
         name="meter",
