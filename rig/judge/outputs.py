@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.judge.budget import Budget, Row
+from rig.judge.budget import Row
 from rig.judge.edges import SPIKE_SAMPLES, Edge, Runs, closed_runs, find_crossing
 from rig.judge.instants import (
     At,
@@ -243,36 +243,13 @@ def _judge_change(
     if seen.change is None:
         return _never_changed(trace, wanted, seen, cause, question, closing=closing)
     effect = seen.change.at
-    passed = elapsed(effect, cause)
-    finding = judged_duration(
+    return judged_duration(
         question,
-        passed,
+        elapsed(effect, cause),
         (wanted.low_s, wanted.high_s),
         (effect.said, cause.said),
         event_marks(case, trace, wanted, cause, effect),
     )
-    return _only_if_sure(finding, *passed)
-
-
-def _only_if_sure(finding: Finding, value_s: float, budget: Budget) -> Finding:
-    """Take a verdict back where its limit lies beyond U, but not beyond all bounds together.
-
-    Two edges between samples make a triangle: U holds 95.45 % of it, and against the kernel's
-    truth one verdict in 13,000 was wrong whose limit lay in the rest (docs/ground-truth.md).
-    """
-    low_s, high_s = finding.low, finding.high
-    if finding.verdict not in {Verdict.PASS, Verdict.FAIL} or low_s is None or high_s is None:
-        return finding
-    # A lower limit of 0 only says that the cause is first, so being near it proves nothing wrong.
-    limits = [high_s, *([low_s] if low_s > 0.0 or value_s < 0.0 else [])]
-    # Beyond U a difference of nanoseconds is none: what sampled arithmetic leaves.
-    if min(abs(value_s - limit_s) for limit_s in limits) >= budget.bound - 1e-9:
-        return finding
-    sentence = (
-        f"{finding.sentence}; the limit lies beyond U, but within the"
-        f" {show(budget.bound, 's')} that all contributions together may reach"
-    )
-    return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence)
 
 
 def _not_undone(  # noqa: PLR0913

@@ -64,7 +64,10 @@ class Judgement:
     verdict: Verdict
     sentence: str
     findings: tuple[Finding, ...]
-    rule: str = "guard band w = U (ILAC-G8:09/2019, 4.2.3): inside by U passes, outside by U fails"
+    rule: str = (
+        "guard band w = U (ILAC-G8:09/2019, 4.2.3): inside by U passes, outside by U fails; the"
+        " time of a reaction only if no limit lies within the bounds of all contributions either"
+    )
 
 
 JUDGEMENT_JSON: TypeAdapter[Judgement] = TypeAdapter(Judgement)

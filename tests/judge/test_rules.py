@@ -150,6 +150,21 @@ def test_an_effect_before_its_cause_is_said_so() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [1.09020, 1.10980, 0.90980, 0.89020])
+def test_a_verdict_hangs_on_no_limit_between_u_and_the_bounds(value: float) -> None:
+    verdict, sentence = finding(value, 0.01, 0.9, 1.1)  # U is 9.5 ms
+
+    assert verdict == "inconclusive"
+    assert sentence.endswith(
+        "beyond U, but within the 10.0 ms that all contributions together may reach"
+    )
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(1.09, "pass"), (1.11, "fail"), (0.89, "fail")])
+def test_a_limit_at_the_bounds_is_beyond_them(value: float, verdict: str) -> None:
+    assert finding(value, 0.01, 0.9, 1.1)[0] == verdict
+
+
 def test_inconclusive_says_what_would_decide_and_what_is_to_blame() -> None:
     verdict, sentence = finding(1.095, 0.01, 0.9, 1.1)
 
