@@ -7,6 +7,7 @@ run. Damage is reported in `Run.problems`, and what can still be trusted is read
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,6 +28,7 @@ from rig.trace.model import Trace
 
 NOT_RUN = "not run"
 _JUDGEMENTS_JSON: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])
+_PLAIN_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # no way out of its folder, on no system
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,20 +152,44 @@ def verify(path: Path) -> list[str]:
 
 def add_judgements(path: Path, name: str, judgements: Mapping[str, Judgement]) -> Path:
     """Store a later judgement of recorded evidence in a new file; none is ever replaced."""
-    target = Path(path) / GROWING / f"{name}.json"
+    target = later_judgement(path, name)
     target.parent.mkdir(exist_ok=True)
     try:
         with target.open("xb") as file:
             file.write(_JUDGEMENTS_JSON.dump_json(dict(judgements), indent=1) + b"\n")
     except FileExistsError:
-        raise EvidenceError(
-            "a judgement of this name is stored already", str(target), "choose another name"
-        ) from None
+        raise _stored_already(target) from None
     return target
 
 
+def later_judgement(path: Path, name: str, *, is_new: bool = False) -> Path:
+    """Return the file of a later judgement, which is always right below judgements/.
+
+    Raises
+    ------
+    EvidenceError
+        The name is no plain file name; or, where it `is_new`, it is taken.
+    """
+    folder = Path(path) / GROWING
+    if not _PLAIN_NAME.fullmatch(name):
+        raise EvidenceError(
+            f"{name!r} is no name for a judgement",
+            folder.as_posix(),
+            "use letters, digits, '-', '_' and '.', beginning with a letter or digit",
+        )
+    target = folder / f"{name}.json"
+    if is_new and target.exists():
+        raise _stored_already(target)
+    return target
+
+
+def _stored_already(target: Path) -> EvidenceError:
+    what = "a judgement of this name is stored already"
+    return EvidenceError(what, target.as_posix(), "choose another name: none is ever replaced")
+
+
 def _judged_again(run: Run, name: str) -> Run:
-    path = run.path / GROWING / f"{name}.json"
+    path = later_judgement(run.path, name)
     try:
         later = _JUDGEMENTS_JSON.validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:

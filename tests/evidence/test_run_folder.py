@@ -246,6 +246,21 @@ def test_a_later_judgement_stands_beside_the_first(tmp_path: Path) -> None:
         add_judgements(path, "stricter", {})
 
 
+@pytest.mark.parametrize(
+    "name", ["../evil", "/evil", "a/b", "a\\b", "..", ".", "", "C:evil", "a\n"]
+)
+def test_a_judgement_is_stored_nowhere_else(tmp_path: Path, name: str) -> None:
+    path = a_finished_run(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+
+    with pytest.raises(EvidenceError, match="no name for a judgement"):
+        add_judgements(path, name, {})
+    with pytest.raises(EvidenceError, match="no name for a judgement"):
+        load_run(path, judged=name or "?")
+
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_folder_that_is_no_run_is_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="name a run folder"):
         load_run(tmp_path)
