@@ -20,6 +20,7 @@ two runs with one seed can be compared byte by byte. Must not judge, nor read an
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -249,8 +250,10 @@ def _check_unique(planned: Sequence[Case]) -> None:
 
 def _next_folder(runs: Path, bench: str) -> tuple[Path, int]:
     runs.mkdir(parents=True, exist_ok=True)
-    taken = [p.name.rpartition("-")[2] for p in runs.glob(f"{bench}-*")]
-    number = max((int(n) for n in taken if n.isdigit()), default=0) + 1
+    # "lab-2-0003" is the third run of lab-2, and none of lab; nor is "lab-2" the second of lab.
+    own = re.compile(re.escape(bench) + r"-([0-9]{4,})")
+    taken = [own.fullmatch(p.name) for p in runs.iterdir()]
+    number = max((int(found[1]) for found in taken if found), default=0) + 1
     while True:
         path = runs / f"{bench}-{number:04d}"
         try:

@@ -210,6 +210,15 @@ def test_runs_of_a_bench_are_numbered_without_a_gap(tmp_path: Path) -> None:
     assert names == ["lab-2-0001", "lab-2-0002", "lab-2-0003"]
 
 
+@pytest.mark.parametrize(
+    "other", ["lab-2-divider-0007", "lab-2-7", "lab-2-0007-copy", "my-lab-2-0007"]
+)
+def test_runs_of_another_bench_are_not_counted(tmp_path: Path, other: str) -> None:
+    (tmp_path / "runs" / other).mkdir(parents=True)
+
+    assert a_finished_run(tmp_path).name == "lab-2-0001"
+
+
 def test_two_runs_of_the_same_cases_leave_the_same_bytes_below_cases(tmp_path: Path) -> None:
     one, two = a_finished_run(tmp_path / "one"), a_finished_run(tmp_path / "two")
 
