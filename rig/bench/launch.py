@@ -15,13 +15,18 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from rig.errors import BenchError
 
 READY_WITHIN_S = 30.0
 END_WITHIN_S = 10.0
 _TAIL_CHARACTERS = 2000  # of its error output, quoted in a message
+
+if sys.platform == "win32":
+    _OWN_GROUP: Mapping[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+else:
+    _OWN_GROUP: Mapping[str, Any] = {"start_new_session": True}
 
 
 class BenchProcess:
@@ -47,6 +52,7 @@ class BenchProcess:
                 stderr=self._said,
                 text=True,
                 encoding="utf-8",
+                **_OWN_GROUP,
             )
         except OSError as error:
             self._said.close()
@@ -54,7 +60,7 @@ class BenchProcess:
         self.endpoints: Mapping[str, str] = {}
         try:
             self.endpoints = self._read_endpoints(ready_within_s)
-        except BenchError:
+        except BaseException:  # a Ctrl-C while it starts, too
             self._end()
             raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -27,6 +28,14 @@ def test_the_process_ends_when_its_input_closes() -> None:
     process.close()
 
     assert process._process.returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no way to ask for a group")
+def test_a_ctrl_c_in_the_terminal_is_not_for_the_bench() -> None:
+    code = """import os; print('{"group": %d}' % os.getpgid(0), flush=True); input()"""
+
+    with BenchProcess(python(code)) as process:
+        assert process.endpoints["group"] != str(os.getpgid(0))
 
 
 def test_a_process_that_died_in_the_middle_is_quoted_at_the_end() -> None:
