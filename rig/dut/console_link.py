@@ -16,6 +16,7 @@ from rig.errors import BenchError
 from rig.trace.model import Line, Link
 
 _ARRIVE_S = 5.0  # wall time for bytes that a simulated bench has already handed over
+_BITS_A_BYTE = 10  # 8N1
 _RESET_LOW_NS = 50_000_000
 
 
@@ -41,7 +42,7 @@ class ConsoleLink:
     def __init__(
         self, clock: Clock, url: str, baud: int, latency_s: float, newline: str = "\n"
     ) -> None:
-        self._clock, self._url, self._newline = clock, url, newline
+        self._clock, self._url, self._newline, self._baud = clock, url, newline, baud
         self._latency_ns = round(latency_s * 1e9)
         self._received = self._typed = self._dropped = 0
         self._handed_before = clock.handed_over(self.name)
@@ -88,7 +89,7 @@ class ConsoleLink:
         return self._lines
 
     def type(self, line: str) -> None:
-        """Type a line."""
+        """Type a line, and return when its last bit has left."""
         data = (line + self._newline).encode()
         try:
             self._port.write(data)
@@ -96,6 +97,8 @@ class ConsoleLink:
             raise self._lost(f"writing failed: {error}") from error
         self._typed += len(data)
         self._clock.expect(self.name, self._typed)
+        on_the_wire_ns = round(len(data) * _BITS_A_BYTE * 1e9 / self._baud)
+        self._clock.sleep_until(self._clock.now_ns() + on_the_wire_ns)
 
     def reset(self) -> None:
         """Pulse EN by RTS, with DTR (IO0) left high: the ESP32 auto-reset circuit."""

@@ -80,7 +80,7 @@ def test_what_is_typed_is_answered(links: Links) -> None:
 
 def test_begin_forgets_lines_but_not_half_a_line(links: Links) -> None:
     links.console.type("version")
-    links.clock.sleep_until(links.clock.now_ns() + 12 * BYTE_NS + 5 * BYTE_NS)
+    links.clock.sleep_until(links.clock.now_ns() + 9 * BYTE_NS)
     links.console.begin()
     links.pass_s(0.1)
 
