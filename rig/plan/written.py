@@ -397,6 +397,7 @@ class _Resolver:
                 what = f'the profile promises no accuracy of "{quantity}"'
                 self._add(where, what, "remove it, or add accuracy to its telemetry")
                 continue
+            self._is_read(where, quantity)
             yield TelemetryAgrees(
                 quantity=quantity,
                 accuracy=report.accuracy,
@@ -415,7 +416,39 @@ class _Resolver:
         for cell in e.cells or ():
             known = range(1, self._profile.cells.count + 1)
             self._known((*where, "cells"), f"cell {cell}", [f"cell {n}" for n in known], "cell")
+        if e.at in self._marks:
+            self._bleeding_is_read(where, tuple(e.cells or ()), e.at)
         yield Balances(cells=tuple(e.cells or ()), at=e.at or "")
+
+    # ---- what a meter must have read --------------------------------------------------------
+    def _is_read(self, where: Location, quantity: str) -> None:
+        """Some step reads it, or a ramp does, at each of its levels."""
+        ramps = {step.ramp.quantity for step in self._case.steps if step.ramp is not None}
+        group = quantity.partition(" ")[0] + "s"
+        read = {name for step in self._case.steps for name in step.read}
+        if not {quantity, group} & (ramps | read):
+            what = f"no step reads {quantity}, so its report has nothing to agree with"
+            self._add(where, what, f"add a step read: [{quantity}] where it stands still")
+
+    def _bleeding_is_read(self, where: Location, cells: tuple[int, ...], at: str) -> None:
+        """The balancing of these cells (of none: of any) is read at the mark, or just before it."""
+        rules = self._profile.balancing
+        names = rules.output if rules and rules.output else "bleed {n}"
+        read: set[str] = set()
+        for step in self._case.steps:
+            if step.set is not None or step.ramp is not None:
+                read.clear()  # from before this: not how it is at the mark
+            read |= set(step.read)
+            if step.mark == at:
+                break
+        wanted = [{names.replace("{n}", str(n)), f"bleed {n}"} for n in cells]
+        every = range(1, self._profile.cells.count + 1)
+        any_of = {name for n in every for name in (names.replace("{n}", str(n)), f"bleed {n}")}
+        if all(read & either for either in wanted or [any_of]):
+            return
+        shown = ", ".join(names.replace("{n}", str(n)) for n in cells or every)
+        what = f'at "{at}" it was not read which cells bleed'
+        self._add(where, what, f"give the mark to a step read: [{shown}]")
 
     # ---- what the profile has ---------------------------------------------------------------
     def _known(self, where: Location, name: str, known: Iterable[str], kind: str) -> None:

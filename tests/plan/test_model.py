@@ -190,7 +190,7 @@ _UP = Mark(mark="up")
 def test_an_expectation_in_words_becomes_one_in_si(
     profile: Profile, text: str, expectation: object
 ) -> None:
-    case = a_case(profile, "{hold: 1 s, as: up}", text)
+    case = a_case(profile, "{hold: 1 s}, {read: [cells, bleed 3], as: up}", text)
 
     assert case.expectations == (expectation,)
 
