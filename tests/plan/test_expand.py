@@ -116,3 +116,18 @@ def test_a_duration_without_unit_is_a_mistake_of_the_plan(esp32: Profile, tmp_pa
 def test_every_case_survives_json(esp32: Profile, tmp_path: Path) -> None:
     for case in _expanded(_plan(tmp_path, "  - {family: trip}\n  - {family: latch}\n"), esp32):
         assert CASE_JSON.validate_json(CASE_JSON.dump_json(case)) == case
+
+
+def test_titles_and_ids_of_our_families_are_short(esp32: Profile, tmp_path: Path) -> None:
+    text = "".join(
+        f"  - {{family: {family}}}\n" for family in ("trip", "recovery", "balancing", "threshold")
+    )
+    titles = {case.id: case.title for case in _expanded(_plan(tmp_path, text), esp32)}
+
+    assert titles["trip[OCC2-current]"] == "charge overcurrent 2 acts after 120 ms to 200 ms"
+    assert titles["trip[OW-cell1]"] == "broken sense wire at cell 1 acts after at most 2 s"
+    assert titles["trip[WDT-hang]"] == "watchdog reset acts after at most 500 ms"
+    assert "balancing[falls-low]" in titles
+    assert "balancing[cell3]" in titles
+    assert not [title for title in titles.values() if "at current" in title or " 0 s to" in title]
+    assert max(map(len, titles)) <= 40

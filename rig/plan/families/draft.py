@@ -10,6 +10,7 @@ from rig.dut.profile import Profile, Protection
 from rig.errors import DescriptionError
 from rig.plan.case import Expectation, Step
 from rig.plan.stimulus import Stimulus
+from rig.quantity import Interval, format
 
 DITHER_S = 0.5  # spans every period of the BMS's tasks that anybody states (protections.md 2)
 AFTER_S = 0.3  # recorded beyond the latest allowed reaction
@@ -54,6 +55,16 @@ def setting(options: Options, name: str, default: float, read: Callable[[Any], f
     except (TypeError, ValueError) as error:
         what = f"the setting {name}: {given!r} can't be: {error}"
         raise DescriptionError(what, "settings of a family", "correct it in the plan") from error
+
+
+def whose(name: str, target: str) -> str:
+    """Name a protection in a title, and the cell or sensor at which it is provoked."""
+    return f"{name} at {target}" if target.startswith(("cell ", "temperature ")) else name
+
+
+def after(time: Interval) -> str:
+    """Say in a title when something comes: "after 0.9 s to 1.1 s", "after at most 2 s"."""
+    return f"after {time}" if time.low > 0.0 else f"after at most {format(time.high, time.unit)}"
 
 
 Family = Callable[[Profile, Options], Iterator[Draft]]

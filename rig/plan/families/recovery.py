@@ -29,7 +29,7 @@ from rig.plan.families.choosing import (
     recovers_by_level,
     recovery_time_of,
 )
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
+from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, after, draft_of, whose
 from rig.plan.families.expecting import keeps, said_within_s, signals_of, trips, unsays
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, value_at
 from rig.quantity import Interval, format
@@ -56,7 +56,7 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
         tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
         wait_s = release.time.high + said_within_s(protection) + AFTER_S
         yield draft_of(
-            f"{protection.short} at {stimulus.target} lets go after {release.time}",
+            f"{whose(protection.short, stimulus.target)} lets go {after(release.time)}",
             stimulus,
             protection,
             steps=[
@@ -142,7 +142,7 @@ def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:
         tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
         value = value_at(profile, protection, between)
         yield draft_of(
-            f"{protection.short} at {stimulus.target} holds at {format(value, protection.unit)}",
+            f"{whose(protection.short, stimulus.target)} holds at {format(value, protection.unit)}",
             stimulus,
             protection,
             steps=[

@@ -166,27 +166,37 @@ def balancing(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: A
     one_high = {f"cell {n}": high_v if n == 1 else rest_v for n in cells}
     for n in cells:
         values = {f"cell {m}": high_v if m == n else rest_v for m in cells}
-        yield _balancing_draft(profile, f"cell {n} is high", [values], (n,))
+        yield _balancing_draft(profile, (f"cell {n} is high", f"cell {n}"), [values], (n,))
     alternate = tuple(n for n in cells if n % 2)
     values = {f"cell {n}": high_v if n % 2 else rest_v for n in cells}
-    yield _balancing_draft(profile, "every second cell is high", [values], alternate)
+    yield _balancing_draft(
+        profile, ("every second cell is high", "every-second"), [values], alternate
+    )
     equal_v = rest_v if rules.spread_v else below_v
     equal = {f"cell {n}": equal_v for n in cells}
-    yield _balancing_draft(profile, "all cells are equal", [equal], ())
+    yield _balancing_draft(profile, ("all cells are equal", "equal"), [equal], ())
     low = {f"cell {n}": below_v if n == 2 else round(below_v - 2.0 * margin, 6) for n in cells}
-    yield _balancing_draft(profile, "a cell is high but low in charge", [low], ())
+    yield _balancing_draft(profile, ("a cell is high but low in charge", "low-charge"), [low], ())
     stopped_v = round(rules.stops_below_v - 0.02, 6)
     emptied = {
         q: stopped_v if q == "cell 1" else round(stopped_v - 2.0 * margin, 6) for q in one_high
     }
-    yield _balancing_draft(profile, "a bleeding cell falls low", [one_high, emptied], ())
+    yield _balancing_draft(
+        profile, ("a bleeding cell falls low", "falls-low"), [one_high, emptied], ()
+    )
     if rules.spread_v:
-        yield _balancing_draft(profile, "a bleeding cell is level", [one_high, equal], ())
+        yield _balancing_draft(
+            profile, ("a bleeding cell is level", "level"), [one_high, equal], ()
+        )
     if rules.rest_below_a is not None and profile.has_current:
         charging = one_high | {"current": 5.0 * rules.rest_below_a}
-        yield _balancing_draft(profile, "a cell is high while charging", [charging], ())
+        yield _balancing_draft(
+            profile, ("a cell is high while charging", "charging"), [charging], ()
+        )
     if rules.not_in_a_fault and (hot := _a_fault(profile)):
-        yield _balancing_draft(profile, "a cell is high in a fault", [one_high | hot], ())
+        yield _balancing_draft(
+            profile, ("a cell is high in a fault", "fault"), [one_high | hot], ()
+        )
 
 
 def _room_above(profile: Profile, above_v: float) -> float:
@@ -209,11 +219,14 @@ def _a_fault(profile: Profile) -> dict[str, float]:
 
 def _balancing_draft(
     profile: Profile,
-    title: str,
+    situation: tuple[str, str],
     stages: Sequence[Mapping[str, float]],
     expected: tuple[int, ...],
 ) -> Draft:
-    """Go through the stages, then look which cells bleed, and what the BMS says of it."""
+    """Go through the stages, then look which cells bleed, and what the BMS says of it.
+
+    `situation` is said in full for the title, and in short for the case's id.
+    """
     rules = profile.balancing
     wait_s = (rules.at_rest_s + rules.begins_within_s if rules else 0.0) + 0.5
     looked = tuple(
@@ -225,9 +238,9 @@ def _balancing_draft(
         steps += [Set(values=values, mark=APPLIED), Hold(duration_s=wait_s)]
     which = ", ".join(map(str, expected)) or "none"
     return Draft(
-        title=f"{title}: bleeding cells are {which}",
+        title=f"{situation[0]}: bleeding cells are {which}",
         protection=None,
-        parameters={"situation": title},
+        parameters={"situation": situation[1]},
         steps=[
             *steps,
             Hold(duration_s=0.0, mark="settled"),

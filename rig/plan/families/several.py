@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import Dither, Expectation, Hold, Set, Stays, Trips
 from rig.plan.families.choosing import chosen, delay_of, is_slow
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
+from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
 from rig.plan.families.expecting import said_within_s, says
 from rig.plan.stimulus import APPLIED, Stimulus, acting, opened, paths, stimuli
 
@@ -28,7 +28,7 @@ def two_faults(profile: Profile, options: Options) -> Iterator[Draft]:
                 continue
             values = {**first.values, **other.values}
             yield draft_of(
-                f"{p.short} at {first.target} and {q.short} at {other.target} at once",
+                f"{whose(p.short, first.target)} and {whose(q.short, other.target)} at once",
                 first,
                 p,
                 parameters={"with": q.short, "with at": other.target},

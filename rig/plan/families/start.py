@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rig.dut.profile import Profile
 from rig.plan.case import ConsoleSays, Dither, Expectation, Hold, Mark, Power, Recovers, Stays
 from rig.plan.families.choosing import can_be_there_at_start, delay_of, each_stimulus
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
+from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
 from rig.plan.stimulus import opened, paths
 from rig.quantity import format
 
@@ -57,7 +57,7 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
         free = [o for o in paths(profile) if o not in affected]
         on = Mark(mark="on")
         yield draft_of(
-            f"started with {stimulus.protection} at {stimulus.target} its output never closes",
+            f"started with {whose(stimulus.protection, stimulus.target)} its output never closes",
             stimulus,
             protection,
             steps=[

@@ -13,7 +13,7 @@ from rig.plan.families.choosing import (
     recovers_at_an_output,
     recovery_time_of,
 )
-from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of
+from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, whose
 
 
 def threshold(profile: Profile, options: Options) -> Iterator[Draft]:
@@ -26,7 +26,7 @@ def threshold(profile: Profile, options: Options) -> Iterator[Draft]:
         step = tolerance / 5.0
         up = 1.0 if protection.rising else -1.0
         yield draft_of(
-            f"threshold of {protection.short} at {stimulus.target} is {protection.threshold}",
+            f"threshold of {whose(protection.short, stimulus.target)} is {protection.threshold}",
             stimulus,
             protection,
             steps=[
@@ -66,7 +66,7 @@ def recovery_threshold(profile: Profile, options: Options) -> Iterator[Draft]:
         at = protection.sign * level.value
         span = 2.5 * level.tolerance
         yield draft_of(
-            f"{protection.short} at {stimulus.target} lets go at {level}",
+            f"{whose(protection.short, stimulus.target)} lets go at {level}",
             stimulus,
             protection,
             steps=[

@@ -17,7 +17,16 @@ from rig.plan.case import (
     Trips,
 )
 from rig.plan.families.choosing import delay_of, each_stimulus, has_threshold, is_slow
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, setting
+from rig.plan.families.draft import (
+    AFTER_S,
+    DITHER_S,
+    Draft,
+    Options,
+    after,
+    draft_of,
+    setting,
+    whose,
+)
 from rig.plan.families.expecting import all_stay, keeps, said_within_s, says, stays_silent, trips
 from rig.plan.stimulus import APPLIED, acting, home, just_inside, paths, value_at
 from rig.quantity import format, parse
@@ -35,7 +44,7 @@ def trip(profile: Profile, options: Options) -> Iterator[Draft]:
     for stimulus, protection in each_stimulus(profile, options):
         delay = delay_of(protection)
         yield draft_of(
-            f"{stimulus.protection} at {stimulus.target} acts after {delay}",
+            f"{whose(stimulus.protection, stimulus.target)} acts {after(delay)}",
             stimulus,
             protection,
             steps=[
