@@ -44,7 +44,7 @@ class Mistake:
     """One mistake: where it stands, what is wrong, how to mend it."""
 
     file: str
-    line: int
+    line: int  # from 1; 0: of no file, such as a name that was given as an option
     column: int
     field: str
     what: str
@@ -52,7 +52,8 @@ class Mistake:
 
     def __str__(self) -> str:
         named = f" {self.field}:" if self.field else ""
-        return f"{self.file}:{self.line}:{self.column}:{named} {self.what}; {self.mend}"
+        place = f"{self.file}:{self.line}:{self.column}:" if self.line else f"{self.file}:"
+        return f"{place}{named} {self.what}; {self.mend}"
 
 
 class BrokenDescriptionError(DescriptionError):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from rig.check import Report, check
+from rig.description import BrokenDescriptionError
+from rig.errors import DescriptionError
 
 ROOT = Path(__file__).parents[1]
 BROKEN = sorted(p.relative_to(ROOT) for p in (ROOT / "tests" / "broken").glob("*.yaml"))
@@ -143,6 +145,24 @@ def test_mistakes_of_several_files_are_named_together() -> None:
 
 def test_a_file_that_is_not_there_is_a_mistake() -> None:
     assert "there is no such file" in check(["testplans/nigtly.yaml"]).text()
+
+
+def test_a_wrong_name_as_an_option_has_no_line() -> None:
+    report = check(["testplans/smoke.yaml"], dut="esp32-4")
+
+    first = report.text().splitlines()[0]
+    assert first.startswith('esp32-4: there is no description "esp32-4" here, nor in duts/;')
+
+
+def test_a_report_raises_its_mistakes_as_they_are() -> None:
+    wrong = check([BROKEN[0]])
+
+    with pytest.raises(BrokenDescriptionError) as raised:
+        wrong.raise_mistakes()
+    assert set(raised.value.mistakes) == set(wrong.mistakes)
+    with pytest.raises(DescriptionError, match="volts"):
+        Report(refused=(DescriptionError("no volts", "plan", "add some"),)).raise_mistakes()
+    Report().raise_mistakes()
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def check(
         For the plans; by default what each plan is for, and that BMS's virtual bench.
     """
     mistakes: list[Mistake] = []
-    refusals: list[str] = []
+    refused: list[DescriptionError] = []
     good: list[str] = []
     cases: list[Case] = []
     spans: dict[str, tuple[float, float]] = {}
@@ -50,8 +50,8 @@ def check(
         except BrokenDescriptionError as error:
             mistakes += [m for m in error.mistakes if m not in mistakes]
         except DescriptionError as error:
-            refusals.append(str(error))
-    return Report(tuple(mistakes), tuple(refusals), tuple(good), tuple(cases), spans)
+            refused.append(error)
+    return Report(tuple(mistakes), tuple(refused), tuple(good), tuple(cases), spans)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rig.check.steps import commanded
-from rig.description import Mistake
+from rig.description import BrokenDescriptionError, Mistake
 from rig.dut.profile import Profile
+from rig.errors import DescriptionError
 from rig.plan.case import Case
 from rig.quantity import format as shown
 
@@ -19,7 +20,7 @@ class Report:
     """What was found."""
 
     mistakes: tuple[Mistake, ...] = ()
-    refusals: tuple[str, ...] = ()  # mistakes that have no place in a file
+    refused: tuple[DescriptionError, ...] = ()  # mistakes that have no place in a file
     good: tuple[str, ...] = ()  # a line for each description that is well
     cases: tuple[Case, ...] = ()
     extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # least, most
@@ -27,11 +28,26 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong."""
-        return not (self.mistakes or self.refusals)
+        return not (self.mistakes or self.refused)
+
+    def raise_mistakes(self) -> None:
+        """Refuse what is wrong, in the mistakes' own words.
+
+        Raises
+        ------
+        BrokenDescriptionError
+            There are mistakes; each has its place and how to mend it.
+        DescriptionError
+            There are none, but something that has no place in a file.
+        """
+        if self.mistakes:
+            raise BrokenDescriptionError(self.mistakes)
+        if self.refused:
+            raise self.refused[0]
 
     def text(self) -> str:
         """Write it for people: the mistakes, or what would run."""
-        lines = [*map(str, self.mistakes), *self.refusals]
+        lines = [*map(str, self.mistakes), *map(str, self.refused)]
         if lines:
             count = len(lines)
             return "\n".join([*lines, f"{count} mistake{'s' * (count != 1)}; nothing was touched"])

@@ -665,5 +665,5 @@ def find_described(name: Path | str, kind: str, inner: str | None = None) -> Pat
     known = {p.parent.name if inner else p.stem for f in folders for p in f.glob(pattern)}
     what = f'there is no description "{name}" here, nor in {kind}/'
     raise BrokenDescriptionError(
-        [Mistake(str(name), 1, 1, "", what, suggest(str(name), sorted(known)))]
+        [Mistake(str(name), 0, 0, "", what, suggest(str(name), sorted(known)))]
     )
