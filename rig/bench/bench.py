@@ -464,6 +464,14 @@ class Bench:
             instrument.check()
         self._is_checked = True
 
+    def drop_sessions(self) -> None:
+        """Close all sessions, as something broke off in the middle of an exchange.
+
+        A reply may be on its way; `make_safe` opens them anew, so that none is mistaken.
+        """
+        for session in self._instruments.sessions.values():
+            session.close()
+
     def _reopen(self) -> None:
         """Open lost sessions again; an instrument with one client may still hold the old one."""
         for session in self._instruments.sessions.values():
