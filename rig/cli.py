@@ -1,7 +1,7 @@
 """The `rig` command: a thin front for pytest, the checker, the reports and the virtual bench.
 
-Exit codes: 0 all passed; 1 a case failed; 2 a description or an option is wrong; 3 nothing failed,
-but a case was inconclusive or in error, so nothing is proven.
+Exit codes: 0 all passed; 1 a case failed; 2 a description or an option is wrong, nothing was
+chosen, or Ctrl-C; 3 nothing failed, but a case was inconclusive or in error, so nothing is proven.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from rig.errors import RigError
+from rig.errors import DescriptionError, RigError
 
 _FAILED, _WRONG, _UNPROVEN = 1, 2, 3
 
@@ -37,13 +37,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rig", description=__doc__, allow_abbrev=False)
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def verb(name: str, do: Callable[..., int], text: str, *, more: bool = False) -> _Verb:
-        added = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
-        added.set_defaults(do=do, takes_more=more)
+    def verb(name: str, do: Callable[..., int], text: str, *, more: str = "") -> _Verb:
+        added = verbs.add_parser(
+            name, help=text, description=text, epilog=more or None, allow_abbrev=False
+        )
+        added.set_defaults(do=do, takes_more=bool(more))
         return added
 
-    run = verb("run", _run, "run plans; other options go to pytest (-k, -x, --lf)", more=True)
-    run.add_argument("plans", nargs="+", metavar="PLAN")
+    others = (
+        "All other options are pytest's, and come after the plans: -x, --lf, --collect-only -q."
+    )
+    run = verb("run", _run, "run plans", more=others)
+    run.add_argument("plans", nargs="+", metavar="PLAN", help="a file, a folder, or FILE::CASE")
+    for option, text in _OF_RUN.items():
+        run.add_argument(option, help=text)
 
     check = verb("check", _check, "read descriptions and say what is wrong or what would run")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -63,8 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     verify = verb("verify", _verify, "check a run folder's hashes and its journal")
     verify.add_argument("run", type=Path, metavar="RUN")
 
-    virtual = verb("virtual", _virtual, "serve the virtual bench for any other client", more=True)
-    virtual.add_argument("--dut", default="esp32-4s")
+    virtual = verb("virtual", _virtual, "serve the virtual bench for any other client, till Ctrl-C")
+    virtual.add_argument("--dut", default="esp32-4s", help="which BMS is in it (esp32-4s)")
+    for option, text in _OF_VIRTUAL.items():
+        virtual.add_argument(option, help=text)
 
     new = verb("new", _new, "make a folder of your own for benches, DUTs and plans")
     new.add_argument("what", choices=["lab"])
@@ -74,15 +83,51 @@ def _parser() -> argparse.ArgumentParser:
 
 _Verb = argparse.ArgumentParser
 
+_OF_RUN = {
+    "--bench": "bench description: a path or a short name (the virtual one of the BMS)",
+    "--dut": "DUT profile: a path, a folder or a short name (the one that the plan is for)",
+    "--seed": "of every random choice (1)",
+    "--out": "where runs and reports go (out)",
+    "-k": 'only cases whose name matches, as pytest has it: "OCD2 and not cell1"',
+    "-m": 'only cases of this family, protection, tag or severity: "cell_overvoltage and trip"',
+}
+_OF_VIRTUAL = {
+    "--variant": "build of the firmware (the one released)",
+    "--seed": "everything random comes from it (1)",
+    "--time": "real, or stepped by its control port (real)",
+    "--port-base": "first port (any free ones)",
+    "--host": "address to listen on (127.0.0.1)",
+}
+
+
+def _given(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
+    """Those options that were given, as they are handed on."""
+    values = {name: getattr(options, name.lstrip("-").replace("-", "_")) for name in names}
+    # With the sign between, a value may begin with a dash; a short option has none.
+    return [
+        f"{name}={value}" if name.startswith("--") else f"{name}{value}"
+        for name, value in values.items()
+        if value is not None
+    ]
+
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    for plan in options.plans:
+        if not Path(plan.partition("::")[0]).exists():
+            raise DescriptionError(
+                "there is no such file or folder", plan, "name the plans first, then the options"
+            )
     import pytest
 
     import fixtures.plugin  # noqa: F401 -- before pytest, which would rewrite 180 modules' asserts
 
     # Hypothesis' plugin imports all of it at the end, for nothing here: half a second.
     own = ["--import-mode=importlib", "-p", "no:hypothesispytest"]
-    return int(pytest.main([*options.plans, *own, *rest]))
+    code = pytest.main([*options.plans, *own, *_given(options, _OF_RUN), *rest])
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+        print(f"nothing ran: {' '.join(options.plans)} holds no plan", file=sys.stderr)
+    wrong = {pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR}
+    return _WRONG if code in wrong else int(code)
 
 
 def _check(options: argparse.Namespace, _: list[str]) -> int:
@@ -119,13 +164,12 @@ def _verify(options: argparse.Namespace, _: list[str]) -> int:
     return 1 if problems else 0
 
 
-def _virtual(options: argparse.Namespace, rest: list[str]) -> int:
+def _virtual(options: argparse.Namespace, _: list[str]) -> int:
     """Run the virtual bench in real time until Ctrl-C; it is a process of its own."""
+    options.time = options.time or "real"
     command = [sys.executable, "-m", "rig.virtual", "--dut", options.dut]
-    if "--time" not in rest:
-        command += ["--time", "real"]
     try:
-        return subprocess.run([*command, *rest], check=False).returncode  # noqa: S603 -- our own
+        return subprocess.run([*command, *_given(options, _OF_VIRTUAL)], check=False).returncode  # noqa: S603 -- our own
     except KeyboardInterrupt:
         return 0
 
