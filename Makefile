@@ -13,7 +13,8 @@ smoke: $(STAMP)
 	$(BIN)/rig run testplans/smoke.yaml
 
 test: $(STAMP)
-	$(BIN)/pytest tests
+	@$(BIN)/pytest tests --junitxml=out/test-report/junit.xml; code=$$?; \
+	echo "report:   out/test-report/junit.xml"; exit $$code
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
