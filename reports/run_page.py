@@ -11,7 +11,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,6 +23,7 @@ from rig.evidence import NOT_RUN, Run, RunCase
 from rig.judge.verdict import BudgetRow, Finding
 from rig.trace.model import Link
 
+SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 OUTCOMES = ("fail", "inconclusive", "error", "skipped", NOT_RUN, "pass")  # worst first
 MOST_FIGURES = 80  # waveforms in a page, else it takes too long to make and to open
 
@@ -310,8 +310,15 @@ def _percent(part: float) -> str:
 
 # ---- groups -------------------------------------------------------------------------------------
 def _groups(cases: Iterable[CaseView], outcome: str) -> list[tuple[str, list[CaseView]]]:
-    chosen = sorted((c for c in cases if c.outcome == outcome), key=lambda c: c.group)
-    return [(group, list(members)) for group, members in groupby(chosen, lambda c: c.group)]
+    """Cases of one outcome by what they test, both in the order of severity, worst first."""
+    groups: dict[str, list[CaseView]] = defaultdict(list)
+    for case in sorted((c for c in cases if c.outcome == outcome), key=_severity):
+        groups[case.group].append(case)
+    return sorted(groups.items(), key=lambda item: (_severity(item[1][0]), item[0]))
+
+
+def _severity(case: CaseView) -> int:
+    return SEVERITIES.index(case.severity) if case.severity in SEVERITIES else len(SEVERITIES)
 
 
 def _families(cases: Sequence[CaseView]) -> list[Family]:

@@ -347,7 +347,7 @@ def _lanes(
 ) -> list[Lane]:
     marks = _marks(case, judgement)
     told = {m.channel for m in marks} | _commanded(case) | {w.channel for w in windows}
-    lanes = [*_analog_lanes(trace, told), *_output_lanes(case, trace)]
+    lanes = [*_analog_lanes(case, trace, told), *_output_lanes(case, trace)]
     lanes = [_with_levels(lane, marks) for lane in lanes]
     drawn = frozenset().union(*(lane.names for lane in lanes)) if lanes else frozenset()
     return lanes + _event_lanes(trace, marks, drawn, windows)
@@ -364,16 +364,14 @@ def _commanded(case: Case) -> set[str]:
     return named - {""}
 
 
-def _analog_lanes(trace: Trace, told: set[str]) -> list[Lane]:
+def _analog_lanes(case: Case, trace: Trace, told: set[str]) -> list[Lane]:
     """Cells share a lane; other quantities that matter to the case have one each."""
+    outputs = _outputs(case, trace)  # these have lanes of their own
     recorded = trace.waveform.channels if trace.waveform else {}
     cells = [n for n in recorded if n.startswith("cell ")]
     lanes = [_analog_lane("cell voltage", cells, trace, told)] if cells else []
-    names = {*recorded, *(c.quantity for c in trace.commands)} - set(cells)
-    for name in sorted(names & told):
-        if name in recorded and recorded[name].unit == "V" and name.endswith("path"):
-            continue
-        lanes.append(_analog_lane(name, [name], trace, told))
+    names = {*recorded, *(c.quantity for c in trace.commands)} - {*cells, *outputs}
+    lanes += [_analog_lane(name, [name], trace, told) for name in sorted(names & told)]
     return [lane for lane in lanes if lane.series]
 
 
@@ -401,7 +399,6 @@ def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str])
 
 def _output_lanes(case: Case, trace: Trace) -> list[Lane]:
     recorded = trace.waveform.channels if trace.waveform else {}
-    names = [n for n in recorded if n in case.outputs or n.endswith(" path")]
     return [
         Lane(
             n,
@@ -411,8 +408,14 @@ def _output_lanes(case: Case, trace: Trace) -> list[Lane]:
             levels=(case.outputs[n].closed_above,) if n in case.outputs else (),
             names=frozenset([n]),
         )
-        for n in names
+        for n in _outputs(case, trace)
     ]
+
+
+def _outputs(case: Case, trace: Trace) -> list[str]:
+    """Recorded outputs: those that the case judges, and any other path."""
+    recorded = trace.waveform.channels if trace.waveform else {}
+    return [n for n in recorded if n in case.outputs or n.endswith(" path")]
 
 
 def _event_lanes(

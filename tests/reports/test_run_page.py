@@ -93,6 +93,27 @@ def test_the_answer_comes_first_and_what_failed_before_what_passed(night: Run) -
     assert "3 of 85 cases failed" in text
 
 
+def test_failures_are_listed_by_severity(night: Run) -> None:
+    failed = [c for c in night.cases if c.outcome == "fail"]
+    grades = ["trivial", "minor", "blocker", "critical", "normal"]
+    graded = {
+        c.case.id: replace(
+            c, case=replace(c.case, severity=grades[i % 5], protection=f"{'abcde'[i % 5]} fault")
+        )
+        for i, c in enumerate(failed)
+    }
+    run = replace(night, cases=tuple(graded.get(c.case.id, c) for c in night.cases))
+
+    text = run_page(run)
+
+    section = text[text.index('id="failed"') : text.index('id="undecided"')]
+    worst_first = ["blocker", "critical", "normal", "minor", "trivial"]
+    expected = sorted(graded.values(), key=lambda c: worst_first.index(c.case.severity))
+    places = [section.index(f'id="c{c.number}"') for c in expected]
+    assert len(places) > 2
+    assert places == sorted(places)
+
+
 def test_a_failed_case_is_never_folded_away_and_has_its_waveform(night: Run) -> None:
     text = run_page(night)
 

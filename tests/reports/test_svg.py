@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reports import svg
 from rig.judge.measurement import Measurement
 from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.plan.case import Mark, Output, Trips
 from tests.evidence.factories import a_case, a_finding, a_judgement, a_trace
 
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -130,3 +131,20 @@ def test_a_glitch_of_one_sample_among_a_hundred_thousand_is_in_the_picture() -> 
     _, kept = svg.min_max(np.linspace(0.0, 1.0, 100_000), values, svg.BUCKETS)
 
     assert (kept == 0.0).sum() == 1
+
+
+def test_an_output_of_any_name_has_one_lane() -> None:
+    name = "no fault led"
+    case = a_case(
+        outputs={name: Output(closed_above=1.65)},
+        expectations=(Trips(output=name, since=Mark(mark="high"), low_s=0.0, high_s=2.0),),
+    )
+    light = np.where(np.arange(2_000) < 1_500, 3.3, 0.0)
+    lit = EventMark(label="no fault led opened", channel=name, time_s=1.5)
+    found = a_finding(marks=(lit,))
+
+    text = svg.waveform_svg(
+        case, a_trace({name: light}), a_judgement(case, found), name="w", standalone=True
+    )
+
+    assert texts(ElementTree.fromstring(text)).count(name) == 1
