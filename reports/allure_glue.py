@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.answer import answer
-from rig.evidence import Run, load_run
+from rig.evidence import Run
 
 if TYPE_CHECKING:
     from reports.allure_results import Results
@@ -69,11 +69,10 @@ def finish(item: Any) -> None:
     _active.tell(Told(item.case, item.bench_name, item.judgement, trace), item.folder)
 
 
-def environment(results: Path, folder: Path) -> None:
+def environment(results: Path, run: Run) -> None:
     """Write what belongs to the whole run: environment, categories, Allure 3 configuration."""
     if not results.is_dir():
         return
-    run = load_run(folder)
     lines = [f"{_key(k)}={_value(v)}\n" for k, v in _facts(run).items()]
     (results / "environment.properties").write_text("".join(lines), encoding="utf-8")
     categories = [{"name": n, "matchedStatuses": [s]} for n, s in CATEGORIES.items()]

@@ -151,8 +151,9 @@ def _judge(options: argparse.Namespace, _: list[str]) -> int:
 
 def _report(options: argparse.Namespace, _: list[str]) -> int:
     from reports.write import write_reports
+    from rig.evidence import load_run
 
-    print(f"report: {write_reports(options.run, options.out).as_posix()}")
+    print(f"report: {write_reports(load_run(options.run), options.out).as_posix()}")
     return 0
 
 

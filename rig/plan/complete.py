@@ -30,7 +30,7 @@ from rig.plan.case import (
     Trips,
 )
 
-_PER_WINDOW = 400  # samples in the tightest time window: sampling is then 0.25 % of it
+_PER_WINDOW = 1000  # samples in the tightest time window, so that sampling is no issue there
 _FINEST_S = 1e-6
 _COARSEST_S = 1e-3
 _MOST_SAMPLES = 150_000  # a channel; beyond it the record gets coarser

@@ -112,7 +112,7 @@ def test_a_case_of_messages_alone_records_nothing() -> None:
 @pytest.mark.parametrize(
     ("low_s", "high_s", "interval_s"),
     [
-        (0.9, 1.1, 5e-4),  # a 400th of the window
+        (0.9, 1.1, 2e-4),  # a 1000th of the window
         (200e-6, 500e-6, 1e-5),  # ... but 150,000 samples at most in 1.5 s
         (0.0, 60.0, 1e-3),  # ... and 1 ms at the coarsest
     ],

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reports import allure_glue
-from rig.evidence import RunFolder
+from rig.evidence import RunFolder, load_run
 from rig.judge.verdict import Judgement, Verdict
 from rig.plan.case import Case
 from tests.evidence.factories import TickingClock, a_meta
@@ -70,4 +70,4 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     folder = session.config.stash[FOLDER].finish()
-    allure_glue.environment(Path(session.config.getoption("allure_report_dir")), folder)
+    allure_glue.environment(Path(session.config.getoption("allure_report_dir")), load_run(folder))

@@ -158,7 +158,7 @@ def test_a_page_of_300_cases_stays_small(night: Run) -> None:
 
 
 def test_reports_lie_beside_the_runs_and_not_in_them(night: Run, tmp_path: Path) -> None:
-    page = write_reports(night.path, tmp_path)
+    page = write_reports(load_run(night.path), tmp_path)
 
     assert page == tmp_path / "reports" / night.run_id / "index.html"
     assert page.with_name("junit.xml").is_file()
