@@ -99,6 +99,7 @@ class CanLink:
         self.poll()
         received = sum(not f.is_error_frame for f in self._frames)
         link = Link(name=self.name, alive=self._is_alive(), received=received, dropped=0)
+        self._fall_silent()
         return self._as_frames(), link
 
     def newest(self, can_id: int) -> can.Message | None:
@@ -145,6 +146,12 @@ class CanLink:
         for bus in (self._ear, self._mouth):
             if bus is not None:
                 bus.shutdown()
+
+    def _fall_silent(self) -> None:
+        """Close the sending connection: it hears the whole bus again, which costs as much again."""
+        if self._mouth is not None:
+            self._mouth.shutdown()
+            self._mouth = None
 
     def _synchronise(self) -> None:
         self.poll()
