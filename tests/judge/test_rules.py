@@ -165,6 +165,18 @@ def test_a_limit_at_the_bounds_is_beyond_them(value: float, verdict: str) -> Non
     assert finding(value, 0.01, 0.9, 1.1)[0] == verdict
 
 
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        pytest.param(-0.001, "pass", id="a little before its cause, within U"),
+        pytest.param(-0.0098, "inconclusive", id="before its cause by U, not by the bounds"),
+        pytest.param(-0.011, "fail", id="before its cause by more than the bounds"),
+    ],
+)
+def test_a_lower_limit_of_0_only_says_that_the_cause_is_first(value: float, verdict: str) -> None:
+    assert finding(value, 0.01, 0.0, 0.2)[0] == verdict
+
+
 def test_inconclusive_says_what_would_decide_and_what_is_to_blame() -> None:
     verdict, sentence = finding(1.095, 0.01, 0.9, 1.1)
 
