@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PART = "cell1 or current or temperature1 or HostAlive or power_up or telemetry or message_timing"
+_PART = "cell1 or HostAlive or power_up or telemetry or OCC1 or SCD"
 
 
 def _burn() -> None:

@@ -141,6 +141,7 @@ class _Rise:
 
         A knee between the two samples, where slope a becomes b, lies off the line by at most
         (b - a) Ts / 4: four times the bound for a smooth edge, Ts² V'' / 8 (measurement.md 3.1).
+        An exponential bends most at its begin, where V'' Ts is d ln(d / d') of two of its steps.
         """
         interval_s = self.sampling.interval_s
         if self.is_slow:
@@ -151,7 +152,8 @@ class _Rise:
         d0, d1, d2 = steps
         if min(d0, d2) < _STRAIGHT * d1 or max(d0, d2) > d1 / _STRAIGHT:
             return None
-        off = max(abs(d2 - d0) / 4.0, abs(d1 - d0) / 8.0, abs(d2 - d1) / 8.0)
+        bent = d1 * max(abs(math.log(d1 / d0)), abs(math.log(d2 / d1))) / 8.0
+        off = max(abs(d2 - d0) / 4.0, bent)
         return min(interval_s * off / d1, interval_s / 2.0)
 
     def located(self, first: int) -> Edge:

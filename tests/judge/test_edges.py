@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -151,6 +151,7 @@ def test_only_the_asked_samples_are_looked_at() -> None:
     level=st.floats(0.05, 0.95),
     tau=st.booleans(),
 )
+@example(start=3.5, span=9.0, level=0.375, tau=True)  # a knee one sample before the crossing
 def test_the_truth_lies_within_the_bounds_without_noise(
     start: float,
     span: float,
