@@ -224,8 +224,12 @@ def _reached(piece: _Piece, level: float, sign: float, begin: int, end: int) -> 
     threshold = sign * level
     if sign * _at(piece, begin) >= threshold:
         return begin
+    if sign * _at(piece, end) < threshold:
+        return None
     guess = _solved(piece, level, sign)
-    if guess is None or guess > end + 1e3 or sign * _at(piece, end) < threshold:
+    if guess is None:  # an exponential's own target, reached in the end by rounding
+        guess = float(end)
+    if guess > end + 1e3:
         return None
     # The guess is right to rounding; bisect to the very nanosecond that value_at agrees with.
     low, high = begin, end

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rig.virtual.kernel import Kernel
@@ -55,6 +55,7 @@ def test_a_sample_is_the_value_at_its_time(
 
 
 @given(_moves, _values, st.booleans(), st.integers(0, _END_NS))
+@example([(0, -1.0, "pole", 1e6, 8.25289057033119e-09)], -1.0, False, 0)  # noqa: FBT003
 def test_crossings_are_those_that_every_nanosecond_shows(
     moves: list[tuple[int, float, str, float, float]],
     level: float,
