@@ -13,7 +13,7 @@ from functools import singledispatchmethod
 
 from rig.bench.bench import Bench
 from rig.drive.home import go_home
-from rig.drive.waiting import sleep_ns, wait_for
+from rig.drive.waiting import not_there, sleep_ns, wait_for
 from rig.errors import BenchError, LimitError
 from rig.plan.case import (
     Await,
@@ -173,7 +173,7 @@ class _Drive:
     @_do.register
     def _(self, step: Send) -> None:
         if self._bench.can is None or self._bench.messages is None:
-            raise BenchError("the plan sends CAN, but there is no bus", step.message, "name one")
+            raise not_there("sends on CAN", "CAN bus", step.message)
         can_id, data, extended = self._bench.messages.encode(step.message, step.signals)
         due_ns = self._clock.now_ns()
         for _ in range(step.count):
@@ -184,7 +184,7 @@ class _Drive:
     @_do.register
     def _(self, step: Type) -> None:
         if self._bench.console is None:
-            raise BenchError("the plan types, but there is no console", step.line, "name one")
+            raise not_there("types a line", "console", step.line)
         self._bench.console.type(step.line)
 
     @_do.register
@@ -195,7 +195,7 @@ class _Drive:
     @_do.register
     def _(self, step: Reset) -> None:  # noqa: ARG002 -- the type alone says what to do
         if self._bench.console is None:
-            raise BenchError("the plan resets by RTS, but there is no console", "reset", "name one")
+            raise not_there("resets by RTS", "console", "reset")
         self._bench.console.reset()
 
     @_do.register

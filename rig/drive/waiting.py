@@ -42,6 +42,15 @@ def wait_for(bench: Bench, condition: Condition, within_s: float) -> bool:
     return bench.clock.wait(_console_test(bench, condition), until_ns)
 
 
+def not_there(does: str, link: str, where: str) -> BenchError:
+    """Return the error of a case that needs a link which this bench has not."""
+    return BenchError(
+        f"the case {does}, but this bench has no {link} to the BMS",
+        where,
+        "add it to the bench file, or run the case on a bench that has one",
+    )
+
+
 def _watch_output(bench: Bench, condition: OutputState, until_ns: int) -> bool:
     while True:
         if bench.output_is_open(condition.output) == condition.is_open:
@@ -55,7 +64,7 @@ def _watch_output(bench: Bench, condition: OutputState, until_ns: int) -> bool:
 def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
     can, messages, console = bench.can, bench.messages, bench.console
     if can is None or messages is None:
-        raise BenchError("the plan waits for CAN, but there is no bus", condition.message, "")
+        raise not_there("waits for a CAN signal", "CAN bus", condition.message)
     can_id = messages.can_id(condition.message)
 
     def seen() -> bool:
@@ -73,7 +82,7 @@ def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
 def _console_test(bench: Bench, condition: ConsoleLine) -> Callable[[], bool]:
     console = bench.console
     if console is None:
-        raise BenchError("the plan waits for the console, but there is none", "wait", "")
+        raise not_there("waits for a console line", "console", condition.pattern)
     pattern = re.compile(condition.pattern)
     already = len(console.lines())
 

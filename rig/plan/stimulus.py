@@ -38,7 +38,6 @@ class Stimulus:
     remove: tuple[Step, ...]  # one bears the mark REMOVED: from there on it may let go
     since: Instant
     values: Mapping[str, float]  # what the quantities are meanwhile, where they are levels
-    level: bool  # whether it is a level that can be approached and left again
     outlasts: bool = False  # removing it takes longer than any recovery: what must go on
 
 
@@ -153,7 +152,6 @@ def _level(
         remove=(Set(values={target: nominal}, mark=REMOVED),),
         since=Crossing(quantity=target, level=protection.level, rising=protection.rising),
         values={target: value},
-        level=True,
     )
 
 
@@ -162,7 +160,7 @@ def _spread(profile: Profile, name: str, target: str) -> Stimulus:
     threshold = _threshold(protection)
     low = value_at(profile, protection, threshold.value + 2.0 * threshold.tolerance)
     made = _level(name, protection, target, low, profile.nominal.cells_v)
-    return replace(made, since=crossing(profile, made, threshold.value, tripping=True), level=False)
+    return replace(made, since=crossing(profile, made, threshold.value, tripping=True))
 
 
 def _fault(name: str, protection: Protection, target: str) -> Stimulus:
@@ -174,7 +172,6 @@ def _fault(name: str, protection: Protection, target: str) -> Stimulus:
         remove=(Fault(fault=kind, target=target, present=False, mark=REMOVED),),  # type: ignore[arg-type]
         since=Mark(mark=APPLIED),
         values={},
-        level=False,
     )
 
 
@@ -195,7 +192,6 @@ def _silence(profile: Profile, name: str, message: str) -> Stimulus:
         ),
         since=Mark(mark=APPLIED),
         values={},
-        level=False,
         outlasts=True,
     )
 
@@ -209,7 +205,6 @@ def _command(profile: Profile, name: str, command: str) -> Stimulus:
         remove=(),
         since=Mark(mark=APPLIED),
         values={},
-        level=False,
     )
 
 

@@ -248,7 +248,6 @@ class CanBus:
         self._fault: FaultKind | None = None
         self._fault_victim: str | None = None
         self._fault_end: Handle | None = None
-        self._fault_start_ns = 0
         self._stuck_sender: list[CanNode] = []
         self._stuck_handles: list[Handle] = []
 
@@ -341,7 +340,6 @@ class CanBus:
         self.clear_fault()
         self._fault = kind
         self._fault_victim = victim if kind == "bit errors" else None  # the others hit everybody
-        self._fault_start_ns = self.kernel.now_ns
         if duration_ns is not None:
             self._fault_end = self.kernel.after(duration_ns, self.clear_fault)
         self._strike()

@@ -140,7 +140,6 @@ class BoardPins:
         self.strap_high = True
         self._kernel, self._nets, self._sense_open = kernel, board.nets, board.sense_open
         self._high, self._uart, self._can = high, uart, can
-        self._power_levels = power_off_v, power_on_v
         self.powered = self._nets["aux"].value() >= power_on_v
         self.when("aux", power_on_v, rising=True, then=lambda: self._power(on=True))
         self.when("aux", power_off_v, rising=False, then=lambda: self._power(on=False))

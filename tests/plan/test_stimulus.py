@@ -133,7 +133,6 @@ def test_what_is_no_level_is_inserted(name: str, step: Fault | Type) -> None:
 
     assert made.apply == (step,)
     assert made.since == Mark(mark="applied")
-    assert not made.level
 
 
 def test_a_message_time_out_counts_from_the_last_message() -> None:
