@@ -21,10 +21,10 @@ from typing import Any
 from rig.virtual import __main__ as door
 from rig.virtual import assembly, firmware
 from rig.virtual.can_bus import CanBus, Frame
-from rig.virtual.esp32 import Chip
 from rig.virtual.firmware import esp32_4s
 from rig.virtual.firmware.afe import FrontEnd
 from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, STATUS_ID
+from rig.virtual.firmware.image import Build
 from rig.virtual.kernel import Kernel
 from rig.virtual.seeds import stream
 from rig.virtual.truth import Truth
@@ -106,20 +106,19 @@ def _heard_bus(kernel: Kernel, bitrate: int) -> CanBus:
     return bus
 
 
-def spread_image(seed: int, spread: float) -> esp32_4s.Image:
+def spread_build(seed: int, spread: float) -> Build:
     """Draw a build whose every delay differs from the released one's by up to `spread` of it."""
     draw = stream(seed, "study: delays")
 
     def other(count: int) -> int:
         return round(count * (1.0 + draw.uniform(-spread, spread)))
 
-    image = esp32_4s.Image()
+    image = esp32_4s.RELEASED.image
     rules = tuple(
         replace(rule, ticks=other(rule.ticks)) if rule.ticks >= _LEAST_TICKS else rule
         for rule in image.rules
     )
-    return replace(
-        image,
+    return esp32_4s.RELEASED.configure(
         rules=rules,
         host_timeout_ns=other(image.host_timeout_ns),
         watchdog_ns=other(image.watchdog_ns),
@@ -127,16 +126,12 @@ def spread_image(seed: int, spread: float) -> esp32_4s.Image:
 
 
 def _offer_build(seed: int, spread: float) -> None:
-    image = spread_image(seed, spread)
-
-    def power_up(kernel: Kernel, pins: Any, board: Any, run: Any, note: Any) -> Chip:
-        return esp32_4s.power_up(
-            kernel, pins, board_random=board, run_random=run, image=image, note=note
-        )
-
+    """Offer that build by a name of its own, with a front end that tells of its errors."""
+    build = spread_build(seed, spread) if spread else esp32_4s.RELEASED
+    parts = replace(build.parts, front_end=MeasuredFrontEnd)
     socket = firmware.DUTS["esp32-4s"]
-    builds: Mapping[str, Any] = {**socket.variants, VARIANT: power_up}
-    firmware.DUTS = {**firmware.DUTS, "esp32-4s": replace(socket, variants=builds)}
+    builds: Mapping[str, Any] = {**socket.builds, VARIANT: replace(build, parts=parts)}
+    firmware.DUTS = {**firmware.DUTS, "esp32-4s": replace(socket, builds=builds)}
 
 
 def main() -> int:
@@ -146,14 +141,12 @@ def main() -> int:
     parser.add_argument("--spread", type=float, default=0.0)
     own, rest = parser.parse_known_args()
     seed = int(rest[rest.index("--seed") + 1])
-    if own.spread:
-        _offer_build(seed, own.spread)
-        rest += ["--variant", VARIANT]
+    _offer_build(seed, own.spread)
+    rest += ["--variant", VARIANT]
     for room, name, part in (
         (assembly, "Bench", WitnessedBench),
         (assembly, "CanBus", _heard_bus),
         (assembly, "Uart", HeardUart),
-        (esp32_4s, "FrontEnd", MeasuredFrontEnd),
     ):
         setattr(room, name, part)
     build = assembly.BENCHES["esp32-4s"]

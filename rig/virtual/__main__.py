@@ -18,15 +18,17 @@ from collections.abc import Iterator
 
 from rig.errors import RigError
 from rig.virtual.assembly import BENCHES, Setup
-from rig.virtual.firmware import find_variant
+from rig.virtual.firmware import build_of, variants_of
 from rig.virtual.loop import Loop
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Build the bench, say that it is ready, serve it."""
     setup = _read(arguments)
+    if setup is None:
+        return 0
     try:
-        find_variant(setup.dut, setup.variant)
+        build_of(setup.dut, setup.variant)
         bench = BENCHES[setup.dut](setup)
     except RigError as error:
         print(error, file=sys.stderr)  # noqa: T201 (the process's own door)
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _read(arguments: list[str] | None) -> Setup:
+def _read(arguments: list[str] | None) -> Setup | None:
     parser = argparse.ArgumentParser(prog="rig.virtual", description="One virtual bench.")
     parser.add_argument("--dut", choices=sorted(BENCHES), required=True)
     parser.add_argument("--seed", type=int, default=1)
@@ -51,7 +53,13 @@ def _read(arguments: list[str] | None) -> Setup:
     parser.add_argument("--port-base", type=int, default=0, help="first port; 0: any free ones")
     parser.add_argument("--variant", help="build of the firmware; default: the one released")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument(
+        "--list-variants", action="store_true", help="print the defective builds, one JSON a line"
+    )
     options = parser.parse_args(arguments)
+    if options.list_variants:
+        _list_variants(options.dut)
+        return None
     return Setup(
         dut=options.dut,
         seed=options.seed,
@@ -60,6 +68,12 @@ def _read(arguments: list[str] | None) -> Setup:
         variant=options.variant,
         host=options.host,
     )
+
+
+def _list_variants(dut: str) -> None:
+    for each in variants_of(dut).values():
+        told = {key: getattr(each, key) for key in ("name", "row", "severity", "title")}
+        print(json.dumps(told))  # noqa: T201 (asked for)
 
 
 @contextlib.contextmanager

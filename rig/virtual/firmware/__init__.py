@@ -1,18 +1,20 @@
 """The guests: firmware that sees the world through `rig.virtual.pins` alone.
 
-`plug_in` puts one of them into the socket of a board. A variant is a name for one build; a
-defective one differs from "released" in one small thing.
+`plug_in` puts one of them into the socket of a board. "released" is the good build; the others
+that a BMS has are its defective variants, and the builds that a maker also offers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rig.errors import DescriptionError
 from rig.virtual.esp32 import Chip, Random
-from rig.virtual.firmware import esp32_4s, pbmslsuite_o
+from rig.virtual.firmware import bms, esp32_4s, pbmslsuite_o
+from rig.virtual.firmware.variants import Variant, named
+from rig.virtual.firmware.variants.library import variants_of
 from rig.virtual.kernel import Kernel
 from rig.virtual.pins import BoardPins, Pins
 from rig.virtual.seeds import stream
@@ -22,46 +24,49 @@ if TYPE_CHECKING:
     from rig.virtual.can_bus import CanNode
     from rig.virtual.uart import AutoReset, Uart
 
-__all__ = ["DUTS", "Guest", "find_variant", "plug_in"]
+__all__ = ["DUTS", "Guest", "build_of", "plug_in", "variants_of"]
 
 RELEASED = "released"
 Note = Callable[..., None]
-PowerUp = Callable[[Kernel, Pins, Random, Random, Note], Chip]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Socket:
-    """What a board offers the controller: supply levels and what "on" is on each driven net."""
+    """What a board offers the controller, and how a build is put into it."""
 
-    high: Mapping[str, float]
+    high: Mapping[str, float]  # what "on" is on each driven net
     power_on_v: float
     power_off_v: float
-    variants: Mapping[str, PowerUp]
+    builds: Mapping[str, Any]  # "released", and others that the maker offers
+    power_up: Callable[[Kernel, Pins, Any, Random, Random, Note], Chip]
 
 
-def _reference(kernel: Kernel, pins: Pins, board: Random, run: Random, note: Note) -> Chip:
-    return esp32_4s.power_up(kernel, pins, board_random=board, run_random=run, note=note)
+def _reference(  # noqa: PLR0913, PLR0917  (the form that a socket has)
+    kernel: Kernel, pins: Pins, build: Any, board: Random, run: Random, note: Note
+) -> Chip:
+    return bms.power_up(kernel, pins, build, board_random=board, run_random=run, note=note)
 
 
-def _educational(image: pbmslsuite_o.Image) -> PowerUp:
-    def power_up(kernel: Kernel, pins: Pins, _board: Random, run: Random, note: Note) -> Chip:
-        return pbmslsuite_o.power_up(kernel, pins, random=run, image=image, note=note)
-
-    return power_up
+def _educational(
+    kernel: Kernel, pins: Pins, image: Any, _board: Random, run: Random, note: Note
+) -> Chip:
+    return pbmslsuite_o.power_up(kernel, pins, random=run, image=image, note=note)
 
 
 DUTS: Mapping[str, Socket] = {
     "esp32-4s": Socket(
-        esp32_4s.HIGH, esp32_4s.POWER_ON_V, esp32_4s.POWER_OFF_V, {RELEASED: _reference}
+        high=bms.high_of(esp32_4s.RELEASED.image.cells),
+        power_on_v=bms.POWER_ON_V,
+        power_off_v=bms.POWER_OFF_V,
+        builds={RELEASED: esp32_4s.RELEASED},
+        power_up=_reference,
     ),
     "pbmslsuite-o": Socket(
-        {},
-        pbmslsuite_o.POWER_ON_V,
-        pbmslsuite_o.POWER_OFF_V,
-        {
-            RELEASED: _educational(pbmslsuite_o.Image()),
-            "divider": _educational(pbmslsuite_o.Image(divider=True)),
-        },
+        high={},
+        power_on_v=pbmslsuite_o.POWER_ON_V,
+        power_off_v=pbmslsuite_o.POWER_OFF_V,
+        builds={RELEASED: pbmslsuite_o.Image(), "divider": pbmslsuite_o.Image(divider=True)},
+        power_up=_educational,
     ),
 }
 
@@ -74,17 +79,27 @@ class Guest:
     pins: BoardPins
 
 
-def find_variant(dut: str, variant: str | None) -> tuple[Socket, PowerUp]:
-    """Find a build by name; DescriptionError names those that exist."""
+def build_of(dut: str, variant: str | None) -> Any:
+    """Find a build by name: "divider", a variant, several in one ("a+b"), or a file's ("f.py:a").
+
+    Raises
+    ------
+    DescriptionError
+        There is no such BMS or variant; those that there are get named.
+    """
     socket = DUTS.get(dut)
     if socket is None:
         what = f"there is no virtual BMS {dut!r}"
         raise DescriptionError(what, "--dut", f"name one of: {', '.join(DUTS)}")
-    power_up = socket.variants.get(variant or RELEASED)
-    if power_up is None:
-        what = f"{dut} has no variant {variant!r}"
-        raise DescriptionError(what, "--variant", f"name one of: {', '.join(socket.variants)}")
-    return socket, power_up
+    first, _, more = (variant or RELEASED).partition("+")
+    known: Mapping[str, Variant] = variants_of(dut)
+    if first in socket.builds:
+        build, wanted = socket.builds[first], more
+    else:
+        build, wanted = socket.builds[RELEASED], variant or ""
+    for each in named(dut, wanted, known, also=socket.builds) if wanted else ():
+        build = each.change(build)
+    return build
 
 
 def plug_in(  # noqa: PLR0913  (one for each plug of the socket)
@@ -108,7 +123,7 @@ def plug_in(  # noqa: PLR0913  (one for each plug of the socket)
     note
         Told the ground truth (`note("trip", protection="OVP", …)`); the guest never reads it.
     """
-    socket, power_up = find_variant(dut, variant)
+    build, socket = build_of(dut, variant), DUTS[dut]
     pins = BoardPins(
         kernel,
         board,
@@ -122,4 +137,4 @@ def plug_in(  # noqa: PLR0913  (one for each plug of the socket)
         auto_reset.on_reset = pins.set_enable
         auto_reset.on_boot_strap = pins.set_strap
     specimen, run = stream(seed, f"{dut}/specimen"), stream(seed, f"{dut}/run")
-    return Guest(power_up(kernel, pins, specimen, run, note), pins)
+    return Guest(socket.power_up(kernel, pins, build, specimen, run, note), pins)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from rig.virtual.firmware.afe import Readings, highest, lowest
 
@@ -92,8 +91,8 @@ class Debounce:
 class Detector:
     """One rule at work."""
 
-    debounce: ClassVar[type[Debounce]] = Debounce
     rule: Rule
+    debounce: type[Debounce] = Debounce
     tripped: bool = False
     pending: bool = False  # a value is bad now, whether or not it has lasted
     busy: bool = False  # needs the main task's attention
@@ -174,10 +173,14 @@ class _Group:
 class Protections:
     """All detectors of one start of the firmware."""
 
-    detector: type[Detector] = Detector
-
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.detectors = {rule.short: self.detector(rule) for rule in rules}
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        *,
+        detector: type[Detector] = Detector,
+        debounce: type[Debounce] = Debounce,
+    ) -> None:
+        self.detectors = {rule.short: detector(rule, debounce) for rule in rules}
         groups = [_Group(reads, self._readers(reads)) for reads in READINGS if self._readers(reads)]
         self._by_scan = [group for group in groups if group.reads not in BY_CURRENT]
         self._by_current = [group for group in groups if group.reads in BY_CURRENT]

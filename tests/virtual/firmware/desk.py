@@ -8,8 +8,9 @@ from typing import Any
 
 from rig.virtual.board import Board
 from rig.virtual.esp32 import Chip
-from rig.virtual.firmware import esp32_4s, pbmslsuite_o
+from rig.virtual.firmware import bms, esp32_4s, pbmslsuite_o
 from rig.virtual.firmware.afe import Tolerances
+from rig.virtual.firmware.image import Build
 from rig.virtual.kernel import Kernel
 from rig.virtual.pins import BoardPins
 from rig.virtual.seeds import stream
@@ -99,28 +100,26 @@ def put_on_desk(
 def a_reference(
     seed: int = 1,
     *,
-    image: esp32_4s.Image | None = None,
+    build: Build = esp32_4s.RELEASED,
     tolerances: Tolerances | None = None,
-    program: type[esp32_4s.Esp32FourS] = esp32_4s.Esp32FourS,
     ready: bool = True,
     **nets: float,
 ) -> Desk:
     """Build an `esp32-4s` with healthy cells; `ready`: its paths are closed already."""
     cells = {f"cell {n}": ("V", 3.30) for n in range(1, 5)}
     sensors = {f"ntc {n}": ("ohm", 10_000.0) for n in (1, 2)}
-    outputs = {name: ("A" if "bleed" in name else "V", 0.0) for name in esp32_4s.OUTPUTS}
+    outputs = {name: ("A" if "bleed" in name else "V", 0.0) for name in bms.outputs_of(4)}
     rest = {"current": ("A", 0.0), "pack": ("V", 13.2), "aux": ("V", 12.0)}
     board = {**cells, **sensors, **outputs, **rest}
     board |= {name.replace("_", " "): ("", value) for name, value in nets.items()}
 
     def power_up(kernel: Kernel, pins: DeskPins, note: Callable[..., None]) -> Chip:
-        return esp32_4s.power_up(
+        return bms.power_up(
             kernel,
             pins,
+            build,
             board_random=stream(seed, "specimen"),
             run_random=stream(seed, "run"),
-            image=image,
-            program=program,
             tolerances=tolerances,
             note=note,
         )
@@ -128,9 +127,9 @@ def a_reference(
     desk = put_on_desk(
         board,
         power_up,
-        high=esp32_4s.HIGH,
-        power_on_v=esp32_4s.POWER_ON_V,
-        power_off_v=esp32_4s.POWER_OFF_V,
+        high=bms.high_of(4),
+        power_on_v=bms.POWER_ON_V,
+        power_off_v=bms.POWER_OFF_V,
     )
     if ready:
         desk.run(1.5)

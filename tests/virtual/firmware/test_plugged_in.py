@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,8 @@ from rig.virtual.board import Board
 from rig.virtual.can_bus import CanBus, CanNode, Frame
 from rig.virtual.cells import LFP_20AH, CellString
 from rig.virtual.circuit import PowerPath
-from rig.virtual.firmware import DUTS, Guest, find_variant, plug_in
-from rig.virtual.firmware.esp32_4s import RULES, Esp32FourS, Image
-from rig.virtual.firmware.protections import Debounce, Detector, Protections
+from rig.virtual.firmware import DUTS, Guest, build_of, plug_in, variants_of
+from rig.virtual.firmware.esp32_4s import RELEASED
 from rig.virtual.kernel import Kernel
 from rig.virtual.uart import AutoReset, Uart
 from tests.virtual.firmware.desk import S, a_reference
@@ -182,59 +181,32 @@ def test_an_unknown_build_is_refused_with_those_that_exist(
     dut: str, variant: str | None, mend: str
 ) -> None:
     with pytest.raises(DescriptionError) as refused:
-        find_variant(dut, variant)
+        build_of(dut, variant)
 
     assert mend in str(refused.value)
 
 
 @pytest.mark.parametrize("dut", DUTS)
 def test_each_bms_has_a_released_build(dut: str) -> None:
-    assert "released" in DUTS[dut].variants
+    assert "released" in DUTS[dut].builds
 
 
-# One small wrong thing can be put into a build: how the variants with a defect will be made.
+# One small wrong thing can be put into a build: how the variants with a defect are made.
 
 
-class NeverReset(Debounce):
+class NeverReset:
     """Keeps its count when the value is good again (bms-defects.md, D60)."""
+
+    count: int
 
     def step(self, *, bad: bool) -> int:
         self.count += bad
         return self.count
 
 
-class LeakyDetector(Detector):
-    """A detector that counts that way."""
-
-    debounce = NeverReset
-
-
-class LeakyProtections(Protections):
-    """Protections that do."""
-
-    detector = LeakyDetector
-
-
-class LeakyFirmware(Esp32FourS):
-    """A firmware that does."""
-
-    protections = LeakyProtections
-
-
-def with_rule(short: str, **changes: object) -> Callable[[], Image]:
-    def build() -> Image:
-        rules = tuple(
-            replace(rule, **changes) if rule.short == short else rule  # type: ignore[arg-type]
-            for rule in RULES
-        )
-        return Image(rules=rules)
-
-    return build
-
-
 def test_a_build_may_differ_in_one_rule() -> None:
-    image = with_rule("OVP", opens_charge=False, opens_discharge=True)()
-    desk = a_reference(image=image)
+    build = RELEASED.with_rule("OVP", opens_charge=False, opens_discharge=True)
+    desk = a_reference(build=build)
 
     desk.set(cell_1=3.70)
     desk.run(1.2)
@@ -244,16 +216,60 @@ def test_a_build_may_differ_in_one_rule() -> None:
 
 def test_a_build_may_differ_in_one_part() -> None:
     trips = {}
-    for program in (Esp32FourS, LeakyFirmware):
-        desk = a_reference(program=program)
+    for build in (RELEASED, RELEASED.patch(debounce=NeverReset)):
+        desk = a_reference(build=build)
         for _ in range(3):
             desk.set(cell_1=3.70)
             desk.run(0.5)
             desk.set(cell_1=3.30)
             desk.run(0.5)
-        trips[program] = bool(desk.noted("trip"))
+        trips[build is RELEASED] = bool(desk.noted("trip"))
 
-    assert trips == {Esp32FourS: False, LeakyFirmware: True}
+    assert trips == {True: False, False: True}
+
+
+def test_two_variants_go_into_one_build() -> None:
+    build = build_of("esp32-4s", "trips-on-one-sample+short-violations-add-up")
+
+    ticks = {rule.short: rule.ticks for rule in build.image.rules}
+    assert ticks["OVP"] == 1
+    counter = build.parts.debounce()
+    assert [counter.step(bad=bad) for bad in (True, False, True)] == [1, 1, 2]
+
+
+def test_a_variant_of_the_user_s_own_is_loaded_from_its_file(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from rig.virtual.firmware.variants import variant\n"
+        "@variant('late', 'own', 'S2', 'waits twice as long')\n"
+        "def late(build):\n"
+        "    return build.with_rule('OVP', ticks=196)\n"
+    )
+
+    build = build_of("esp32-4s", f"{own}:late")
+
+    assert {rule.short: rule.ticks for rule in build.image.rules}["OVP"] == 196
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [("1/0", "ZeroDivisionError"), ("", "no variant 'late'")],
+    ids=["can't be run", "has none"],
+)
+def test_a_file_without_the_variant_is_refused(tmp_path: Path, text: str, what: str) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(text)
+
+    with pytest.raises(DescriptionError, match=what):
+        build_of("esp32-4s", f"{own}:late")
+
+
+EVERY = [(dut, name) for dut in DUTS for name in variants_of(dut)]
+
+
+@pytest.mark.parametrize(("dut", "name"), EVERY)
+def test_every_variant_differs_from_the_released_build(dut: str, name: str) -> None:
+    assert build_of(dut, name) != build_of(dut, None)
 
 
 def test_a_minute_costs_little() -> None:

@@ -1,0 +1,344 @@
+"""The firmware of the reference BMS: tasks with periods and phases, counters, a state machine.
+
+Written like firmware; it sees the world through `Pins` alone. Which cells, limits and chemistry it
+was built for stands in its `Image`; the classes of its parts in `Parts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rig.virtual.esp32 import MS, Chip, Random, ResetCause
+from rig.virtual.firmware import can_telemetry as can
+from rig.virtual.firmware.afe import FrontEnd, Readings, Tolerances
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.protections import BIT, Event
+from rig.virtual.firmware.short_circuit import (
+    DISCHARGE_GATE,
+    ShortCircuitComparator,
+    ShortCircuitTrip,
+)
+from rig.virtual.firmware.state_of_charge import from_open_circuit
+from rig.virtual.kernel import Kernel
+from rig.virtual.pins import Pins
+
+CHARGE_GATE = "charge gate"
+# The buck converter from 12 V holds the 3.3 V down to 6 V at its input and starts again at 7 V.
+POWER_ON_V, POWER_OFF_V, COLLAPSE_V = 7.0, 6.0, 2.0
+
+
+def bleed_of(index: int) -> str:
+    """Net of the bleed transistor of a cell; `index` counts from 0."""
+    return f"bleed {index + 1}"
+
+
+def outputs_of(cells: int) -> tuple[str, ...]:
+    """Nets that a BMS with so many cells drives."""
+    return (CHARGE_GATE, DISCHARGE_GATE, *(bleed_of(n) for n in range(cells)))
+
+
+def high_of(cells: int) -> dict[str, float]:
+    """Give what "on" is on each driven net: V, V, A."""
+    bleeds = dict.fromkeys((bleed_of(n) for n in range(cells)), 0.1)
+    return {CHARGE_GATE: 12.0, DISCHARGE_GATE: 12.0, **bleeds}
+
+
+class Bms:
+    """One run of the firmware, from `app_main` to the next reset."""
+
+    def __init__(
+        self,
+        chip: Chip,
+        build: Build,
+        front_end: FrontEnd,
+        comparator: ShortCircuitComparator,
+        note: Callable[..., None],
+    ) -> None:
+        image, parts = build.image, build.parts
+        self._chip, self._image, self._note = chip, image, note
+        self._front_end, self._comparator = front_end, comparator
+        self._readings: Readings = front_end.fresh()
+        self._protections = parts.protections(
+            image.rules, detector=parts.detector, debounce=parts.debounce
+        )
+        self._host = parts.host(
+            timeout_ns=image.host_timeout_ns, frames_to_return=image.host_frames_to_return
+        )
+        self._balancer = parts.balancer(image.balancing, cells=image.cells)
+        self._telemetry = parts.telemetry()
+        self._soc = parts.counter(capacity_ah=image.capacity_ah, step_s=image.main_ns / 1e9)
+        self._lines = parts.lines()
+        self._state = can.INIT
+        self._ticks = self._seen_scans = 0
+        self._hung = self._charge_on = self._discharge_on = False
+        self._bleeding = [False] * image.cells
+        self._rest_since_ns = self._started_ns = chip.kernel.now_ns
+
+    # Tasks
+
+    def start(self) -> None:
+        """Run `app_main`: every task gets a phase of its own, anew at each start."""
+        image, chip = self._image, self._chip
+        self._note("started", cause=chip.cause.name)
+        self._log("I", "boot", f"{image.name} {image.version}")
+        self._log("I", "boot", f"reset cause {chip.cause.name}")
+        chip.every(image.current_ns, self._sample_current, phase_ns=self._phase(image.current_ns))
+        scan_ns = self._phase(image.scan_ns)
+        chip.every(image.scan_ns, self._pause_bleeding, phase_ns=scan_ns)
+        chip.every(image.scan_ns, self._scan, phase_ns=scan_ns + image.bleed_off_before_ns)
+        chip.every(image.main_ns, self._main, phase_ns=self._phase(image.main_ns))
+        chip.pins.can_enable(True)  # noqa: FBT003
+        self._start_frames()
+        chip.every(
+            image.status_line_ns, self._print_status, phase_ns=self._phase(image.status_line_ns)
+        )
+        chip.arm_watchdog(image.watchdog_ns)
+
+    def _start_frames(self) -> None:
+        """Start the CAN tasks, after the first scan; their slots lie 20 ms apart."""
+        image = self._image
+        base_ns = 60 * MS + self._phase(image.fast_frames_ns)
+        fast = (self._send_status, self._send_cells, self._send_pack)
+        for slot, send in enumerate(fast):
+            self._chip.every(
+                image.fast_frames_ns, self._jittered(send), phase_ns=base_ns + slot * 20 * MS
+            )
+        self._chip.every(
+            image.temperatures_ns,
+            self._jittered(self._send_temperatures),
+            phase_ns=base_ns + 70 * MS,
+        )
+
+    def _phase(self, period_ns: int) -> int:
+        return int(self._chip.random.uniform(0.0, period_ns))
+
+    def _jittered(self, send: Callable[[], None]) -> Callable[[], None]:
+        """Let a task wake up 20 to 300 us late, as one of low priority does."""
+        after, uniform = self._chip.after, self._chip.random.uniform
+        return lambda: after(int(uniform(20e3, 300e3)), send)
+
+    def _sample_current(self) -> None:
+        current_a = self._readings.current_a = self._front_end.sample_current()
+        if abs(current_a) >= self._image.balancing.rest_current_a:
+            self._rest_since_ns = self._chip.kernel.now_ns
+
+    def _scan(self) -> None:
+        self._front_end.scan(self._readings)
+        if self._readings.scans == 1:
+            valid = [v for v in self._readings.cells_v if v == v]  # noqa: PLR0124
+            mean_v = sum(valid) / len(valid) if valid else 0.0
+            self._soc.fraction = from_open_circuit(mean_v, self._image.ocv_v)
+        if self._may_balance():
+            self._balancer.choose(self._readings.cells_v)
+            if self._balancer.active:
+                self._chip.after(self._image.bleed_off_after_ns, self._apply_bleeds)
+        elif self._balancer.active:
+            self._stop_balancing()
+
+    def _main(self) -> None:
+        """Run the 10 ms task: newest values, protections, gates, state."""
+        if self._hung:
+            return
+        self._chip.feed()
+        protections, readings = self._protections, self._readings
+        if readings.scans != self._seen_scans:
+            self._seen_scans = readings.scans
+            protections.look_at_scan(readings)
+        protections.look_at_current(readings)
+        protections.tell("SCD", bad=self._comparator.latched)
+        protections.tell("CTO", bad=self._host.look(self._chip.kernel.now_ns))
+        for event in protections.tick():
+            self._report(event)
+        self._soc.count(readings.current_a)
+        self._ticks += 1
+        if self._ticks >= self._image.closing_ticks:
+            self._drive_paths()
+        elif self._ticks == self._image.self_test_ticks:
+            self._state = can.STANDBY
+            self._log("I", "bms", "ready")
+            self._note("ready")
+
+    # What the tasks do
+
+    def _drive_paths(self) -> None:
+        """Open what is blocked; close only where nothing is even on its way to a trip."""
+        p = self._protections
+        charge = not p.blocks_charge and (self._charge_on or not p.pends_on_charge())
+        discharge = not p.blocks_discharge and (self._discharge_on or not p.pends_on_discharge())
+        if charge != self._charge_on:
+            self._charge_on = charge
+            self._drive(CHARGE_GATE, charge)
+        if discharge != self._discharge_on:
+            self._discharge_on = discharge
+            self._drive(DISCHARGE_GATE, discharge)
+        if self._balancer.active and p.flags & BIT["AnyFault"]:
+            self._stop_balancing()
+        self._state = self._find_state()
+
+    def _find_state(self) -> int:
+        if self._protections.blocks_charge or self._protections.blocks_discharge:
+            return can.FAULT
+        if self._balancer.active:
+            return can.BALANCING
+        return can.NORMAL if self._charge_on or self._discharge_on else can.STANDBY
+
+    def _drive(self, gate: str, on: bool) -> None:  # noqa: FBT001
+        self._chip.pins.drive(gate, on)
+        self._note("closed" if on else "opened", output=gate)
+
+    def _report(self, event: Event) -> None:
+        rule = event.rule
+        if not event.tripped:
+            self._log("I", "prot", f"{rule.short} cleared")
+            self._note("cleared", protection=rule.short)
+            return
+        value = self._readings.current_a if rule.latches else event.value
+        shown = rule.shows.format(n=event.channel + 1, value=value)
+        self._log("W", "prot", f"{rule.short} {shown}".rstrip())
+        self._note("trip", protection=rule.short, channel=event.channel + 1, value=value)
+
+    def _may_balance(self) -> bool:
+        rest_ns = self._chip.kernel.now_ns - self._rest_since_ns
+        return (
+            rest_ns >= self._image.balancing.rest_ns
+            and self._ticks >= self._image.closing_ticks
+            and not self._protections.flags & BIT["AnyFault"]
+        )
+
+    def _pause_bleeding(self) -> None:
+        for index, on in enumerate(self._bleeding):
+            if on:
+                self._chip.pins.drive(bleed_of(index), False)  # noqa: FBT003
+                self._bleeding[index] = False
+
+    def _apply_bleeds(self) -> None:
+        for index, on in enumerate(self._balancer.wanted):
+            if on:
+                self._chip.pins.drive(bleed_of(index), True)  # noqa: FBT003
+                self._bleeding[index] = True
+
+    def _stop_balancing(self) -> None:
+        self._balancer.stop()
+        self._pause_bleeding()
+
+    # CAN
+
+    def hear_can(self, can_id: int, data: bytes, extended: bool) -> None:  # noqa: FBT001
+        """Take a frame from the bus."""
+        if can_id == can.HOST_ALIVE_ID and not extended and len(data) == 8:
+            self._host.hear(self._chip.kernel.now_ns)
+
+    def _flags(self) -> int:
+        flags = self._protections.flags
+        by_watchdog = self._chip.cause is ResetCause.TG1WDT_SYS_RESET
+        age_ns = self._chip.kernel.now_ns - self._started_ns
+        if by_watchdog and age_ns < self._image.watchdog_flag_ns:
+            flags |= BIT["WatchdogReset"]
+        return flags
+
+    def _send_status(self) -> None:
+        pins = self._chip.pins
+        pins.can_recover()
+        paths = self._charge_on | self._discharge_on << 1
+        data = self._telemetry.status(self._state, self._flags(), paths, self._balancer.wanted)
+        pins.can_send(can.STATUS_ID, data)
+
+    def _send_cells(self) -> None:
+        self._chip.pins.can_send(can.CELLS_ID, self._telemetry.cells(self._readings.cells_v))
+
+    def _send_pack(self) -> None:
+        r = self._readings
+        data = self._telemetry.pack(r.current_a, r.pack_v, self._soc.fraction)
+        self._chip.pins.can_send(can.PACK_ID, data)
+
+    def _send_temperatures(self) -> None:
+        data = self._telemetry.temperatures(self._readings.temperatures_degc)
+        self._chip.pins.can_send(can.TEMPERATURES_ID, data)
+
+    # Console
+
+    def hear_uart(self, data: bytes) -> None:
+        """Take bytes from the console and obey whole lines."""
+        for line in self._lines.take(data):
+            self._obey(line.strip())
+
+    def _obey(self, command: str) -> None:
+        if command == "status":
+            self._print_status()
+        elif command == "version":
+            self._print(f"{self._image.name} {self._image.version}")
+        elif command == "clear faults":
+            self._clear_faults()
+        elif command == "test hang":
+            self._hung = True
+        elif command:
+            self._print("ERR unknown command")
+
+    def _clear_faults(self) -> None:
+        self._comparator.release()
+        for event in self._protections.clear_latched():
+            self._report(event)
+        self._print("OK")
+
+    def _print(self, text: str) -> None:
+        self._chip.write(text.encode("ascii") + b"\r\n")
+
+    def _log(self, level: str, tag: str, text: str) -> None:
+        self._print(f"{level} ({self._chip.uptime_ms()}) {tag}: {text}")
+
+    def _print_status(self) -> None:
+        r = self._readings
+        cells = ",".join(f"{volts:.3f}" for volts in r.cells_v)
+        sensors = ",".join(f"{degc:.1f}" for degc in r.temperatures_degc)
+        state = can.STATE_NAMES[self._state]
+        soc = self._soc.fraction * 100.0
+        self._log(
+            "I", "bms", f"state={state} v={cells} i={r.current_a:.2f} t={sensors} soc={soc:.1f}"
+        )
+
+
+def power_up(  # noqa: PLR0913
+    kernel: Kernel,
+    pins: Pins,
+    build: Build,
+    *,
+    board_random: Random,
+    run_random: Random,
+    tolerances: Tolerances | None = None,
+    note: Callable[..., None] = lambda *_args, **_detail: None,
+) -> Chip:
+    """Put a build of the reference BMS behind `pins`.
+
+    Parameters
+    ----------
+    board_random, run_random
+        Seeded: the first makes this specimen's errors, the second phases and jitter.
+    note
+        Told what truly happened; nothing in the firmware depends on it.
+    """
+    image, parts = build.image, build.parts
+    front_end = parts.front_end(
+        pins,
+        board_random,
+        cells=image.cells,
+        sensors=image.sensors,
+        tolerances=tolerances or Tolerances(),
+        thermistor=image.thermistor,
+    )
+    comparator = ShortCircuitComparator(
+        kernel, pins, ShortCircuitTrip(), board_random, front_end.short_circuit_factor
+    )
+    pins.when("aux", COLLAPSE_V, rising=False, then=comparator.release)
+
+    def make(chip: Chip) -> Bms:
+        return parts.program(chip, build, front_end, comparator, note)
+
+    return Chip(
+        kernel,
+        pins,
+        make,
+        boot=image.boot_log,
+        outputs=outputs_of(image.cells),
+        collapse_v=COLLAPSE_V,
+        random=run_random,
+    )

@@ -1,0 +1,98 @@
+"""What is compiled into one build of the firmware, and which classes are linked into it.
+
+What the maker promises stands in the DUT's profile; the two must be able to disagree. A defect is
+written as a change of a `Build`: a figure of the image (`configure`), a rule (`with_rule`) or a
+mixin laid over one part (`patch`), so that several defects can be put into one build.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from rig.virtual.esp32 import MS, BootLog
+from rig.virtual.firmware.afe import FrontEnd, Thermistor
+from rig.virtual.firmware.balancing import Balancer, BalancingLimits
+from rig.virtual.firmware.can_telemetry import Telemetry
+from rig.virtual.firmware.console import LineReader
+from rig.virtual.firmware.protections import Debounce, Detector, HostWatch, Protections, Rule
+from rig.virtual.firmware.state_of_charge import ChargeCounter
+
+if TYPE_CHECKING:
+    from rig.virtual.firmware.bms import Bms
+
+S = 1000 * MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """What is compiled into one build of the firmware."""
+
+    name: str
+    version: str = "1.0.0"
+    cells: int
+    sensors: int
+    rules: tuple[Rule, ...]
+    main_ns: int = 10 * MS
+    current_ns: int = 10 * MS
+    scan_ns: int = 50 * MS
+    bleed_off_before_ns: int = 8 * MS  # with the 2 ms after it: no bleed for 10 ms around a scan
+    bleed_off_after_ns: int = 2 * MS
+    fast_frames_ns: int = 100 * MS
+    temperatures_ns: int = 500 * MS
+    status_line_ns: int = 1000 * MS
+    self_test_ticks: int = 25  # then "ready"
+    closing_ticks: int = 40  # then the paths may close
+    watchdog_ns: int = 300 * MS
+    watchdog_flag_ns: int = 10 * S
+    host_timeout_ns: int = 990 * MS
+    host_frames_to_return: int = 3
+    capacity_ah: float
+    ocv_v: tuple[float, ...]
+    balancing: BalancingLimits = field(default_factory=BalancingLimits)
+    thermistor: Thermistor = field(default_factory=Thermistor)
+    boot_log: BootLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The class of each part; `Bms` makes them all at its start."""
+
+    program: type[Bms]
+    front_end: type[FrontEnd] = FrontEnd
+    protections: type[Protections] = Protections
+    detector: type[Detector] = Detector
+    debounce: type[Debounce] = Debounce
+    host: type[HostWatch] = HostWatch
+    balancer: type[Balancer] = Balancer
+    counter: type[ChargeCounter] = ChargeCounter
+    telemetry: type[Telemetry] = Telemetry
+    lines: type[LineReader] = LineReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One build of the firmware."""
+
+    image: Image
+    parts: Parts
+
+    def configure(self, **figures: Any) -> Build:
+        """Return a build with other figures in its image."""
+        return replace(self, image=replace(self.image, **figures))
+
+    def with_rule(self, short: str, **changes: Any) -> Build:
+        """Return a build in which one protection was compiled otherwise."""
+        rules = self.image.rules
+        if short not in {rule.short for rule in rules}:
+            raise KeyError(f"{self.image.name} has no rule {short}")
+        changed = (replace(rule, **changes) if rule.short == short else rule for rule in rules)
+        return self.configure(rules=tuple(changed))
+
+    def patch(self, **mixins: type) -> Build:
+        """Return a build with a mixin laid over each named part, above what is there already."""
+        laid = {
+            name: type(mixin.__name__, (mixin, getattr(self.parts, name)), {})
+            for name, mixin in mixins.items()
+        }
+        return replace(self, parts=replace(self.parts, **laid))

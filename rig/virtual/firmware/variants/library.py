@@ -1,0 +1,16 @@
+"""The variants that come with the virtual bench, by the BMS that carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from rig.virtual.firmware.variants import Variant, debounce, found_in
+
+# One module for each kind of mistake; a new module is named here.
+MODULES: tuple[ModuleType, ...] = (debounce,)
+
+
+def variants_of(dut: str) -> Mapping[str, Variant]:
+    """Give every variant that a BMS can carry."""
+    return found_in(MODULES, dut)
