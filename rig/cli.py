@@ -87,6 +87,7 @@ _OF_RUN = {
     "--bench": "bench description: a path or a short name (the virtual one of the BMS)",
     "--dut": "DUT profile: a path, a folder or a short name (the one that the plan is for)",
     "--seed": "of every random choice (1)",
+    "--variant": "build of a virtual bench's firmware, to look at one (the one released)",
     "--out": "where runs and reports go (out)",
     "-k": 'only cases whose name matches, as pytest has it: "OCD2 and not cell1"',
     "-m": 'only cases of this family, protection, tag or severity: "cell_overvoltage and trip"',

@@ -3,6 +3,7 @@
 - DescriptionError: a YAML file, an option or a plan is wrong; nothing was started
 - LimitError: beyond what bench, instrument or profile allow; nothing was energised
 - BenchError: an instrument, link or host failed: the verdict is `error`
+  - NotReadyError: all of them work, but the BMS did not get ready for the case
 - EvidenceError: a run folder is incomplete or was changed
 """
 
@@ -28,6 +29,10 @@ class LimitError(RigError):
 
 class BenchError(RigError):
     """An instrument, link or host failed; the verdict is `error` and the session is closed."""
+
+
+class NotReadyError(BenchError):
+    """The bench works; the BMS did not get ready, so that the case could not begin."""
 
 
 class EvidenceError(RigError):

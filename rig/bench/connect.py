@@ -47,19 +47,30 @@ OVER = 1.05  # protections stand this far above the highest value that is ever c
 
 
 @contextmanager
-def connect(description: BenchFile, profile: Profile, *, seed: int = 0) -> Iterator[Bench]:
+def connect(
+    description: BenchFile, profile: Profile, *, seed: int = 0, variant: str | None = None
+) -> Iterator[Bench]:
     """Connect a bench, and leave it safe however the block ends.
 
     Parameters
     ----------
     seed
         Of a simulated bench: everything random about it comes from this number.
+    variant
+        Of a simulated bench: the build of the firmware in its BMS; None: the one released.
+
+    Raises
+    ------
+    DescriptionError
+        The bench does not fit the profile, or a variant is asked of a bench that has none.
+    BenchError
+        An instrument or a link does not answer.
     """
     limits = limits_of(description, profile)
     wiring = wiring_of(description, _spans(profile, limits))
     _check_wired(description, profile, wiring)
     with ExitStack() as stack:
-        endpoints = _start(description, seed, stack)
+        endpoints = _start(description, seed, variant, stack)
         filled = description.filled(endpoints)
         clock = _clock(filled, endpoints)
         stack.callback(clock.close)
@@ -88,10 +99,20 @@ def connect(description: BenchFile, profile: Profile, *, seed: int = 0) -> Itera
 
 
 # ---- process and clock --------------------------------------------------------------------------
-def _start(description: BenchFile, seed: int, stack: ExitStack) -> Mapping[str, str]:
+def _start(
+    description: BenchFile, seed: int, variant: str | None, stack: ExitStack
+) -> Mapping[str, str]:
+    if variant is not None and (description.start is None or description.clock != "stepped"):
+        raise DescriptionError(
+            f"the firmware variant {variant!r} can't be chosen: this bench's BMS is a real one",
+            f"bench {description.name}",
+            "flash the firmware and leave the variant away, or name a virtual bench",
+        )
     if description.start is None:
         return {}
     command = list(description.start.command)
+    if variant is not None:
+        command += ["--variant", variant]
     if description.clock == "stepped" and "--seed" not in command:  # only a simulated one steps
         command += ["--seed", str(seed)]
     process = BenchProcess(command, ready_within_s=description.start.within_s)

@@ -14,7 +14,7 @@ from functools import singledispatchmethod
 from rig.bench.bench import Bench
 from rig.drive.home import go_home
 from rig.drive.waiting import not_there, sleep_ns, wait_for
-from rig.errors import BenchError, LimitError
+from rig.errors import BenchError, LimitError, NotReadyError
 from rig.plan.case import (
     Await,
     Case,
@@ -55,8 +55,10 @@ class _Drive:
 
     def run(self) -> Trace:
         try:
-            go_home(self._bench)
+            go_home(self._bench, self._case.begins)
             return self._record()
+        except NotReadyError as error:
+            return replace(self._broken(error), unready=True)
         except BenchError as error:
             return self._broken(error)
         except LimitError:

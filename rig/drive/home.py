@@ -1,4 +1,4 @@
-"""Where every case starts: nominal values, and a BMS that was just started and is ready.
+"""Where every case starts: nominal values, and a BMS that was just started and is ready, or is off.
 
 So no case inherits another's latched fault, filter or clock. Also asks the BMS what it runs.
 """
@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from rig.bench.bench import Bench
 from rig.drive.waiting import sleep_ns, wait_for
-from rig.errors import BenchError
-from rig.plan.case import ConsoleLine, OutputState
+from rig.errors import NotReadyError
+from rig.plan.case import Begins, ConsoleLine, OutputState
 
 _POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
 _READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
 _ANSWER_S = 1.0  # of the console to a typed command
 
 
-def go_home(bench: Bench) -> None:
-    """Bring everything to nominal and start the BMS afresh.
+def go_home(bench: Bench, begins: Begins = "ready") -> None:
+    """Bring everything to nominal and start the BMS afresh, or leave its supply off.
 
     Raises
     ------
-    BenchError
+    NotReadyError
         It does not get ready, or a path that conducts in health stays open.
     """
     bench.nominal()
@@ -29,6 +29,8 @@ def go_home(bench: Bench) -> None:
     if bench.profile.start.by == "power":
         bench.set({"supply": 0.0})
         sleep_ns(bench, _POWER_OFF_NS)
+        if begins == "off":  # how it starts is what the case judges
+            return
         bench.set({"supply": bench.profile.nominal_values["supply"]})
     elif bench.console is not None:
         bench.console.reset()
@@ -36,11 +38,17 @@ def go_home(bench: Bench) -> None:
 
 
 def read_firmware(bench: Bench) -> str:
-    """Ask the BMS for its version, where its console has a command for that; "" where not."""
+    """Ask the BMS for its version, where its console has a command for that; "" where not.
+
+    A BMS that does not get ready says nothing either; that is for the cases to find.
+    """
     console = bench.profile.console
     if console is None or bench.console is None or "version" not in console.commands:
         return ""
-    go_home(bench)
+    try:
+        go_home(bench)
+    except NotReadyError:
+        return ""
     already = len(bench.console.lines())
     bench.console.type(console.commands["version"])
     for _ in range(10):
@@ -62,7 +70,7 @@ def _await_ready(bench: Bench) -> None:
         bench.clock.sleep_until(bench.clock.now_ns() + round(0.5e9 * within_s / 2.0))
         ready = ConsoleLine(pattern=console.ready)
         if not wait_for(bench, ready, within_s):
-            raise BenchError(
+            raise NotReadyError(
                 f"the BMS did not say {console.ready!r} within {within_s:g} s of its start",
                 "start of the case",
                 "look at the console transcript: is it powered, and is this its firmware?",
@@ -70,7 +78,7 @@ def _await_ready(bench: Bench) -> None:
     within_s = (profile.start.closed_within_s or 0.0) + _READY_MARGIN_S
     for output in profile.start.closes:
         if not wait_for(bench, OutputState(output=output, is_open=False), within_s):
-            raise BenchError(
+            raise NotReadyError(
                 f"{output} did not close within {within_s:g} s of the BMS being ready",
                 "start of the case",
                 "look for a latched fault on the console, and at the wiring of the output",

@@ -351,6 +351,11 @@ Expectation = Annotated[
 ]
 
 
+Begins = Literal["ready", "off"]
+"""What a case needs before its first step: a BMS that has just started and is ready; or one whose
+supply is off, because the case judges the start itself (where no start is a `fail`, no `error`)."""
+
+
 # ---- the case ---------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
@@ -389,6 +394,7 @@ class Case:
     tags: tuple[str, ...] = ()
     source: str = ""  # file:line of the plan that it came from
     duration_s: float = 0.0  # upper bound of what the steps take
+    begins: Begins = "ready"
 
 
 CASE_JSON: TypeAdapter[Case] = TypeAdapter(Case)

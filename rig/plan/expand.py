@@ -180,6 +180,7 @@ def expand_family(
                 seed=case_seed(seed, case_id),
                 traces_to=(*draft.traces_to, *origin.traces_to),
                 severity=origin.severity or draft.severity,
+                begins=draft.begins,
             )
             yield complete(case, profile)
 

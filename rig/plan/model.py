@@ -403,6 +403,10 @@ class PlanCase(Description):
     sensors: Choice = "each"
     repeats: Annotated[int, Field(ge=1, le=10_000)] = 1
     settings: dict[str, Any] = Field(default_factory=dict)  # of the family
+    begins: Annotated[
+        Literal["ready", "off"],
+        Field(description="off: the supply is off, and the steps start the BMS themselves"),
+    ] = "ready"
     steps: tuple[PlanStep, ...] = ()
     expect: tuple[dict[str, Expected], ...] = ()
     traces_to: Names = ()
@@ -419,7 +423,7 @@ class PlanCase(Description):
                 "a case has either a family or a name",
                 "write family: trip, or name: … with steps and expect",
             )
-        unfit = {"steps", "expect", "protection"} if self.family else _OF_FAMILIES
+        unfit = {"steps", "expect", "protection", "begins"} if self.family else _OF_FAMILIES
         if stray := {n.replace("_", " ") for n in self.model_fields_set} & unfit:
             kind = "a family expands by itself" if self.family else "a case written out has none"
             raise mistake_error(f'{kind}: "{sorted(stray)[0]}"', "remove it, or make two cases")

@@ -81,6 +81,7 @@ def written_case(plan: PlanFile, case: PlanCase, profile: Profile) -> Case:
         severity=case.severity or "normal",
         tags=(*plan.tags, *case.tags),
         source=case.source,
+        begins=case.begins,
     )
     return complete(made, profile)
 
@@ -105,6 +106,8 @@ class _Resolver:
             *profile.outputs,
             *(f"bleed {n}" for n in range(1, profile.cells.count + 1)),
         )
+        if case.begins == "off" and "supply" not in profile.settable:
+            self._add(("begins",), f"{profile.name} has no supply that can be off", "remove it")
         if case.protection is not None:
             self._known(("protection",), case.protection, profile.protections, "protection")
 

@@ -48,6 +48,7 @@ class _Rest:
     markers: Mapping[str, Marker]
     can_time_u_s: float
     has_waveform: bool
+    unready: bool = False  # evidence of before this was told apart has it not
 
 
 _REST: TypeAdapter[_Rest] = TypeAdapter(_Rest)
@@ -72,6 +73,7 @@ def save(trace: Trace, folder: Path) -> None:
         markers=trace.markers,
         can_time_u_s=trace.frames.time_u_s,
         has_waveform=trace.waveform is not None,
+        unready=trace.unready,
     )
     (folder / "trace.json").write_bytes(_REST.dump_json(rest, indent=1) + b"\n")
 
@@ -91,6 +93,7 @@ def load(folder: Path) -> Trace:
         links=rest.links,
         markers=rest.markers,
         error=rest.error,
+        unready=rest.unready,
         transcript=tuple(map(_unescaped, _read_lines(folder / "scpi.txt"))),
     )
 

@@ -130,4 +130,5 @@ class Trace:
     links: Mapping[str, Link]
     markers: Mapping[str, Marker]
     error: str | None = None  # the bench failed: what, where, how to mend; the verdict is `error`
+    unready: bool = False  # the error is that the BMS did not get ready; no step was done
     transcript: tuple[str, ...] = field(default=())  # SCPI traffic, one line each

@@ -8,7 +8,7 @@ from typing import Any
 
 from rig.dut.profile import Profile, Protection
 from rig.errors import DescriptionError
-from rig.plan.case import Expectation, Step
+from rig.plan.case import Begins, Expectation, Step
 from rig.plan.stimulus import Stimulus
 from rig.quantity import Interval, format
 
@@ -37,6 +37,7 @@ class Draft:
     expectations: Sequence[Expectation]
     severity: str = "normal"
     traces_to: tuple[str, ...] = ()
+    begins: Begins = "ready"
 
 
 def setting(options: Options, name: str, default: float, read: Callable[[Any], float]) -> float:
@@ -78,6 +79,7 @@ def draft_of(  # noqa: PLR0913 -- the parts of a case, by name
     steps: Sequence[Step],
     expectations: Sequence[Expectation],
     parameters: Mapping[str, str] | None = None,
+    begins: Begins = "ready",
 ) -> Draft:
     """Draft of a case about one protection, provoked by one stimulus."""
     return Draft(
@@ -88,4 +90,5 @@ def draft_of(  # noqa: PLR0913 -- the parts of a case, by name
         expectations=expectations,
         severity=protection.severity,
         traces_to=protection.traces_to,
+        begins=begins,
     )

@@ -43,6 +43,7 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
         ],
         severity="critical",
         traces_to=start.traces_to,
+        begins="off",
     )
 
 
@@ -75,4 +76,5 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
                 ),
                 *(Recovers(output=o, since=on, low_s=0.0, high_s=wait_s) for o in free),
             ],
+            begins="off",
         )

@@ -1,0 +1,188 @@
+"""A lane: one bench in one process; cases in, judgements out.
+
+What a run does with a case, without its evidence: connect, drive, judge, and go on after a failure
+of the bench. `fixtures.session` stores what a lane hands out; `rig.pool` runs many lanes at once.
+Must not write a file, nor know pytest.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from rig.bench.bench import Bench
+from rig.bench.connect import connect
+from rig.bench.description import BenchFile
+from rig.drive.drive import drive_case
+from rig.drive.home import read_firmware
+from rig.dut.profile import Profile
+from rig.errors import BenchError, RigError
+from rig.judge.judge import judge
+from rig.judge.verdict import Judgement, Verdict
+from rig.plan.case import Case
+from rig.trace.model import Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSetup:
+    """What a lane is made of."""
+
+    bench: BenchFile
+    profile: Profile
+    seed: int
+    variant: str | None = None  # build of the firmware; None: the one released
+
+
+@dataclass(slots=True)
+class Lane:
+    """Cases of one bench and one BMS, driven one after the other.
+
+    A bench that failed once is not asked again for the same case; it is connected anew for the
+    next one, and given up after `patience` failures in a row. A BMS that did not get ready so many
+    times in a row is no longer waited for either, but by the cases that judge the start themselves.
+
+    >>> with Lane(setup) as lane:  # doctest: +SKIP
+    ...     judgement, trace = lane.run(case)
+    """
+
+    setup: LaneSetup
+    on_connected: Callable[[Bench, str], None] = lambda _bench, _firmware: None
+    on_trouble: Callable[[str], None] = lambda _: None  # what went wrong in letting go of the bench
+    patience: int = 3
+    lasted_s: float = field(init=False, default=0.0)  # the last case, in the bench's own time
+    _stack: ExitStack = field(init=False, default_factory=ExitStack)
+    _bench: Bench | None = field(init=False, default=None)
+    _failures: int = field(init=False, default=0)
+    _unready: int = field(init=False, default=0)
+    _last_error: str = field(init=False, default="")
+
+    def __enter__(self) -> Lane:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def bench(self) -> Bench:
+        """The connected bench; connects it where it isn't.
+
+        Raises
+        ------
+        BenchError
+            It can't be connected, or failed too often.
+        """
+        if self.has_given_up:
+            last = self._last_error.partition("\n  to mend:")[0]
+            raise BenchError(
+                f"given up after {self._failures} failures in a row, the last: {last}",
+                self.setup.bench.name,
+                "mend the bench, then run again",
+            )
+        if self._bench is None:
+            setup = self.setup
+            connection = connect(setup.bench, setup.profile, seed=setup.seed, variant=setup.variant)
+            bench = self._stack.enter_context(connection)
+            self.on_connected(bench, read_firmware(bench))
+            self._bench = bench
+        return self._bench
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether the bench failed too often to be asked again."""
+        return self._failures >= self.patience
+
+    def run(self, case: Case) -> tuple[Judgement, Trace | None]:
+        """Drive and judge one case; no trace where the bench could not be had."""
+        bench = self.bench_for(case)
+        trace = self.drive(case, bench) if isinstance(bench, Bench) else None
+        return self.judge(case, bench, trace), trace
+
+    def bench_for(self, case: Case) -> Bench | BenchError:
+        """Give the bench, ready for a case, or the reason why there is none."""
+        self.lasted_s = 0.0
+        if case.begins == "ready" and self._unready >= self.patience:
+            return BenchError(
+                f"not driven: the BMS did not get ready {self._unready} times in a row",
+                "start of the case",
+                "see the cases that begin with the supply off: they judge the start itself",
+            )
+        given_up = self.has_given_up
+        try:
+            return self.bench
+        except BenchError as error:
+            if not given_up:  # else it is our own refusal, which is no failure of the bench
+                self._failed(error)
+            return error
+
+    def drive(self, case: Case, bench: Bench) -> Trace:
+        """Drive a case; a Ctrl-C lets go of the bench, which may then be in any state."""
+        began_ns = bench.clock.now_ns()
+        try:
+            trace = drive_case(case, bench)
+        except BaseException as broke:  # Ctrl-C, or a bug
+            with interrupts_wait():
+                bench.drop_sessions()
+                self._failed(repr(broke))
+            raise
+        self.lasted_s = (bench.clock.now_ns() - began_ns) / 1e9
+        if trace.error is None:
+            self._failures = 0
+        elif trace.unready:
+            self._let_go()
+            self._failures, self._unready = 0, self._unready + 1
+        else:
+            self._failed(trace.error)
+        return trace
+
+    def judge(self, case: Case, bench: Bench | BenchError, trace: Trace | None) -> Judgement:
+        """Judge what was driven; where nothing was, the bench's reason is the judgement."""
+        if not isinstance(bench, Bench) or trace is None:
+            return without_trace(case, Verdict.ERROR, str(bench))
+        judgement = judge(case, trace, bench.messages)
+        if trace.error is None and (case.begins == "ready" or judgement.verdict is Verdict.PASS):
+            self._unready = 0
+        return judgement
+
+    def close(self) -> None:
+        """Let go of the bench."""
+        self._let_go()
+
+    def _failed(self, error: object) -> None:
+        self._failures, self._last_error = self._failures + 1, str(error)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._bench = None
+        stack, self._stack = self._stack, ExitStack()
+        try:
+            stack.close()
+        except RigError as later:
+            self.on_trouble(str(later))
+
+
+def without_trace(case: Case, verdict: Verdict, reason: str) -> Judgement:
+    """Judgement of a case that was not driven."""
+    return Judgement(case_id=case.id, verdict=verdict, sentence=reason, findings=())
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[list[int]]:
+    """Hold a Ctrl-C back for as long as the block lasts; yields those that came meanwhile."""
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # it gets no signals
+        yield came
+        return
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)
