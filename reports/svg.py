@@ -24,6 +24,7 @@ from rig.plan.case import (
     Recovers,
     SignalBecomes,
     SignalStays,
+    SignalWithin,
     Trips,
 )
 from rig.trace.model import Channel, Trace, Waveform
@@ -330,6 +331,7 @@ def _channel(wanted: Expectation | None) -> str:
         case (
             SignalBecomes(message=message, signal=signal)
             | SignalStays(message=message, signal=signal)
+            | SignalWithin(message=message, signal=signal)
         ):
             return f"{message}.{signal}"
         case ConsoleSays():

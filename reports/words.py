@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rig.judge.expectations import said_message, said_often
 from rig.judge.measurement import Measurement
 from rig.plan import case as c
 
@@ -202,6 +203,12 @@ def expectation(expected: c.Expectation) -> str:  # noqa: C901, PLR0911 - one li
             return f"{flag.message}.{flag.signal} becomes {flag.value:g} {when}"
         case c.SignalStays(message=message, signal=signal, value=value):
             return f"{message}.{signal} stays {value:g}{_span(expected)}"
+        case c.SignalWithin(message=message, signal=signal, low=low, high=high, unit=unit):
+            limits = f"{low:g} to {high:g} {unit}".rstrip()
+            return f"{message}.{signal} stays within {limits}{_span(expected)}"
+        case c.MessageComes() as comes:
+            when = f"{_between(comes.low_s, comes.high_s)} after {instant(comes.since)}"
+            return f"{said_message(comes.message, comes.where)} comes {said_often(comes)} {when}"
         case c.MessageTiming(message=message, period_s=period, tolerance_s=tolerance):
             return f"{message} comes every {quantity(period, 's')} ± {quantity(tolerance, 's')}"
         case c.TelemetryAgrees(quantity=name, accuracy=accuracy, unit=unit):
@@ -231,7 +238,7 @@ def _between(low_s: float, high_s: float) -> str:
     return f"between {low} and {high} {scale.unit}"
 
 
-def _span(expected: c.Stays | c.SignalStays | c.ConsoleNeverSays) -> str:
+def _span(expected: c.Stays | c.SignalStays | c.SignalWithin | c.ConsoleNeverSays) -> str:
     begin = f" from “{expected.begin}”" if expected.begin else ""
     end = f" to “{expected.end}”" if expected.end else ""
     return begin + end

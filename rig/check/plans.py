@@ -11,10 +11,12 @@ from rig.description import Document, Location, Mistake
 from rig.plan.case import (
     Await,
     Case,
+    MessageComes,
     MessageTiming,
     SignalBecomes,
     SignalStays,
     SignalValue,
+    SignalWithin,
     Staircase,
     Step,
 )
@@ -85,11 +87,14 @@ class PlanCheck:
 
     def _expectation_names(self, case: Case) -> Iterator[Mistake]:
         for expectation in case.expectations:
-            if isinstance(expectation, SignalBecomes | SignalStays):
+            if isinstance(expectation, SignalBecomes | SignalStays | SignalWithin):
                 name = f"{expectation.message}.{expectation.signal}"
                 yield from self._signal(case, None, name)
             elif isinstance(expectation, MessageTiming):
                 yield from self._message(case, expectation.message)
+            elif isinstance(expectation, MessageComes):
+                for signal in expectation.where:
+                    yield from self._signal(case, None, f"{expectation.message}.{signal}")
 
     def _message(self, case: Case, name: str) -> Iterator[Mistake]:
         if found := self._fit.unknown_message(name):

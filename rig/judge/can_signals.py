@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.decoder import Decoder
+from rig.judge.expectations import said_message
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns, window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.rules import (
@@ -26,7 +27,14 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
-from rig.plan.case import Case, MessageTiming, SignalBecomes, SignalStays
+from rig.plan.case import (
+    Case,
+    MessageComes,
+    MessageTiming,
+    SignalBecomes,
+    SignalStays,
+    SignalWithin,
+)
 from rig.trace.model import Frames, Trace
 
 _SENT = 8  # bit of Frames.flags: the rig's own
@@ -131,56 +139,99 @@ def _silent(trace: Trace, message: str, question: Question, begin_ns: int, end_n
     return question.answer(Verdict.FAIL, sentence)
 
 
-# ---- a signal keeps a value -------------------------------------------------------------------
+# ---- a signal keeps a value, or stays in a range ---------------------------------------------
 def judge_signal_stays(
     case: Case, trace: Trace, wanted: SignalStays, question: Question, decode: Decoder
 ) -> Finding:
     """Judge that a signal has one value in every frame, and that frames came all the time."""
     del case
-    name = f"{wanted.message}.{wanted.signal}"
-    must_have_listened(trace, "can")
-    begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
-    all_times, all_values = decode(trace.frames, wanted.message, wanted.signal)
-    inside = (all_times >= begin_ns) & (all_times <= end_ns)
-    times, values = all_times[inside], all_values[inside]
-    broken = np.flatnonzero(~_equal(values, wanted.value))
-    if broken.size:
-        return _signal_broke(trace, question, name, begin_ns, times, values, int(broken[0]))
-    gap_ns, gap_from_ns = _longest_gap(times, begin_ns, end_ns)
-    if not times.size or gap_ns > _SILENCE * _usual_period_ns(all_times, begin_ns, end_ns):
-        if times.size == 0 or _others_came(trace, gap_from_ns, gap_from_ns + gap_ns):
-            return _silent(trace, wanted.message, question, gap_from_ns, gap_from_ns + gap_ns)
-        raise NoEvidence(f"nothing came on CAN for {show(gap_ns * 1e-9, 's')} of the span")
-    sentence = (
-        f"{name} was {wanted.value:g} in all {times.size} frames of"
-        f" {show((end_ns - begin_ns) * 1e-9, 's')}; none dropped"
-    )
+    seen = _frames_between(trace, wanted, decode)
+    wrong = ~_equal(seen.values, wanted.value)
+    broke = _first_broken(trace, question, seen, wrong) or _silence(trace, question, seen)
+    return broke or question.answer(Verdict.PASS, f"{seen.name} was {wanted.value:g} {seen.span()}")
+
+
+def judge_signal_within(
+    case: Case, trace: Trace, wanted: SignalWithin, question: Question, decode: Decoder
+) -> Finding:
+    """Judge that a signal lies in a range in every frame, and that frames came all the time."""
+    del case
+    seen = _frames_between(trace, wanted, decode)
+    slack = _SAME * max(1.0, abs(wanted.low), abs(wanted.high))
+    outside = (seen.values < wanted.low - slack) | (seen.values > wanted.high + slack)
+    broke = _first_broken(trace, question, seen, outside, wanted.unit)
+    if broke := broke or _silence(trace, question, seen):
+        return broke
+    low, high = (f"{v:g}" for v in (seen.values.min(), seen.values.max()))
+    unit = f" {wanted.unit}" if wanted.unit else ""
+    sentence = f"{seen.name} was {low} to {high}{unit} {seen.span()}"
     return question.answer(Verdict.PASS, sentence)
 
 
-def _signal_broke(  # noqa: PLR0913, PLR0917
-    trace: Trace,
-    question: Question,
-    name: str,
-    begin_ns: int,
-    times: Times,
-    values: Values,
-    at: int,
-) -> Finding:
-    """Judge a wrong value; next to the span's ends the adapter's clock decides nothing."""
-    margin_ns = 1e9 * Budget.of((adapter_row(trace.frames),)).expanded
-    since_s = (int(times[at]) - begin_ns) * 1e-9
-    sentence = f"{name} was {values[at]:g} {show(since_s, 's')} after the span began"
-    mark = EventMark(
-        label=f"{name} = {values[at]:g}",
-        channel="CAN",
-        time_s=(int(times[at]) - trace.begin_ns) * 1e-9,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What one signal was in a span of the case."""
+
+    message: str
+    name: str
+    times: Times
+    values: Values
+    begin_ns: int
+    end_ns: int
+    period_ns: float  # of the message, as it usually comes in this case
+
+    def span(self) -> str:
+        length = show((self.end_ns - self.begin_ns) * 1e-9, "s")
+        return f"in all {self.times.size} frames of {length}; none dropped"
+
+
+def _frames_between(trace: Trace, wanted: SignalStays | SignalWithin, decode: Decoder) -> _Seen:
+    must_have_listened(trace, "can")
+    begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
+    times, values = decode(trace.frames, wanted.message, wanted.signal)
+    inside = (times >= begin_ns) & (times <= end_ns)
+    return _Seen(
+        message=wanted.message,
+        name=f"{wanted.message}.{wanted.signal}",
+        times=times[inside],
+        values=values[inside],
+        begin_ns=begin_ns,
+        end_ns=end_ns,
+        period_ns=_usual_period_ns(times, begin_ns, end_ns),
     )
-    if since_s * 1e9 <= margin_ns and at == times.size - 1:
+
+
+def _first_broken(
+    trace: Trace, question: Question, seen: _Seen, broken: NDArray[np.bool_], unit: str = ""
+) -> Finding | None:
+    """Judge the first wrong value; next to the span's ends the adapter's clock decides nothing."""
+    if not broken.any():
+        return None
+    at = int(np.flatnonzero(broken)[0])
+    margin_ns = 1e9 * Budget.of((adapter_row(trace.frames),)).expanded
+    since_s = (int(seen.times[at]) - seen.begin_ns) * 1e-9
+    value = f"{seen.values[at]:g}" + (f" {unit}" if unit else "")
+    sentence = f"{seen.name} was {value} {show(since_s, 's')} after the span began"
+    mark = EventMark(
+        label=f"{seen.name} = {value}",
+        channel="CAN",
+        time_s=(int(seen.times[at]) - trace.begin_ns) * 1e-9,
+    )
+    if since_s * 1e9 <= margin_ns and at == seen.times.size - 1:
         return question.answer(
             Verdict.INCONCLUSIVE, f"{sentence}; needs U <= {show(since_s, 's')}", (mark,)
         )
     return question.answer(Verdict.FAIL, sentence, (mark,))
+
+
+def _silence(trace: Trace, question: Question, seen: _Seen) -> Finding | None:
+    """Judge a span in which the message was missing while others came."""
+    gap_ns, gap_from_ns = _longest_gap(seen.times, seen.begin_ns, seen.end_ns)
+    if seen.times.size and gap_ns <= _SILENCE * seen.period_ns:
+        return None
+    if seen.times.size and not _others_came(trace, gap_from_ns, gap_from_ns + gap_ns):
+        raise NoEvidence(f"nothing came on CAN for {show(gap_ns * 1e-9, 's')} of the span")
+    return _silent(trace, seen.message, question, gap_from_ns, gap_from_ns + gap_ns)
 
 
 def _longest_gap(times: Times, begin_ns: int, end_ns: int) -> tuple[int, int]:
@@ -200,6 +251,68 @@ def _others_came(trace: Trace, begin_ns: int, end_ns: int) -> bool:
     frames = trace.frames
     inside = (frames.time_ns > begin_ns) & (frames.time_ns < end_ns)
     return bool((inside & (frames.flags & _SENT == 0)).any())
+
+
+# ---- a message comes --------------------------------------------------------------------------
+def judge_message_comes(
+    case: Case, trace: Trace, wanted: MessageComes, question: Question, decode: Decoder
+) -> Finding:
+    """Judge how often a message came with these values; a stamp near a limit may count or not."""
+    must_have_listened(trace, "can")
+    cause = find_instant(case, trace, wanted.since)
+    times = _times_where(trace, wanted, decode)
+    _, budget = elapsed(At(time_ns=trace.end_ns, rows=(adapter_row(trace.frames),)), cause)
+    u_ns = 1e9 * budget.expanded
+    low_ns, high_ns = (cause.time_ns + 1e9 * limit_s for limit_s in (wanted.low_s, wanted.high_s))
+    surely = int(((times > low_ns + u_ns) & (times < high_ns - u_ns)).sum())
+    perhaps = times[(times > low_ns - u_ns) & (times < high_ns + u_ns)]
+    marks = [
+        EventMark(label=wanted.message, channel="CAN", time_s=(int(t) - trace.begin_ns) * 1e-9)
+        for t in perhaps[:1]
+    ]
+    verdict = _judge_count(surely, perhaps.size, wanted)
+    if verdict is not Verdict.PASS and trace.end_ns < high_ns:
+        verdict = Verdict.INCONCLUSIVE
+    if not perhaps.size:
+        _bus_was_alive(trace, int(low_ns), int(high_ns))
+    return question.answer(verdict, _counted(wanted, perhaps, cause), marks)
+
+
+def _times_where(trace: Trace, wanted: MessageComes, decode: Decoder) -> Times:
+    """Return the times of the frames that hold the wanted values."""
+    times = trace.frames.time_ns[decode.rows(trace.frames, wanted.message)]
+    right = np.ones(times.size, np.bool_)
+    for signal, value in wanted.where.items():
+        of_signal, values = decode(trace.frames, wanted.message, signal)
+        hits = _equal(values, value)
+        # A multiplexed signal is not in every frame of its message.
+        right &= hits if hits.size == times.size else np.isin(times, of_signal[hits])
+    return times[right]
+
+
+def _judge_count(surely: int, perhaps: int, wanted: MessageComes) -> Verdict:
+    most = perhaps if wanted.at_most is None else wanted.at_most
+    if perhaps < wanted.at_least or surely > most:
+        return Verdict.FAIL
+    return Verdict.PASS if wanted.at_least <= surely and perhaps <= most else Verdict.INCONCLUSIVE
+
+
+def _counted(wanted: MessageComes, times: Times, cause: At) -> str:
+    """Return how often it came, and when first."""
+    what = said_message(wanted.message, wanted.where)
+    limits = show_range(wanted.low_s, wanted.high_s, "s")
+    if not times.size:
+        return f"{what} did not come {limits} after {cause.said}"
+    first = show((int(times[0]) - cause.time_ns) * 1e-9, "s")
+    often = "once" if times.size == 1 else f"{times.size} times"
+    return f"{what} came {often} {limits} after {cause.said}, first after {first}"
+
+
+def _bus_was_alive(trace: Trace, begin_ns: int, end_ns: int) -> None:
+    if not _others_came(trace, begin_ns, end_ns):
+        raise NoEvidence(
+            "nothing at all came on CAN in that time: no proof that the bus was connected"
+        )
 
 
 # ---- a message's timing -----------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rig.judge.rules import Question
 from rig.judge.wording import show, show_range
 from rig.plan.case import (
@@ -11,10 +13,12 @@ from rig.plan.case import (
     Crossing,
     Expectation,
     Instant,
+    MessageComes,
     MessageTiming,
     Recovers,
     SignalBecomes,
     SignalStays,
+    SignalWithin,
     Stays,
     TelemetryAgrees,
     ThresholdIs,
@@ -40,7 +44,7 @@ def _means(wanted: Expectation) -> str:
             return "output"
         case ThresholdIs():
             return "output and meter"
-        case SignalBecomes() | SignalStays() | MessageTiming():
+        case SignalBecomes() | SignalStays() | SignalWithin() | MessageComes() | MessageTiming():
             return "CAN"
         case TelemetryAgrees():
             return "console and meter" if wanted.message is None else "CAN and meter"
@@ -65,6 +69,11 @@ def _said(wanted: Expectation) -> str:  # noqa: C901, PLR0911 - one line for eac
             return f"{wanted.message}.{wanted.signal} becomes {wanted.value:g} {_when(wanted)}"
         case SignalStays():
             return f"{wanted.message}.{wanted.signal} stays {wanted.value:g} {_span(wanted)}"
+        case SignalWithin():
+            name, limits = f"{wanted.message}.{wanted.signal}", _said_limits(wanted)
+            return f"{name} stays within {limits} {_span(wanted)}"
+        case MessageComes():
+            return _said_comes(wanted)
         case MessageTiming():
             return _said_timing(wanted)
         case TelemetryAgrees():
@@ -78,15 +87,44 @@ def _said(wanted: Expectation) -> str:  # noqa: C901, PLR0911 - one line for eac
             return f"console never says /{wanted.pattern}/ {_span(wanted)}"
 
 
-def _when(wanted: Trips | Recovers | SignalBecomes | ConsoleSays) -> str:
+def _when(wanted: Trips | Recovers | SignalBecomes | MessageComes | ConsoleSays) -> str:
     limits = show_range(wanted.low_s, wanted.high_s, "s")
     return f"{limits} after {said_instant(wanted.since)}"
 
 
-def _span(wanted: Stays | SignalStays | ConsoleNeverSays) -> str:
+def _span(wanted: Stays | SignalStays | SignalWithin | ConsoleNeverSays) -> str:
     begin = repr(wanted.begin) if wanted.begin else "the start"
     end = repr(wanted.end) if wanted.end else "the end"
     return f"from {begin} to {end}"
+
+
+def _said_limits(wanted: SignalWithin) -> str:
+    unit = f" {wanted.unit}" if wanted.unit else ""
+    return f"{wanted.low:g} to {wanted.high:g}{unit}"
+
+
+def said_message(message: str, where: Mapping[str, float]) -> str:
+    """Return a message and the values it is looked for with: "BMS_Event (Code 1, Set 1)"."""
+    values = ", ".join(f"{signal} {value:g}" for signal, value in where.items())
+    return f"{message} ({values})" if values else message
+
+
+def _said_comes(wanted: MessageComes) -> str:
+    return (
+        f"{said_message(wanted.message, wanted.where)} comes {said_often(wanted)} {_when(wanted)}"
+    )
+
+
+def said_often(wanted: MessageComes) -> str:
+    """Return how often a message is to come: "just once"."""
+    least, most = wanted.at_least, wanted.at_most
+    if most is None:
+        return "at least once" if least <= 1 else f"at least {least} times"
+    if most == 0:
+        return "never"
+    if most > least:
+        return f"{least} to {most} times"
+    return "just once" if most == 1 else f"just {most} times"
 
 
 def said_instant(since: Instant) -> str:

@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rig.judge.balancing import judge_balances
-from rig.judge.can_signals import judge_message_timing, judge_signal_becomes, judge_signal_stays
+from rig.judge.can_signals import (
+    judge_message_comes,
+    judge_message_timing,
+    judge_signal_becomes,
+    judge_signal_stays,
+    judge_signal_within,
+)
 from rig.judge.console import judge_console_never_says, judge_console_says
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.expectations import question_of
@@ -38,6 +44,8 @@ JUDGES: Mapping[str, _Judge] = {
     "console never says": _without_can(judge_console_never_says),
     "signal becomes": judge_signal_becomes,
     "signal stays": judge_signal_stays,
+    "signal within": judge_signal_within,
+    "message comes": judge_message_comes,
     "message timing": judge_message_timing,
     "telemetry": judge_telemetry,
 }

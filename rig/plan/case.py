@@ -268,6 +268,34 @@ class SignalStays:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalWithin:
+    """A CAN signal lies in [low, high] in every frame between two marks, and frames did arrive."""
+
+    message: str
+    signal: str
+    low: float
+    high: float
+    unit: str = ""
+    begin: str | None = None
+    end: str | None = None
+    kind: Literal["signal within"] = "signal within"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageComes:
+    """A message comes with these values between low_s and high_s after `since`, so many times."""
+
+    message: str
+    since: Instant
+    high_s: float
+    low_s: float = 0.0
+    where: Mapping[str, float] = field(default_factory=dict)  # signals to values
+    at_least: int = 1
+    at_most: int | None = None  # None: any number
+    kind: Literal["message comes"] = "message comes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageTiming:
     """Every interval of a message within period ± tolerance; length, counter and CRC right."""
 
@@ -342,6 +370,8 @@ Expectation = Annotated[
     | ThresholdIs
     | SignalBecomes
     | SignalStays
+    | SignalWithin
+    | MessageComes
     | MessageTiming
     | TelemetryAgrees
     | Balances

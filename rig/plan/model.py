@@ -297,9 +297,18 @@ class Expected(Description):
     ] = 0.0
     stays: Any = None  # output: open or closed; signal: a number
     becomes: float | None = None  # signal
+    between: Annotated[
+        tuple[float, float] | None, Field(description="a signal's lowest and highest value")
+    ] = None
     says: Pattern | None = None  # console
     never_says: Pattern | None = None
     every: TolerancedSeconds | None = None  # message
+    comes: Annotated[
+        dict[str, float] | None, Field(description="a message with these values of its signals")
+    ] = None
+    times: Annotated[int | None, Field(ge=0, description="just so often; else once at least")] = (
+        None
+    )
     cells: tuple[int, ...] | None = None  # balancing
     at: str | None = None
     agrees: Names = ()  # telemetry: quantities

@@ -27,6 +27,7 @@ from rig.plan.case import (
     Hold,
     Instant,
     Mark,
+    MessageComes,
     MessageTiming,
     OutputState,
     Power,
@@ -38,6 +39,7 @@ from rig.plan.case import (
     SignalBecomes,
     SignalStays,
     SignalValue,
+    SignalWithin,
     Staircase,
     Stays,
     Step,
@@ -256,7 +258,11 @@ class _Resolver:
             known = [*self._profile.outputs, *self._profile.messages, *_KINDS[:3]]
             self._add(where, f'there is no output or message "{name}"', suggest(name, known))
             return ()
-        if stray := e.given() - _WORDS[kind] - {"after", "within", "from", "to", "reaction", "at"}:
+        if (
+            stray := e.given()
+            - _WORDS[kind]
+            - {"after", "within", "from", "to", "reaction", "at", "times"}
+        ):
             what = f'"{sorted(stray)[0]}" says nothing about {kind}'
             self._add(where, what, f"for {kind}: {', '.join(sorted(_WORDS[kind]))}")
             return ()
@@ -340,6 +346,14 @@ class _Resolver:
     def _signal(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
         self._has_can(where)
         message, _, signal = name.partition(".")
+        if e.between is not None:
+            low, high = e.between
+            if low > high:
+                self._add(where, f"between {low:g} and {high:g} lies nothing", "lowest first")
+            yield SignalWithin(
+                message=message, signal=signal, low=low, high=high, begin=e.begin, end=e.end
+            )
+            return
         if e.becomes is None:
             self._number(where, e.stays)
             yield SignalStays(
@@ -362,9 +376,21 @@ class _Resolver:
             return 0.0, 0.0
         return e.within.low, e.within.high
 
-    def _message(self, _: Location, name: str, e: Expected) -> Iterable[Expectation]:
+    def _message(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
+        if e.comes is not None:
+            low_s, high_s = self._limit(where, e)
+            yield MessageComes(
+                message=name,
+                where=e.comes,
+                since=self._since(where, e),
+                low_s=low_s,
+                high_s=high_s,
+                at_least=1 if e.times is None else e.times,
+                at_most=e.times,
+            )
+            return
         promise = self._profile.messages[name]
-        assert e.every is not None  # noqa: S101 -- the only word for messages
+        assert e.every is not None  # noqa: S101 -- the other word for messages
         yield MessageTiming(
             message=name,
             period_s=e.every.value,
@@ -477,8 +503,8 @@ class _Resolver:
 _GROUPS = ("cells", "temperatures")
 _WORDS = {
     "an output": {"opens within", "closes within", "opens at", "closes at", "stays"},
-    "a signal": {"becomes", "stays"},
-    "a message": {"every"},
+    "a signal": {"becomes", "stays", "between"},
+    "a message": {"every", "comes"},
     "the console": {"says", "never says"},
     "telemetry": {"agrees"},
     "balancing": {"cells"},

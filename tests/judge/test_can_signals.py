@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from rig.judge.judge import judge
 from rig.judge.verdict import Finding
-from rig.plan.case import Expectation, Hold, Mark, MessageTiming, SignalBecomes, SignalStays
+from rig.plan.case import (
+    Expectation,
+    Hold,
+    Mark,
+    MessageComes,
+    MessageTiming,
+    SignalBecomes,
+    SignalStays,
+    SignalWithin,
+)
 from rig.trace.model import Frames, Trace
 from tests.judge.synthetic import (
     CELL_RISES,
@@ -342,3 +351,86 @@ def test_a_checksum_outside_the_span_does_not_count() -> None:
 
     assert the_finding(wanted, trace).verdict == "pass"
     assert the_finding(replace(wanted, begin=None, end=None), trace).verdict == "fail"
+
+
+# ---- within a range --------------------------------------------------------------------------
+WITHIN = SignalWithin(message="m", signal="b3", low=0.0, high=0.5, unit="V", begin="go", end="stop")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.0, 0.5, "fail"), (0.0, 1.0, "pass"), (1.0, 1.0, "fail")],
+)
+def test_every_frame_of_the_span_lies_within_the_range(
+    low: float, high: float, verdict: str
+) -> None:
+    wanted = replace(WITHIN, low=low, high=high)
+
+    found = the_finding(wanted, can_trace(flagged(1.5, 1.6)))
+
+    assert found.verdict == verdict
+
+
+def test_the_first_value_outside_is_named_with_its_unit_and_time() -> None:
+    found = the_finding(WITHIN, can_trace(flagged(1.5, 1.6)))
+
+    assert found.sentence == "m.b3 was 1 V 0.500 s after the span began"
+    assert found.expectation == "m.b3 stays within 0 to 0.5 V from 'go' to 'stop'"
+
+
+def test_a_message_that_stops_within_the_span_is_no_pass() -> None:
+    kept = EVERY_100_MS < 1.3
+    frames = some_frames(EVERY_100_MS[kept], np.zeros((int(kept.sum()), 8), np.uint8))
+
+    assert the_finding(WITHIN, can_trace(frames)).verdict == "error"
+
+
+# ---- a message comes -------------------------------------------------------------------------
+COMES = MessageComes(
+    message="m", where={"b3": 1.0}, since=Mark(mark="go"), high_s=0.55, at_least=1, at_most=1
+)
+
+
+@pytest.mark.parametrize(
+    ("since_s", "until_s", "verdict"),
+    [
+        pytest.param(1.2, 1.3, "pass", id="once"),
+        pytest.param(1.2, 1.4, "fail", id="twice"),
+        pytest.param(1.7, 1.8, "fail", id="too late"),
+        pytest.param(0.5, 0.6, "fail", id="before the cause"),
+    ],
+)
+def test_a_message_is_counted_in_its_time(since_s: float, until_s: float, verdict: str) -> None:
+    found = the_finding(COMES, can_trace(flagged(since_s, until_s)))
+
+    assert found.verdict == verdict
+    assert found.expectation == "m (b3 1) comes just once at most 0.550 s after 'go'"
+
+
+def test_a_frame_at_the_limit_decides_nothing() -> None:
+    wanted = replace(COMES, high_s=0.5)
+
+    assert the_finding(wanted, can_trace(flagged(1.5, 1.6))).verdict == "inconclusive"
+
+
+def test_a_message_that_must_never_come_needs_a_living_bus() -> None:
+    never = replace(COMES, at_least=0, at_most=0)
+
+    assert the_finding(never, can_trace(flagged(5.0))).verdict == "pass"
+    assert the_finding(never, can_trace(some_frames([], np.zeros((0, 8))))).verdict == "error"
+
+
+@given(st.lists(st.floats(0.02, 0.98), max_size=5, unique=True))
+def test_as_many_are_counted_as_came(after_s: list[float]) -> None:
+    times = np.sort(1.0 + np.array(after_s))
+    data = np.zeros((times.size, 8), np.uint8)
+    data[:, 3] = 1
+    alive = np.arange(0.5, 2.9, 0.01)
+    order = np.argsort(np.concatenate([alive, times]), kind="stable")
+    frames = some_frames(
+        np.concatenate([alive, times])[order],
+        np.concatenate([np.zeros((alive.size, 8), np.uint8), data])[order],
+    )
+    wanted = replace(COMES, high_s=1.0, at_least=times.size, at_most=times.size)
+
+    assert the_finding(wanted, can_trace(frames)).verdict == "pass"
