@@ -182,7 +182,7 @@ def instant(since: c.Instant) -> str:
 
 
 # ---- expectations -------------------------------------------------------------------------------
-def expectation(expected: c.Expectation) -> str:  # noqa: C901, PLR0911 - one line for each kind
+def expectation(expected: c.Expectation) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     """What is expected, for a case that has no findings which say it."""
     match expected:
         case c.Trips(output=output, since=since, low_s=low, high_s=high):

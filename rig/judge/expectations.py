@@ -54,7 +54,7 @@ def _means(wanted: Expectation) -> str:
             return "console"
 
 
-def _said(wanted: Expectation) -> str:  # noqa: C901, PLR0911 - one line for each kind
+def _said(wanted: Expectation) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     match wanted:
         case Trips():
             return f"{wanted.output} opens {_when(wanted)}"

@@ -297,18 +297,9 @@ class Expected(Description):
     ] = 0.0
     stays: Any = None  # output: open or closed; signal: a number
     becomes: float | None = None  # signal
-    between: Annotated[
-        tuple[float, float] | None, Field(description="a signal's lowest and highest value")
-    ] = None
     says: Pattern | None = None  # console
     never_says: Pattern | None = None
     every: TolerancedSeconds | None = None  # message
-    comes: Annotated[
-        dict[str, float] | None, Field(description="a message with these values of its signals")
-    ] = None
-    times: Annotated[int | None, Field(ge=0, description="just so often; else once at least")] = (
-        None
-    )
     cells: tuple[int, ...] | None = None  # balancing
     at: str | None = None
     agrees: Names = ()  # telemetry: quantities
@@ -320,6 +311,15 @@ class Expected(Description):
     after: After | None = None
     begin: Annotated[str | None, Field(alias="from")] = None
     end: Annotated[str | None, Field(alias="to")] = None
+    between: Annotated[
+        tuple[float, float] | None, Field(description="a signal's lowest and highest value")
+    ] = None
+    comes: Annotated[
+        dict[str, float] | None, Field(description="a message with these values of its signals")
+    ] = None
+    times: Annotated[int | None, Field(ge=0, description="just so often; else once at least")] = (
+        None
+    )
 
     @model_validator(mode="before")
     @classmethod
