@@ -17,7 +17,7 @@ from rig.errors import DescriptionError
 
 ROOT = Path(__file__).parents[1]
 BROKEN = sorted(p.relative_to(ROOT) for p in (ROOT / "tests" / "broken").glob("*.yaml"))
-BENCHES = {"plan-no-tap": "tests/broken/with/no-taps.yaml"}
+BENCHES = dict.fromkeys(("plan-no-tap", "plan-no-relay"), "tests/broken/with/no-taps.yaml")
 
 
 @pytest.fixture(autouse=True)

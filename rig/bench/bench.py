@@ -28,6 +28,7 @@ from rig.instruments.capabilities import (
     Instrument,
     Measured,
     Meter,
+    Relays,
     Resistors,
     Supply,
     VoltageSource,
@@ -52,6 +53,7 @@ class Instruments:
     resistors: dict[str, Resistors] = field(default_factory=dict)
     supplies: dict[str, Supply] = field(default_factory=dict)
     meters: dict[str, Meter] = field(default_factory=dict)
+    relays: dict[str, Relays] = field(default_factory=dict)
 
 
 class Bench:
@@ -125,6 +127,8 @@ class Bench:
             command = self._fault_sensor(kind, target, present=present)
         elif quantity == "cell" and kind == "open":
             command = self._open_wire(target, present=present)
+        elif (kind, target) in self._wiring.relays:
+            command = self._switch_link(kind, target, present=present)
         else:
             raise self._cannot(f"{kind} {target}")
         (self._faults.add if present else self._faults.discard)((kind, target))
@@ -144,12 +148,14 @@ class Bench:
     def make_safe(self) -> None:
         """Switch everything off, whatever state the bench is in.
 
-        Charger, load, the BMS's supply, and the cells last, from the top of the stack down. Each
+        Charger, load, the BMS's supply, and the cells, from the top of the stack down; the links'
+        relays last, which are safe in either state. Each
         step is tried even if the ones before failed; a session that an error closed is opened
         again for it.
         """
         troubles: list[str] = []
-        for step in (self._reopen, self._power.off, self._supplies_off, self._cells_off):
+        switched_off = (self._power.off, self._supplies_off, self._cells_off, self._relays_rest)
+        for step in (self._reopen, *switched_off):
             try:
                 step()
             except RigError as error:
@@ -350,6 +356,20 @@ class Bench:
             instrument=str(terminal),
         )
 
+    def _switch_link(self, kind: str, target: str, *, present: bool) -> Command:
+        terminal = self._wiring.relays[kind, target]
+        relays = self._instruments.relays[terminal.instrument]
+        before_ns = self._stamp()
+        relays.switch(terminal.channel, closed=present)
+        return Command(
+            quantity=f"{kind} {target}",
+            value=float(present),
+            before_ns=before_ns,
+            after_ns=self._stamp(),
+            settle_s=relays.relay_s,
+            instrument=str(terminal),
+        )
+
     def _mendable(self) -> list[tuple[Literal["open", "short"], str]]:
         return [
             ("open" if kind == "open" else "short", target) for kind, target in sorted(self._faults)
@@ -491,6 +511,10 @@ class Bench:
 
     def _cells_off(self) -> None:
         _try_all([emulator.safe for emulator in self._instruments.cells.values()])
+
+    def _relays_rest(self) -> None:
+        used = {terminal.instrument for terminal in self._wiring.relays.values()}
+        _try_all([self._instruments.relays[role].safe for role in sorted(used)])
 
     def _cannot(self, what: str) -> BenchError:
         return BenchError(

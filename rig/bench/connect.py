@@ -33,6 +33,7 @@ from rig.instruments.capabilities import (
     Instrument,
     Load,
     Meter,
+    Relays,
     Resistors,
     Supply,
     VoltageSource,
@@ -92,6 +93,7 @@ def connect(
         )
         _protect(filled, wiring, limits, instruments, power)
         _configure_meters(wiring, instruments, _spans(profile, limits))
+        _claim_relays(wiring, instruments)
         stack.callback(bench.make_safe)
         bench.calibrate(_calibration_levels(profile))
         _links(bench, filled, profile, clock, stack)
@@ -165,6 +167,8 @@ def _sort_in(instruments: Instruments, role: str, driver: Instrument) -> None:
         instruments.supplies[role] = driver
     elif isinstance(driver, Meter):
         instruments.meters[role] = driver
+    if isinstance(driver, Relays):
+        instruments.relays[role] = driver
 
 
 def _check_serial(session: Session, entry: InstrumentEntry, identity: Identity) -> None:
@@ -286,6 +290,13 @@ def _configure_meters(
         }
         if largest_v:
             meter.configure(largest_v)
+
+
+def _claim_relays(wiring: Wiring, instruments: Instruments) -> None:
+    for role, relays in instruments.relays.items():
+        used = [t.channel for t in wiring.relays.values() if t.instrument == role]
+        if used:
+            relays.claim(used)
 
 
 def _largest_v(wiring: Wiring, name: str, span: tuple[float, float]) -> float:

@@ -114,6 +114,8 @@ class Wiring(Description):
     scale: VoltsPerAmp | None = None  # at the tap of a current
     shunt: Shunt | None = None  # between the meter and a current
     span_v: Annotated[Volts | None, Field(alias="span", gt=0)] = None  # most that the tap can show
+    breaks: Annotated[Wire | None, Field(alias="open")] = None  # of a link: relays that, moved, ...
+    shorts: Annotated[Wire | None, Field(alias="short")] = None  # ... break it or short its lines
 
     def wires(self) -> Iterator[tuple[str, Terminal]]:
         """Give every wire with its key in the file."""
@@ -123,6 +125,8 @@ class Wiring(Description):
             ("discharge", self.discharge),
             ("tap", self.tap),
             ("meter", self.meter),
+            ("open", self.breaks),
+            ("short", self.shorts),
         ):
             if wire is not None:
                 yield key, wire
@@ -240,6 +244,8 @@ _CAPABILITIES: dict[str, tuple[type, ...]] = {
     "discharge": (capabilities.Load,),
     "tap": (capabilities.Digitizer,),
     "meter": (capabilities.Meter,),
+    "open": (capabilities.Relays,),
+    "short": (capabilities.Relays,),
 }
 _SOURCES: dict[str, tuple[type, ...]] = {
     "cell": (capabilities.VoltageSource,),
@@ -267,7 +273,7 @@ def _wire(
 ) -> Iterator[Mistake]:
     _, term, key = where
     wanted = _CAPABILITIES.get(str(key)) or _SOURCES.get(str(term).split()[0])
-    if wanted and info.capability not in wanted:
+    if wanted and not info.can(wanted):
         names = " or ".join(w.__name__ for w in wanted)
         what = f"{wire.instrument} is a {info.capability.__name__} ({info.title})"
         yield document.mistake(where, what, f"wire this to a {names}")

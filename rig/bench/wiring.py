@@ -34,6 +34,7 @@ class Wiring:
     taps: Mapping[str, Tap] = field(default_factory=dict)  # quantities and outputs
     meters: Mapping[str, Terminal] = field(default_factory=dict)  # quantities and outputs
     shunt: Shunt | None = None  # through which the meter sees the current
+    relays: Mapping[tuple[str, str], Terminal] = field(default_factory=dict)  # ("open", link)
 
     def by_instrument(self, names: Iterable[str]) -> dict[str, dict[str, int]]:
         """Group quantities by the instrument that feeds them: role -> {name: channel}."""
@@ -74,6 +75,12 @@ def wiring_of(description: BenchFile, spans: Mapping[str, tuple[float, float]]) 
         },
         meters={name: line.meter for name, line in lines.items() if line.meter is not None},
         shunt=current.shunt if current else None,
+        relays={
+            (kind, name): relay
+            for name, line in lines.items()
+            for kind, relay in (("open", line.breaks), ("short", line.shorts))
+            if relay is not None
+        },
     )
 
 

@@ -93,7 +93,7 @@ class Fit:
         if self.bench_document is None or self.bench is None:
             return
         document, bench, profile = self.bench_document, self.bench, self.profile
-        terms = [*profile.settable, *profile.outputs, "current", "supply", "pack"]
+        terms = [*profile.settable, *profile.outputs, "current", "supply", "pack", *profile.links]
         for term in bench.wiring:
             if term not in terms:
                 what = f'{profile.name} has no terminal "{term}"'

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rig.bench.description import BenchFile
 from rig.check.fit import Fit
 from rig.check.steps import commanded, metered
 from rig.description import Document, Location, Mistake
 from rig.plan.case import (
     Await,
     Case,
+    Fault,
     MessageComes,
     MessageTiming,
     SignalBecomes,
@@ -77,6 +79,8 @@ class PlanCheck:
         bench = self._fit.bench
         if bench is None:
             return
+        if isinstance(step, Fault):
+            yield from self._relay(case, number, step, bench)
         wanted = list(metered(step))
         for name in wanted:
             wiring = bench.wiring.get(name)
@@ -84,6 +88,18 @@ class PlanCheck:
                 what = f"step {number} reads {name}, and {bench.name} has no meter there"
                 mend = self._wire(name, "meter", "dmm 101")
                 yield from self._once(case, number, name, "meter", (what, mend))
+
+    def _relay(self, case: Case, number: int, step: Fault, bench: BenchFile) -> Iterator[Mistake]:
+        """A link is broken or shorted by a relay, which the bench must have."""
+        if step.target not in self._fit.profile.links:
+            return
+        wiring = bench.wiring.get(step.target)
+        if wiring is None or step.fault not in dict(wiring.wires()):
+            what = (
+                f"step {number} makes {step.target} {step.fault}: {bench.name} has no relay there"
+            )
+            mend = self._wire(step.target, step.fault, "dmm 201")
+            yield from self._once(case, number, step.target, step.fault, (what, mend))
 
     def _expectation_names(self, case: Case) -> Iterator[Mistake]:
         for expectation in case.expectations:

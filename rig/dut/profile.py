@@ -34,6 +34,7 @@ from rig.description import (
     suggest,
 )
 from rig.dut.consistency import contradictions
+from rig.dut.links import Link
 from rig.quantity import (
     AmpHours,
     AmpRange,
@@ -548,6 +549,7 @@ class Profile(Description):
     console: Console | None = None
     start: Start
     outputs: Annotated[dict[str, OutputPin], Field(min_length=1)]
+    links: dict[str, Link] = Field(default_factory=dict)
     telemetry: Telemetry = Telemetry()
     messages: dict[str, MessagePromise] = Field(default_factory=dict)
     protections: dict[str, Protection]

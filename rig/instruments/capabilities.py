@@ -201,6 +201,20 @@ class Digitizer(Instrument, Protocol):
 
 
 @runtime_checkable
+class Relays(Instrument, Protocol):
+    """Relays that switch what lies between the BMS's own parts, each with a contact at rest."""
+
+    channels: tuple[int, ...]
+    relay_s: float  # data sheet: until a contact has moved
+
+    def claim(self, channels: Iterable[int]) -> None:
+        """See that these channels are relays, and bring them to rest."""
+
+    def switch(self, channel: int, *, closed: bool) -> None:
+        """Move one relay, or let it go back to rest."""
+
+
+@runtime_checkable
 class Meter(Instrument, Protocol):
     """A multimeter with a scanner."""
 

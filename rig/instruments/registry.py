@@ -40,6 +40,11 @@ class DriverInfo:
     channels: tuple[int, ...]  # (0,): it has just one, and a description needs not name it
     framing: Framing
     port: str = ""  # usual address of its SCPI socket, for people
+    also: tuple[type, ...] = ()  # what else it can do, with a card for it in one of its slots
+
+    def can(self, wanted: tuple[type, ...]) -> bool:
+        """Tell whether it can do any of these."""
+        return bool({self.capability, *self.also} & set(wanted))
 
 
 _OURS = (
@@ -99,6 +104,7 @@ _OURS = (
         name="keysight-daq970a",
         title="Keysight DAQ970A scanning meter",
         capability=capabilities.Meter,
+        also=(capabilities.Relays,),
         create=keysight_daq970a.KeysightDaq970a,
         channels=keysight_daq970a.KeysightDaq970a.channels,
         framing=keysight_daq970a.FRAMING,

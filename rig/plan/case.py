@@ -132,7 +132,7 @@ class Staircase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Insert (or remove) a wiring fault: target is "cell n" or "temperature n"."""
+    """Insert (or remove) a wiring fault: target is "cell n", "temperature n" or a link."""
 
     fault: Literal["open", "short"]
     target: str

@@ -201,7 +201,9 @@ class _Resolver:
         assert wanted is not None  # noqa: S101 -- the action says so
         kind, target = ("open", wanted.open) if wanted.open else ("short", wanted.short)
         sensors = self._profile.temperature_names
-        known = (*self._profile.cell_names, *sensors) if kind == "open" else sensors
+        links = [name for name, link in self._profile.links.items() if kind in link.faults]
+        cells = self._profile.cell_names if kind == "open" else ()
+        known = (*cells, *sensors, *links)
         self._known((*where, kind), target or "", known, f"wire that can be {kind}")
         return Fault(
             fault="open" if wanted.open else "short",

@@ -167,7 +167,9 @@ def esp32_4s(setup: Setup) -> Bench:
     meter = dict(enumerate((*cells.values(), nets["pack"], *gates, nets["current"]), start=101))
     error = stream(setup.seed, "shunt").uniform(-_SHUNT_TOLERANCE, _SHUNT_TOLERANCE)
     shunt = {108: _SHUNT_V_PER_A * (1.0 + error)}
-    bench.instrument("dmm", ScannerDmm, channels=meter, volts_per_unit=shunt)
+    bench.instrument(
+        "dmm", ScannerDmm, channels=meter, volts_per_unit=shunt, relays=_link_relays(bench)
+    )
     bench.console_and_dut(bench.can())
     bench.ports()
     return bench
@@ -191,6 +193,20 @@ def pbmslsuite_o(setup: Setup) -> Bench:
     bench.console_and_dut()
     bench.ports()
     return bench
+
+
+def _link_relays(bench: Bench) -> dict[int, Callable[[bool], None]]:
+    """Lay the links through form-C relays of the actuator, so that at rest they are healthy."""
+    relays: dict[int, Callable[[bool], None]] = {}
+    for first, link in ((201, "afe link"), (203, "can bus")):
+        bench.board.add_link(link)
+        for number, fault in enumerate(("open", "short"), start=first):
+            relays[number] = _relay(bench.board, link, fault)
+    return relays
+
+
+def _relay(board: Board, link: str, fault: str) -> Callable[[bool], None]:
+    return lambda moved: board.move_relay(link, fault, moved=moved)
 
 
 def _common_nets(bench: Bench, *, sensors: int) -> dict[str, Signal]:

@@ -6,7 +6,7 @@ import json
 import math
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -300,6 +300,20 @@ def test_the_start_of_a_record_lies_in_its_interval_every_time(bench: Bench, tru
 
     assert all(error <= width for error, width in zip(errors_s, widths_s, strict=True))
     assert max(errors_s) > 0.05 * max(widths_s)  # and the interval is not far too wide
+
+
+@pytest.mark.parametrize("link", ["afe link", "can bus"])
+@pytest.mark.parametrize("kind", ["open", "short"])
+def test_a_link_that_a_case_left_faulty_is_mended_before_the_next(
+    bench: Bench, kind: Literal["open", "short"], link: str
+) -> None:
+    command = bench.fault(kind, link, present=True)
+    bench.begin_transcript()
+
+    bench.nominal()
+
+    assert (command.quantity, command.value) == (f"{kind} {link}", 1.0)
+    assert [line for line in bench.end_transcript() if "ROUT:OPEN" in line]
 
 
 # ---- safe state ---------------------------------------------------------------------------------

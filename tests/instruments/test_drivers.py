@@ -275,3 +275,34 @@ def test_an_instrument_that_restarted_is_noticed(virtual: VirtualBench) -> None:
 
     session.close()
     peer.close()
+
+
+# ---- relays -------------------------------------------------------------------------------------
+def test_relays_that_were_left_moved_are_at_rest_once_they_are_claimed(
+    virtual: VirtualBench,
+) -> None:
+    meter = virtual.driver("keysight-daq970a")
+    meter.session.write("ROUT:CLOS (@201,204)")
+
+    meter.claim((201, 202, 203, 204))
+
+    assert meter.session.query("ROUT:CLOS? (@201,202,203,204)") == "0,0,0,0"
+
+
+def test_safe_lets_a_moved_relay_go(virtual: VirtualBench) -> None:
+    meter = virtual.driver("keysight-daq970a")
+    meter.claim((201,))
+    meter.switch(201, closed=True)
+    assert meter.session.query("ROUT:CLOS? (@201)") == "1"
+
+    meter.safe()
+
+    assert meter.session.query("ROUT:CLOS? (@201)") == "0"
+
+
+@pytest.mark.parametrize(("channel", "told"), [(101, "slot 1 is a DAQM901A"), (301, "no card")])
+def test_a_slot_without_an_actuator_card_is_refused(
+    virtual: VirtualBench, channel: int, told: str
+) -> None:
+    with pytest.raises(BenchError, match=told):
+        virtual.driver("keysight-daq970a").claim((channel,))

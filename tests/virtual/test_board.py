@@ -31,3 +31,25 @@ def test_watchers_hear_of_each_break_and_mend_once(board: Board) -> None:
     for is_open in (True, True, False):
         board.break_wire("cell 1", is_open=is_open)
     assert heard == [("cell 1", True), ("cell 1", False)]
+
+
+def test_a_link_is_short_while_both_of_its_relays_are_moved(board: Board) -> None:
+    heard = list[str]()
+    board.add_link("afe link")
+    board.on_link(lambda name: heard.append(board.links[name]))
+
+    for fault, moved in (("open", True), ("short", True), ("short", False), ("open", False)):
+        board.move_relay("afe link", fault, moved=moved)
+
+    assert heard == ["open", "short", "open", "healthy"]
+
+
+def test_a_relay_that_moves_twice_is_heard_of_once(board: Board) -> None:
+    heard = list[str]()
+    board.add_link("afe link")
+    board.on_link(heard.append)
+
+    board.move_relay("afe link", "open", moved=True)
+    board.move_relay("afe link", "open", moved=True)
+
+    assert heard == ["afe link"]

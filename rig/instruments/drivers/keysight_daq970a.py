@@ -3,17 +3,19 @@
 Dialect: reference/instruments.md 2.5 (DAQ970A programming guide). One ADC behind relays: channels
 are read one after the other, so nothing here times a trip. An overload is no entry of the error
 queue; it reads 9.9E37, which the session turns into NaN. `CONF` overwrites the scan list, so it is
-sent before it.
+sent before it. An actuator card in another slot (DAQM903A, 34903A: 20 form-C relays) is switched
+by `ROUT:CLOS` and `ROUT:OPEN`; "open" is its rest, in which COM touches NC.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from rig.clock import Clock
-from rig.errors import LimitError
+from rig.errors import BenchError, LimitError
 from rig.instruments.capabilities import Identity, Measured
 from rig.instruments.dialect import (
     Accuracy,
@@ -23,6 +25,7 @@ from rig.instruments.dialect import (
     check_model,
     clear_status,
     identify,
+    refused,
 )
 from rig.instruments.session import Framing, Session
 
@@ -38,16 +41,20 @@ ACCURACY = {  # DC volts by range: 1 year, 23 °C ± 5 K; DAQ970A data sheet, p.
 NOISE_OF_RANGE = 1e-6  # rms at 1 NPLC, growing as 1/sqrt(NPLC) [u]
 EXACT_NPLC, FAST_NPLC = 1.0, 0.2  # 20 ms and 4 ms at 50 Hz
 EXACT_TO_V = 10.0  # ranges up to here read cells; above, gates and packs, of which speed is wanted
+ACTUATORS = r"(DAQM|34)903A"  # form C
+ARMATURE_S = 0.02  # until a contact has moved and stopped bouncing [u]
 
 
 class KeysightDaq970a:
-    """The meter; channels by slot and number, 101 to 320."""
+    """Meter and relays; channels by slot and number, 101 to 320."""
 
     channels = tuple(slot * 100 + n for slot in (1, 2, 3) for n in range(1, 21))
+    relay_s = ARMATURE_S
 
     def __init__(self, session: Session, clock: Clock) -> None:
         self.session, self.clock = session, clock
         self._ranges: dict[int, float] = {}
+        self._relays: tuple[int, ...] = ()
 
     def identity(self) -> Identity:
         """Ask who it is."""
@@ -61,7 +68,9 @@ class KeysightDaq970a:
         check_errors(self.session)
 
     def safe(self) -> None:
-        """Nothing to switch off: a meter feeds nothing."""
+        """Let every relay go that is in use; a meter itself feeds nothing."""
+        if self._relays:
+            self._rest(self._relays)
 
     def check(self) -> None:
         """Find a restart and refused commands."""
@@ -90,6 +99,34 @@ class KeysightDaq970a:
             channel: Measured(value=value, accuracy=self._accuracy(channel, value))
             for channel, value in zip(chosen, values, strict=True)
         }
+
+    def claim(self, channels: Iterable[int]) -> None:
+        """See that an actuator card is in the slots of these relays, and let them go."""
+        self._relays = tuple(channels)
+        for slot in sorted({channel // 100 for channel in self._relays}):
+            card = identify(self.session.query(f"SYST:CTYP? {slot}00")).model
+            if not re.fullmatch(ACTUATORS, card):
+                raise BenchError(
+                    f"in slot {slot} is {'a ' + card if card.strip('0') else 'no card'}",
+                    self.session.where,
+                    "put an actuator card (DAQM903A) there, or correct the bench's wiring",
+                )
+        self._rest(self._relays)
+
+    def switch(self, channel: int, *, closed: bool) -> None:
+        """Move one relay, and ask for it before anything else is said."""
+        self._command("CLOS" if closed else "OPEN", (channel,))
+
+    def _rest(self, relays: tuple[int, ...]) -> None:
+        self._command("OPEN", relays)
+
+    def _command(self, verb: str, relays: tuple[int, ...]) -> None:
+        listed = channel_list(relays)
+        question = f"ROUT:{verb}? {listed}"
+        # One message, so that the question costs no way of its own: ROUT:OPEN (@201);OPEN? (@201)
+        answers = self.session.query_numbers(f"ROUT:{verb} {listed};{verb}? {listed}", len(relays))
+        if any(answer != 1.0 for answer in answers):
+            raise refused(self.session, f"ROUT:{verb} {listed}", question, str(answers))
 
     def _range_for(self, volts: float) -> float:
         fitting = next((r for r in ACCURACY if volts <= r), None)

@@ -1,5 +1,8 @@
 """Scanning meter in the dialect of a Keysight DAQ970A, a DAQM901A 20-channel multiplexer in slot 1.
 
+A DAQM903A actuator with 20 form-C relays is in slot 2 where relays are wired: `ROUT:CLOS`,
+`ROUT:OPEN` and their queries, as on the 34970A; a reset lets all of them go. Contacts don't bounce.
+
 Follows the DAQ970A programming guide as reference/instruments.md 2.5 reports it (K7). One ADC
 behind relays: readings of a scan are one after the other, each the mean over its integration time.
 An overload reads ±9.9E+37 and is no error. Must not know what is connected to its channels.
@@ -17,14 +20,16 @@ over-range             20 % (300 V: none)                           [u]
 integration            NPLC x 20 ms (50 Hz), default 1              K7; default [u]
 noise                  0.0001 % of range rms at 1 NPLC, ∝ 1/√NPLC   [u]
 channel change         5 ms                                         [u]
+relay of the actuator  3-6 ms until its contact has moved           [u]
 latency                set 3-8 ms (20), query 3-8 ms (20)           [u]
 =====================  ==========================================  ======
 """
 
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -43,6 +48,8 @@ from rig.virtual.kernel import Kernel
 from rig.virtual.signal import Signal
 
 FIRST_CHANNEL, LAST_CHANNEL = 101, 120
+FIRST_RELAY, LAST_RELAY = 201, 220
+RELAY_S = (0.003, 0.006)  # [u]
 ACCURACY = {  # range: 1-year limit, DAQ970A data sheet p. 10
     0.1: Accuracy(5.0e-5, 6.0e-5 * 0.1),
     1.0: Accuracy(3.5e-5, 6.0e-6 * 1.0),
@@ -89,9 +96,11 @@ class ScannerDmm(ScpiInstrument):
         What is at a channel; a channel left out is open and reads close to 0 V.
     volts_per_unit
         Factor from a signal's unit to volts at the channel, such as 0.001 V/A of a shunt.
+    relays
+        What each wired relay of the actuator does, told whether it is moved (closed) or at rest.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it is wired to)
         self,
         kernel: Kernel,
         clock: LocalClock,
@@ -99,7 +108,9 @@ class ScannerDmm(ScpiInstrument):
         *,
         channels: Mapping[int, Signal],
         volts_per_unit: Mapping[int, float] | None = None,
+        relays: Mapping[int, Callable[[bool], None]] | None = None,
     ) -> None:
+        self._relays = dict(relays or {})  # the command set depends on them
         super().__init__(kernel, clock, rng, DIALECT, LATENCIES)
         self._signals = dict(channels)
         self._volts_per_unit = dict(volts_per_unit or {})
@@ -110,6 +121,7 @@ class ScannerDmm(ScpiInstrument):
         self._monitor: int | None = None
         self._overload = 0
         self._show_channel = False
+        self._closed = dict.fromkeys(range(FIRST_RELAY, LAST_RELAY + 1), False)
 
     def integer(self, value: int) -> str:
         """Keysight writes a sign."""
@@ -131,6 +143,21 @@ class ScannerDmm(ScpiInstrument):
             Command(f"[SENSe:]{volt}:RANGe", self._set_range, self._read_range),
             Command(f"[SENSe:]{volt}:RANGe:AUTO", self._set_auto, self._read_auto),
             *self._scan_commands(),
+            *(self._relay_commands() if self._relays else ()),
+        ]
+
+    def _relay_commands(self) -> list[Command]:
+        return [
+            Command(
+                "ROUTe:CLOSe",
+                lambda call: self._move(call, closed=True),
+                lambda call: self._moved(call, closed=True),
+            ),
+            Command(
+                "ROUTe:OPEN",
+                lambda call: self._move(call, closed=False),
+                lambda call: self._moved(call, closed=False),
+            ),
         ]
 
     def _scan_commands(self) -> list[Command]:
@@ -145,6 +172,29 @@ class ScannerDmm(ScpiInstrument):
             Command("SYSTem:CTYPe", query=self._card),
             Command("SYSTem:VERSion", query=lambda _: "1999.0"),
         ]
+
+    # The actuator
+
+    def _actuated(self, call: Call) -> tuple[int, ...]:
+        if call.channels is None:
+            raise ScpiError(scpi.MISSING_PARAMETER)
+        if any(n not in self._closed for n in call.channels):
+            raise ScpiError(scpi.DATA_OUT_OF_RANGE)
+        return call.channels
+
+    def _move(self, call: Call, *, closed: bool) -> None:
+        for number in self._actuated(call):
+            if self._closed[number] != closed:
+                self._closed[number] = closed
+                delay_ns = round(NS * self.rng.uniform(*RELAY_S))
+                self.kernel.after(delay_ns, partial(self._arrive, number, closed))
+
+    def _arrive(self, number: int, closed: bool) -> None:  # noqa: FBT001
+        if number in self._relays and self._closed[number] == closed:
+            self._relays[number](closed)
+
+    def _moved(self, call: Call, *, closed: bool) -> str:
+        return ",".join(f"{self._closed[n] == closed:d}" for n in self._actuated(call))
 
     # The scan list; MEAS? and CONF overwrite it (K7).
 
@@ -284,7 +334,11 @@ class ScannerDmm(ScpiInstrument):
         return self.integer(value)
 
     def _card(self, call: Call) -> str:
-        card = "DAQM901A,MY58100001,2.01" if call.only() in {"1", "100"} else "0,0,0"
+        slot = call.only()[:1]
+        cards = {"1": "DAQM901A,MY58100001,2.01"}
+        if self._relays:
+            cards["2"] = "DAQM903A,MY58300001,2.01"
+        card = cards.get(slot, "0,0,0")
         return f"Keysight Technologies,{card}"
 
     def questionable(self) -> int:
@@ -292,7 +346,8 @@ class ScannerDmm(ScpiInstrument):
         return self._overload
 
     def reset(self) -> None:
-        """Automatic range, 1 NPLC, nothing to scan."""
+        """Automatic range, 1 NPLC, nothing to scan, all relays at rest."""
+        self._move(Call((), tuple(self._closed)), closed=False)
         self._inputs = {n: Input() for n in self._inputs}
         self._scan = ()
         self._readings.clear()

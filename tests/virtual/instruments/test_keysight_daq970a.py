@@ -100,3 +100,46 @@ def test_what_it_cannot_do_is_in_the_queue(
 def test_nothing_to_fetch_is_an_error_and_no_answer(desk: Desk, meter: ScannerDmm) -> None:
     assert desk.ask_raw(meter, "FETC?") == b""
     assert desk.ask(meter, "SYST:ERR?") == '-230,"Data stale"'
+
+
+@pytest.fixture
+def moves() -> list[tuple[int, bool]]:
+    return []
+
+
+@pytest.fixture
+def actuator(desk: Desk, moves: list[tuple[int, bool]]) -> ScannerDmm:
+    relays = {n: lambda to, n=n: moves.append((n, to)) for n in (201, 202)}
+    return ScannerDmm(desk.kernel, desk.clock, desk.rng(), channels={}, relays=relays)
+
+
+def test_a_relay_has_moved_some_milliseconds_after_its_command(
+    desk: Desk, actuator: ScannerDmm, moves: list[tuple[int, bool]]
+) -> None:
+    assert desk.ask(actuator, "ROUT:CLOS (@201);CLOS? (@201,202)") == "1,0"
+    desk.kernel.run_until(desk.kernel.now_ns + 7 * MS)
+
+    assert moves == [(201, True)]
+    assert desk.ask(actuator, "ROUT:OPEN? (@201,202)") == "0,1"
+
+
+def test_a_reset_lets_every_relay_go(
+    desk: Desk, actuator: ScannerDmm, moves: list[tuple[int, bool]]
+) -> None:
+    desk.do(actuator, "ROUT:CLOS (@201,202)")
+    desk.kernel.run_until(desk.kernel.now_ns + 7 * MS)
+
+    desk.do(actuator, "*RST")
+    desk.kernel.run_until(desk.kernel.now_ns + 7 * MS)
+
+    assert sorted(moves[2:]) == [(201, False), (202, False)]
+
+
+def test_a_channel_of_the_multiplexer_is_no_relay(desk: Desk, actuator: ScannerDmm) -> None:
+    desk.do(actuator, "ROUT:CLOS (@101)")
+
+    assert desk.ask(actuator, "SYST:ERR?").startswith("-222")
+
+
+def test_without_relays_there_is_no_actuator_card(desk: Desk, meter: ScannerDmm) -> None:
+    assert desk.ask(meter, "SYST:CTYP? 200") == "Keysight Technologies,0,0,0"
