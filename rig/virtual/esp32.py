@@ -16,6 +16,8 @@ from rig.virtual.pins import Pins
 
 MS = 1_000_000  # ns
 CRYSTAL_PPM = 10.0  # a usual 40 MHz crystal's tolerance at 25 degC
+TICK_WRAP_MS = 1 << 32  # the tick counter has 32 bits of milliseconds: 49.7 days
+_PANIC_NS = 30 * MS  # the panic handler prints for so long before it restarts the chip
 
 
 class ResetCause(enum.Enum):
@@ -25,6 +27,11 @@ class ResetCause(enum.Enum):
     TG1WDT_SYS_RESET = 0x8
     SW_CPU_RESET = 0xC
     RTCWDT_BROWN_OUT_RESET = 0xF
+
+
+def ticks_since(now_ms: int, then_ms: int) -> int:
+    """Milliseconds from one reading of the tick counter to a later one, across its wrap."""
+    return (now_ms - then_ms) % TICK_WRAP_MS
 
 
 class Program(Protocol):
@@ -95,6 +102,8 @@ class Chip:
         brown-out, one below it a power-on.
     random
         A seeded generator of the chip's own: crystal, boot jitter.
+    tick_start_ms : int
+        What the image sets its tick counter to at each start.
     """
 
     def __init__(  # noqa: PLR0913  (one for each thing that is soldered to it)
@@ -107,11 +116,15 @@ class Chip:
         outputs: tuple[str, ...],
         collapse_v: float,
         random: Random,
+        tick_start_ms: int = 0,
     ) -> None:
         self.kernel, self.pins, self.random = kernel, pins, random
         self._make_program, self._boot_log, self._outputs = program, boot, outputs
         self._tick_scale = 1.0 + random.uniform(-CRYSTAL_PPM, CRYSTAL_PPM) * 1e-6
+        self._tick_start_ms = tick_start_ms
         self.cause = ResetCause.POWERON_RESET
+        # RTC slow memory: it outlives every reset but that of a supply that was gone.
+        self.rtc: dict[str, int] = {}
         self.program: Program | None = None
         self._epoch = 0
         self._handles: list[Handle] = []
@@ -129,6 +142,10 @@ class Chip:
     def uptime_ms(self) -> int:
         """Milliseconds since the reset was released, by the chip's own crystal."""
         return int((self.kernel.now_ns - self._born_ns) / (self._tick_scale * MS))
+
+    def ticks_ms(self) -> int:
+        """Read the tick counter: 32 bits of milliseconds, which wrap."""
+        return (self._tick_start_ms + self.uptime_ms()) % TICK_WRAP_MS
 
     def every(self, period_ns: int, action: Callable[[], None], *, phase_ns: int) -> None:
         """Run a periodic task, first `phase_ns` from now, until the next reset."""
@@ -173,6 +190,16 @@ class Chip:
         self._stop()
         self._start(cause)
 
+    def panic(self, reason: str) -> None:
+        """Stop the program, print what the panic handler prints, then reset.
+
+        The outputs stay as they are meanwhile, and the CAN controller goes on by itself.
+        """
+        self._end_program()
+        text = f"\r\nGuru Meditation Error: Core  0 panic'ed ({reason}).\r\n\r\nRebooting...\r\n"
+        self.write(text.encode("ascii"))
+        self.after(_PANIC_NS, lambda: self.restart(ResetCause.SW_CPU_RESET))
+
     # What happens to it
 
     def _power(self, on: bool) -> None:  # noqa: FBT001
@@ -193,6 +220,7 @@ class Chip:
 
     def _collapse(self) -> None:
         self._collapsed = True
+        self.rtc.clear()
 
     def _enable(self, low: bool) -> None:  # noqa: FBT001
         if low == self._held:
@@ -205,12 +233,15 @@ class Chip:
 
     def _stop(self) -> None:
         """Let every pin go and every task end, as a reset does."""
+        self._end_program()
+        self._let_go()
+
+    def _end_program(self) -> None:
         self._epoch += 1
         self.program = None
         for handle in self._handles:
             handle.cancel()
         self._handles.clear()
-        self._let_go()
 
     def _let_go(self) -> None:
         for name in self._outputs:

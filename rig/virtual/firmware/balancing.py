@@ -17,7 +17,7 @@ class BalancingLimits:
     start_above_lowest_v: float = 0.015
     stop_above_lowest_v: float = 0.008
     rest_current_a: float = 1.0
-    rest_ns: int = 2_000_000_000
+    rest_ms: int = 2_000
 
 
 class Balancer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rig.virtual.esp32 import MS, Chip, Random, ResetCause
+from rig.virtual.esp32 import MS, Chip, Random, ResetCause, ticks_since
 from rig.virtual.firmware import can_telemetry as can
 from rig.virtual.firmware.afe import FrontEnd, Readings, Tolerances
 from rig.virtual.firmware.image import Build
@@ -62,17 +62,19 @@ class Bms:
             image.rules, detector=parts.detector, debounce=parts.debounce
         )
         self._host = parts.host(
-            timeout_ns=image.host_timeout_ns, frames_to_return=image.host_frames_to_return
+            timeout_ms=image.host_timeout_ms, frames_to_return=image.host_frames_to_return
         )
         self._balancer = parts.balancer(image.balancing, cells=image.cells)
         self._telemetry = parts.telemetry()
         self._soc = parts.counter(capacity_ah=image.capacity_ah, step_s=image.main_ns / 1e9)
         self._lines = parts.lines()
+        self._timers = parts.timers(chip)
         self._state = can.INIT
         self._ticks = self._seen_scans = 0
+        self._tells_watchdog = chip.cause is ResetCause.TG1WDT_SYS_RESET
         self._hung = self._charge_on = self._discharge_on = False
         self._bleeding = [False] * image.cells
-        self._rest_since_ns = self._started_ns = chip.kernel.now_ns
+        self._rest_since_ms = self._started_ms = chip.ticks_ms()
 
     # Tasks
 
@@ -100,10 +102,10 @@ class Bms:
         base_ns = 60 * MS + self._phase(image.fast_frames_ns)
         fast = (self._send_status, self._send_cells, self._send_pack)
         for slot, send in enumerate(fast):
-            self._chip.every(
+            self._timers.every(
                 image.fast_frames_ns, self._jittered(send), phase_ns=base_ns + slot * 20 * MS
             )
-        self._chip.every(
+        self._timers.every(
             image.temperatures_ns,
             self._jittered(self._send_temperatures),
             phase_ns=base_ns + 70 * MS,
@@ -120,7 +122,7 @@ class Bms:
     def _sample_current(self) -> None:
         current_a = self._readings.current_a = self._front_end.sample_current()
         if abs(current_a) >= self._image.balancing.rest_current_a:
-            self._rest_since_ns = self._chip.kernel.now_ns
+            self._rest_since_ms = self._chip.ticks_ms()
 
     def _scan(self) -> None:
         self._front_end.scan(self._readings)
@@ -146,7 +148,7 @@ class Bms:
             protections.look_at_scan(readings)
         protections.look_at_current(readings)
         protections.tell("SCD", bad=self._comparator.latched)
-        protections.tell("CTO", bad=self._host.look(self._chip.kernel.now_ns))
+        protections.tell("CTO", bad=self._host.look(self._chip.ticks_ms()))
         for event in protections.tick():
             self._report(event)
         self._soc.count(readings.current_a)
@@ -198,12 +200,14 @@ class Bms:
         self._note("trip", protection=rule.short, channel=event.channel + 1, value=value)
 
     def _may_balance(self) -> bool:
-        rest_ns = self._chip.kernel.now_ns - self._rest_since_ns
         return (
-            rest_ns >= self._image.balancing.rest_ns
+            self._has_rested(self._chip.ticks_ms(), self._rest_since_ms)
             and self._ticks >= self._image.closing_ticks
             and not self._protections.flags & BIT["AnyFault"]
         )
+
+    def _has_rested(self, now_ms: int, since_ms: int) -> bool:
+        return ticks_since(now_ms, since_ms) >= self._image.balancing.rest_ms
 
     def _pause_bleeding(self) -> None:
         for index, on in enumerate(self._bleeding):
@@ -226,15 +230,15 @@ class Bms:
     def hear_can(self, can_id: int, data: bytes, extended: bool) -> None:  # noqa: FBT001
         """Take a frame from the bus."""
         if can_id == can.HOST_ALIVE_ID and not extended and len(data) == 8:
-            self._host.hear(self._chip.kernel.now_ns)
+            self._host.hear(self._chip.ticks_ms())
 
     def _flags(self) -> int:
         flags = self._protections.flags
-        by_watchdog = self._chip.cause is ResetCause.TG1WDT_SYS_RESET
-        age_ns = self._chip.kernel.now_ns - self._started_ns
-        if by_watchdog and age_ns < self._image.watchdog_flag_ns:
-            flags |= BIT["WatchdogReset"]
-        return flags
+        if self._tells_watchdog:
+            # Taken back once and for all: an age by the tick counter starts again at its wrap.
+            age_ms = ticks_since(self._chip.ticks_ms(), self._started_ms)
+            self._tells_watchdog = age_ms < self._image.watchdog_flag_ms
+        return flags | BIT["WatchdogReset"] * self._tells_watchdog
 
     def _send_status(self) -> None:
         pins = self._chip.pins
@@ -341,4 +345,5 @@ def power_up(  # noqa: PLR0913
         outputs=outputs_of(image.cells),
         collapse_v=COLLAPSE_V,
         random=run_random,
+        tick_start_ms=image.tick_start_ms,
     )

@@ -16,7 +16,7 @@ INIT, STANDBY, NORMAL, FAULT, BALANCING = range(5)
 STATE_NAMES = ("INIT", "STANDBY", "NORMAL", "FAULT", "BALANCING")
 
 _CELLS = struct.Struct("<4H")
-_STATUS = struct.Struct("<BBHB3x")
+_STATUS = struct.Struct("<BBHBB2x")
 _PACK = struct.Struct("<BBhHH")
 _TEMPERATURES = struct.Struct("<2h")
 
@@ -62,7 +62,8 @@ class Telemetry:
         for index, on in enumerate(bleeding):
             outputs |= on << (4 + index)
         alive = self._next_alive(STATUS_ID)
-        return self._protect(STATUS_ID, _STATUS.pack(0, alive | state << 4, flags, outputs))
+        more, flags = divmod(flags, 1 << 16)  # bytes 2 and 3 were full when the rest came
+        return self._protect(STATUS_ID, _STATUS.pack(0, alive | state << 4, flags, outputs, more))
 
     def cells(self, cells_v: Sequence[float]) -> bytes:
         """Pack BMS_CellVoltages."""

@@ -17,6 +17,7 @@ from rig.virtual.firmware.can_telemetry import Telemetry
 from rig.virtual.firmware.console import LineReader
 from rig.virtual.firmware.protections import Debounce, Detector, HostWatch, Protections, Rule
 from rig.virtual.firmware.state_of_charge import ChargeCounter
+from rig.virtual.firmware.timers import SoftTimers
 
 if TYPE_CHECKING:
     from rig.virtual.firmware.bms import Bms
@@ -44,13 +45,16 @@ class Image:
     self_test_ticks: int = 25  # then "ready"
     closing_ticks: int = 40  # then the paths may close
     watchdog_ns: int = 300 * MS
-    watchdog_flag_ns: int = 10 * S
-    host_timeout_ns: int = 990 * MS
+    watchdog_flag_ms: int = 10_000
+    host_timeout_ms: int = 990
     host_frames_to_return: int = 3
     capacity_ah: float
     ocv_v: tuple[float, ...]
     balancing: BalancingLimits = field(default_factory=BalancingLimits)
     thermistor: Thermistor = field(default_factory=Thermistor)
+    # As kernels do to find what a wrap breaks before 49.7 days are over (INITIAL_JIFFIES in Linux
+    # starts 5 min before it); 20 s, so that the longer cases of a night cross it.
+    tick_start_ms: int = (1 << 32) - 20_000
     boot_log: BootLog
 
 
@@ -68,6 +72,7 @@ class Parts:
     counter: type[ChargeCounter] = ChargeCounter
     telemetry: type[Telemetry] = Telemetry
     lines: type[LineReader] = LineReader
+    timers: type[SoftTimers] = SoftTimers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rig.virtual.esp32 import ticks_since
 from rig.virtual.firmware.afe import Readings, highest, lowest
 
-# Bits of bytes 2 and 3 of BMS_Status, in order.
+# Bits of bytes 2 and 3 of BMS_Status, in order, then those of byte 5.
 FLAGS = (
     *("OV", "UV", "OCC", "OCD", "SCD", "OTC", "OTD", "UTC"),
     *("UTD", "OpenWire", "SensorOpen", "SensorShort", "Imbalance", "CommTimeout"),
     *("WatchdogReset", "AnyFault"),
+    *("AfeLost", "StorageFault", "LimitExceeded", "SafetyLatch", "HostRequest"),
 )
 BIT = {name: 1 << index for index, name in enumerate(FLAGS)}
 
@@ -264,26 +266,32 @@ class Protections:
 
 
 class HostWatch:
-    """Whether the charger or vehicle controller is heard (message HostAlive)."""
+    """Whether the charger or vehicle controller is heard (message HostAlive).
 
-    def __init__(self, *, timeout_ns: int, frames_to_return: int) -> None:
-        self._timeout_ns, self._frames_to_return = timeout_ns, frames_to_return
-        self._last_ns: int | None = None  # None until the first frame: not armed
+    Times are readings of the chip's tick counter, which wraps.
+    """
+
+    def __init__(self, *, timeout_ms: int, frames_to_return: int) -> None:
+        self._timeout_ms, self._frames_to_return = timeout_ms, frames_to_return
+        self._last_ms: int | None = None  # None until the first frame: not armed
         self._back = 0
         self.lost = False
 
-    def hear(self, now_ns: int) -> None:
+    def hear(self, now_ms: int) -> None:
         """Take one HostAlive."""
-        in_time = self._last_ns is not None and now_ns - self._last_ns <= self._timeout_ns
+        in_time = self._last_ms is not None and not self._is_late(now_ms, self._last_ms)
         self._back = self._back + 1 if in_time else 1
-        self._last_ns = now_ns
+        self._last_ms = now_ms
 
-    def look(self, now_ns: int) -> bool:
+    def look(self, now_ms: int) -> bool:
         """Tell whether the host is lost."""
-        if self._last_ns is None:
+        if self._last_ms is None:
             return False
-        if now_ns - self._last_ns > self._timeout_ns:
+        if self._is_late(now_ms, self._last_ms):
             self.lost, self._back = True, 0
         elif self.lost and self._back >= self._frames_to_return:
             self.lost = False
         return self.lost
+
+    def _is_late(self, now_ms: int, last_ms: int) -> bool:
+        return ticks_since(now_ms, last_ms) > self._timeout_ms

@@ -150,7 +150,7 @@ def test_an_endless_line_is_thrown_away() -> None:
 
 @given(gaps=st.lists(st.integers(1, 1500), max_size=12))
 def test_the_host_is_lost_exactly_while_its_last_frame_is_too_old(gaps: list[int]) -> None:
-    watch = HostWatch(timeout_ns=990, frames_to_return=3)
+    watch = HostWatch(timeout_ms=990, frames_to_return=3)
     now, last, lost, back = 0, None, False, 0
 
     for gap in gaps:
