@@ -7,6 +7,7 @@ chosen, or Ctrl-C; 3 nothing failed, but a case was inconclusive or in error, so
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rig.errors import DescriptionError, RigError
+from rig.mutants.options import add_options
 
 _FAILED, _WRONG, _UNPROVEN = 1, 2, 3
 
@@ -30,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return do(options, rest)
     except RigError as error:
         print(error, file=sys.stderr)
+        return _WRONG
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         return _WRONG
 
 
@@ -69,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = verb("verify", _verify, "check a run folder's hashes and its journal")
     verify.add_argument("run", type=Path, metavar="RUN")
+
+    mutants = verb("mutants", _mutants, "run a plan against firmware that is wrong in known ways")
+    add_options(mutants)
 
     virtual = verb("virtual", _virtual, "serve the virtual bench for any other client, till Ctrl-C")
     virtual.add_argument("--dut", default="esp32-4s", help="which BMS is in it (esp32-4s)")
@@ -164,6 +172,14 @@ def _verify(options: argparse.Namespace, _: list[str]) -> int:
     problems = verify(options.run)
     print("\n".join(problems) or f"{options.run}: complete and unchanged since it was written")
     return 1 if problems else 0
+
+
+def _mutants(options: argparse.Namespace, _: list[str]) -> int:
+    from rig.mutants.command import hunt
+
+    result, interrupted = hunt(options, shlex.join(["rig", *sys.argv[1:]]))
+    print(f"data:     {(options.out / 'mutants.json').as_posix()}")
+    return _WRONG if interrupted else result.exit_code
 
 
 def _virtual(options: argparse.Namespace, _: list[str]) -> int:

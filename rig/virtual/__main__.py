@@ -15,19 +15,21 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from rig.errors import RigError
 from rig.virtual.assembly import BENCHES, Setup
 from rig.virtual.firmware import build_of, variants_of
+from rig.virtual.firmware.variants import from_file
 from rig.virtual.loop import Loop
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Build the bench, say that it is ready, serve it."""
-    setup = _read(arguments)
-    if setup is None:
-        return 0
     try:
+        setup = _read(arguments)
+        if setup is None:
+            return 0
         build_of(setup.dut, setup.variant)
         bench = BENCHES[setup.dut](setup)
     except RigError as error:
@@ -54,11 +56,15 @@ def _read(arguments: list[str] | None) -> Setup | None:
     parser.add_argument("--variant", help="build of the firmware; default: the one released")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument(
-        "--list-variants", action="store_true", help="print the defective builds, one JSON a line"
+        "--list-variants",
+        nargs="?",
+        const="",
+        metavar="FILE.py",
+        help="print the defective builds (or those in a file of your own), one JSON a line",
     )
     options = parser.parse_args(arguments)
-    if options.list_variants:
-        _list_variants(options.dut)
+    if options.list_variants is not None:
+        _list_variants(options.dut, options.list_variants)
         return None
     return Setup(
         dut=options.dut,
@@ -70,9 +76,12 @@ def _read(arguments: list[str] | None) -> Setup | None:
     )
 
 
-def _list_variants(dut: str) -> None:
-    for each in variants_of(dut).values():
+def _list_variants(dut: str, own: str) -> None:
+    """Print the variants of a BMS; those of a user's own file by the names that choose them."""
+    for each in (from_file(Path(own), dut) if own else variants_of(dut)).values():
         told = {key: getattr(each, key) for key in ("name", "row", "severity", "title")}
+        if own:
+            told["name"] = f"{own}:{each.name}"
         print(json.dumps(told))  # noqa: T201 (asked for)
 
 

@@ -34,8 +34,8 @@ from rig.plan.case import (
 from rig.plan.expand import expand, expand_family, families
 from rig.plan.families import FAMILIES, Options
 from rig.plan.model import load_plan
+from rig.plan.promises import untested
 from rig.plan.stimulus import paths
-from tests.plan.promises import untested
 
 PLANS = Path(__file__).parents[2] / "testplans"
 ORIGIN = Case(

@@ -1,4 +1,4 @@
-"""What a profile promises, and which of it no case tests. For tests alone."""
+"""What a profile promises, and which of it no case tests. Pure; reads profile and cases alone."""
 
 from __future__ import annotations
 
@@ -24,6 +24,25 @@ def untested(profile: Profile, cases: Iterable[Case]) -> list[str]:
     """Promises of the profile that no expectation of the cases touches."""
     tested = {touched for case in cases for touched in _touched(profile, case)}
     return [promise for promise in dict.fromkeys(_promised(profile)) if promise not in tested]
+
+
+def sentence_of(profile: Profile, promise: str) -> str:
+    """Say it in words: "the profile promises UTC recovery at 5 °C; no case looks"."""
+    name, _, what = promise.rpartition(": ")
+    protection = profile.protections.get(name)
+    said = _figure(protection, what) if protection else None
+    return f"the profile promises {said or promise}; no case looks"
+
+
+def _figure(p: Protection, what: str) -> str | None:
+    """A promise of a protection with its figure, where it has one."""
+    recovers = p.recovers.level if p.recovers else None
+    figures = {
+        "threshold": p.threshold and f"{p.short} at {p.threshold}",
+        "delay": p.delay and f"{p.short} after {p.delay}",
+        "recovery level": recovers and f"{p.short} recovery at {recovers}",
+    }
+    return figures.get(what) or f"{p.short}: {what}"
 
 
 def _promised(profile: Profile) -> Iterator[str]:

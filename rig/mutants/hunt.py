@@ -1,0 +1,180 @@
+"""Runs a plan against every variant, and against the released firmware, in parallel lanes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rig.bench.description import BenchFile, load_bench
+from rig.check import check
+from rig.dut.profile import Profile, find_described, load_profile
+from rig.errors import DescriptionError
+from rig.mutants.order import cheap_first, killers_first
+from rig.mutants.result import Outcome, Result, Row, Variant
+from rig.plan.case import Case
+from rig.plan.model import load_plan
+from rig.plan.promises import sentence_of, untested
+from rig.pool import Done, Ran, Until, Work, run_all
+
+RELEASED = Variant(name="released", title="the good firmware: everything must pass")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """A plan, checked against a BMS and a bench: what every hunt begins with."""
+
+    plan: Path
+    profile_path: Path
+    profile: Profile
+    bench_path: Path
+    bench: BenchFile
+    cases: tuple[Case, ...]
+    seed: int
+
+
+def ground(plan: Path, *, dut: str | None, bench: str | None, seed: int) -> Ground:
+    """Read and check all descriptions.
+
+    Raises
+    ------
+    DescriptionError
+        Naming every mistake.
+    """
+    named = dut or load_plan(plan).dut
+    if named is None:
+        raise DescriptionError("no BMS is named", "--dut", "give for example --dut esp32-4s")
+    profile_path = find_described(named, "duts", "profile.yaml")
+    bench_path = find_described(bench or f"virtual-{profile_path.parent.name}", "benches")
+    report = check([plan], bench=bench_path, dut=profile_path, seed=seed)
+    report.raise_mistakes()
+    return Ground(
+        plan=plan,
+        profile_path=profile_path,
+        profile=load_profile(profile_path),
+        bench_path=bench_path,
+        bench=load_bench(bench_path),
+        cases=tuple(report.cases),
+        seed=seed,
+    )
+
+
+def variant_seed(seed: int, variant: str) -> int:
+    """Seed of one variant's run, short enough to be typed: what `rig run --seed` takes."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{variant}".encode()).digest()[:4], "big") % 10**6
+
+
+@dataclass(slots=True)
+class Hunt:
+    """The running matter: what each build's cases said up to now.
+
+    Parameters
+    ----------
+    earlier
+        A result whose killers come first.
+    on_event
+        Told after each case and each finished build.
+    """
+
+    ground: Ground
+    variants: Sequence[Variant]
+    until: Until = "fail"
+    jobs: int | None = None
+    earlier: Result | None = None
+    on_event: Callable[[Hunt, Ran | Done], None] = lambda _hunt, _event: None
+    interrupted: bool = False
+    began: float = field(default_factory=time.perf_counter)
+    _outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    _done: dict[str, Done] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Run all; a Ctrl-C ends it, and what was found up to then stays."""
+        try:
+            for event in run_all(self._works(), self.jobs):
+                self._take(event)
+        except KeyboardInterrupt:
+            self.interrupted = True
+
+    def row(self, variant: Variant) -> Row:
+        """What is known of one build."""
+        done = self._done.get(variant.name)
+        return Row(
+            variant=variant,
+            seed=variant_seed(self.ground.seed, variant.name),
+            outcomes=tuple(self._outcomes.get(variant.name, ())),
+            wall_s=round(done.wall_s, 3) if done else 0.0,
+            trouble=done.trouble if done else "",
+            finished=done is not None,
+        )
+
+    def result(self, command: str = "") -> Result:
+        """All that is known, as it is stored and reported."""
+        where = self.ground
+        return Result(
+            plan=where.plan.as_posix(),
+            dut=where.profile_path.parent.name,
+            bench=where.bench.name,
+            seed=where.seed,
+            until=self.until,
+            command=command,
+            wall_s=round(self.lasted_s, 3),
+            cases={case.id: case.family for case in where.cases},
+            control=self.row(RELEASED),
+            rows=tuple(self.row(variant) for variant in self.variants),
+            untested=tuple(
+                sentence_of(where.profile, p) for p in untested(where.profile, where.cases)
+            ),
+        )
+
+    @property
+    def lasted_s(self) -> float:
+        """Wall time since it began."""
+        return time.perf_counter() - self.began
+
+    @property
+    def finished(self) -> int:
+        """How many builds are through, the good one not counted."""
+        return len(set(self._done) - {RELEASED.name})
+
+    def _take(self, event: Ran | Done) -> None:
+        if isinstance(event, Done):
+            self._done[event.work] = event
+        else:
+            self._outcomes.setdefault(event.work, []).append(_outcome(event))
+        self.on_event(self, event)
+
+    def _works(self) -> Iterator[Work]:
+        order = tuple(case.id for case in cheap_first(self.ground.cases))
+        yield self._work(RELEASED, None, order, "end")
+        for variant in self.variants:
+            ids = order
+            if self.earlier is not None:
+                ids = tuple(killers_first(order, self.earlier, variant.name))
+            yield self._work(variant, variant.name, ids, self.until)
+
+    def _work(
+        self, variant: Variant, build: str | None, order: tuple[str, ...], until: Until
+    ) -> Work:
+        return Work(
+            name=variant.name,
+            bench=self.ground.bench_path,
+            profile=self.ground.profile_path,
+            seed=variant_seed(self.ground.seed, variant.name),
+            variant=build,
+            plan=self.ground.plan,
+            order=order,
+            until=until,
+        )
+
+
+def _outcome(ran: Ran) -> Outcome:
+    return Outcome(
+        case_id=ran.case_id,
+        family=ran.family,
+        verdict=ran.verdict,
+        sentence=ran.sentence,
+        wall_s=ran.wall_s,
+        virtual_s=ran.virtual_s,
+    )

@@ -1,0 +1,28 @@
+"""Options of `rig mutants` and `rig campaign`; apart, so that no other verb loads their rest."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `rig mutants`."""
+    add = parser.add_argument
+    add("plan", type=Path, metavar="PLAN")
+    add("--dut", help="DUT profile: a path, a folder or a short name (the one the plan is for)")
+    add("--bench", help="bench description (the virtual one of the BMS)")
+    add("--variants", default="all", help='names with commas; "a+b" is both in one build (all)')
+    add("--own", type=Path, metavar="FILE.py", help="variants of your own, in place of the bench's")
+    add("--seed", type=int, default=1, help="of every random choice (1)")
+    add("--jobs", type=int, help="worker processes (one for each processor core)")
+    add("--sample", type=int, metavar="N", help="only N variants, drawn by the seed")
+    add("--order-from", type=Path, metavar="FILE.json", help="put first what found most there")
+    add("--out", type=Path, default=Path("out/mutants"), help="for page and JSON (out/mutants)")
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument(
+        "--all-cases", action="store_true", help="the whole matrix, not only the first finding"
+    )
+    until.add_argument(
+        "--two-families", action="store_true", help="each variant until two families found it"
+    )

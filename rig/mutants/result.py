@@ -1,0 +1,162 @@
+"""What a plan found of which variant: data, and what can be read off it. See docs/mutants.md.
+
+Reports read this as JSON. Must not run anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from rig.errors import DescriptionError
+from rig.judge.verdict import Verdict
+
+SCHEMA = "bms-hil-rig/mutants/1"
+FOUND, MISSED, INCONCLUSIVE, ERROR, UNFINISHED = (
+    "found",
+    "NOT found",
+    "inconclusive",
+    "error",
+    "unfinished",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A build of the firmware that is wrong in one known way."""
+
+    name: str
+    row: str = ""  # of the list of defects
+    severity: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One case on one build."""
+
+    case_id: str
+    family: str
+    verdict: Verdict
+    sentence: str  # "" for a pass
+    wall_s: float
+    virtual_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One build, and what the plan's cases said of it, in the order they ran."""
+
+    variant: Variant
+    seed: int
+    outcomes: tuple[Outcome, ...]
+    wall_s: float
+    trouble: str = ""  # why not all ran that should have
+    finished: bool = True  # False: interrupted
+
+    @property
+    def finding(self) -> Outcome | None:
+        """The first case that failed."""
+        return next((o for o in self.outcomes if o.verdict is Verdict.FAIL), None)
+
+    @property
+    def state(self) -> str:
+        """Found or not. Only a `fail` finds; what is undecided or in error proves nothing."""
+        verdicts = {outcome.verdict for outcome in self.outcomes}
+        if Verdict.FAIL in verdicts:
+            return FOUND
+        if not self.finished:
+            return UNFINISHED
+        if self.trouble or Verdict.ERROR in verdicts or not verdicts:
+            return ERROR
+        return INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts else MISSED
+
+    @property
+    def told(self) -> Outcome | None:
+        """The outcome that says the most: the finding, else an error, else what is undecided."""
+        order = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE)
+        return next((o for v in order for o in self.outcomes if o.verdict is v), None)
+
+    @property
+    def until_found(self) -> tuple[float, float]:
+        """Wall and virtual time up to the end of the first finding, or of everything."""
+        wall_s = virtual_s = 0.0
+        for outcome in self.outcomes:
+            wall_s, virtual_s = wall_s + outcome.wall_s, virtual_s + outcome.virtual_s
+            if outcome.verdict is Verdict.FAIL:
+                break
+        return wall_s, virtual_s
+
+    @property
+    def found_by(self) -> dict[str, str]:
+        """Ids of the cases that failed, with their families."""
+        return {o.case_id: o.family for o in self.outcomes if o.verdict is Verdict.FAIL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A plan against the variants of a BMS."""
+
+    schema: str = SCHEMA
+    plan: str
+    dut: str
+    bench: str
+    seed: int
+    until: str  # "end": the whole matrix; "fail": each up to its first finding; "two families"
+    command: str
+    wall_s: float
+    cases: Mapping[str, str]  # id -> family, of the plan
+    control: Row | None  # the released firmware, which must pass
+    rows: tuple[Row, ...]
+    untested: tuple[str, ...] = ()  # promises of the profile that no case tests
+
+    @property
+    def is_complete(self) -> bool:
+        """Every case ran on every build, so that the reverse can be told."""
+        return self.until == "end" and all(row.finished for row in self.rows)
+
+    def count(self, state: str) -> int:
+        """How many variants are in this state."""
+        return sum(row.state == state for row in self.rows)
+
+    @property
+    def is_control_good(self) -> bool:
+        """The released firmware passed every case."""
+        row = self.control
+        return row is not None and bool(row.outcomes) and not row.trouble and row.told is None
+
+    @property
+    def exit_code(self) -> int:
+        """0 all found; 1 one slipped through or the good firmware failed; 3 nothing is proven."""
+        states = {row.state for row in self.rows}
+        control = self.control.state if self.control else ERROR
+        if states & {MISSED, INCONCLUSIVE} or control in {FOUND, INCONCLUSIVE}:
+            return 1
+        return 0 if states == {FOUND} and self.is_control_good else 3
+
+
+RESULT_JSON: TypeAdapter[Result] = TypeAdapter(Result)
+
+
+def load_result(path: Path) -> Result:
+    """Read an earlier result; DescriptionError where it is none."""
+    try:
+        return RESULT_JSON.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise DescriptionError(
+            f"it is no result of rig mutants: {error}", str(path), "name a mutants.json"
+        ) from None
+
+
+def save_result(result: Result, path: Path) -> None:
+    """Write a result."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(RESULT_JSON.dump_json(result) + b"\n")
+
+
+def families_of(result: Result) -> Sequence[str]:
+    """Give the plan's families, in its order."""
+    return list(dict.fromkeys(result.cases.values()))

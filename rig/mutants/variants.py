@@ -1,0 +1,95 @@
+"""Which builds of the firmware there are: the bench's own list, a user's file, a seeded sample."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rig.bench.description import BenchFile
+from rig.description import suggest
+from rig.errors import DescriptionError
+from rig.mutants.result import Variant
+
+_LIST_WITHIN_S = 60.0
+
+
+def listed(bench: BenchFile, own: Path | None = None) -> list[Variant]:
+    """Ask the program that is the bench for its variants, or for those of a user's own file.
+
+    Raises
+    ------
+    DescriptionError
+        The bench is no virtual one, or the file can't be read.
+    """
+    if bench.start is None or bench.clock != "stepped":
+        raise DescriptionError(
+            "its firmware can't be chosen, so it has no variants",
+            f"bench {bench.name}",
+            "name a virtual bench: a lab's BMS runs what was flashed",
+        )
+    first, *rest = bench.start.command
+    command = [sys.executable if first == "python" else first, *rest, "--list-variants"]
+    said = subprocess.run(  # noqa: S603  the bench description names it
+        [*command, str(own)] if own else command,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=_LIST_WITHIN_S,
+        check=False,
+    )
+    if said.returncode != 0:
+        what = said.stderr.strip().splitlines()[-1:] or [f"exit code {said.returncode}"]
+        raise DescriptionError(what[0], " ".join(command), "run this command by hand")
+    return [_variant(line) for line in said.stdout.splitlines() if line.strip()]
+
+
+def chosen(known: Sequence[Variant], names: str) -> list[Variant]:
+    """Choose variants: "all", or names with commas between; "a+b" is both in one build.
+
+    Raises
+    ------
+    DescriptionError
+        There is no such variant.
+    """
+    if names == "all":
+        return list(known)
+    by_name = {variant.name: variant for variant in known}
+    found = []
+    for name in filter(None, map(str.strip, names.split(","))):
+        parts = name.split("+")
+        if unknown := [part for part in parts if part not in by_name]:
+            what, where = f'there is no variant "{unknown[0]}"', f"--variants {names}"
+            raise DescriptionError(what, where, suggest(unknown[0], list(by_name)))
+        found.append(_both([by_name[part] for part in parts]))
+    return found
+
+
+def sampled(variants: Sequence[Variant], count: int, seed: int) -> list[Variant]:
+    """Draw so many of them, in their own order; the same for the same seed."""
+    if count >= len(variants):
+        return list(variants)
+    drawn = random.Random(seed).sample(range(len(variants)), count)  # noqa: S311  no secret
+    return [variants[i] for i in sorted(drawn)]
+
+
+def _variant(line: str) -> Variant:
+    told = json.loads(line)
+    return Variant(**{key: str(told.get(key, "")) for key in ("name", "row", "severity", "title")})
+
+
+def _both(variants: Sequence[Variant]) -> Variant:
+    """Several defects in one build; the gravest gives the severity."""
+
+    def joined(parts: Iterable[str], by: str) -> str:
+        return by.join(dict.fromkeys(filter(None, parts)))
+
+    return Variant(
+        name=joined((v.name for v in variants), "+"),
+        row=joined((v.row for v in variants), " "),
+        severity=min(v.severity for v in variants),
+        title=joined((v.title for v in variants), "; "),
+    )

@@ -1,0 +1,241 @@
+"""Many lanes at once, each in a worker process: work in, what ran out, as it comes.
+
+A worker is a fresh interpreter (spawn: the one way that every system has) that does one piece of
+work after the other, each on a bench of its own. Nothing outlives the parent: a worker ends when
+its pipe closes, and its bench when the worker is gone, however that died.
+Must not write a file, nor judge what a piece of work is worth.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Literal
+
+from rig.bench.description import BenchFile, load_bench
+from rig.dut.profile import Profile, load_profile
+from rig.errors import RigError
+from rig.judge.verdict import Judgement, Verdict
+from rig.lanes import Lane, LaneSetup
+from rig.plan.case import Case
+from rig.plan.expand import expand
+from rig.plan.model import load_plan
+
+Until = Literal["end", "fail", "two families"]
+_SPAWN = multiprocessing.get_context("spawn")
+_END_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Cases on one build of the firmware, with one seed.
+
+    Attributes
+    ----------
+    order : tuple of str or None
+        Which of the plan's cases, in which order, by their ids; None: all as the plan has them.
+    cases : tuple of Case
+        In place of a plan's.
+    until : str
+        When to stop: at the "end", at the first "fail", or when cases of "two families" failed
+        (then a family that found something is done, and the others go on).
+    """
+
+    name: str
+    bench: Path
+    profile: Path
+    seed: int
+    variant: str | None = None
+    plan: Path | None = None
+    order: tuple[str, ...] | None = None
+    cases: tuple[Case, ...] = ()
+    until: Until = "end"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What became of one case."""
+
+    work: str
+    case_id: str
+    family: str
+    verdict: Verdict
+    sentence: str  # of the finding that decided; "" for a pass, which nobody reads in thousands
+    wall_s: float
+    virtual_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A piece of work has ended."""
+
+    work: str
+    wall_s: float
+    trouble: str = ""  # why it could not be done, or not to its end
+
+
+Event = Ran | Done
+
+
+def run_all(works: Iterable[Work], jobs: int | None = None) -> Iterator[Event]:
+    """Do all the work in `jobs` processes (one for each processor core), and tell what happens.
+
+    Closing the iterator, or an exception where it is used (Ctrl-C), ends all workers at once.
+    """
+    queue = iter(works)
+    busy: dict[Connection, _Worker] = {}
+    try:
+        for _, work in zip(range(jobs or os.cpu_count() or 1), queue, strict=False):
+            worker = _Worker.started(work)
+            busy[worker.link] = worker
+        while busy:
+            for link in wait(list(busy)):
+                assert isinstance(link, Connection)  # noqa: S101  no others were given
+                yield from _heard(link, busy, queue)
+    finally:
+        for worker in busy.values():
+            worker.end()
+
+
+@dataclass(slots=True)
+class _Worker:
+    """The parent's end of a worker process."""
+
+    process: BaseProcess
+    link: Connection
+    work: Work
+    began: float = field(default_factory=time.perf_counter)
+
+    @classmethod
+    def started(cls, work: Work) -> _Worker:
+        link, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=serve, args=(theirs,), daemon=True)
+        process.start()
+        theirs.close()  # else its end could not be heard
+        link.send(work)
+        return cls(process=process, link=link, work=work)
+
+    def next(self, work: Work) -> None:
+        self.work, self.began = work, time.perf_counter()
+        self.link.send(work)
+
+    def end(self) -> None:
+        self.link.close()
+        self.process.terminate()
+        self.process.join(_END_WITHIN_S)
+        if self.process.is_alive():
+            self.process.kill()
+
+    def lost(self) -> Done:
+        self.process.join(_END_WITHIN_S)
+        return Done(
+            work=self.work.name,
+            wall_s=time.perf_counter() - self.began,
+            trouble=f"its worker process died with exit code {self.process.exitcode}",
+        )
+
+
+def _heard(link: Connection, busy: dict[Connection, _Worker], queue: Iterator[Work]) -> list[Event]:
+    """Take one message of a worker; when its work is done, give it the next."""
+    worker = busy[link]
+    try:
+        event: Event = link.recv()
+    except (EOFError, OSError):
+        event = worker.lost()
+        busy.pop(link).end()
+        if (work := next(queue, None)) is not None:
+            fresh = _Worker.started(work)
+            busy[fresh.link] = fresh
+        return [event]
+    if isinstance(event, Done):
+        if (work := next(queue, None)) is not None:
+            worker.next(work)
+        else:
+            busy.pop(link).end()
+    return [event]
+
+
+# ---- in the worker ------------------------------------------------------------------------------
+def serve(link: Connection) -> None:
+    """Do work until the pipe closes: the main of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's, who then ends us
+    with contextlib.suppress(EOFError, OSError):  # the parent has gone
+        while True:
+            work = link.recv()
+            for event in do(work):
+                link.send(event)
+
+
+def do(work: Work) -> Iterator[Event]:
+    """Do one piece of work in this process."""
+    began = time.perf_counter()
+    trouble = ""
+    try:
+        yield from _ran(work)
+    except RigError as error:
+        trouble = str(error)
+    yield Done(work=work.name, wall_s=time.perf_counter() - began, trouble=trouble)
+
+
+def _ran(work: Work) -> Iterator[Ran]:
+    setup = LaneSetup(
+        bench=_bench(work.bench),
+        profile=_profile(work.profile),
+        seed=work.seed,
+        variant=work.variant,
+    )
+    found_by: set[str] = set()
+    with Lane(setup) as lane:
+        for case in cases_of(work):
+            if case.family in found_by and work.until != "end":
+                continue
+            began = time.perf_counter()
+            judgement, _ = lane.run(case)
+            yield _told(work, case, judgement, time.perf_counter() - began, lane.lasted_s)
+            if judgement.verdict is Verdict.FAIL:
+                found_by.add(case.family)
+            if lane.has_given_up or len(found_by) >= _ENOUGH[work.until]:
+                return
+
+
+_ENOUGH: dict[Until, float] = {"end": float("inf"), "fail": 1, "two families": 2}
+
+
+def cases_of(work: Work) -> list[Case]:
+    """Give the cases of a piece of work, in its order, just as a run with its seed has them."""
+    if work.plan is None:
+        return list(work.cases)
+    cases = {c.id: c for c in expand(load_plan(work.plan), _profile(work.profile), work.seed)}
+    return [cases[i] for i in (cases if work.order is None else work.order)]
+
+
+def _told(work: Work, case: Case, judgement: Judgement, wall_s: float, virtual_s: float) -> Ran:
+    is_pass = judgement.verdict is Verdict.PASS
+    return Ran(
+        work=work.name,
+        case_id=case.id,
+        family=case.family,
+        verdict=judgement.verdict,
+        sentence="" if is_pass else judgement.sentence,
+        wall_s=round(wall_s, 3),
+        virtual_s=round(virtual_s, 3),
+    )
+
+
+@lru_cache(maxsize=4)
+def _bench(path: Path) -> BenchFile:
+    return load_bench(path)
+
+
+@lru_cache(maxsize=4)
+def _profile(path: Path) -> Profile:
+    return load_profile(path)

@@ -1,0 +1,171 @@
+"""`rig mutants` on the virtual bench: what it prints, what it stores and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rig.bench.description import load_bench
+from rig.cli import main
+from rig.errors import DescriptionError
+from rig.mutants.result import Variant, load_result
+from rig.mutants.variants import chosen, listed, sampled
+from rig.pool import Done, Ran, Work, run_all
+
+PLAN = """\
+plan: a small one
+for: esp32-4s
+cases:
+  - {family: power up}
+  - {family: trip, protections: [cell overvoltage], cells: [1]}
+"""
+OWN = """\
+from rig.virtual.firmware.variants import variant
+
+@variant("nothing-wrong", "own 1", "S4", "it is as good as the released one")
+def nothing_wrong(build):
+    return build
+"""
+ONE_SAMPLE = "trips-on-one-sample"
+KNOWN = [Variant(name=name, row=f"D{i}", severity=f"S{3 - i}") for i, name in enumerate("abc")]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(PLAN, encoding="utf-8")
+    return path
+
+
+def test_a_defect_that_the_plan_finds_is_told_with_its_case(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["mutants", str(plan), "--variants", ONE_SAMPLE, "--out", str(tmp_path / "out")])
+
+    said = capsys.readouterr().out
+    assert code == 0, said
+    assert "1 of 1 variants found" in said
+    result = load_result(tmp_path / "out" / "mutants.json")
+    [row] = result.rows
+    assert row.finding is not None
+    assert row.finding.case_id == "trip[OVP-cell1]"
+    assert "charge path opened" in row.finding.sentence
+    assert result.is_control_good
+    assert any("UTC" in promise for promise in result.untested)
+
+
+def test_a_variant_of_ones_own_that_no_case_finds_fails_the_command(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(OWN, encoding="utf-8")
+
+    options = ["--own", str(own), "--all-cases", "--jobs", "1", "--out", str(tmp_path)]
+    code = main(["mutants", str(plan), *options])
+
+    said = capsys.readouterr().out
+    assert code == 1, said
+    assert "0 of 1 variants found; 1 NOT found" in said
+    assert "trip: none: does it earn its time?" in said
+
+
+def test_an_unknown_variant_is_refused_before_anything_runs(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mutants", str(plan), "--variants", "trips-on-one-sampel"]) == 2
+    assert ONE_SAMPLE in capsys.readouterr().err
+
+
+def test_two_defects_in_one_build_are_named_together() -> None:
+    assert [v.name for v in chosen(KNOWN, "c,a+b")] == ["c", "a+b"]
+    assert chosen(KNOWN, "a+b")[0].severity == "S2"
+
+
+def test_a_sample_is_the_same_for_the_same_seed() -> None:
+    drawn = {tuple(v.name for v in sampled(KNOWN, 2, seed)) for seed in range(20)}
+
+    assert sampled(KNOWN, 2, 5) == sampled(KNOWN, 2, 5)
+    assert drawn == {("a", "b"), ("a", "c"), ("b", "c")}
+    assert sampled(KNOWN, 9, 1) == KNOWN
+
+
+def test_a_lab_bench_has_no_variants() -> None:
+    lab = load_bench("virtual-esp32-4s").model_copy(update={"start": None, "clock": "wall"})
+
+    with pytest.raises(DescriptionError, match="can't be chosen"):
+        listed(lab)
+
+
+# ---- the pool -----------------------------------------------------------------------------------
+def a_work(plan: Path, name: str, **given: object) -> Work:
+    facts = {
+        "bench": Path("fixtures/benches/virtual-esp32-4s.yaml").absolute(),
+        "profile": Path("fixtures/duts/esp32-4s/profile.yaml").absolute(),
+        "plan": plan,
+        "seed": 3,
+    }
+    return Work(name=name, **(facts | given))  # type: ignore[arg-type]
+
+
+def test_each_piece_of_work_is_done_once_whatever_the_number_of_workers(plan: Path) -> None:
+    works = [a_work(plan, f"w{n}", seed=n, order=("power_up",)) for n in range(3)]
+    works.append(a_work(plan, "bad", variant="no such build", order=("power_up",)))
+
+    events = list(run_all(works, 2))
+
+    assert sorted(e.work for e in events if isinstance(e, Done)) == ["bad", "w0", "w1", "w2"]
+    verdicts = {e.work: e.verdict for e in events if isinstance(e, Ran)}
+    assert verdicts == {"w0": "pass", "w1": "pass", "w2": "pass", "bad": "error"}
+
+
+def test_equal_work_has_equal_results(plan: Path) -> None:
+    def told() -> list[tuple[str, str, float]]:
+        work = a_work(plan, "again", variant=ONE_SAMPLE)
+        ran = [event for event in run_all([work], 1) if isinstance(event, Ran)]
+        return [(event.case_id, event.sentence, event.virtual_s) for event in ran]
+
+    assert told() == told()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for children in /proc")
+def test_a_ctrl_c_leaves_a_partial_table_and_no_process(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rig.cli", "mutants", "testplans/nightly.yaml", "--jobs", "2"]
+    process = subprocess.Popen(
+        [*command, "--all-cases", "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    # Two workers with a bench each, and the tracker that Python adds.
+    _until(lambda: len(_descendants(process.pid)) >= 5)
+    started = _descendants(process.pid)
+
+    process.send_signal(signal.SIGINT)
+    said, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 2, errors
+    assert "interrupted" in errors
+    assert "unfinished" in said
+    _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline, pause = time.perf_counter() + 20.0, threading.Event()
+    while not holds():
+        assert time.perf_counter() < deadline
+        pause.wait(0.02)
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    except OSError:
+        return []
+    return [one for child in map(int, children) for one in (child, *_descendants(child))]

@@ -1,0 +1,80 @@
+"""Which cases look first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import accumulate
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rig.dut.profile import Profile
+from rig.mutants.order import cheap_first, killers_first
+from rig.plan.case import Case
+from rig.plan.expand import expand
+from rig.plan.model import load_plan
+from tests.mutants.factories import FAIL, PASS, a_result
+from tests.plan.test_families import ORIGIN
+
+
+def a_case(family: str, number: int, duration_s: float, protection: str | None = None) -> Case:
+    return replace(
+        ORIGIN,
+        id=f"{family}[{number}]",
+        family=family,
+        duration_s=duration_s,
+        protection=protection,
+    )
+
+
+def test_cheap_families_come_before_one_long_case() -> None:
+    long, *short = [a_case("hold", 0, 60.0), *(a_case(f, 0, 1.0) for f in ("trip", "dip"))]
+
+    assert cheap_first([long, *short]) == [*short, long]
+
+
+def test_within_a_family_the_protections_take_turns() -> None:
+    cases = [a_case("trip", n, 1.0 + n, "OVP" if n < 3 else "UVP") for n in range(5)]
+
+    assert [case.id for case in cheap_first(cases)][:3] == ["trip[0]", "trip[3]", "trip[1]"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0.1, 300.0)), max_size=40))
+def test_every_case_comes_once_and_no_family_waits_for_another(
+    drawn: list[tuple[str, float]],
+) -> None:
+    cases = [a_case(family, n, duration_s) for n, (family, duration_s) in enumerate(drawn)]
+    ordered = cheap_first(cases)
+
+    assert sorted(c.id for c in ordered) == sorted(c.id for c in cases)
+    for family in "abc":
+        places = [i for i, case in enumerate(ordered) if case.family == family]
+        own_s = list(accumulate(ordered[i].duration_s + 2.0 for i in places))
+        for place, used_s in zip(places, own_s, strict=True):
+            for other in set("abc") - {family}:
+                before_s = sum(c.duration_s + 2.0 for c in ordered[:place] if c.family == other)
+                assert before_s <= used_s * (1.0 + 1e-9)
+
+
+def test_all_families_of_the_nightly_plan_look_within_its_first_tenth(esp32: Profile) -> None:
+    cases = expand(load_plan(Path("testplans/nightly.yaml")), esp32, 1)
+    ordered = cheap_first(cases)
+
+    part_s = 0.1 * sum(case.duration_s for case in cases)
+    used_s = list(accumulate(case.duration_s for case in ordered))
+    early = {case.family for case, used in zip(ordered, used_s, strict=True) if used < part_s}
+    cheap = {case.family for case in cases if case.duration_s < 10.0}
+    assert cheap <= early
+
+
+def test_what_found_this_variant_before_comes_first_then_what_found_most() -> None:
+    earlier = a_result(
+        {
+            "x": {"a": PASS, "b": FAIL, "c": PASS},
+            "y": {"a": FAIL, "b": PASS, "c": FAIL},
+            "z": {"a": FAIL, "b": PASS, "c": PASS},
+        }
+    )
+
+    assert killers_first(["c", "b", "d", "a"], earlier, "x") == ["b", "a", "c", "d"]
