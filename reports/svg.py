@@ -182,11 +182,11 @@ def waveform_svg(  # noqa: PLR0913 - a case in three parts, and how to draw it
     """
     begin, end = span_s or (0.0, (trace.end_ns - trace.begin_ns) / 1e9)
     axis = Axis(begin, max(end, begin + 1e-6))
-    flags = _flags(case, judgement, axis)
+    flags = flags_of(case, judgement, axis)
     if span_s and flags:
         axis = replace(axis, zero_s=flags[0].time_s)
-    windows = [w for w in _windows(case, judgement) if _visible(w, axis)]
-    lanes = _lanes(case, trace, judgement, windows)
+    windows = [w for w in windows_of(case, judgement) if _visible(w, axis)]
+    lanes = lanes_of(case, trace, judgement, windows)
     figure = Figure()
     bottom = _draw_lanes(figure, lanes, axis, windows)
     _draw_time_axis(figure, axis, bottom)
@@ -200,7 +200,7 @@ def close_up_s(case: Case, trace: Trace, judgement: Judgement) -> tuple[float, f
     """The part to show enlarged where a judged interval is too short to be seen in the whole."""
     whole = (trace.end_ns - trace.begin_ns) / 1e9
     spans = [
-        (w.begin_s, max(w.begin_s + w.high_s, w.end_s or 0.0)) for w in _windows(case, judgement)
+        (w.begin_s, max(w.begin_s + w.high_s, w.end_s or 0.0)) for w in windows_of(case, judgement)
     ]
     short = [s for s in spans if 0.0 < s[1] - s[0] < CLOSE_UP_BELOW * whole]
     if not short or trace.waveform is None:
@@ -270,14 +270,15 @@ def _judged(case: Case, judgement: Judgement) -> Iterator[tuple[Finding, Expecta
         yield found, case.expectations[number] if same else None
 
 
-def _flags(case: Case, judgement: Judgement, axis: Axis) -> list[EventMark]:
+def flags_of(case: Case, judgement: Judgement, axis: Axis) -> list[EventMark]:
+    """Give the instants to point at, in order of time."""
     marks = {(m.time_s, m.label): m for m in _marks(case, judgement)}
     shown = [m for _, m in sorted(marks.items(), key=lambda item: item[0])]
     shown = [m for m in shown if axis.shows(m.time_s) and m.label not in LIMIT_LABELS]
     return shown[:MOST_FLAGS]
 
 
-def _windows(case: Case, judgement: Judgement) -> list[Allowed]:
+def windows_of(case: Case, judgement: Judgement) -> list[Allowed]:
     """Where the findings that are times allow their reaction, and where it was."""
     found = (_window(f, w) for f, w in _judged(case, judgement))
     return [window for window in found if window]
@@ -344,9 +345,10 @@ def _visible(window: Allowed, axis: Axis) -> bool:
     return window.begin_s + window.high_s >= axis.begin_s and window.begin_s <= axis.end_s
 
 
-def _lanes(
+def lanes_of(
     case: Case, trace: Trace, judgement: Judgement, windows: Sequence[Allowed]
 ) -> list[Lane]:
+    """Give what there is to draw of a case, strip by strip from the top."""
     marks = _marks(case, judgement)
     told = {m.channel for m in marks} | _commanded(case) | {w.channel for w in windows}
     lanes = [*_analog_lanes(case, trace, told), *_output_lanes(case, trace)]

@@ -12,11 +12,15 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rig.errors import DescriptionError, RigError
 from rig.mutants.options import add_options
+
+if TYPE_CHECKING:
+    from rig.evidence.run import Run, RunCase
 
 _FAILED, _WRONG, _UNPROVEN = 1, 2, 3
 
@@ -67,6 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("run", type=Path, metavar="RUN")
     judge.add_argument("--plan", type=Path, help="with the limits of this plan")
     judge.add_argument("--name", required=True, help="of the new judgement, kept with the run")
+
+    explain = verb(
+        "explain", _explain, "say why a case did not pass, and find its shortest stimulus"
+    )
+    explain.add_argument("run", type=Path, metavar="RUN")
+    explain.add_argument("case", metavar="CASE", help="its id, a part of it, or its number")
+    explain.add_argument("--as-recorded", action="store_true", help="search for nothing")
+    explain.add_argument("--bench", help="simulated bench to search on (the run's own)")
+    explain.add_argument("--out", type=Path, default=Path("out"))
 
     report = verb("report", _report, "make the reports of a run again")
     report.add_argument("run", type=Path, metavar="RUN")
@@ -156,6 +169,61 @@ def _judge(options: argparse.Namespace, _: list[str]) -> int:
     print(", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items())))
     print(f"judgements: {path.as_posix()}")
     return _FAILED if counts[Verdict.FAIL] else 0 if set(counts) == {Verdict.PASS} else _UNPROVEN
+
+
+def _explain(options: argparse.Namespace, _: list[str]) -> int:
+    from reports.explain import explained, explained_svg, find_case
+    from rig.evidence import load_run
+
+    run = load_run(options.run)
+    case = find_case(run, options.case)
+    print("\n".join(explained(run, case, braille=_shows_braille())))
+    folder = options.out / "explain" / f"{run.run_id}-{case.number:04d}"
+    if svg := explained_svg(case):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "waveform.svg").write_text(svg, encoding="utf-8")
+        print(f"\nwaveform: {(folder / 'waveform.svg').as_posix()}")
+    if case.outcome == "fail" and not options.as_recorded:
+        print("\n".join(_shortest(run, case, options.bench, folder)))
+    return 0
+
+
+def _shortest(run: Run, case: RunCase, bench: str | None, folder: Path) -> Iterator[str]:
+    """Search for the shortest stimulus, store it as a plan, and say how it is repeated."""
+    from reports import words
+    from rig.bench.description import load_bench
+    from rig.dut.profile import find_described
+    from rig.shrink import shortest_plan, shrink_recorded
+
+    path = find_described(bench, "benches") if bench else None
+    found = shrink_recorded(run, case, bench=load_bench(path) if path else None)
+    if found is None:
+        yield "\nby itself it does not fail again on the simulated bench: its cause lies in what"
+        yield "came before it, in a phase that was another now, or in the bench it was recorded on"
+        return
+    plan = folder / "shortest.yaml"
+    plan.parent.mkdir(parents=True, exist_ok=True)
+    plan.write_text(shortest_plan(run, found), encoding="utf-8")
+    yield f"\nshortest stimulus that still fails (of {found.trials} tried):"
+    yield from (f"  {n}. {words.step(s)}" for n, s in enumerate(found.case.steps, 1))
+    yield f"  expected: {words.expectation(found.case.expectations[0])}"
+    if not found.is_shortest:
+        yield "  (the search was cut short: it may be shorter still)"
+    if not found.is_compared:
+        yield "  (not compared with a good firmware: there was none that passes it)"
+    options = {"--bench": bench, "--variant": run.meta.variant or None}
+    given = "".join(f" {name} {value}" for name, value in options.items() if value)
+    yield "to repeat it:"
+    yield f"  rig run {plan.as_posix()} --dut {run.meta.dut} --seed {run.meta.seed}{given}"
+
+
+def _shows_braille() -> bool:
+    """Whether the terminal's encoding has Braille patterns; an old Windows code page has none."""
+    try:
+        "\u28ff".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _report(options: argparse.Namespace, _: list[str]) -> int:

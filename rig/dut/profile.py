@@ -34,7 +34,6 @@ from rig.description import (
     suggest,
 )
 from rig.dut.consistency import contradictions
-from rig.dut.energy import Energy
 from rig.dut.links import Link
 from rig.quantity import (
     AmpHours,
@@ -555,7 +554,6 @@ class Profile(Description):
     messages: dict[str, MessagePromise] = Field(default_factory=dict)
     protections: dict[str, Protection]
     balancing: Balancing | None = None
-    energy: Energy | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -616,7 +614,6 @@ class Profile(Description):
                 named = f"{report.message}.{report.signal_for(n)}"
                 yield ("telemetry", name, "signal"), named
         yield from self._message_signals()
-        yield from self.energy.signals() if self.energy else ()
 
     def _message_signals(self) -> Iterator[tuple[Location, str]]:
         for name, promise in self.messages.items():

@@ -32,6 +32,7 @@ class RunMeta:
     dut_serial: str = ""
     firmware: str = ""  # version, as read back
     firmware_source: str = ""  # how it was read back: "console: version", "sha256 of the image"
+    variant: str = ""  # build that a simulated bench was asked for
     operator: str = ""
     host: str = ""
     command: str = ""  # what was typed to start the run

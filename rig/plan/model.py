@@ -237,7 +237,7 @@ class PlanStep(Description):
     """One step: one action, and a mark where expectations refer to it."""
 
     set: Settings | None = None
-    hold_s: Annotated[Seconds | None, Field(alias="hold", gt=0)] = None
+    hold_s: Annotated[Seconds | None, Field(alias="hold", ge=0)] = None
     dither_s: Annotated[Seconds | None, Field(alias="dither", gt=0)] = None
     wait_for: Waiting | None = None
     ramp: Ramp | None = None

@@ -93,7 +93,6 @@ class FrontEnd:
         self.short_circuit_factor = 1.0 + within(t.short_circuit_gain)
         self._noise = [random.gauss(0.0, 1.0) for _ in range(NOISE_SAMPLES)]
         self._turn = 0
-        self.errors = 0  # replies that could not be used, since power-up
         self._known_degc: list[tuple[float, float]] = [(math.nan, math.nan)] * sensors
 
     def fresh(self) -> Readings:

@@ -15,9 +15,8 @@ from rig.virtual.firmware.afe import FrontEnd, Thermistor
 from rig.virtual.firmware.balancing import Balancer, BalancingLimits
 from rig.virtual.firmware.can_telemetry import Telemetry
 from rig.virtual.firmware.console import LineReader
-from rig.virtual.firmware.energy import Gauge, Health
 from rig.virtual.firmware.protections import Debounce, Detector, HostWatch, Protections, Rule
-from rig.virtual.firmware.state_of_charge import ChargeCounter, EnergyImage, StateOfCharge
+from rig.virtual.firmware.state_of_charge import ChargeCounter
 from rig.virtual.firmware.timers import SoftTimers
 
 if TYPE_CHECKING:
@@ -42,8 +41,6 @@ class Image:
     bleed_off_after_ns: int = 2 * MS
     fast_frames_ns: int = 100 * MS
     temperatures_ns: int = 500 * MS
-    energy_ns: int = 500 * MS
-    wear_ns: int = 1000 * MS
     status_line_ns: int = 1000 * MS
     self_test_ticks: int = 25  # then "ready"
     closing_ticks: int = 40  # then the paths may close
@@ -51,7 +48,8 @@ class Image:
     watchdog_flag_ms: int = 10_000
     host_timeout_ms: int = 990
     host_frames_to_return: int = 3
-    energy: EnergyImage = field(default_factory=EnergyImage)
+    capacity_ah: float
+    ocv_v: tuple[float, ...]
     balancing: BalancingLimits = field(default_factory=BalancingLimits)
     thermistor: Thermistor = field(default_factory=Thermistor)
     # As kernels do to find what a wrap breaks before 49.7 days are over (INITIAL_JIFFIES in Linux
@@ -72,9 +70,6 @@ class Parts:
     host: type[HostWatch] = HostWatch
     balancer: type[Balancer] = Balancer
     counter: type[ChargeCounter] = ChargeCounter
-    soc: type[StateOfCharge] = StateOfCharge
-    health: type[Health] = Health
-    gauge: type[Gauge] = Gauge
     telemetry: type[Telemetry] = Telemetry
     lines: type[LineReader] = LineReader
     timers: type[SoftTimers] = SoftTimers

@@ -276,7 +276,6 @@ class HostWatch:
         self._last_ms: int | None = None  # None until the first frame: not armed
         self._back = 0
         self.lost = False
-        self.errors = 0  # frames that were refused
 
     def hear(self, now_ms: int) -> None:
         """Take one HostAlive."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,8 +68,10 @@ def test_frames_reach_another_node_at_their_periods() -> None:
 
     socket.run(10.0)
 
-    counts = Counter(frame.can_id for _, frame in socket.heard)
-    assert counts == {0x100: 100, 0x110: 100, 0x120: 100, 0x123: 20, 0x130: 20}
+    counts = dict.fromkeys((256, 272, 288, 304), 0)
+    for _, frame in socket.heard:
+        counts[frame.can_id] += 1
+    assert counts == {0x100: 100, 0x110: 100, 0x120: 100, 0x130: 20}
 
 
 def test_ready_is_on_the_wire_within_a_second() -> None:

@@ -1,0 +1,226 @@
+"""A case as a plan would write it out: the reverse of `rig.plan.written`.
+
+What a search found, or what is left of a failing case, becomes a case that a person can read,
+change and keep. Quantities are written in full, so that reading gives the same case again. Must not
+touch a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from rig.plan import case as c
+from rig.plan.model import unit_of
+
+__all__ = ["plan_text", "written_out"]
+
+
+def plan_text(name: str, dut: str, cases: Sequence[dict[str, Any]], *, why: str = "") -> str:
+    """Return the text of a plan that holds these written cases.
+
+    Parameters
+    ----------
+    why
+        A comment for its head, one or more lines.
+    """
+    head = "".join(f"# {line}\n" for line in why.splitlines())
+    content = {"plan": name, "for": dut, "cases": list(cases)}
+    text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return head + text
+
+
+def written_out(case: c.Case, name: str, steps: Sequence[c.Step] | None = None) -> dict[str, Any]:
+    """Return a case in the words of a plan.
+
+    Parameters
+    ----------
+    steps
+        In place of the case's own, which may begin with some that completing it has put there.
+
+    Raises
+    ------
+    ValueError
+        It holds a step or an expectation that a plan has no words for.
+    """
+    entry: dict[str, Any] = {"name": name}
+    if case.protection is not None:
+        entry["protection"] = case.protection
+    if case.begins != "ready":
+        entry["begins"] = case.begins
+    entry["steps"] = [_step(step) for step in (case.steps if steps is None else steps)]
+    entry["expect"] = [_expected(wanted) for wanted in case.expectations]
+    if case.traces_to:
+        entry["traces to"] = list(dict.fromkeys(case.traces_to))
+    entry["severity"] = case.severity
+    return entry
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists of plain values in one line, as people write them."""
+
+    def represent_list(self, data: Any) -> yaml.SequenceNode:
+        flat = all(isinstance(item, str | int | float) for item in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
+
+    def represent_dict(self, data: Any) -> yaml.MappingNode:
+        flat = all(isinstance(item, str | int | float) for item in data.values())
+        few = 2 <= len(data) <= 3 and flat
+        return self.represent_mapping("tag:yaml.org,2002:map", data, flow_style=few)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write everything out: nobody reads anchors."""
+        del data
+        return True
+
+
+_Dumper.add_representer(list, _Dumper.represent_list)
+_Dumper.add_representer(dict, _Dumper.represent_dict)
+
+
+def _exact(value: float, unit: str) -> str:
+    return f"{value:.15g} {unit}"
+
+
+def _seconds(value: float) -> str:
+    return _exact(value, "s")
+
+
+def _number(value: float) -> float | int:
+    return int(value) if float(value).is_integer() else value
+
+
+# ---- steps --------------------------------------------------------------------------------------
+def _step(step: c.Step) -> Any:
+    word, content = _action(step)
+    if word == "reset" and step.mark is None:
+        return "reset"
+    return {word: content} | ({"as": step.mark} if step.mark else {})
+
+
+def _action(step: c.Step) -> tuple[str, Any]:  # noqa: C901, PLR0911 - one line for each kind
+    match step:
+        case c.Set():
+            return "set", {q: _exact(v, unit_of(q)) for q, v in step.values.items()}
+        case c.Hold():
+            return "hold", _seconds(step.duration_s)
+        case c.Dither():
+            return "dither", _seconds(step.span_s)
+        case c.Await():
+            return "wait for", _condition(step.until) | {"within": _seconds(step.within_s)}
+        case c.Staircase():
+            return "ramp", _ramp(step)
+        case c.Fault():
+            return "fault" if step.present else "repair", {step.fault: step.target}
+        case c.Send():
+            return "send", _sending(step)
+        case c.Type():
+            return "type", step.line
+        case c.Power():
+            return "power", "on" if step.on else "off"
+        case c.Reset():
+            return "reset", "now"
+        case c.Read():
+            return "read", list(step.quantities)
+    raise ValueError(f"a plan has no words for the step {step.kind!r}")
+
+
+def _condition(until: c.Condition) -> dict[str, Any]:
+    match until:
+        case c.OutputState():
+            return {until.output: "open" if until.is_open else "closed"}
+        case c.SignalValue():
+            return {f"{until.message}.{until.signal}": _number(until.value)}
+        case c.ConsoleLine():
+            return {"console": until.pattern}
+
+
+def _ramp(step: c.Staircase) -> dict[str, Any]:
+    unit = unit_of(step.quantity)
+    return {
+        "quantity": step.quantity,
+        "from": _exact(step.start, unit),
+        "to": _exact(step.stop, unit),
+        "step": _exact(step.step, "K" if unit == "°C" else unit),
+        "dwell": _seconds(step.dwell_s),
+        "until": _condition(step.until),
+    }
+
+
+def _sending(step: c.Send) -> dict[str, Any]:
+    signals = {name: _number(value) for name, value in step.signals.items()}
+    often = {"times": step.count} if step.count > 1 else {}
+    every = {"every": _seconds(step.period_s)} if step.period_s else {}
+    return {step.message: signals, **often, **every}
+
+
+# ---- expectations -------------------------------------------------------------------------------
+def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 - as above
+    match wanted:
+        case c.Trips():
+            return {wanted.output: {"opens within": _limits(wanted)} | _after(wanted.since)}
+        case c.Recovers():
+            return {wanted.output: {"closes within": _limits(wanted)} | _after(wanted.since)}
+        case c.Stays():
+            state = "open" if wanted.is_open else "closed"
+            return {wanted.output: {"stays": state} | _span(wanted)}
+        case c.ThresholdIs():
+            return {wanted.output: _threshold(wanted)}
+        case c.SignalBecomes():
+            takes = {"becomes": _number(wanted.value), "within": _limits(wanted)}
+            return {f"{wanted.message}.{wanted.signal}": takes | _after(wanted.since)}
+        case c.SignalStays():
+            stays = {"stays": _number(wanted.value)} | _span(wanted)
+            return {f"{wanted.message}.{wanted.signal}": stays}
+        case c.SignalWithin():
+            between = {"between": [_number(wanted.low), _number(wanted.high)]} | _span(wanted)
+            return {f"{wanted.message}.{wanted.signal}": between}
+        case c.MessageComes():
+            return {wanted.message: _comes(wanted)}
+        case c.MessageTiming():
+            every = f"{_seconds(wanted.period_s)} ± {_seconds(wanted.tolerance_s)}"
+            return {wanted.message: {"every": every} | _span(wanted)}
+        case c.TelemetryAgrees():
+            return {"telemetry": {"agrees": [wanted.quantity]}}
+        case c.Balances():
+            return {"balancing": {"cells": list(wanted.cells), "at": wanted.at}}
+        case c.ConsoleSays():
+            says = {"says": wanted.pattern, "within": _limits(wanted)}
+            return {"console": says | _after(wanted.since)}
+        case c.ConsoleNeverSays():
+            return {"console": {"never says": wanted.pattern} | _span(wanted)}
+    raise ValueError(f"a plan has no words for the expectation {wanted.kind!r}")
+
+
+def _limits(
+    wanted: c.Trips | c.Recovers | c.SignalBecomes | c.MessageComes | c.ConsoleSays,
+) -> str:
+    return f"{_seconds(wanted.low_s)} to {_seconds(wanted.high_s)}"
+
+
+def _after(since: c.Instant) -> dict[str, Any]:
+    if isinstance(since, c.Mark):
+        return {"after": since.mark}
+    way = "above" if since.rising else "below"
+    level = f"{way} {_exact(since.level, unit_of(since.quantity))}"
+    return {"after": {since.quantity: level} | ({"since": since.after} if since.after else {})}
+
+
+def _span(wanted: Any) -> dict[str, str]:
+    ends = {"from": wanted.begin, "to": wanted.end}
+    return {word: mark for word, mark in ends.items() if mark is not None}
+
+
+def _threshold(wanted: c.ThresholdIs) -> dict[str, Any]:
+    word = "opens at" if wanted.is_open else "closes at"
+    tolerance = _exact(wanted.tolerance, "K" if wanted.unit == "°C" else wanted.unit)
+    level = f"{_exact(wanted.level, wanted.unit)} ± {tolerance}"
+    return {word: level, "reaction": _seconds(wanted.delay_s)}
+
+
+def _comes(wanted: c.MessageComes) -> dict[str, Any]:
+    where = {signal: _number(value) for signal, value in wanted.where.items()}
+    often = {} if wanted.at_most is None else {"times": wanted.at_most}
+    return {"comes": where, "within": _limits(wanted)} | often | _after(wanted.since)

@@ -1,0 +1,285 @@
+"""The shortest stimulus that still fails: delta debugging over the steps of a case.
+
+Steps are left out by the minimising algorithm of Zeller and Hildebrandt ("Simplifying and Isolating
+Failure-Inducing Input", IEEE TSE 28(2), 2002, fig. 3), then each step that remains is made simpler.
+A shorter case counts only if it tells the broken firmware from the good one: the one fails, the
+other passes. Where there is no good one to compare with, the failing sentence has to stay the same
+but for its numbers. Must not decide a verdict, nor print.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from rig.bench.description import BenchFile, load_bench
+from rig.dut.profile import Profile, load_profile
+from rig.errors import DescriptionError, LimitError
+from rig.evidence.run import Run, RunCase
+from rig.judge.verdict import Finding, Judgement, Verdict
+from rig.lanes import Lane, LaneSetup
+from rig.plan.case import Case, Dither, Hold, Send, Set, Staircase, Step
+from rig.plan.complete import complete
+from rig.plan.writing import plan_text, written_out
+
+MOST_TRIALS = 120
+_LEAST_HOLD_S = 0.01
+_NUMBERS = re.compile(r"[-−]?\d[\d.,]*")
+
+Tells = Callable[[Case], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shrunk:
+    """What is left of a case."""
+
+    case: Case
+    trials: int  # cases that were driven on the way
+    is_shortest: bool  # False: the trials came to an end before the search did
+    is_compared: bool  # with a good firmware, which passes it
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Tells whether a case still shows the failure.
+
+    Parameters
+    ----------
+    broken
+        The lane whose BMS failed.
+    good
+        A lane with a firmware that passes; None where there is none.
+    """
+
+    broken: Lane
+    good: Lane | None
+    sentence: str  # of the finding that failed
+    trials: int = 0
+    _known: dict[str, bool] = field(default_factory=dict)
+
+    def tells(self, case: Case) -> bool:
+        """Drive it: whether it fails as before, and passes where the firmware is good."""
+        key = repr(case.steps)
+        if key not in self._known:
+            self._known[key] = self._fails(case) and self._passes(case)
+        return self._known[key]
+
+    def _fails(self, case: Case) -> bool:
+        self.trials += 1
+        finding = _finding(self._judged(self.broken, case))
+        if finding is None or finding.verdict is not Verdict.FAIL:
+            return False
+        return self.good is not None or _alike(finding.sentence, self.sentence)
+
+    def _passes(self, case: Case) -> bool:
+        if self.good is None:
+            return True
+        self.trials += 1
+        judgement = self._judged(self.good, case)
+        return judgement is not None and judgement.verdict is Verdict.PASS
+
+    @staticmethod
+    def _judged(lane: Lane, case: Case) -> Judgement | None:
+        try:
+            return lane.run(case)[0]
+        except LimitError:
+            return None
+
+
+def shrink(case: Case, profile: Profile, oracle: Oracle, *, most: int = MOST_TRIALS) -> Shrunk:
+    """Find the shortest case that still fails as `case` does, which must tell by itself."""
+
+    def tells(steps: Sequence[Step]) -> bool:
+        if oracle.trials >= most:
+            return False
+        return _can_be(case, steps) and oracle.tells(with_steps(case, steps, profile))
+
+    steps = _fewer(list(own_steps(case, profile)), tells)
+    steps = _simpler(steps, tells)
+    return Shrunk(
+        case=with_steps(case, steps, profile),
+        trials=oracle.trials,
+        is_shortest=oracle.trials < most,
+        is_compared=oracle.good is not None,
+    )
+
+
+def shrink_recorded(
+    run: Run, recorded: RunCase, *, bench: BenchFile | None = None, most: int = MOST_TRIALS
+) -> Shrunk | None:
+    """Shrink a failed case of a run, on the run's own simulated bench or another.
+
+    Returns
+    -------
+    None if the case does not fail there.
+
+    Raises
+    ------
+    DescriptionError
+        The case did not fail, or no simulated bench is known.
+    """
+    number = _failed_in(recorded)
+    bench = bench or load_bench(run.path / "inputs" / "bench.yaml")
+    if bench.clock != "stepped":
+        raise DescriptionError(
+            "a search drives a case a hundred times, which is for a simulated bench",
+            f"bench {bench.name}",
+            "name one: --bench virtual-…, or leave the search out with --as-recorded",
+        )
+    profile = load_profile(run.path / "inputs" / "profile.yaml")
+    setup = LaneSetup(
+        bench=bench, profile=profile, seed=run.meta.seed, variant=run.meta.variant or None
+    )
+    assert recorded.judgement is not None  # noqa: S101 -- it failed
+    sentence = recorded.judgement.findings[number].sentence
+    case = only(without_dither(recorded.case), number, profile)
+    for good in (replace(setup, variant=None), None) if setup.variant else (None,):
+        with ExitStack() as stack:
+            oracle = Oracle(
+                broken=stack.enter_context(Lane(setup)),
+                good=stack.enter_context(Lane(good)) if good else None,
+                sentence=sentence,
+            )
+            if oracle.tells(case):
+                return shrink(case, profile, oracle, most=most)
+    return None
+
+
+def shortest_plan(run: Run, found: Shrunk) -> str:
+    """Return a plan with the shortest case, as a person can read, change and keep it."""
+    case = found.case
+    return plan_text(
+        "shortest",
+        run.meta.dut,
+        [written_out(case, f"shortest of {case.id}")],
+        why=f"What is left of {case.id} of {run.run_id} when every step is left out that can be.",
+    )
+
+
+def _failed_in(recorded: RunCase) -> int:
+    """Number of the first expectation that failed."""
+    findings = recorded.judgement.findings if recorded.judgement else ()
+    same = len(findings) == len(recorded.case.expectations)
+    for number, finding in enumerate(findings if same else ()):
+        if finding.verdict is Verdict.FAIL:
+            return number
+    raise DescriptionError(
+        f"it did not fail: {recorded.outcome}", recorded.case.id, "name a case that failed"
+    )
+
+
+def without_dither(case: Case) -> Case:
+    """Return the case with each random wait as long as its seed makes it."""
+    draw = random.Random(case.seed)  # noqa: S311 -- as the drive draws it
+    steps = [
+        Hold(duration_s=draw.uniform(0.0, step.span_s), mark=step.mark)
+        if isinstance(step, Dither)
+        else step
+        for step in case.steps
+    ]
+    return replace(case, steps=tuple(steps))
+
+
+def only(case: Case, number: int, profile: Profile) -> Case:
+    """Return a case with one expectation of all that it had."""
+    wanted = (case.expectations[number],)
+    return with_steps(replace(case, expectations=wanted), own_steps(case, profile), profile)
+
+
+def own_steps(case: Case, profile: Profile) -> tuple[Step, ...]:
+    """Return the steps without those that completing it puts before them."""
+    ahead = len(complete(replace(case, steps=()), profile).steps)
+    return case.steps[ahead:]
+
+
+def with_steps(case: Case, steps: Sequence[Step], profile: Profile) -> Case:
+    """Return a case with other steps, its record made to fit."""
+    return complete(replace(case, steps=tuple(steps)), profile)
+
+
+def _can_be(case: Case, steps: Sequence[Step]) -> bool:
+    """Whether every mark that the expectation refers to is still borne by a step."""
+    borne = {step.mark for step in steps if step.mark}
+    return _marks_of(case) <= borne
+
+
+def _marks_of(case: Case) -> set[str]:
+    named: set[str] = set()
+    for wanted in case.expectations:
+        since = getattr(wanted, "since", None)
+        named |= {getattr(since, "mark", None) or "", getattr(since, "after", None) or ""}
+        named |= {getattr(wanted, key, None) or "" for key in ("begin", "end", "at")}
+    return named - {""}
+
+
+# ---- fewer steps ----------------------------------------------------------------------------
+def _fewer(steps: list[Step], tells: Callable[[Sequence[Step]], bool]) -> list[Step]:
+    """Leave out as many steps as can be (ddmin by complements)."""
+    parts = 2
+    while len(steps) >= 2:
+        size = max(1, len(steps) // parts)
+        kept = next(
+            (rest for rest in _without_a_part(steps, size) if rest and tells(rest)),
+            None,
+        )
+        if kept is not None:
+            steps, parts = kept, max(parts - 1, 2)
+        elif size == 1:
+            break
+        else:
+            parts = min(len(steps), 2 * parts)
+    return steps
+
+
+def _without_a_part(steps: list[Step], size: int) -> Iterator[list[Step]]:
+    for begin in range(0, len(steps), size):
+        yield steps[:begin] + steps[begin + size :]
+
+
+# ---- simpler steps --------------------------------------------------------------------------
+def _simpler(steps: list[Step], tells: Callable[[Sequence[Step]], bool]) -> list[Step]:
+    """Make each step simpler for as long as that goes."""
+    for place in range(len(steps)):
+        found = True
+        while found:
+            found = False
+            for other in simpler_forms(steps[place]):
+                changed = [*steps[:place], other, *steps[place + 1 :]]
+                if tells(changed):
+                    steps, found = changed, True
+                    break
+    return steps
+
+
+def simpler_forms(step: Step) -> Iterator[Step]:
+    """Yield forms of a step that do less, the boldest first."""
+    match step:
+        case Hold() if step.duration_s > 2.0 * _LEAST_HOLD_S:
+            yield replace(step, duration_s=_rounded(step.duration_s / 2.0))
+            yield replace(step, duration_s=_rounded(0.8 * step.duration_s))
+        case Set() if len(step.values) > 1:
+            for name in step.values:
+                yield replace(step, values={k: v for k, v in step.values.items() if k != name})
+        case Send() if step.count > 1:
+            yield replace(step, count=step.count // 2)
+        case Staircase() if abs(step.stop - step.start) > 2.0 * abs(step.step):
+            levels = round(abs(step.stop - step.start) / abs(step.step)) // 2
+            yield replace(step, start=round(step.stop - levels * step.step, 9))
+            yield replace(step, stop=round(step.start + levels * step.step, 9))
+
+
+def _rounded(seconds: float) -> float:
+    """Two digits are enough for a time that somebody is to read."""
+    return float(f"{seconds:.2g}")
+
+
+def _finding(judgement: Judgement | None) -> Finding | None:
+    return judgement.findings[0] if judgement is not None and judgement.findings else None
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two sentences differ in their numbers alone."""
+    return _NUMBERS.sub("#", one) == _NUMBERS.sub("#", other)
