@@ -385,6 +385,12 @@ class Latched(Description):
     """A protection that does not let go by itself."""
 
     cleared_by: Names  # "power cycle", "reset", or a console command's name
+    once: Annotated[
+        Literal["load removed"] | None, Field(description="a command before that is refused")
+    ] = None
+    refused: Annotated[
+        Pattern | None, Field(description="what the console answers to a command before that")
+    ] = None
 
 
 class Protection(Description):

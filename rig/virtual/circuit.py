@@ -3,6 +3,8 @@
     battery (cells in series) - shunt - charge FET - discharge FET - pack terminals -+- charger
                                                                                      +- load
 
+The net "pack" is the battery behind the shunt, "pack terminal" what charger and load see; where the
+discharge FET blocks and nothing draws, the BMS's load detection pulls the terminals up a little.
 Currents are positive when they charge. Each FET blocks one direction and carries the other through
 its body diode while it is off. Solved anew on every change; the nets then move to the new solution
 with the slew or the time constant of what caused the change.
@@ -23,6 +25,7 @@ GATE_THRESHOLD_V = 6.0  # a FET conducts above it (12 V drive: a typical plateau
 SHUNT_OHMS = 0.1e-3  # [u]
 FET_OHMS = 1.0e-3  # each of the two, on [u]
 DIODE_V = 0.7  # a body diode's forward drop [u]
+LOAD_DETECT_V = 5.0  # of the source behind the load-detect pin; any load pulls it down [u]
 FET_TAU_S = 2e-6  # how fast the current dies when a FET goes off [u]
 CHARGER_TAU_S = 0.2e-3  # the charger's output filter [u]
 _REFRESH_NS = 200_000_000  # how often polarisation is followed while current flows
@@ -31,7 +34,7 @@ _AT_REST_V = 20e-6  # polarisation per cell below which the battery counts as at
 
 
 class PowerPath:
-    """Solves the path and moves the nets "current" and "pack".
+    """Solves the path and moves the nets "current", "pack" and, its own, "pack terminal".
 
     Parameters
     ----------
@@ -43,6 +46,7 @@ class PowerPath:
     def __init__(self, kernel: Kernel, board: Board, battery: CellString) -> None:
         self._kernel, self._battery = kernel, battery
         self._current, self._pack = board.nets["current"], board.nets["pack"]
+        self._terminal = board.add("pack terminal", "V", 0.0)
         self._load = Signal(kernel, "load current", "A", 0.0)
         self._charge = _Switch(kernel, board.nets["charge gate"], self)
         self._discharge = _Switch(kernel, board.nets["discharge gate"], self)
@@ -68,11 +72,11 @@ class PowerPath:
     def charger_measure(self) -> tuple[float, float]:
         """Tell the volts and amps at the charger's output."""
         amps = self._current.value() + self._load.value()
-        return self._pack.value(), max(amps, 0.0) if self._source_on else 0.0
+        return self._terminal.value(), max(amps, 0.0) if self._source_on else 0.0
 
     def load_measure(self) -> tuple[float, float]:
         """Tell the volts and amps at the load's input."""
-        return self._pack.value(), self._load.value()
+        return self._terminal.value(), self._load.value()
 
     # Solving
 
@@ -86,12 +90,14 @@ class PowerPath:
         amps, volts, sink_a = self._solve()
         slew, tau_s = self._pace
         moved = abs(amps - self._current.value())
-        swing = abs(volts - self._pack.value())
         self._load.approach(sink_a, slew=slew, tau_s=tau_s)
-        # The terminals take as long as the current that moves them.
-        pack_slew = slew * swing / moved if moved > 1e-9 else math.inf
         self._current.approach(amps, slew=slew, tau_s=tau_s)
-        self._pack.approach(volts, slew=pack_slew, tau_s=tau_s)
+        pack_v = self._battery.emf_v() + amps * (self._battery.r0_ohms() + SHUNT_OHMS)
+        for net, target_v in ((self._pack, pack_v), (self._terminal, volts)):
+            # A voltage takes as long as the current that moves it.
+            swing = abs(target_v - net.value())
+            v_slew = slew * swing / moved if moved > 1e-9 else math.inf
+            net.approach(target_v, slew=v_slew, tau_s=tau_s)
         if not self._refreshing and (amps or self._battery.polarisation_v() > _AT_REST_V):
             self._refreshing = True
             self._kernel.after(_REFRESH_NS if amps else _RELAXING_NS, self._refresh)
@@ -140,7 +146,9 @@ class PowerPath:
             return emf + charge_drop + amps * self._ohms()
         if amps < 0.0:
             return emf - discharge_drop + amps * self._ohms()
-        return emf if self._discharge.on else 0.0  # nothing flows: a blocked pack isn't seen
+        return (
+            emf if self._discharge.on else LOAD_DETECT_V
+        )  # nothing flows: a blocked pack isn't seen
 
     def _pack_a(self, volts: float) -> float:
         """Tell the current that the pack takes with `volts` at its terminals."""

@@ -6,7 +6,7 @@ import pytest
 
 from rig.virtual.board import Board
 from rig.virtual.cells import LFP_20AH, CellString
-from rig.virtual.circuit import DIODE_V, PowerPath
+from rig.virtual.circuit import DIODE_V, FET_OHMS, LOAD_DETECT_V, PowerPath
 from rig.virtual.kernel import Kernel
 
 EMF_V = 4 * 3.265
@@ -29,6 +29,9 @@ class Rig:
         return self.board.nets["current"].value()
 
     def volts(self) -> float:
+        return self.board.nets["pack terminal"].value()
+
+    def pack(self) -> float:
         return self.board.nets["pack"].value()
 
 
@@ -54,9 +57,25 @@ def closed(rig: Rig) -> Rig:
     return rig
 
 
-def test_an_open_pack_shows_nothing_at_its_terminals(rig: Rig) -> None:
+def test_an_open_pack_is_seen_by_its_bms_and_not_at_its_terminals(rig: Rig) -> None:
     rig.wait(1.0)
+    assert (rig.amps(), rig.volts()) == (0.0, LOAD_DETECT_V)
+    assert rig.pack() == pytest.approx(EMF_V, abs=0.01)
+
+
+def test_a_load_on_a_blocked_pack_pulls_its_load_detection_down(rig: Rig) -> None:
+    rig.path.load_set(on=True, amps=90.0, slew_a_per_s=1e6)
+    rig.wait(0.1)
     assert (rig.amps(), rig.volts()) == (0.0, 0.0)
+    rig.path.load_set(on=True, amps=0.0, slew_a_per_s=1e6)
+    rig.wait(0.1)
+    assert rig.volts() == LOAD_DETECT_V
+
+
+def test_the_pack_is_measured_before_the_fets(closed: Rig) -> None:
+    closed.path.load_set(on=True, amps=20.0, slew_a_per_s=1e6)
+    closed.wait(0.1)
+    assert closed.pack() - closed.volts() == pytest.approx(20.0 * 2.0 * FET_OHMS)
 
 
 def test_a_closed_pack_shows_its_open_circuit_voltage(closed: Rig) -> None:
@@ -118,6 +137,7 @@ def test_the_current_stops_when_its_gate_falls_through_six_volts(closed: Rig) ->
     (stop_ns,) = closed.board.nets["current"].crossings(-19.99, rising=True, since_ns=start_ns)
     assert start_ns + 25_000 <= stop_ns < start_ns + 26_000
     assert (closed.amps(), closed.volts()) == (0.0, 0.0)
+    assert closed.pack() == pytest.approx(EMF_V, abs=0.1)
 
 
 def test_an_open_charge_path_lets_discharge_pass_through_its_body_diode(closed: Rig) -> None:

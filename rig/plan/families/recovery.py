@@ -34,9 +34,10 @@ from rig.plan.families.expecting import keeps, said_within_s, signals_of, trips,
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, value_at
 from rig.quantity import Interval, format
 
-_TRIPPED, _CLEARED = "tripped", "cleared"
+_TRIPPED, _TRIED, _CLEARED = "tripped", "tried", "cleared"
 _GONE = 0.5  # of the threshold: where a current that a path has cut off is surely falling
 _LATCHED_S = 10.0  # a latch is watched for so long
+_TRIED_S = 1.5  # of them after a command that must be refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +173,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
     for stimulus, protection in each_stimulus(profile, options, only=_latches):
         for means in protection.latched.cleared_by if protection.latched else ():
             clear, high_s = _clear(profile, means)
+            too_soon, refused = _too_soon(profile, protection, means)
             cleared = Mark(mark=_CLEARED)
             time = Interval(0.0, high_s, "s")
             tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
@@ -183,14 +185,16 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
                 steps=[
                     *stimulus.apply,
                     Hold(duration_s=tripped_s, mark=_TRIPPED),
+                    *too_soon,
                     *stimulus.remove,
-                    Hold(duration_s=_LATCHED_S, mark="waited"),
+                    Hold(duration_s=_LATCHED_S - (_TRIED_S if too_soon else 0.0), mark="waited"),
                     *clear,
                     Hold(duration_s=high_s + said_within_s(protection) + AFTER_S),
                 ],
                 expectations=[
                     *trips(stimulus, protection),
                     *_holds_on(protection, _TRIPPED, "waited"),
+                    *refused,
                     *(
                         Recovers(output=o, since=cleared, low_s=0.0, high_s=high_s)
                         for o in protection.opens
@@ -198,6 +202,23 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
                     *unsays(_as_cleared_by(protection, means), cleared, time),
                 ],
             )
+
+
+def _too_soon(
+    profile: Profile, protection: Protection, means: str
+) -> tuple[list[Step], list[Expectation]]:
+    """Try to clear it while its cause is still there, where that is promised to be refused."""
+    latched = protection.latched
+    if latched is None or latched.once is None or profile.console is None:
+        return [], []
+    if means not in profile.console.commands:
+        return [], []
+    tried = Type(line=profile.console.commands[means], mark=_TRIED)
+    answer = latched.refused
+    said: list[Expectation] = []
+    if answer is not None:
+        said.append(ConsoleSays(pattern=answer, since=Mark(mark=_TRIED), high_s=1.0))
+    return [tried, Hold(duration_s=_TRIED_S)], said
 
 
 def _latches(protection: Protection) -> bool:

@@ -25,6 +25,7 @@ from rig.virtual.pins import Pins
 CHARGE_GATE = "charge gate"
 # The buck converter from 12 V holds the 3.3 V down to 6 V at its input and starts again at 7 V.
 POWER_ON_V, POWER_OFF_V, COLLAPSE_V = 7.0, 6.0, 2.0
+LOAD_GONE_V = 4.0  # at the load-detect pin, some 20 kohm (protections.md 1.3, BQ76922)
 
 
 def bleed_of(index: int) -> str:
@@ -59,7 +60,11 @@ class Bms:
         self._front_end, self._comparator = front_end, comparator
         self._readings: Readings = front_end.fresh()
         self._protections = parts.protections(
-            image.rules, detector=parts.detector, debounce=parts.debounce
+            image.rules,
+            detector=parts.detector,
+            debounce=parts.debounce,
+            leaky=parts.leaky_debounce,
+            quantities=parts.quantities,
         )
         self._host = parts.host(
             timeout_ms=image.host_timeout_ms, frames_to_return=image.host_frames_to_return
@@ -165,8 +170,7 @@ class Bms:
     def _drive_paths(self) -> None:
         """Open what is blocked; close only where nothing is even on its way to a trip."""
         p = self._protections
-        charge = not p.blocks_charge and (self._charge_on or not p.pends_on_charge())
-        discharge = not p.blocks_discharge and (self._discharge_on or not p.pends_on_discharge())
+        charge, discharge = self._allows_charge(), self._allows_discharge()
         if charge != self._charge_on:
             self._charge_on = charge
             self._drive(CHARGE_GATE, charge)
@@ -176,6 +180,14 @@ class Bms:
         if self._balancer.active and p.flags & BIT["AnyFault"]:
             self._stop_balancing()
         self._state = self._find_state()
+
+    def _allows_charge(self) -> bool:
+        p = self._protections
+        return not p.blocks_charge and (self._charge_on or not p.pends_on_charge())
+
+    def _allows_discharge(self) -> bool:
+        p = self._protections
+        return not p.blocks_discharge and (self._discharge_on or not p.pends_on_discharge())
 
     def _find_state(self) -> int:
         if self._protections.blocks_charge or self._protections.blocks_discharge:
@@ -279,10 +291,17 @@ class Bms:
             self._print("ERR unknown command")
 
     def _clear_faults(self) -> None:
+        if self._comparator.latched and not self._load_is_gone():
+            self._print("ERR load")
+            return
         self._comparator.release()
         for event in self._protections.clear_latched():
             self._report(event)
         self._print("OK")
+
+    def _load_is_gone(self) -> bool:
+        """Tell by the load detection whether anything still draws on the pack's terminals."""
+        return self._chip.pins.analog("pack terminal") > LOAD_GONE_V
 
     def _print(self, text: str) -> None:
         self._chip.write(text.encode("ascii") + b"\r\n")

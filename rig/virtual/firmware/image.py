@@ -15,7 +15,15 @@ from rig.virtual.firmware.afe import FrontEnd, Thermistor
 from rig.virtual.firmware.balancing import Balancer, BalancingLimits
 from rig.virtual.firmware.can_telemetry import Telemetry
 from rig.virtual.firmware.console import LineReader
-from rig.virtual.firmware.protections import Debounce, Detector, HostWatch, Protections, Rule
+from rig.virtual.firmware.protections import (
+    Debounce,
+    Detector,
+    HostWatch,
+    LeakyDebounce,
+    Protections,
+    Rule,
+)
+from rig.virtual.firmware.quantities import Quantities
 from rig.virtual.firmware.state_of_charge import ChargeCounter
 from rig.virtual.firmware.timers import SoftTimers
 
@@ -67,6 +75,8 @@ class Parts:
     protections: type[Protections] = Protections
     detector: type[Detector] = Detector
     debounce: type[Debounce] = Debounce
+    leaky_debounce: type[Debounce] = LeakyDebounce
+    quantities: type[Quantities] = Quantities
     host: type[HostWatch] = HostWatch
     balancer: type[Balancer] = Balancer
     counter: type[ChargeCounter] = ChargeCounter

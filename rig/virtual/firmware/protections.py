@@ -7,11 +7,12 @@ Counts run in the main task, on the newest values. Must not touch a pin: what is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rig.virtual.esp32 import ticks_since
-from rig.virtual.firmware.afe import Readings, highest, lowest
+from rig.virtual.firmware.afe import Readings
+from rig.virtual.firmware.quantities import BY_CURRENT, BY_SCAN, Quantities
 
 # Bits of bytes 2 and 3 of BMS_Status, in order, then those of byte 5.
 FLAGS = (
@@ -27,42 +28,24 @@ BIT = {name: 1 << index for index, name in enumerate(FLAGS)}
 class Rule:
     """One protection as it is compiled in.
 
-    `ticks` and `release_ticks` are runs of the main task in a row, each with a bad (good) value.
+    `ticks` and `release_ticks` are runs of the main task in a row, each with a bad (good) value; a
+    leaky one counts down on a good value instead of starting again.
     """
 
     short: str
     flag: str
-    reads: str  # one of READINGS, or an event: "short circuit", "host lost"
+    reads: str  # a method of Quantities, or an event: "short circuit", "host lost"
     above: bool  # trips above the threshold; else below
     threshold: float
     ticks: int
     release: float = 0.5
     release_ticks: int = 201
     release_reads: str = ""  # where it recovers by another reading than it trips by
+    leaky: bool = False
     opens_charge: bool = False
     opens_discharge: bool = False
     latches: bool = False
     shows: str = ""  # behind the short name in the log, with {n} and {value}
-
-
-def _spread(readings: Readings) -> list[float]:
-    return [highest(readings.cells_v) - lowest(readings.cells_v)]
-
-
-READINGS: Mapping[str, Callable[[Readings], Sequence[float]]] = {
-    "cells": lambda r: r.cells_v,
-    "hottest": lambda r: [highest(r.temperatures_degc)],
-    "coldest": lambda r: [lowest(r.temperatures_degc)],
-    "spread": _spread,
-    "wires open": lambda r: r.wires_open,
-    "sensors open": lambda r: r.sensors_open,
-    "sensors short": lambda r: r.sensors_short,
-    "charge": lambda r: [r.current_a],
-    "discharge": lambda r: [-r.current_a],
-    "magnitude": lambda r: [abs(r.current_a)],
-}
-# Sampled by the current task. "short circuit" and "host lost" are told by the main task itself.
-BY_CURRENT = ("charge", "discharge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +59,30 @@ class Event:
 
 
 class Debounce:
-    """Counts bad values in a row; one good value starts the count again."""
+    """Counts bad values in a row, up to `limit`; one good value starts the count again."""
 
-    __slots__ = ("count",)
+    __slots__ = ("count", "limit")
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, limit: int) -> None:
+        self.count, self.limit = 0, limit
 
     def step(self, *, bad: bool) -> int:
         """Take one value and return the count."""
         self.count = self.count + 1 if bad else 0
+        return self.count
+
+
+class LeakyDebounce(Debounce):
+    """Goes up by one on a bad value and down by one on a good one, as foxBMS counts.
+
+    So a value that is bad for more than half of the time trips in the end (protections.md 1.4).
+    """
+
+    __slots__ = ()
+
+    def step(self, *, bad: bool) -> int:
+        """Take one value and return the count, which stays within 0 and the limit."""
+        self.count = min(self.count + 1, self.limit) if bad else max(self.count - 1, 0)
         return self.count
 
 
@@ -106,17 +103,25 @@ class Detector:
 
     def look(self, values: Sequence[float], release_values: Sequence[float]) -> None:
         """Take new values. An invalid one (NaN) is neither bad nor good."""
-        rule = self.rule
-        limit, release = rule.threshold, rule.release
-        if rule.above:
-            bad = [value > limit for value in values]
-            self._good = all(value < release for value in release_values)
-        else:
-            bad = [value < limit for value in values]
-            self._good = all(value > release for value in release_values)
+        bad = self.are_bad(values)
+        self._good = self.are_good(release_values)
         self._values, self._bad = values, bad
         self.pending = True in bad
         self.busy = self.busy or self.pending
+
+    def are_bad(self, values: Sequence[float]) -> list[bool]:
+        """Compare each value with the threshold."""
+        limit = self.rule.threshold
+        if self.rule.above:
+            return [value > limit for value in values]
+        return [value < limit for value in values]
+
+    def are_good(self, values: Sequence[float]) -> bool:
+        """Tell whether every value is back beyond the recovery level."""
+        release = self.rule.release
+        if self.rule.above:
+            return all(value < release for value in values)
+        return all(value > release for value in values)
 
     def tick(self) -> Event | None:
         """Count one run of the main task."""
@@ -128,7 +133,7 @@ class Detector:
 
     def _tick_armed(self) -> Event | None:
         if len(self._counts) != len(self._bad):
-            self._counts = [self.debounce() for _ in self._bad]
+            self._counts = [self.debounce(self.rule.ticks) for _ in self._bad]
         event = None
         counting = False
         for channel, bad in enumerate(self._bad):
@@ -145,21 +150,25 @@ class Detector:
     def _tick_tripped(self) -> Event | None:
         if self.rule.latches:
             return None
-        self._good_ticks = self._good_ticks + 1 if self._good else 0
-        if self._good_ticks < self.rule.release_ticks:
+        if not self.has_recovered():
             return None
         self.clear()
         self.busy = self.pending
         return Event(self.rule, False)  # noqa: FBT003
 
+    def has_recovered(self) -> bool:
+        """Count good values in a row; one that is not good starts the count again."""
+        self._good_ticks = self._good_ticks + 1 if self._good else 0
+        return self._good_ticks >= self.rule.release_ticks
+
 
 class _Group:
     """The detectors that read the same thing, and the range in which none of them is concerned."""
 
-    def __init__(self, reads: str, detectors: Sequence[Detector]) -> None:
+    def __init__(self, reads: str, detectors: Sequence[Detector], quantities: Quantities) -> None:
         rules = [detector.rule for detector in detectors]
-        self.reads, self.read = reads, READINGS[reads]
-        self._detectors = detectors
+        self.reads, self.read = reads, quantities.reader(reads)
+        self._detectors, self._quantities = detectors, quantities
         self.low = max((r.threshold for r in rules if not r.above), default=-math.inf)
         self.high = min((r.threshold for r in rules if r.above), default=math.inf)
 
@@ -169,7 +178,8 @@ class _Group:
     def look(self, values: Sequence[float], readings: Readings) -> None:
         for detector in self._detectors:
             by = detector.rule.release_reads
-            detector.look(values, READINGS[by](readings) if by else values)
+            release = self._quantities.reader(by)(readings) if by else values
+            detector.look(values, release)
 
 
 class Protections:
@@ -181,17 +191,24 @@ class Protections:
         *,
         detector: type[Detector] = Detector,
         debounce: type[Debounce] = Debounce,
+        leaky: type[Debounce] = LeakyDebounce,
+        quantities: type[Quantities] = Quantities,
     ) -> None:
-        self.detectors = {rule.short: detector(rule, debounce) for rule in rules}
-        groups = [_Group(reads, self._readers(reads)) for reads in READINGS if self._readers(reads)]
-        self._by_scan = [group for group in groups if group.reads not in BY_CURRENT]
-        self._by_current = [group for group in groups if group.reads in BY_CURRENT]
+        self.detectors = {
+            rule.short: detector(rule, leaky if rule.leaky else debounce) for rule in rules
+        }
+        self._quantities = quantities()
+        self._by_scan = self._groups(BY_SCAN)
+        self._by_current = self._groups(BY_CURRENT)
         self._busy: list[Detector] = []
         self.flags = 0
         self.blocks_charge = self.blocks_discharge = False
 
-    def _readers(self, reads: str) -> list[Detector]:
-        return [d for d in self.detectors.values() if d.rule.reads == reads]
+    def _groups(self, known: Sequence[str]) -> list[_Group]:
+        by: dict[str, list[Detector]] = {}
+        for detector in self.detectors.values():
+            by.setdefault(detector.rule.reads, []).append(detector)
+        return [_Group(reads, by[reads], self._quantities) for reads in known if reads in by]
 
     def look_at_scan(self, readings: Readings) -> None:
         """Take a new scan of cells and sensors."""
@@ -210,10 +227,10 @@ class Protections:
             self._gather()
 
     def tick(self) -> list[Event]:
-        """Count one run of the main task and return what happened in it."""
+        """Count one run of the main task and return what happened in it, in the rules' order."""
         if not self._busy:
             return []
-        events = [event for d in self._busy if (event := d.tick()) is not None]
+        events = [event for d in self._counting() if (event := d.tick()) is not None]
         self._busy = [d for d in self._busy if d.busy]
         if events:
             self._sum_up()
@@ -249,20 +266,33 @@ class Protections:
         if changed:
             self._gather()
 
+    def _counting(self) -> list[Detector]:
+        """Tell which detectors this run of the main task counts: whatever else has tripped."""
+        return self._busy
+
     def _gather(self) -> None:
         self._busy = [d for d in self.detectors.values() if d.busy]
 
     def _sum_up(self) -> None:
         """Gather flags and paths over all that tripped; none hides another."""
-        tripped = [d.rule for d in self.detectors.values() if d.tripped]
-        self.blocks_charge = any(rule.opens_charge for rule in tripped)
-        self.blocks_discharge = any(rule.opens_discharge for rule in tripped)
+        tripped = self._tripped()
+        self.blocks_charge = any(self._opens_charge(rule) for rule in tripped)
+        self.blocks_discharge = any(self._opens_discharge(rule) for rule in tripped)
         flags = 0
         for rule in tripped:
             flags |= BIT[rule.flag]
         if self.blocks_charge or self.blocks_discharge:
             flags |= BIT["AnyFault"]
         self.flags = flags
+
+    def _tripped(self) -> list[Rule]:
+        return [d.rule for d in self.detectors.values() if d.tripped]
+
+    def _opens_charge(self, rule: Rule) -> bool:
+        return rule.opens_charge
+
+    def _opens_discharge(self, rule: Rule) -> bool:
+        return rule.opens_discharge
 
 
 class HostWatch:

@@ -109,7 +109,12 @@ def a_reference(
     cells = {f"cell {n}": ("V", 3.30) for n in range(1, 5)}
     sensors = {f"ntc {n}": ("ohm", 10_000.0) for n in (1, 2)}
     outputs = {name: ("A" if "bleed" in name else "V", 0.0) for name in bms.outputs_of(4)}
-    rest = {"current": ("A", 0.0), "pack": ("V", 13.2), "aux": ("V", 12.0)}
+    rest = {
+        "current": ("A", 0.0),
+        "pack": ("V", 13.2),
+        "pack terminal": ("V", 13.2),
+        "aux": ("V", 12.0),
+    }
     board = {**cells, **sensors, **outputs, **rest}
     board |= {name.replace("_", " "): ("", value) for name, value in nets.items()}
 

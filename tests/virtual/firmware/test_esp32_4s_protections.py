@@ -382,3 +382,19 @@ def test_a_broken_sensor_is_no_temperature_fault(value: float) -> None:
     desk.run(5.0)
 
     assert {trip["protection"] for trip in desk.noted("trip")} <= {"TSO", "TSS"}
+
+
+def test_a_short_circuit_is_not_cleared_while_its_load_is_still_there() -> None:
+    desk = a_reference()
+    desk.set(current=-90.0)
+    desk.run(0.1)
+    desk.set(current=0.0, pack_terminal=0.0)
+    desk.say("clear faults")
+    desk.run(1.0)
+    assert "ERR load" in desk.console()
+    assert desk.value("discharge gate") == 0.0
+    desk.set(pack_terminal=5.0)
+    desk.say("clear faults")
+    desk.run(0.1)
+    assert "prot: SCD cleared\r\nOK\r\n" in desk.console()
+    assert desk.value("discharge gate") == 12.0

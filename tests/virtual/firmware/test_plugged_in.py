@@ -233,7 +233,7 @@ def test_two_variants_go_into_one_build() -> None:
 
     ticks = {rule.short: rule.ticks for rule in build.image.rules}
     assert ticks["OVP"] == 1
-    counter = build.parts.debounce()
+    counter = build.parts.debounce(98)
     assert [counter.step(bad=bad) for bad in (True, False, True)] == [1, 1, 2]
 
 
