@@ -11,6 +11,7 @@ from collections.abc import Callable
 from rig.virtual.esp32 import MS, Chip, Random, ResetCause, ticks_since
 from rig.virtual.firmware import can_telemetry as can
 from rig.virtual.firmware.afe import FrontEnd, Readings, Tolerances
+from rig.virtual.firmware.flash import PAGE, Flash
 from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.protections import BIT, Event
 from rig.virtual.firmware.short_circuit import (
@@ -19,6 +20,7 @@ from rig.virtual.firmware.short_circuit import (
     ShortCircuitTrip,
 )
 from rig.virtual.firmware.state_of_charge import from_open_circuit
+from rig.virtual.firmware.storage import SLOTS, packed
 from rig.virtual.kernel import Kernel
 from rig.virtual.pins import Pins
 
@@ -26,6 +28,7 @@ CHARGE_GATE = "charge gate"
 # The buck converter from 12 V holds the 3.3 V down to 6 V at its input and starts again at 7 V.
 POWER_ON_V, POWER_OFF_V, COLLAPSE_V = 7.0, 6.0, 2.0
 LOAD_GONE_V = 4.0  # at the load-detect pin, some 20 kohm (protections.md 1.3, BQ76922)
+_REBOOT_NS = 20 * MS  # until the console has sent its last line
 
 
 def bleed_of(index: int) -> str:
@@ -47,12 +50,13 @@ def high_of(cells: int) -> dict[str, float]:
 class Bms:
     """One run of the firmware, from `app_main` to the next reset."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  (what is soldered on)
         self,
         chip: Chip,
         build: Build,
         front_end: FrontEnd,
         comparator: ShortCircuitComparator,
+        flash: Flash,
         note: Callable[..., None],
     ) -> None:
         image, parts = build.image, build.parts
@@ -74,6 +78,13 @@ class Bms:
         self._soc = parts.counter(capacity_ah=image.capacity_ah, step_s=image.main_ns / 1e9)
         self._lines = parts.lines()
         self._timers = parts.timers(chip)
+        self._stack = parts.stack(chip, image.console_stack_bytes)
+        self._settings = parts.settings_task(
+            parts.settings(image.settings, image.rules),
+            parts.store(chip, flash),
+            tell=self._print,
+            apply=lambda settings: self._protections.reconfigure(settings.applied_to(image.rules)),
+        )
         self._state = can.INIT
         self._ticks = self._seen_scans = 0
         self._tells_watchdog = chip.cause is ResetCause.TG1WDT_SYS_RESET
@@ -89,6 +100,8 @@ class Bms:
         self._note("started", cause=chip.cause.name)
         self._log("I", "boot", f"{image.name} {image.version}")
         self._log("I", "boot", f"reset cause {chip.cause.name}")
+        for level, text in self._settings.load():
+            self._log(level, "settings", text)
         chip.every(image.current_ns, self._sample_current, phase_ns=self._phase(image.current_ns))
         scan_ns = self._phase(image.scan_ns)
         chip.every(image.scan_ns, self._pause_bleeding, phase_ns=scan_ns)
@@ -153,6 +166,7 @@ class Bms:
             protections.look_at_scan(readings)
         protections.look_at_current(readings)
         protections.tell("SCD", bad=self._comparator.latched)
+        protections.tell("STO", bad=self._settings.lost)
         protections.tell("CTO", bad=self._host.look(self._chip.ticks_ms()))
         for event in protections.tick():
             self._report(event)
@@ -276,25 +290,42 @@ class Bms:
     def hear_uart(self, data: bytes) -> None:
         """Take bytes from the console and obey whole lines."""
         for line in self._lines.take(data):
-            self._obey(line.strip())
+            command = line.strip()
+            if command and self._stack.has_room_for(command):
+                self._obey(command)
 
     def _obey(self, command: str) -> None:
-        if command == "status":
-            self._print_status()
-        elif command == "version":
-            self._print(f"{self._image.name} {self._image.version}")
-        elif command == "clear faults":
-            self._clear_faults()
-        elif command == "test hang":
-            self._hung = True
-        elif command:
+        commands = {
+            "status": self._print_status,
+            "version": lambda: self._print(f"{self._image.name} {self._image.version}"),
+            "clear faults": self._clear_faults,
+            "reboot": self._reboot,
+            "test hang": self._hang,
+            "test panic": lambda: self._chip.panic("StoreProhibited"),
+            "test storage": self._settings.spoil,
+        }
+        if command in commands:
+            commands[command]()
+        elif not self._settings.obey(command):
             self._print("ERR unknown command")
+
+    def _hang(self) -> None:
+        self._hung = True
+
+    def _reboot(self) -> None:
+        """Open what is closed, let the console end its line, then restart."""
+        self._print("OK")
+        self._hung = True
+        for gate in (CHARGE_GATE, DISCHARGE_GATE):
+            self._drive(gate, False)  # noqa: FBT003
+        self._chip.after(_REBOOT_NS, lambda: self._chip.restart(ResetCause.SW_CPU_RESET))
 
     def _clear_faults(self) -> None:
         if self._comparator.latched and not self._load_is_gone():
             self._print("ERR load")
             return
         self._comparator.release()
+        self._settings.acknowledge()
         for event in self._protections.clear_latched():
             self._report(event)
         self._print("OK")
@@ -352,9 +383,12 @@ def power_up(  # noqa: PLR0913
         kernel, pins, ShortCircuitTrip(), board_random, front_end.short_circuit_factor
     )
     pins.when("aux", COLLAPSE_V, rising=False, then=comparator.release)
+    flash = Flash(kernel, pins, sectors=len(SLOTS), lost_below_v=POWER_OFF_V)
+    as_made = parts.settings(image.settings, image.rules).encode()
+    flash.pages[0] = packed(0, as_made).ljust(PAGE, b"\xff")
 
     def make(chip: Chip) -> Bms:
-        return parts.program(chip, build, front_end, comparator, note)
+        return parts.program(chip, build, front_end, comparator, flash, note)
 
     return Chip(
         kernel,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rig.virtual.esp32 import BootLog
 from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.image import Build, Image, Parts
 from rig.virtual.firmware.protections import Rule
+from rig.virtual.firmware.settings import DelayTable, Setting
 from rig.virtual.firmware.state_of_charge import LFP_OCV_V
 
 # Ticks are runs of the 10 ms main task. From the crossing at the terminals to the gate it takes
@@ -47,7 +50,62 @@ RULES = (
          release=0.200, shows="{value:.3f} V"),
     Rule(short="CTO", flag="CommTimeout", reads="host lost", above=True, threshold=0.5, ticks=1,
          release_ticks=1, opens_charge=True),
+    Rule(short="STO", flag="StorageFault", reads="settings lost", above=True, threshold=0.5,
+         ticks=1, latches=True, opens_charge=True, opens_discharge=True),
 )  # fmt: skip
+
+# The front end's tables, as a bq769x0 has them (protections.md 1.6, 1): over- and undervoltage in
+# whole seconds, overcurrent in discharge in ms.
+OV_DELAYS = DelayTable(values=(1, 2, 4, 8), per_second=1)
+UV_DELAYS = DelayTable(values=(1, 4, 8, 16), per_second=1)
+OCD_DELAYS = DelayTable(values=(8, 20, 40, 80, 160, 320, 640, 1280), per_second=1000)
+
+_MV = {"unit": "V", "per_unit": 1000}
+_DA = {"unit": "A", "per_unit": 10}
+_DDEGC = {"unit": "degC", "per_unit": 10}
+
+
+def _trip(rule: str, unit: dict[str, Any], factory: int, low: int, high: int) -> Setting:
+    name = f"{rule.lower()}.trip"
+    return Setting(
+        name=name, rule=rule, moves="threshold", factory=factory, low=low, high=high, **unit
+    )
+
+
+def _release(rule: str, unit: dict[str, Any], factory: int, low: int, high: int) -> Setting:
+    name = f"{rule.lower()}.release"
+    return Setting(
+        name=name, rule=rule, moves="release", factory=factory, low=low, high=high, **unit
+    )
+
+
+def _delay(rule: str, factory: int, low: int, high: int, **more: Any) -> Setting:
+    name = f"{rule.lower()}.delay"
+    return Setting(
+        name=name, rule=rule, moves="ticks", unit="s", per_unit=1000,
+        factory=factory, low=low, high=high, **more,
+    )  # fmt: skip
+
+
+# In stored steps: mV, 0.1 A, 0.1 degC, ms.
+SETTINGS = (
+    _trip("OVP", _MV, 3650, 3450, 3850),
+    _release("OVP", _MV, 3500, 3350, 3700),
+    _delay("OVP", 1000, 1000, 4000, table=OV_DELAYS, lead_ticks=2),
+    _trip("UVP", _MV, 2500, 2200, 2800),
+    _release("UVP", _MV, 3000, 2700, 3100),
+    _delay("UVP", 1000, 1000, 8000, table=UV_DELAYS, lead_ticks=2),
+    _trip("OCC1", _DA, 220, 100, 280),
+    _delay("OCC1", 1000, 500, 2000),
+    _trip("OCD1", _DA, 300, 100, 450),
+    _delay("OCD1", 1280, 320, 1280, table=OCD_DELAYS),
+    _trip("OTC", _DDEGC, 450, 350, 550),
+    _release("OTC", _DDEGC, 400, 300, 500),
+    _delay("OTC", 2000, 1000, 4000, lead_ticks=2),
+    _trip("UTC", _DDEGC, 0, -100, 100),
+    _release("UTC", _DDEGC, 50, -50, 150),
+    _delay("UTC", 2000, 1000, 4000, lead_ticks=2),
+)
 
 BOOT_LOG = BootLog(
     loads=(
@@ -62,6 +120,7 @@ RELEASED = Build(
         cells=4,
         sensors=2,
         rules=RULES,
+        settings=SETTINGS,
         capacity_ah=20.0,
         ocv_v=LFP_OCV_V,
         boot_log=BOOT_LOG,

@@ -14,7 +14,7 @@ from rig.virtual.esp32 import MS, BootLog
 from rig.virtual.firmware.afe import FrontEnd, Thermistor
 from rig.virtual.firmware.balancing import Balancer, BalancingLimits
 from rig.virtual.firmware.can_telemetry import Telemetry
-from rig.virtual.firmware.console import LineReader
+from rig.virtual.firmware.console import ConsoleStack, LineReader
 from rig.virtual.firmware.protections import (
     Debounce,
     Detector,
@@ -24,7 +24,10 @@ from rig.virtual.firmware.protections import (
     Rule,
 )
 from rig.virtual.firmware.quantities import Quantities
+from rig.virtual.firmware.settings import Setting, Settings
+from rig.virtual.firmware.settings_task import SettingsTask
 from rig.virtual.firmware.state_of_charge import ChargeCounter
+from rig.virtual.firmware.storage import Store
 from rig.virtual.firmware.timers import SoftTimers
 
 if TYPE_CHECKING:
@@ -59,6 +62,8 @@ class Image:
     capacity_ah: float
     ocv_v: tuple[float, ...]
     balancing: BalancingLimits = field(default_factory=BalancingLimits)
+    settings: tuple[Setting, ...] = ()
+    console_stack_bytes: int = 4096
     thermistor: Thermistor = field(default_factory=Thermistor)
     # As kernels do to find what a wrap breaks before 49.7 days are over (INITIAL_JIFFIES in Linux
     # starts 5 min before it); 20 s, so that the longer cases of a night cross it.
@@ -83,6 +88,10 @@ class Parts:
     telemetry: type[Telemetry] = Telemetry
     lines: type[LineReader] = LineReader
     timers: type[SoftTimers] = SoftTimers
+    stack: type[ConsoleStack] = ConsoleStack
+    settings: type[Settings] = Settings
+    settings_task: type[SettingsTask] = SettingsTask
+    store: type[Store] = Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

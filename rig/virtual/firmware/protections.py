@@ -7,7 +7,7 @@ Counts run in the main task, on the newest values. Must not touch a pin: what is
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rig.virtual.esp32 import ticks_since
@@ -34,7 +34,7 @@ class Rule:
 
     short: str
     flag: str
-    reads: str  # a method of Quantities, or an event: "short circuit", "host lost"
+    reads: str  # a method of Quantities, or an event: "short circuit", "host lost", …
     above: bool  # trips above the threshold; else below
     threshold: float
     ticks: int
@@ -166,9 +166,13 @@ class _Group:
     """The detectors that read the same thing, and the range in which none of them is concerned."""
 
     def __init__(self, reads: str, detectors: Sequence[Detector], quantities: Quantities) -> None:
-        rules = [detector.rule for detector in detectors]
         self.reads, self.read = reads, quantities.reader(reads)
         self._detectors, self._quantities = detectors, quantities
+        self.find_range()
+
+    def find_range(self) -> None:
+        """Find the range anew, where a rule was changed."""
+        rules = [detector.rule for detector in self._detectors]
         self.low = max((r.threshold for r in rules if not r.above), default=-math.inf)
         self.high = min((r.threshold for r in rules if r.above), default=math.inf)
 
@@ -235,6 +239,16 @@ class Protections:
         if events:
             self._sum_up()
         return events
+
+    def reconfigure(self, rules: Iterable[Rule]) -> None:
+        """Take changed figures of rules; counts and trips go on."""
+        for rule in rules:
+            self.detectors[rule.short].rule = rule
+        self._find_ranges()
+
+    def _find_ranges(self) -> None:
+        for group in (*self._by_scan, *self._by_current):
+            group.find_range()
 
     def clear_latched(self) -> list[Event]:
         """Forget every latched trip; what still holds will trip again."""
