@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from reports import svg, words
 from reports.answer import Answer, answer, group_of
+from reports.differences import differences
 from rig.errors import RigError
 from rig.evidence import NOT_RUN, Run, RunCase
 from rig.judge.verdict import BudgetRow, Finding
@@ -158,6 +159,8 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         families=families,
         matrix=_matrix(families),
         spreads=_spreads(run),
+        differences=differences(run),
+        anchor_of={view.id: view.anchor for view in cases},
         rule=_rule(run),
         facts=_facts(run),
         duration=words.duration,

@@ -76,7 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         "explain", _explain, "say why a case did not pass, and find its shortest stimulus"
     )
     explain.add_argument("run", type=Path, metavar="RUN")
-    explain.add_argument("case", metavar="CASE", help="its id, a part of it, or its number")
+    explain.add_argument(
+        "case",
+        nargs="?",
+        metavar="CASE",
+        help="its id, a part of it, or its number; without it: what differs from the promises",
+    )
     explain.add_argument("--as-recorded", action="store_true", help="search for nothing")
     explain.add_argument("--bench", help="simulated bench to search on (the run's own)")
     explain.add_argument("--out", type=Path, default=Path("out"))
@@ -172,10 +177,14 @@ def _judge(options: argparse.Namespace, _: list[str]) -> int:
 
 
 def _explain(options: argparse.Namespace, _: list[str]) -> int:
+    from reports.differences import differences, told
     from reports.explain import explained, explained_svg, find_case
     from rig.evidence import load_run
 
     run = load_run(options.run)
+    if options.case is None:
+        print("\n".join(told(differences(run))))
+        return 0
     case = find_case(run, options.case)
     print("\n".join(explained(run, case, braille=_shows_braille())))
     folder = options.out / "explain" / f"{run.run_id}-{case.number:04d}"
