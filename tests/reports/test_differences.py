@@ -108,7 +108,7 @@ def test_the_gravest_stands_first() -> None:
     [
         ("BMS_Status.Bal3 stays 0", "BMS_Status.Baln stays 0"),
         ("BMS_CellVoltages.Cell12_V agrees", "BMS_CellVoltages.Celln_V agrees"),
-        (r"/cell\s*3\b/ agrees with cell 3", r"/cell\s*n\b/ agrees with cell n"),
+        (r"/\bcell\s*3\b/ agrees with cell 3", r"/\bcell\s*n\b/ agrees with cell n"),
         ("just cells 1, 3 bleed", "just cells n bleed"),
         ("cell 3 rises above 3.650 V", "cell n rises above 3.650 V"),
     ],
