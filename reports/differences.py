@@ -15,7 +15,8 @@ from rig.evidence import Run, RunCase
 from rig.judge.verdict import Finding, Verdict
 
 _TARGET = re.compile(
-    r"(?:\b|(?<=\\b))(cells?|temperature|balance|bleed|Temp|Cell|Bal)( |_|\\s\*)?\d+(?:, \d+)*(?=\b|_)"
+    r"(?:\b|(?<=\\b))(cells?|temperature|balance|bleed|Temp|Cell|Bal)"
+    r"( |_|\\s\*)?\d+(?:, \d+)*(?=\b|_)"
 )
 _TIME = re.compile(r"(?:at most )?\d[\d.]* [mµ]?s(?: to \d[\d.]* [mµ]?s)?")
 _SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
