@@ -125,7 +125,7 @@ def joined(parts: list[str]) -> str:
 
 
 # ---- steps --------------------------------------------------------------------------------------
-def step(done: c.Step) -> str:  # noqa: C901, PLR0911 - one line for each kind of step
+def step(done: c.Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of step
     """What a step does, as an instruction."""
     match done:
         case c.Set(values=values):
@@ -148,7 +148,14 @@ def step(done: c.Step) -> str:  # noqa: C901, PLR0911 - one line for each kind o
         case c.Send() as sent:
             every = f", every {quantity(sent.period_s, 's')}" if sent.count > 1 else ""
             times = f" {sent.count} times" if sent.count > 1 else ""
-            return f"Send {sent.message}{_signals(sent.signals)}{times}{every}"
+            return f"Send {sent.message}{_signals(sent.signals)}{times}{every}{_wrong(sent.wrong)}"
+        case c.Traffic() as traffic:
+            jitter = f" + up to {quantity(traffic.jitter_s, 's')}" if traffic.jitter_s else ""
+            every = f"every {quantity(traffic.period_s, 's')}{jitter}"
+            sent_so = f"{traffic.message}{_signals(traffic.signals)}"
+            return f"Keep sending {sent_so} {every}{_wrong(traffic.wrong)}"
+        case c.Quiet(message=message):
+            return f"Stop sending {message}"
         case c.Type(line=line):
             return f"Type “{line}” on the console"
         case c.Power(on=on):
@@ -157,6 +164,24 @@ def step(done: c.Step) -> str:  # noqa: C901, PLR0911 - one line for each kind o
             return "Pulse the BMS's reset line"
         case c.Read(quantities=quantities):
             return f"Read {joined(list(quantities))} with the meters"
+
+
+def _wrong(wrong: c.Wrong | None) -> str:
+    """In which way frames are wrong: ", each 2nd with the counter of the one before"."""
+    if wrong is None:
+        return ""
+    said = {
+        "crc": "a wrong checksum",
+        "bit": "one flipped bit",
+        "counter stands": "the counter of the one before",
+        "counter skips": f"{wrong.by} numbers of the counter left out",
+        "length": f"{wrong.by} bytes only",
+        "identifier": "another identifier",
+        "data id": "the checksum of another message",
+        "swapped": "the place of the next one",
+    }[wrong.what]
+    which = {0: "the first", 1: "each"}.get(wrong.every, f"each {wrong.every}th")
+    return f", {which} with {said}"
 
 
 def condition(until: c.Condition) -> str:

@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from rig.errors import DescriptionError
@@ -90,6 +97,18 @@ def regex(text: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(regex)]
+
+
+def _listed(value: Any) -> Any:
+    """Let "charge path" stand for ["charge path"]."""
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

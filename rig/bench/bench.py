@@ -14,6 +14,7 @@ from typing import Literal
 
 from rig.bench.description import BenchFile
 from rig.bench.limits import Limits
+from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Level, Recorder
 from rig.bench.wiring import Wiring
@@ -77,6 +78,7 @@ class Bench:
         self.can: CanLink | None = None
         self.console: ConsoleLink | None = None
         self.messages: Messages | None = None
+        self.partner: Partner | None = None  # who sends on the BMS's bus
         self._wiring, self._limits, self._instruments = wiring, limits, instruments
         self._identities, self._power, self._recorder = dict(identities), power, recorder
         self._transcript = transcript
@@ -104,14 +106,22 @@ class Bench:
         if changed.get("supply") == 0.0:  # off first, so that the BMS sees no half of the rest
             done += self._set_supply(changed.pop("supply"))
         done += self._set_cells({q: v for q, v in changed.items() if q.startswith("cell ")})
+        self._let_partner_send()
         done += self._set_temperatures(
             {q: v for q, v in changed.items() if q.startswith("temperature ")}
         )
+        self._let_partner_send()
         if "current" in changed:
             done += self._set_current(changed["current"])
+            self._let_partner_send()
         if "supply" in changed:
             done += self._set_supply(changed["supply"])
         return done
+
+    def _let_partner_send(self) -> None:
+        """Between two instruments, send what fell due while the first was talked to."""
+        if self.partner is not None:
+            self.partner.pump()
 
     def fault(self, kind: Literal["open", "short"], target: str, *, present: bool) -> Command:
         """Insert or remove a wiring fault.
@@ -407,6 +417,7 @@ class Bench:
             before_ns = self._stamp()
             measured = self._instruments.meters[role].read(channels.values())
             after_ns = self._stamp()
+            self._let_partner_send()
             readings += [
                 self._metered(name, measured[channel], (before_ns, after_ns), f"{role} {channel}")
                 for name, channel in channels.items()

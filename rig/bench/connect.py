@@ -18,6 +18,7 @@ from rig.bench.bench import Bench, Instruments
 from rig.bench.description import BenchFile, InstrumentEntry
 from rig.bench.launch import BenchProcess
 from rig.bench.limits import Limits, limits_of
+from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Recorder
 from rig.bench.wiring import Wiring, wiring_of
@@ -329,6 +330,8 @@ def _links(
         open_bus = partial(can.Bus, bitrate=profile.can.bitrate, **arguments)
         bench.can = CanLink(clock, open_bus, CAN_LATENCY_S)
         stack.callback(bench.can.close)
+        if bench.messages is not None:
+            bench.partner = Partner(clock, bench.can, bench.messages, profile.can.receives)
     if profile.console is not None and description.console is not None:
         url = description.console.url
         latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in url else CONSOLE_LATENCY_S

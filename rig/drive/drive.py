@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import singledispatchmethod
 
 from rig.bench.bench import Bench
+from rig.bench.partner import Partner
 from rig.drive.home import go_home
 from rig.drive.waiting import not_there, sleep_ns, wait_for
 from rig.errors import BenchError, LimitError, NotReadyError
@@ -22,12 +23,14 @@ from rig.plan.case import (
     Fault,
     Hold,
     Power,
+    Quiet,
     Read,
     Reset,
     Send,
     Set,
     Staircase,
     Step,
+    Traffic,
     Type,
 )
 from rig.trace.model import Command, Frames, Line, Link, Marker, Reading, Trace
@@ -54,6 +57,9 @@ class _Drive:
         self._begin_ns = self._clock.now_ns()
 
     def run(self) -> Trace:
+        if self._bench.partner is not None:  # its jitter must not move the case's dither
+            seed = f"partner {self._case.seed}"
+            self._bench.partner.random = random.Random(seed)  # noqa: S311
         try:
             go_home(self._bench, self._case.begins)
             return self._record()
@@ -82,6 +88,8 @@ class _Drive:
     def _collect(self, error: str | None) -> Trace:
         bench = self._bench
         armed = self._case.capture is not None and error is None
+        if bench.partner is not None:
+            bench.partner.reset()
         end_ns = self._clock.now_ns()
         waveform = bench.collect() if armed else None
         frames, links = Frames.none(), dict[str, Link]()
@@ -174,14 +182,27 @@ class _Drive:
 
     @_do.register
     def _(self, step: Send) -> None:
-        if self._bench.can is None or self._bench.messages is None:
-            raise not_there("sends on CAN", "CAN bus", step.message)
-        can_id, data, extended = self._bench.messages.encode(step.message, step.signals)
+        partner = self._partner(step.message)
+        frames = partner.frames(step)
         due_ns = self._clock.now_ns()
         for _ in range(step.count):
             sleep_ns(self._bench, due_ns - self._clock.now_ns())
-            self._bench.can.send(can_id, data, extended=extended)
+            frame = next(frames)
+            partner.can.send(frame.can_id, frame.data, extended=frame.extended)
             due_ns += round(step.period_s * 1e9)
+
+    @_do.register
+    def _(self, step: Traffic) -> None:
+        self._partner(step.message).begin(step)
+
+    @_do.register
+    def _(self, step: Quiet) -> None:
+        self._partner(step.message).end(step.message)
+
+    def _partner(self, message: str) -> Partner:
+        if self._bench.partner is None:
+            raise not_there("sends on CAN", "CAN bus", message)
+        return self._bench.partner
 
     @_do.register
     def _(self, step: Type) -> None:

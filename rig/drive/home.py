@@ -6,9 +6,9 @@ So no case inherits another's latched fault, filter or clock. Also asks the BMS 
 from __future__ import annotations
 
 from rig.bench.bench import Bench
-from rig.drive.waiting import sleep_ns, wait_for
+from rig.drive.waiting import not_there, sleep_ns, wait_for
 from rig.errors import NotReadyError
-from rig.plan.case import Begins, ConsoleLine, OutputState
+from rig.plan.case import Begins, ConsoleLine, OutputState, Traffic
 
 _POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
 _READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
@@ -23,10 +23,12 @@ def go_home(bench: Bench, begins: Begins = "ready") -> None:
     NotReadyError
         It does not get ready, or a path that conducts in health stays open.
     """
+    if bench.partner is not None:
+        bench.partner.reset()
     bench.nominal()
     if bench.console is not None:
         bench.console.begin()
-    if bench.profile.start.by == "power":
+    if bench.profile.start.by != "reset":
         bench.set({"supply": 0.0})
         sleep_ns(bench, _POWER_OFF_NS)
         if begins == "off":  # how it starts is what the case judges
@@ -60,6 +62,17 @@ def read_firmware(bench: Bench) -> str:
     return ""
 
 
+def _request_to_close(bench: Bench) -> None:
+    """Be the partner at whose word the outputs close; it goes on while the case runs."""
+    profile = bench.profile
+    received = profile.can.receives if profile.can else {}
+    for message, signals in profile.start.request.items():
+        if bench.partner is None:
+            raise not_there("is started by a message", "CAN bus", message)
+        period_s = received[message].period_s
+        bench.partner.begin(Traffic(message=message, signals=signals, period_s=period_s))
+
+
 def _await_ready(bench: Bench) -> None:
     """Wait for the console's word, then until the paths that conduct in health do so."""
     profile = bench.profile
@@ -75,6 +88,7 @@ def _await_ready(bench: Bench) -> None:
                 "start of the case",
                 "look at the console transcript: is it powered, and is this its firmware?",
             )
+    _request_to_close(bench)
     within_s = (profile.start.closed_within_s or 0.0) + _READY_MARGIN_S
     for output in profile.start.closes:
         if not wait_for(bench, OutputState(output=output, is_open=False), within_s):

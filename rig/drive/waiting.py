@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from rig.bench.bench import Bench
+from rig.clock import Links
 from rig.errors import BenchError
 from rig.plan.case import Condition, ConsoleLine, OutputState, SignalValue
 
@@ -20,16 +21,16 @@ def sleep_ns(bench: Bench, duration_ns: int) -> None:
     if duration_ns <= 0:
         return
     until_ns = bench.clock.now_ns() + duration_ns
-    if (console := bench.console) is None:
-        bench.clock.sleep_until(until_ns)
-        return
+    console = bench.console
 
     def listen() -> bool:
-        console.poll(prompt=True)
+        if console is not None:
+            console.poll(prompt=True)
         return False
 
-    console.poll()
-    bench.clock.wait(listen, until_ns)
+    if console is not None:
+        console.poll()
+    _wait(bench, listen, until_ns, ("console",) if console is not None else ())
 
 
 def wait_for(bench: Bench, condition: Condition, within_s: float) -> bool:
@@ -38,8 +39,22 @@ def wait_for(bench: Bench, condition: Condition, within_s: float) -> bool:
     if isinstance(condition, OutputState):
         return _watch_output(bench, condition, until_ns)
     if isinstance(condition, SignalValue):
-        return bench.clock.wait(_signal_test(bench, condition), until_ns, ("can", "console"))
-    return bench.clock.wait(_console_test(bench, condition), until_ns)
+        return _wait(bench, _signal_test(bench, condition), until_ns, ("can", "console"))
+    return _wait(bench, _console_test(bench, condition), until_ns, ("console",))
+
+
+def _wait(bench: Bench, ready: Callable[[], bool], until_ns: int, links: Links) -> bool:
+    """Wait as the clock does, and let the partner send what falls due meanwhile."""
+    partner = bench.partner
+    if partner is None:
+        return bench.clock.wait(ready, until_ns, links)
+    while True:
+        partner.pump()
+        due_ns = partner.due_ns
+        if due_ns is None or due_ns >= until_ns:
+            return bench.clock.wait(ready, until_ns, links)
+        if bench.clock.wait(ready, due_ns, links):
+            return True
 
 
 def not_there(does: str, link: str, where: str) -> BenchError:

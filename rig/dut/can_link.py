@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +67,7 @@ class CanLink:
         self._sent = 0
         self._frames: list[can.Message] = []
         self._sent_frames: set[int] = set()  # indices into _frames of the rig's own
+        self._posted: Counter[tuple[int, bytes]] = Counter()  # sent, and not heard yet
         self._points: list[ClockPoint] = []
         self._looks_ns = (clock.now_ns(),) * 2  # the last look at the bus, and the one before
 
@@ -77,8 +79,7 @@ class CanLink:
         while True:
             before = self._heard
             while (frame := self._receive(self._ear, 0.0)) is not None:
-                self._frames.append(frame)
-                self._heard += 1
+                self._keep(frame)
             if self._heard >= due:
                 break
             if self._heard == before:
@@ -112,30 +113,33 @@ class CanLink:
         self.poll()
         return len(self._frames)
 
-    def send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
-        """Send a frame and return when it has left: a bare `send` returns long before that."""
-        self.poll()
+    def post(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
+        """Hand a frame to the adapter and return: when it leaves, if it does, the trace shows."""
         if not self._is_alive():  # python-can would try to connect a second time for 10 s
             raise self._lost("the connection was closed by its far end")
         mouth = self._mouth = self._mouth or self._connect()
-        already = len(self._frames)
         message = can.Message(arbitration_id=can_id, data=data, is_extended_id=extended)
+        self._posted[can_id, data] += 1
         try:
             mouth.send(message)
         except (OSError, can.CanError) as error:
             raise self._lost(f"sending 0x{can_id:X} failed: {error}") from error
         self._sent += 1
         self._clock.expect(self.name, self._sent)
+
+    def send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
+        """Send a frame and return when it has left: a bare `send` returns long before that."""
+        self.poll()
+        already = len(self._frames)
+        self.post(can_id, data, extended=extended)
         deadline_ns = self._clock.now_ns() + _ECHO_WAIT_NS
 
         def echoed() -> bool:
             self.poll()
-            for i in range(already, len(self._frames)):
-                frame = self._frames[i]
-                if frame.arbitration_id == can_id and bytes(frame.data) == data:
-                    self._sent_frames.add(i)
-                    return True
-            return False
+            return any(
+                frame.arbitration_id == can_id and bytes(frame.data) == data
+                for frame in self._frames[already:]
+            )
 
         if not self._clock.wait(echoed, deadline_ns, (self.name,)):
             what = f"0x{can_id:X} did not leave within {_ECHO_WAIT_NS / 1e6:g} ms"
@@ -152,6 +156,7 @@ class CanLink:
         if self._mouth is not None:
             self._mouth.shutdown()
             self._mouth = None
+        self._posted.clear()  # what a faulty bus swallowed never comes back
 
     def _synchronise(self) -> None:
         self.poll()
@@ -230,6 +235,14 @@ class CanLink:
         frame = self._receive(self._ear, 5.0)
         if frame is None:
             raise self._lost("frames that the bench handed over did not arrive within 5 s")
+        self._keep(frame)
+
+    def _keep(self, frame: can.Message) -> None:
+        """Keep a frame; one of the rig's own comes back as the adapter sent it."""
+        sent = frame.arbitration_id, bytes(frame.data)
+        if self._posted[sent]:
+            self._posted[sent] -= 1
+            self._sent_frames.add(len(self._frames))
         self._frames.append(frame)
         self._heard += 1
 

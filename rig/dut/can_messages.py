@@ -2,9 +2,6 @@
 
 cantools reads the DBC (imported on first use: it takes most of a second); decoding is numpy, since
 a trace is decoded many times over. Must not open a bus, nor know traces, plans or verdicts.
-
-Checksums follow AUTOSAR E2E profile 1, data ID mode BOTH (measurement.md 5.3): polynomial 0x1D,
-over the data ID's low byte, its high byte, then the data without the checksum's own byte.
 """
 
 from __future__ import annotations
@@ -19,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.dut.e2e import CrcKind, crc_of_frames, one_crc
 from rig.errors import DescriptionError
 
 if TYPE_CHECKING:
@@ -180,18 +178,35 @@ class Messages:
         }
 
     def check_crc(
-        self, frames: FrameTable, message: str, signal: str, data_id: int
+        self,
+        frames: FrameTable,
+        message: str,
+        signal: str,
+        data_id: int,
+        kind: CrcKind = "E2E P01",
     ) -> NDArray[np.bool_]:
         """Tell for each frame of a message (see `rows`) whether its checksum is right."""
+        at = self._crc_byte(message, signal)
+        rows = self.rows(frames, message)
+        data, length = frames.data[rows], frames.length[rows]
+        right = crc_of_frames(kind, data, length, at, data_id) == data[:, at]
+        return np.asarray(right & (length > at))
+
+    def seal(
+        self, message: str, data: bytes, signal: str, data_id: int, kind: CrcKind = "E2E P01"
+    ) -> bytes:
+        """Return a frame's data with its checksum put in; one too short to hold it, as it is."""
+        at = self._crc_byte(message, signal)
+        if len(data) <= at:
+            return data
+        return data[:at] + bytes((one_crc(kind, data, at, data_id),)) + data[at + 1 :]
+
+    def _crc_byte(self, message: str, signal: str) -> int:
         found = self.signal(message, signal)
         if found.length != 8 or self._layout(message, signal).shift % 8:
             what = f"{message}.{signal} is not one whole byte, so it can't hold a CRC-8"
             raise DescriptionError(what, str(self.path), "name the signal of the checksum")
-        at = found.start // 8
-        rows = self.rows(frames, message)
-        data, length = frames.data[rows], frames.length[rows]
-        right = e2e_p01_crc(data, length, at, data_id) == data[:, at]
-        return np.asarray(right & (length > at))
+        return int(found.start) // 8
 
     def _multiplexed(
         self, frames: FrameTable, rows: NDArray[np.intp], message: str, signal: str
@@ -258,43 +273,3 @@ def _physical(data: NDArray[np.uint8], layout: _Layout) -> NDArray[np.float64]:
     else:
         numbers = raw.astype(np.float64)
     return np.asarray(numbers * layout.scale + layout.offset, np.float64)
-
-
-# ---- AUTOSAR E2E profile 1 --------------------------------------------------------------
-def _crc8_table(polynomial: int) -> NDArray[np.uint8]:
-    table = np.arange(256)
-    for _ in range(8):
-        table = (table << 1 ^ (table >> 7) * polynomial) & 0xFF
-    return table.astype(np.uint8)
-
-
-_SAE_J1850 = _crc8_table(0x1D)
-
-
-def e2e_p01_crc(
-    data: NDArray[np.uint8], length: NDArray[np.uint8], crc_at: int, data_id: int
-) -> NDArray[np.uint8]:
-    """Return the checksum that each frame should carry (start 0x00, no final inversion).
-
-    Parameters
-    ----------
-    data : uint8, shape (n, 8)
-    length : uint8, shape (n,)
-        Bytes beyond it are not part of the frame.
-    crc_at : int
-        Index of the checksum's own byte, which is left out.
-    """
-    low_high = (data_id & 0xFF, data_id >> 8 & 0xFF)  # data ID mode BOTH
-    crc = np.full(data.shape[0], _SAE_J1850[_SAE_J1850[low_high[0]] ^ low_high[1]], np.uint8)
-    for column in range(data.shape[1]):
-        if column != crc_at:
-            crc = np.where(column < length, _SAE_J1850[crc ^ data[:, column]], crc)
-    return crc
-
-
-def crc8_sae_j1850(data: bytes) -> int:
-    """Return the plain SAE J1850 checksum (start and final inversion 0xFF; measurement.md 5.3)."""
-    crc = 0xFF
-    for byte in data:
-        crc = int(_SAE_J1850[crc ^ byte])
-    return crc ^ 0xFF

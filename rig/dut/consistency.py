@@ -18,13 +18,16 @@ def contradictions(document: Document[Profile]) -> list[Mistake]:
     mistakes += _unknown(
         document, ("start", "closes"), profile.start.closes, profile.outputs, "output"
     )
+    received = profile.can.receives if profile.can else {}
+    mistakes += _unknown(
+        document, ("start", "request"), tuple(profile.start.request), received, "received message"
+    )
     for name, protection in profile.protections.items():
         where: Location = ("protections", name)
         for key, outputs in (("opens", protection.opens), ("keeps", protection.keeps)):
             mistakes += _unknown(document, (*where, key), outputs, profile.outputs, "output")
         mistakes += _commands(document, where, protection)
         if protection.message is not None:
-            received = profile.can.receives if profile.can else {}
             named = (protection.message,)
             mistakes += _unknown(document, (*where, "message"), named, received, "received message")
         if protection.threshold is not None:

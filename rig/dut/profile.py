@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
-    BeforeValidator,
     Field,
     PrivateAttr,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -28,13 +26,16 @@ from rig.description import (
     Document,
     Location,
     Mistake,
+    Names,
     Pattern,
     mistake_error,
     read,
     suggest,
 )
 from rig.dut.consistency import contradictions
+from rig.dut.e2e import CrcKind
 from rig.dut.links import Link
+from rig.dut.received import Received
 from rig.quantity import (
     AmpHours,
     AmpRange,
@@ -58,18 +59,6 @@ from rig.quantity import (
 )
 
 _ZERO_DEGC_K = 273.15
-
-
-def _listed(value: Any) -> Any:
-    """Let "charge path" stand for ["charge path"]."""
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_listed),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
 
 
 # ---- what it is made of -------------------------------------------------------------------------
@@ -165,12 +154,6 @@ class Limits(Description):
 
 
 # ---- its links ----------------------------------------------------------------------------------
-class Received(Description):
-    """A CAN message that it wants to receive."""
-
-    period_s: Annotated[Seconds, Field(alias="period", gt=0)]
-
-
 class Can(Description):
     """Its CAN bus."""
 
@@ -202,8 +185,21 @@ class Start(Description):
         Seconds, Field(alias="closed within", description="of outputs, after ready")
     ]
     closes: Names  # the outputs that a healthy BMS closes by itself
-    by: Literal["power", "reset"]  # how the rig makes it start afresh
+    by: Literal["power", "reset", "request"]  # how the rig makes it start afresh
+    request: Annotated[
+        dict[str, dict[str, float]],
+        Field(description="after the power: messages at whose signals the outputs close"),
+    ] = Field(default_factory=dict)
     traces_to: Names = ()
+
+    @model_validator(mode="after")
+    def _by_request(self) -> Start:
+        if (self.by == "request") != bool(self.request):
+            raise mistake_error(
+                "a start by request needs to know the request, and only that start has one",
+                "write for example by: request and request: {HostAlive: {Request: 1}}",
+            )
+        return self
 
 
 class OutputPin(Description):
@@ -318,7 +314,8 @@ class MessagePromise(Description):
     length: Annotated[int, Field(ge=0, le=64)]
     counter: str | None = None  # a signal that counts up
     counter_last: Annotated[int, Field(ge=1)] = 14
-    crc: str | None = None  # a signal: AUTOSAR E2E profile 1, data ID mode BOTH
+    crc: str | None = None  # a signal, one whole byte
+    crc_kind: CrcKind = "E2E P01"  # E2E profile 1 takes the data ID in mode BOTH
     crc_data_id: int = 0
     traces_to: Names = ()
 

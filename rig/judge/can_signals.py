@@ -421,7 +421,9 @@ def _content_faults(
     if wanted.counter is not None:
         faults += _counter_faults(trace, wanted, decode, received)
     if wanted.crc is not None:
-        right = decode.check_crc(trace.frames, wanted.message, wanted.crc, wanted.crc_data_id)
+        right = decode.check_crc(
+            trace.frames, wanted.message, wanted.crc, wanted.crc_data_id, wanted.crc_kind
+        )
         wrong = np.flatnonzero(~right[inside])
         if wrong.size:
             at_s = (int(received.times[wrong[0]]) - trace.begin_ns) * 1e-9

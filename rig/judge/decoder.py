@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.dut.e2e import CrcKind
 from rig.trace.model import Frames
 
 
@@ -27,9 +28,14 @@ class Decoder(Protocol):
         ...
 
     def check_crc(
-        self, frames: Frames, message: str, signal: str, data_id: int
+        self,
+        frames: Frames,
+        message: str,
+        signal: str,
+        data_id: int,
+        kind: CrcKind = "E2E P01",
     ) -> NDArray[np.bool_]:
-        """Tell for each frame of this message whether its E2E profile 1 checksum is right."""
+        """Tell for each frame of this message whether its checksum is right."""
         ...
 
 
@@ -49,8 +55,13 @@ class NoMessages:
         return np.empty(0, np.intp)
 
     def check_crc(
-        self, frames: Frames, message: str, signal: str, data_id: int
+        self,
+        frames: Frames,
+        message: str,
+        signal: str,
+        data_id: int,
+        kind: CrcKind = "E2E P01",
     ) -> NDArray[np.bool_]:
         """Return nothing checked."""
-        del frames, message, signal, data_id
+        del frames, message, signal, data_id, kind
         return np.empty(0, np.bool_)

@@ -16,6 +16,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from rig.dut.e2e import CrcKind
+
 
 # ---- instants ---------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,15 +144,70 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """One way in which frames are wrong that are else made right: counter, checksum, length.
+
+    "crc": all its bits inverted. "bit": one bit of the frame flipped, another one each time, `by`
+    counting from which. "counter stands": as in the frame before. "counter skips": `by` numbers
+    are left out. "length": `by` bytes, the checksum right over what is left. "identifier": `by`
+    added to it. "data id": `by` added to it, so that the checksum is another message's.
+    "swapped": the frame changes places with the next one.
+    """
+
+    what: Literal[
+        "crc",
+        "bit",
+        "counter stands",
+        "counter skips",
+        "length",
+        "identifier",
+        "data id",
+        "swapped",
+    ]
+    by: int = 0
+    every: int = 1  # each so-manieth frame is wrong; 0: just the first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Send:
-    """Send a CAN message `count` times, `period_s` apart."""
+    """Send a CAN message `count` times, `period_s` apart.
+
+    Counter and checksum that the profile names are made right, unless `wrong` says how not.
+    """
 
     message: str
     signals: Mapping[str, float] = field(default_factory=dict)
     count: int = 1
     period_s: float = 0.0
+    wrong: Wrong | None = None
     mark: str | None = None
     kind: Literal["send"] = "send"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """Send a CAN message periodically from now on, in the background of the steps that follow.
+
+    It ends with `Quiet`, with the case, or where another `Traffic` of the same message takes its
+    place. A frame that falls due while an instrument is talked to leaves right after.
+    """
+
+    message: str
+    period_s: float
+    signals: Mapping[str, float] = field(default_factory=dict)
+    jitter_s: float = 0.0  # each frame is late by a seeded random time in [0, jitter_s)
+    wrong: Wrong | None = None
+    mark: str | None = None
+    kind: Literal["traffic"] = "traffic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """End the background traffic of a message."""
+
+    message: str
+    mark: str | None = None
+    kind: Literal["quiet"] = "quiet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +246,19 @@ class Read:
 
 
 Step = Annotated[
-    Set | Hold | Dither | Await | Staircase | Fault | Send | Type | Power | Reset | Read,
+    Set
+    | Hold
+    | Dither
+    | Await
+    | Staircase
+    | Fault
+    | Send
+    | Traffic
+    | Quiet
+    | Type
+    | Power
+    | Reset
+    | Read,
     Field(discriminator="kind"),
 ]
 
@@ -306,7 +375,8 @@ class MessageTiming:
     counter: str | None = None  # signal name
     counter_last: int = 14  # the value after which it starts at 0 again
     crc: str | None = None  # signal name
-    crc_data_id: int = 0  # AUTOSAR E2E profile 1, data ID mode BOTH
+    crc_kind: CrcKind = "E2E P01"
+    crc_data_id: int = 0  # of E2E profile 1, mode BOTH
     begin: str | None = None
     end: str | None = None
     kind: Literal["message timing"] = "message timing"

@@ -29,6 +29,7 @@ from rig.description import (
     Document,
     Location,
     Mistake,
+    Names,
     Pattern,
     mistake_error,
     read,
@@ -36,7 +37,6 @@ from rig.description import (
     suggest,
 )
 from rig.description import parse as parse_description
-from rig.dut.profile import Names
 from rig.quantity import (
     Interval,
     Promise,
@@ -103,8 +103,10 @@ def _wait(key: str, value: Any) -> Any:
 
 
 def _sending(key: str, value: Any) -> Any:
-    if key == "every":
+    if key in ("every", "jitter"):
         return reader(parse, "s")(value)
+    if key == "wrong":
+        return _wrong(value)
     if key == "times":
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise mistake_error(f'"{value}" is no number of times', "write for example times: 5")
@@ -140,6 +142,28 @@ def _instant(value: Any) -> Any:
         what = "an instant is one mark, or one quantity that crosses a level"
         raise mistake_error(what, 'write for example {cell 3: "above 3.65 V"}')
     return _with_keys(entries)
+
+
+_WRONG = (
+    *("crc", "bit", "counter stands", "counter skips"),
+    *("length", "identifier", "data id", "swapped"),
+)
+
+
+def _wrong(value: Any) -> Any:
+    """Read "crc", or {counter skips: 3, every: 2}: one way to be wrong, and how often."""
+    given = {value: 0} if isinstance(value, str) else value
+    if not isinstance(given, dict) or len(given.keys() - {"every"}) != 1:
+        raise mistake_error(
+            f'"{value}" is no way in which a frame is wrong', "write for example {length: 4}"
+        )
+    [what] = given.keys() - {"every"}
+    if what not in _WRONG:
+        raise mistake_error(f'a frame is not wrong by "{what}"', suggest(str(what), _WRONG))
+    numbers = given[what], given.get("every", 1)
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):
+        raise mistake_error(f'"{value}" counts in whole numbers', "write for example {length: 4}")
+    return {"what": what, "by": numbers[0], "every": numbers[1]}
 
 
 Settings = Annotated[
@@ -226,6 +250,8 @@ ACTIONS = (
     "fault",
     "repair",
     "send",
+    "traffic",
+    "quiet",
     "type",
     "power",
     "reset",
@@ -244,6 +270,8 @@ class PlanStep(Description):
     fault: FaultTarget | None = None
     repair: FaultTarget | None = None
     send: Sending | None = None
+    traffic: Sending | None = None
+    quiet: Annotated[str | None, Field(description="a message whose traffic ends")] = None
     type: Annotated[str | None, Field(description="a line, or the name of a command")] = None
     power: Literal["on", "off"] | None = None
     reset: Literal["now"] | None = None
@@ -276,11 +304,14 @@ class PlanStep(Description):
             )
         if self.wait_for is not None and ("within" not in self.wait_for or len(self.wait_for) != 2):
             raise mistake_error("wait for needs one state and within", f"write {_WAIT}")
-        if self.send is not None and len(self.send.keys() - {"times", "every"}) != 1:
-            raise mistake_error("send needs just one message", "write for example {HostAlive: {}}")
+        for name, sent in (("send", self.send), ("traffic", self.traffic)):
+            if sent is not None and len(sent.keys() - _SENDING) != 1:
+                what = f"{name} needs just one message"
+                raise mistake_error(what, "write for example {HostAlive: {}}")
         return self
 
 
+_SENDING = {"times", "every", "jitter", "wrong"}
 _WAIT = "for example {charge path: open, within: 2 s}"
 
 

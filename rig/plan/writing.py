@@ -100,7 +100,7 @@ def _step(step: c.Step) -> Any:
     return {word: content} | ({"as": step.mark} if step.mark else {})
 
 
-def _action(step: c.Step) -> tuple[str, Any]:  # noqa: C901, PLR0911 - one line for each kind
+def _action(step: c.Step) -> tuple[str, Any]:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     match step:
         case c.Set():
             return "set", {q: _exact(v, unit_of(q)) for q, v in step.values.items()}
@@ -116,6 +116,11 @@ def _action(step: c.Step) -> tuple[str, Any]:  # noqa: C901, PLR0911 - one line 
             return "fault" if step.present else "repair", {step.fault: step.target}
         case c.Send():
             return "send", _sending(step)
+        case c.Traffic():
+            jitter = {"jitter": _seconds(step.jitter_s)} if step.jitter_s else {}
+            return "traffic", _sending(step) | jitter
+        case c.Quiet():
+            return "quiet", step.message
         case c.Type():
             return "type", step.line
         case c.Power():
@@ -149,11 +154,17 @@ def _ramp(step: c.Staircase) -> dict[str, Any]:
     }
 
 
-def _sending(step: c.Send) -> dict[str, Any]:
+def _sending(step: c.Send | c.Traffic) -> dict[str, Any]:
     signals = {name: _number(value) for name, value in step.signals.items()}
-    often = {"times": step.count} if step.count > 1 else {}
+    often = {"times": step.count} if isinstance(step, c.Send) and step.count > 1 else {}
     every = {"every": _seconds(step.period_s)} if step.period_s else {}
-    return {step.message: signals, **often, **every}
+    wrong = {"wrong": _wrong(step.wrong)} if step.wrong else {}
+    return {step.message: signals, **often, **every, **wrong}
+
+
+def _wrong(wrong: c.Wrong) -> dict[str, int]:
+    often = {"every": wrong.every} if wrong.every != 1 else {}
+    return {wrong.what: wrong.by, **often}
 
 
 # ---- expectations -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 
 from rig.description import BrokenDescriptionError, Location, Mistake, suggest
 from rig.dut.profile import Profile
+from rig.dut.received import Received
 from rig.plan.case import (
     Await,
     Balances,
@@ -31,6 +32,7 @@ from rig.plan.case import (
     MessageTiming,
     OutputState,
     Power,
+    Quiet,
     Read,
     Recovers,
     Reset,
@@ -45,8 +47,10 @@ from rig.plan.case import (
     Step,
     TelemetryAgrees,
     ThresholdIs,
+    Traffic,
     Trips,
     Type,
+    Wrong,
 )
 from rig.plan.complete import complete
 from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp, unit_of
@@ -129,6 +133,8 @@ class _Resolver:
             "fault": self._fault,
             "repair": self._fault,
             "send": self._send,
+            "traffic": self._traffic,
+            "quiet": self._quiet,
             "type": self._type,
             "power": self._power,
             "reset": self._reset,
@@ -215,10 +221,46 @@ class _Resolver:
     def _send(self, where: Location, step: PlanStep) -> Step:
         sending = dict(step.send or {})
         count, every_s = sending.pop("times", 1), sending.pop("every", 0.0)
+        wrong = sending.pop("wrong", None)
+        if "jitter" in sending:
+            self._add(where, "jitter is of traffic in the background", "write traffic: instead")
+            sending.pop("jitter")
         [(message, signals)] = sending.items()
+        self._is_received((*where, message), message)
+        return Send(
+            message=message,
+            signals=signals,
+            count=count,
+            period_s=every_s,
+            wrong=Wrong(**wrong) if wrong else None,
+            mark=step.mark,
+        )
+
+    def _traffic(self, where: Location, step: PlanStep) -> Step:
+        sending = dict(step.traffic or {})
+        if sending.pop("times", None) is not None:
+            self._add(where, "traffic goes on until quiet", "remove times, or write send:")
+        every_s, jitter_s = sending.pop("every", None), sending.pop("jitter", 0.0)
+        wrong = sending.pop("wrong", None)
+        [(message, signals)] = sending.items()
+        received = self._is_received((*where, message), message)
+        return Traffic(
+            message=message,
+            signals=signals,
+            period_s=every_s or (received.period_s if received else 1.0),
+            jitter_s=jitter_s,
+            wrong=Wrong(**wrong) if wrong else None,
+            mark=step.mark,
+        )
+
+    def _quiet(self, where: Location, step: PlanStep) -> Step:
+        self._is_received(where, step.quiet or "")
+        return Quiet(message=step.quiet or "", mark=step.mark)
+
+    def _is_received(self, where: Location, message: str) -> Received | None:
         received = self._profile.can.receives if self._profile.can else {}
-        self._known((*where, message), message, received, "message that the BMS receives")
-        return Send(message=message, signals=signals, count=count, period_s=every_s, mark=step.mark)
+        self._known(where, message, received, "message that the BMS receives")
+        return received.get(message)
 
     def _type(self, where: Location, step: PlanStep) -> Step:
         self._has_console(where)
@@ -401,6 +443,7 @@ class _Resolver:
             counter=promise.counter,
             counter_last=promise.counter_last,
             crc=promise.crc,
+            crc_kind=promise.crc_kind,
             crc_data_id=promise.crc_data_id,
             begin=e.begin,
             end=e.end,

@@ -22,12 +22,14 @@ from rig.plan.case import (
     Fault,
     Hold,
     OutputState,
+    Quiet,
     Read,
     Send,
     Set,
     SignalValue,
     Stays,
     Step,
+    Traffic,
     Type,
 )
 from rig.plan.complete import complete
@@ -183,3 +185,66 @@ def test_a_bench_that_fails_gives_a_trace_of_what_there_was_and_is_safe(bench: B
 def test_a_command_beyond_the_limits_is_never_sent(bench: Bench) -> None:
     with pytest.raises(LimitError):
         driven(bench, Set(values={"cell 1": 5.0}))
+
+
+def _host_alive(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """Times in s and counters of the rig's own HostAlive."""
+    own = (trace.frames.can_id == 0x305) & (trace.frames.flags & OWN != 0)
+    return trace.frames.time_ns[own] * 1e-9, trace.frames.data[own, 1] & 0xF
+
+
+def test_traffic_goes_on_in_the_background_until_it_is_quiet(bench: Bench) -> None:
+    trace = driven(
+        bench,
+        Traffic(message="HostAlive", period_s=0.1),
+        Hold(duration_s=2.0),
+        Set(values={"cell 1": 3.35}),
+        Hold(duration_s=1.0),
+        Quiet(message="HostAlive", mark="quiet"),
+        Hold(duration_s=1.0),
+    )
+
+    times, counts = _host_alive(trace)
+    intervals = np.diff(times)
+    assert trace.error is None
+    assert np.all(np.diff(counts.astype(int)) % 15 == 1)
+    assert np.abs(intervals[times[1:] < 1.9] - 0.1).max() < 1e-3
+    assert intervals.max() < 0.2  # late by an instrument's command at most
+    assert times[-1] <= trace.markers["quiet"].time_ns * 1e-9
+    assert times.size == pytest.approx(31, abs=1)
+
+
+def test_jitter_is_seeded_and_late_only(bench: Bench) -> None:
+    steps = (
+        Traffic(message="HostAlive", period_s=0.1, jitter_s=0.08, mark="begun"),
+        Hold(duration_s=3.0),
+    )
+    first, again, other = (_host_alive(driven(bench, *steps, seed=n))[0] for n in (1, 1, 2))
+
+    late = first - np.arange(first.size) * 0.1
+    assert np.array_equal(np.round(first, 4), np.round(again, 4))
+    assert not np.array_equal(np.round(first, 2), np.round(other, 2))
+    assert late.min() > -1e-3
+    assert 0.04 < late.max() < 0.0825
+
+
+def test_traffic_of_a_message_takes_the_place_of_what_ran_before(bench: Bench) -> None:
+    trace = driven(
+        bench,
+        Traffic(message="HostAlive", period_s=0.05),
+        Hold(duration_s=1.0, mark="slower"),
+        Traffic(message="HostAlive", period_s=0.5),
+        Hold(duration_s=2.2),
+    )
+
+    times, counts = _host_alive(trace)
+    assert np.all(np.diff(counts.astype(int)) % 15 == 1)  # the counter goes on
+    assert np.diff(times[times > 1.05]) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_no_traffic_is_left_for_the_next_case(bench: Bench) -> None:
+    driven(bench, Traffic(message="HostAlive", period_s=0.05), Hold(duration_s=0.5))
+
+    trace = driven(bench, Hold(duration_s=1.0))
+
+    assert not np.any(trace.frames.can_id == 0x305)

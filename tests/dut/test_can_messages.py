@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from rig.dut.can_messages import Messages, crc8_sae_j1850, e2e_p01_crc
+from rig.dut.can_messages import Messages
+from rig.dut.e2e import crc8_sae_j1850, e2e_p01_crc
 from rig.errors import DescriptionError
 from rig.trace.model import Frames
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.dut.e2e import CrcKind
 from rig.plan.case import Case, Crossing, Expectation, Output, Step
 from rig.trace.model import (
     Channel,
@@ -176,8 +177,13 @@ class Bytes:
         return frames.time_ns[rows], frames.data[rows, int(signal[1:])].astype(np.float64)
 
     def check_crc(
-        self, frames: Frames, message: str, signal: str, data_id: int
+        self,
+        frames: Frames,
+        message: str,
+        signal: str,
+        data_id: int,
+        kind: CrcKind = "E2E P01",
     ) -> NDArray[np.bool_]:
-        del data_id
+        del data_id, kind
         rows = self.rows(frames, message)
         return np.asarray(frames.data[rows, int(signal[1:])] == 0xCC)

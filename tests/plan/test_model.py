@@ -23,6 +23,7 @@ from rig.plan.case import (
     MessageTiming,
     OutputState,
     Power,
+    Quiet,
     Read,
     Recovers,
     Reset,
@@ -35,8 +36,10 @@ from rig.plan.case import (
     Stays,
     TelemetryAgrees,
     ThresholdIs,
+    Traffic,
     Trips,
     Type,
+    Wrong,
 )
 from rig.plan.model import PlanFile, load_plan, parse_plan
 from rig.plan.written import written_case
@@ -91,6 +94,20 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
             "{send: {HostAlive: {}, times: 5, every: 200 ms}}",
             Send(message="HostAlive", count=5, period_s=0.2),
         ),
+        (
+            "{send: {HostAlive: {Request: 1}, wrong: crc}}",
+            Send(message="HostAlive", signals={"Request": 1}, wrong=Wrong(what="crc")),
+        ),
+        (
+            "{traffic: {HostAlive: {}, jitter: 20 ms, wrong: {counter skips: 3, every: 0}}}",
+            Traffic(
+                message="HostAlive",
+                period_s=0.2,  # the profile's own
+                jitter_s=0.02,
+                wrong=Wrong(what="counter skips", by=3, every=0),
+            ),
+        ),
+        ("{quiet: HostAlive}", Quiet(message="HostAlive")),
         ("{type: hang}", Type(line="test hang")),  # a command, by its name in the profile
         ("{type: some line}", Type(line="some line")),
         ("{power: off}", Power(on=False)),
@@ -233,12 +250,15 @@ def test_a_case_knows_its_line_and_what_it_needs(profile: Profile) -> None:
         ("{hold: 1}", STAYS, '"1" has no unit'),
         ("{set: {current: 3 V}}", STAYS, "a current is wanted"),
         ("{set: {volts: 3 V}}", STAYS, "is nothing that can be set"),
-        ("{hold: -1 s}", STAYS, "more than 0"),
+        ("{hold: -1 s}", STAYS, "at least 0"),
         ("{hold: 1 s, reset: now}", STAYS, "hold and reset"),
         ("{as: x}", STAYS, "this one does nothing"),
         ("{wait for: {charge path: open}}", STAYS, "one state and within"),
         ("{send: {times: 3}}", STAYS, "just one message"),
         ("{send: {HostAlive: {}, times: 0}}", STAYS, "no number of times"),
+        ("{traffic: {every: 1 s}}", STAYS, "traffic needs just one message"),
+        ("{send: {HostAlive: {}, wrong: crcs}}", STAYS, 'not wrong by "crcs"'),
+        ("{send: {HostAlive: {}, wrong: {length: -1}}}", STAYS, "whole numbers"),
         ("{fault: {open: cell 1, short: cell 1}}", STAYS, "either open or short"),
         ("{hold: 1 s}", "{charge path: stays ajar}", "is no state"),
         ("{hold: 1 s}", "{console: {says: (, within: 1 s, after: x}}", "no regular expression"),

@@ -53,6 +53,7 @@ def message_timing(profile: Profile, options: Options) -> Iterator[Draft]:
                         counter=promise.counter,
                         counter_last=promise.counter_last,
                         crc=promise.crc,
+                        crc_kind=promise.crc_kind,
                         crc_data_id=promise.crc_data_id,
                     )
                 ],

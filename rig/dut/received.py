@@ -1,0 +1,56 @@
+"""What a BMS promises of the CAN messages that it receives: period, protection, what it refuses.
+
+Pure description. Who makes such frames is `rig.bench.partner`; what is done to them is a case's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from rig.description import Description, Names, mistake_error
+from rig.dut.e2e import CrcKind
+from rig.quantity import Seconds
+
+__all__ = ["Received", "Refused"]
+
+Refused = Literal[
+    "wrong crc", "wrong length", "repeated counter", "skipped counter", "other data id"
+]
+_NEEDS_CRC = {"wrong crc", "other data id"}
+_NEEDS_COUNTER = {"repeated counter", "skipped counter"}
+
+
+class Received(Description):
+    """A CAN message that it wants to receive."""
+
+    period_s: Annotated[Seconds, Field(alias="period", gt=0)]
+    counter: str | None = None  # a signal that must count up with each frame
+    counter_last: Annotated[int, Field(ge=1)] = 14  # after it comes 0
+    max_delta: Annotated[
+        int, Field(ge=1, description="greatest step of the counter that is taken")
+    ] = 1
+    crc: str | None = None  # a signal, one whole byte
+    crc_kind: CrcKind = "E2E P01"
+    crc_data_id: Annotated[int, Field(ge=0, le=0xFFFF)] = 0
+    refuses: tuple[Refused, ...] = ()  # such a frame is no sign of life
+    counts_refused: Annotated[
+        str | None, Field(description="a signal that counts refused frames and wraps")
+    ] = None
+    traces_to: Names = ()
+
+    @model_validator(mode="after")
+    def _can_tell(self) -> Received:
+        """What is refused must be something that the message lets a receiver see."""
+        for refused in self.refuses:
+            lacks = (refused in _NEEDS_CRC and self.crc is None) or (
+                refused in _NEEDS_COUNTER and self.counter is None
+            )
+            if lacks:
+                needed = "crc" if refused in _NEEDS_CRC else "counter"
+                raise mistake_error(
+                    f'"{refused}" can\'t be seen without a {needed}',
+                    f"name the signal: {needed}: …, or remove it from refuses",
+                )
+        return self
