@@ -1,16 +1,22 @@
 # make nightly: the nightly plan on the virtual bench.   make test: the rig's own tests.
-# Both make a virtual environment first; that takes a minute once, and no time afterwards.
+# make mutants: does the nightly plan find firmware that is wrong?
+# All make a virtual environment first; that takes a minute once, and no time afterwards.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: nightly smoke test lint types contract benchmarks clean
+.PHONY: nightly smoke mutants test lint types contract benchmarks clean
 
 nightly: $(STAMP)
 	$(BIN)/rig run testplans/nightly.yaml --alluredir out/allure-results --clean-alluredir
 
 smoke: $(STAMP)
 	$(BIN)/rig run testplans/smoke.yaml
+
+# A sample of the firmware variants, another one for each commit; MUTANTS=all for all of them.
+mutants: SEED = $(shell printf '%d' 0x$$(git rev-parse --short=6 HEAD 2>/dev/null || echo 1))
+mutants: $(STAMP)
+	$(BIN)/rig mutants testplans/nightly.yaml --seed $(SEED) $(if $(filter all,$(MUTANTS)),,--sample $(or $(MUTANTS),6))
 
 test: $(STAMP)
 	@$(BIN)/pytest tests --junitxml=out/test-report/junit.xml; code=$$?; \

@@ -252,10 +252,13 @@ def _verify(options: argparse.Namespace, _: list[str]) -> int:
 
 
 def _mutants(options: argparse.Namespace, _: list[str]) -> int:
+    from reports.mutants_page import write_mutants_page
     from rig.mutants.command import hunt
 
     result, interrupted = hunt(options, shlex.join(["rig", *sys.argv[1:]]))
+    page = write_mutants_page(result, options.out / "index.html")
     print(f"data:     {(options.out / 'mutants.json').as_posix()}")
+    print(f"report:   {page.as_posix()}")
     return _WRONG if interrupted else result.exit_code
 
 
