@@ -16,6 +16,7 @@ from rig.mutants.result import (
 )
 
 _SENTENCE = 90  # characters of a finding that fit beside the rest
+_MOST_PROMISES = 12
 _HEAD = ("variant", "sev", "row", "found", "by", "wall", "virtual", "what it said")
 
 
@@ -106,4 +107,6 @@ def _reverse(result: Result) -> Iterator[str]:
 
 def _promises(result: Result) -> Iterator[str]:
     yield f"{len(result.untested)} promises of the profile that no case tests:"
-    yield from (f"  {promise}" for promise in result.untested)
+    yield from (f"  {promise}" for promise in result.untested[:_MOST_PROMISES])
+    if (more := len(result.untested) - _MOST_PROMISES) > 0:
+        yield f"  and {more} more: see the page"

@@ -42,6 +42,8 @@ def _figure(p: Protection, what: str) -> str | None:
         "delay": p.delay and f"{p.short} after {p.delay}",
         "recovery level": recovers and f"{p.short} recovery at {recovers}",
     }
+    if what.split()[0] in ("acts", "opens", "keeps", "recovers", "says", "takes"):
+        return f"that {p.short} {what}"
     return figures.get(what) or f"{p.short}: {what}"
 
 
