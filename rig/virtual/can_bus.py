@@ -113,7 +113,7 @@ class CanNode:
         self.takes_part = True  # online and not in bus-off: acknowledges, receives, sends
         self.queue: list[_Request] = []
         self._bus = bus
-        self._fifo = fifo
+        self.fifo = fifo  # sends in order of filling, not by identifier
         self._said: NodeState = "active"
         self._recovery: Handle | None = None
 
@@ -159,7 +159,7 @@ class CanNode:
         if not self.takes_part:
             return False
         priority = frame.priority
-        rank = 0 if self._fifo else priority
+        rank = 0 if self.fifo else priority
         request = _Request(rank, self._bus.next_sequence(), frame, priority)
         heapq.heappush(self.queue, request)
         self._bus.request(self, request)

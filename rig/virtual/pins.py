@@ -24,6 +24,10 @@ GATE_EDGE_S = 50e-6
 CAN_QUEUE_FRAMES = 16
 
 
+def _nothing() -> None:
+    """Do nothing: no guest is in the socket yet."""
+
+
 def _ignore_level(_level: bool, /) -> None:  # noqa: FBT001  (a pin's level)
     """Do nothing: no guest is in the socket yet."""
 
@@ -33,6 +37,7 @@ class Pins(Protocol):
 
     on_uart: Callable[[bytes], None]
     on_can: Callable[[int, bytes, bool], None]
+    on_can_sent: Callable[[], None]  # a frame has left: a mailbox is free
     on_power: Callable[[bool], None]  # True: the supply is above the brown-out level
     on_reset: Callable[[bool], None]  # True: EN is pulled low, False: released
     powered: bool
@@ -53,11 +58,17 @@ class Pins(Protocol):
     def uart_reset(self) -> None:
         """Lose what the UART was still sending, as a reset of the chip does."""
 
-    def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
-        """Queue a frame; a full queue or a controller in bus-off drops it."""
+    def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> bool:
+        """Queue a frame; False: a full queue or a controller off the bus dropped it."""
 
-    def can_enable(self, on: bool) -> None:  # noqa: FBT001
-        """Switch the CAN controller on or off; off, it loses what was queued."""
+    def can_pending(self) -> int:
+        """Tell how many frames are queued, the one on the wire included."""
+
+    def can_enable(self, on: bool, *, in_order: bool = False) -> None:  # noqa: FBT001
+        """Switch the CAN controller on or off; off, it loses what was queued.
+
+        It sends by identifier, or `in_order` of queueing.
+        """
 
     def can_recover(self) -> None:
         """Start bus-off recovery if the CAN controller is in bus-off, else do nothing."""
@@ -135,6 +146,7 @@ class BoardPins:
     ) -> None:
         self.on_uart: Callable[[bytes], None] = lambda _data: None
         self.on_can: Callable[[int, bytes, bool], None] = lambda _id, _data, _extended: None
+        self.on_can_sent: Callable[[], None] = _nothing
         self.on_power: Callable[[bool], None] = _ignore_level
         self.on_reset: Callable[[bool], None] = _ignore_level
         self.strap_high = True
@@ -147,6 +159,7 @@ class BoardPins:
             uart.on_receive = lambda data: self.on_uart(data)
         if can is not None:
             can.on_frame = self._hear
+            can.on_sent = lambda _frame: self.on_can_sent()
 
     def analog(self, name: str) -> float:
         """Return what `name` carries now; NaN where the sense wire is open."""
@@ -173,15 +186,21 @@ class BoardPins:
         if self._uart is not None:
             self._uart.reset()
 
-    def can_enable(self, on: bool) -> None:  # noqa: FBT001
+    def can_enable(self, on: bool, *, in_order: bool = False) -> None:  # noqa: FBT001
         """Take part in the bus or leave it; a controller in reset acknowledges nothing."""
         if self._can is not None:
+            self._can.fifo = in_order
             self._can.set_online(online=on)
 
-    def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
+    def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> bool:
         """Queue a frame unless the queue is full or the controller is off the bus."""
-        if self._can is not None and self._can.pending < CAN_QUEUE_FRAMES:
-            self._can.send(can_id, data, extended=extended)
+        if self._can is None or self._can.pending >= CAN_QUEUE_FRAMES:
+            return False
+        return self._can.send(can_id, data, extended=extended)
+
+    def can_pending(self) -> int:
+        """Tell how many frames are queued, the one on the wire included."""
+        return 0 if self._can is None else self._can.pending
 
     def can_recover(self) -> None:
         """Start bus-off recovery; what was queued is lost, as in the TWAI driver."""

@@ -13,7 +13,7 @@ from rig.virtual.firmware import can_telemetry as can
 from rig.virtual.firmware.afe import FrontEnd, Readings, Tolerances
 from rig.virtual.firmware.flash import PAGE, Flash
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import BIT, Event
+from rig.virtual.firmware.protections import BIT, BY_CHANNEL, Event
 from rig.virtual.firmware.short_circuit import (
     DISCHARGE_GATE,
     ShortCircuitComparator,
@@ -75,6 +75,10 @@ class Bms:
         )
         self._balancer = parts.balancer(image.balancing, cells=image.cells)
         self._telemetry = parts.telemetry()
+        self._transmitter = parts.transmitter(chip.pins, image.transmit)
+        self._extremes = parts.extremes()
+        self._limiter = parts.limiter(image.limits, parts.limit_watch)
+        self._codes = {rule.short: code for code, rule in enumerate(image.rules, 1)}
         self._soc = parts.counter(capacity_ah=image.capacity_ah, step_s=image.main_ns / 1e9)
         self._lines = parts.lines()
         self._timers = parts.timers(chip)
@@ -107,7 +111,7 @@ class Bms:
         chip.every(image.scan_ns, self._pause_bleeding, phase_ns=scan_ns)
         chip.every(image.scan_ns, self._scan, phase_ns=scan_ns + image.bleed_off_before_ns)
         chip.every(image.main_ns, self._main, phase_ns=self._phase(image.main_ns))
-        chip.pins.can_enable(True)  # noqa: FBT003
+        self._transmitter.start()
         self._start_frames()
         chip.every(
             image.status_line_ns, self._print_status, phase_ns=self._phase(image.status_line_ns)
@@ -118,7 +122,7 @@ class Bms:
         """Start the CAN tasks, after the first scan; their slots lie 20 ms apart."""
         image = self._image
         base_ns = 60 * MS + self._phase(image.fast_frames_ns)
-        fast = (self._send_status, self._send_cells, self._send_pack)
+        fast = (self._send_status, self._send_cells, self._send_pack, self._send_limits)
         for slot, send in enumerate(fast):
             self._timers.every(
                 image.fast_frames_ns, self._jittered(send), phase_ns=base_ns + slot * 20 * MS
@@ -216,6 +220,7 @@ class Bms:
 
     def _report(self, event: Event) -> None:
         rule = event.rule
+        self._send_event(event)
         if not event.tripped:
             self._log("I", "prot", f"{rule.short} cleared")
             self._note("cleared", protection=rule.short)
@@ -264,26 +269,51 @@ class Bms:
             # Taken back once and for all: an age by the tick counter starts again at its wrap.
             age_ms = ticks_since(self._chip.ticks_ms(), self._started_ms)
             self._tells_watchdog = age_ms < self._image.watchdog_flag_ms
-        return flags | BIT["WatchdogReset"] * self._tells_watchdog
+        flags |= BIT["WatchdogReset"] * self._tells_watchdog
+        return flags | BIT["LimitExceeded"] * self._limiter.exceeded
+
+    def _send_event(self, event: Event) -> None:
+        rule = event.rule
+        data = self._telemetry.event(
+            self._codes[rule.short],
+            tripped=event.tripped,
+            channel=event.channel + 1 if event.tripped and rule.reads in BY_CHANNEL else 0,
+            value=event.value * rule.event_lsb_per_unit if event.tripped else 0.0,
+        )
+        self._transmitter.post_event(can.EVENT_ID, data)
 
     def _send_status(self) -> None:
         pins = self._chip.pins
         pins.can_recover()
         paths = self._charge_on | self._discharge_on << 1
         data = self._telemetry.status(self._state, self._flags(), paths, self._balancer.wanted)
-        pins.can_send(can.STATUS_ID, data)
+        self._transmitter.post(can.STATUS_ID, data)
 
     def _send_cells(self) -> None:
-        self._chip.pins.can_send(can.CELLS_ID, self._telemetry.cells(self._readings.cells_v))
+        self._transmitter.post(can.CELLS_ID, self._telemetry.cells(self._readings.cells_v))
 
     def _send_pack(self) -> None:
         r = self._readings
         data = self._telemetry.pack(r.current_a, r.pack_v, self._soc.fraction)
-        self._chip.pins.can_send(can.PACK_ID, data)
+        self._transmitter.post(can.PACK_ID, data)
+
+    def _send_limits(self) -> None:
+        readings, limiter = self._readings, self._limiter
+        self._extremes.look(readings)
+        limits = limiter.step(
+            self._extremes,
+            readings.temperatures_degc,
+            self._soc.fraction,
+            charge=self._charge_on,
+            discharge=self._discharge_on,
+        )
+        limiter.watch(readings.current_a)
+        self._transmitter.post(can.LIMITS_ID, self._telemetry.limits(limits))
+        self._transmitter.post(can.EXTREMES_ID, self._telemetry.extremes(self._extremes))
 
     def _send_temperatures(self) -> None:
         data = self._telemetry.temperatures(self._readings.temperatures_degc)
-        self._chip.pins.can_send(can.TEMPERATURES_ID, data)
+        self._transmitter.post(can.TEMPERATURES_ID, data)
 
     # Console
 
@@ -346,8 +376,13 @@ class Bms:
         sensors = ",".join(f"{degc:.1f}" for degc in r.temperatures_degc)
         state = can.STATE_NAMES[self._state]
         soc = self._soc.fraction * 100.0
+        told = f"state={state} v={cells} i={r.current_a:.2f} t={sensors} soc={soc:.1f}"
+        limits = self._limiter.limits
         self._log(
-            "I", "bms", f"state={state} v={cells} i={r.current_a:.2f} t={sensors} soc={soc:.1f}"
+            "I",
+            "bms",
+            f"{told} pack={r.pack_v:.2f} cvl={limits.cvl_v:.2f} ccl={limits.ccl_a:.1f}"
+            f" dcl={limits.dcl_a:.1f}",
         )
 
 

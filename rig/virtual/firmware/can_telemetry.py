@@ -8,7 +8,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-STATUS_ID, CELLS_ID, PACK_ID, TEMPERATURES_ID, HOST_ALIVE_ID = 0x100, 0x110, 0x120, 0x130, 0x305
+from rig.virtual.firmware.extremes import Extremes
+from rig.virtual.firmware.limits import Limits
+
+EVENT_ID, STATUS_ID, CELLS_ID, PACK_ID, LIMITS_ID = 0x080, 0x100, 0x110, 0x120, 0x121
+EXTREMES_ID, TEMPERATURES_ID, HOST_ALIVE_ID = 0x122, 0x130, 0x305
 ALIVE_LAST = 14  # 15 is never sent (E2E profile 1)
 NO_VOLTAGE = 0xFFFF
 NO_TEMPERATURE = 0x7FFF
@@ -19,6 +23,9 @@ _CELLS = struct.Struct("<4H")
 _STATUS = struct.Struct("<BBHBB2x")
 _PACK = struct.Struct("<BBhHH")
 _TEMPERATURES = struct.Struct("<2h")
+_EVENT = struct.Struct("<BBBBhH")
+_LIMITS = struct.Struct("<BBHHH")
+_EXTREMES = struct.Struct("<2H2h")
 
 
 def _crc_table() -> bytes:
@@ -54,7 +61,8 @@ class Telemetry:
     """Packs the frames; holds the alive counters."""
 
     def __init__(self) -> None:
-        self._alive = {STATUS_ID: 0, PACK_ID: 0}
+        self._alive = dict.fromkeys((STATUS_ID, PACK_ID, EVENT_ID, LIMITS_ID), 0)
+        self._events = 0
 
     def status(self, state: int, flags: int, paths: int, bleeding: Sequence[bool]) -> bytes:
         """Pack BMS_Status; `paths` has bit 0 for the charge, bit 1 for the discharge path."""
@@ -64,6 +72,26 @@ class Telemetry:
         alive = self._next_alive(STATUS_ID)
         more, flags = divmod(flags, 1 << 16)  # bytes 2 and 3 were full when the rest came
         return self._protect(STATUS_ID, _STATUS.pack(0, alive | state << 4, flags, outputs, more))
+
+    def event(self, code: int, *, tripped: bool, channel: int, value: float) -> bytes:
+        """Pack BMS_Event; `value` is in the event's own LSB."""
+        self._events = (self._events + 1) & 0xFFFF
+        alive = self._next_alive(EVENT_ID)
+        raw = 0 if value != value else _clamp(value, -0x8000, 0x7FFF)  # noqa: PLR0124
+        data = _EVENT.pack(0, alive | tripped << 4, code, channel, raw, self._events)
+        return self._protect(EVENT_ID, data)
+
+    def limits(self, limits: Limits) -> bytes:
+        """Pack BMS_Limits."""
+        alive = self._next_alive(LIMITS_ID) | limits.charge << 4 | limits.discharge << 5
+        volts = _clamp(limits.cvl_v * 100.0, 0, 0xFFFE)
+        amps = (_clamp(a * 10.0, 0, 0xFFFE) for a in (limits.ccl_a, limits.dcl_a))
+        return self._protect(LIMITS_ID, _LIMITS.pack(0, alive, volts, *amps))
+
+    def extremes(self, extremes: Extremes) -> bytes:
+        """Pack BMS_Extremes."""
+        volts = [self._millivolts(v) for v in extremes.cells_v]
+        return _EXTREMES.pack(*volts, *[self._decidegrees(t) for t in extremes.temperatures_degc])
 
     def cells(self, cells_v: Sequence[float]) -> bytes:
         """Pack BMS_CellVoltages."""

@@ -15,6 +15,8 @@ from rig.virtual.firmware.afe import FrontEnd, Thermistor
 from rig.virtual.firmware.balancing import Balancer, BalancingLimits
 from rig.virtual.firmware.can_telemetry import Telemetry
 from rig.virtual.firmware.console import ConsoleStack, LineReader
+from rig.virtual.firmware.extremes import Extremes
+from rig.virtual.firmware.limits import Limiter, LimitsImage, LimitWatch
 from rig.virtual.firmware.protections import (
     Debounce,
     Detector,
@@ -29,6 +31,7 @@ from rig.virtual.firmware.settings_task import SettingsTask
 from rig.virtual.firmware.state_of_charge import ChargeCounter
 from rig.virtual.firmware.storage import Store
 from rig.virtual.firmware.timers import SoftTimers
+from rig.virtual.firmware.transmit import TransmitImage, Transmitter
 
 if TYPE_CHECKING:
     from rig.virtual.firmware.bms import Bms
@@ -68,6 +71,8 @@ class Image:
     # As kernels do to find what a wrap breaks before 49.7 days are over (INITIAL_JIFFIES in Linux
     # starts 5 min before it); 20 s, so that the longer cases of a night cross it.
     tick_start_ms: int = (1 << 32) - 20_000
+    limits: LimitsImage = field(default_factory=LimitsImage)
+    transmit: TransmitImage = field(default_factory=TransmitImage)
     boot_log: BootLog
 
 
@@ -86,6 +91,10 @@ class Parts:
     balancer: type[Balancer] = Balancer
     counter: type[ChargeCounter] = ChargeCounter
     telemetry: type[Telemetry] = Telemetry
+    transmitter: type[Transmitter] = Transmitter
+    extremes: type[Extremes] = Extremes
+    limiter: type[Limiter] = Limiter
+    limit_watch: type[LimitWatch] = LimitWatch
     lines: type[LineReader] = LineReader
     timers: type[SoftTimers] = SoftTimers
     stack: type[ConsoleStack] = ConsoleStack

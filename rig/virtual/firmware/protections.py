@@ -22,6 +22,11 @@ FLAGS = (
     *("AfeLost", "StorageFault", "LimitExceeded", "SafetyLatch", "HostRequest"),
 )
 BIT = {name: 1 << index for index, name in enumerate(FLAGS)}
+# How a value stands in an event: 1 mV, 10 mA, 0.1 degC; what has none is told as 0.
+_EVENT_LSB = {"cells": 1e3, "spread": 1e3, "hottest": 10.0, "coldest": 10.0}
+_EVENT_LSB |= dict.fromkeys(("charge", "discharge"), 100.0)
+# Readings with a value for each cell or sensor.
+BY_CHANNEL = ("cells", "wires open", "sensors open", "sensors short")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,11 @@ class Rule:
     opens_discharge: bool = False
     latches: bool = False
     shows: str = ""  # behind the short name in the log, with {n} and {value}
+
+    @property
+    def event_lsb_per_unit(self) -> float:
+        """How many LSB of an event one unit of its value is."""
+        return _EVENT_LSB.get(self.reads, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +304,7 @@ class Protections:
         self.blocks_discharge = any(self._opens_discharge(rule) for rule in tripped)
         flags = 0
         for rule in tripped:
-            flags |= BIT[rule.flag]
+            flags |= self._bits_of(rule)
         if self.blocks_charge or self.blocks_discharge:
             flags |= BIT["AnyFault"]
         self.flags = flags
@@ -307,6 +317,9 @@ class Protections:
 
     def _opens_discharge(self, rule: Rule) -> bool:
         return rule.opens_discharge
+
+    def _bits_of(self, rule: Rule) -> int:
+        return BIT[rule.flag]
 
 
 class HostWatch:

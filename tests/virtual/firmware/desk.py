@@ -38,9 +38,10 @@ class DeskPins(BoardPins):
     def uart_write(self, data: bytes) -> None:
         self.uart.append((self._kernel.now_ns, data))
 
-    def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
+    def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> bool:
         assert not extended
         self.frames.append(Frame(self._kernel.now_ns, can_id, data))
+        return True
 
 
 @dataclass
