@@ -73,6 +73,8 @@ class Bms:
         self._host = parts.host(
             timeout_ms=image.host_timeout_ms, frames_to_return=image.host_frames_to_return
         )
+        self._host_check = parts.host_check(image.host)
+        self._receiver = parts.receiver(image.host)
         self._balancer = parts.balancer(image.balancing, cells=image.cells)
         self._telemetry = parts.telemetry()
         self._transmitter = parts.transmitter(chip.pins, image.transmit)
@@ -171,7 +173,9 @@ class Bms:
         protections.look_at_current(readings)
         protections.tell("SCD", bad=self._comparator.latched)
         protections.tell("STO", bad=self._settings.lost)
-        protections.tell("CTO", bad=self._host.look(self._chip.ticks_ms()))
+        if self._ticks % self._image.host.every_ticks == 0:
+            self._take_host_frames()
+        protections.tell("CTO", bad=self._host_is_lost())
         for event in protections.tick():
             self._report(event)
         self._soc.count(readings.current_a)
@@ -259,9 +263,23 @@ class Bms:
     # CAN
 
     def hear_can(self, can_id: int, data: bytes, extended: bool) -> None:  # noqa: FBT001
-        """Take a frame from the bus."""
-        if can_id == can.HOST_ALIVE_ID and not extended and len(data) == 8:
-            self._host.hear(self._chip.ticks_ms())
+        """Take a frame from the bus, as the interrupt does."""
+        self._receiver.interrupt(self._chip.ticks_ms(), can_id, data, extended=extended)
+
+    def _take_host_frames(self) -> None:
+        for at_ms, data in self._receiver.take():
+            if self._host_check.accepts(data):
+                self._host.hear(at_ms)
+
+    def _host_is_lost(self) -> bool:
+        lost = self._host.look(self._chip.ticks_ms())
+        if self._host.is_silent:
+            self._host_check.forget()
+        return lost
+
+    def _recover_bus(self) -> None:
+        """Bring the controller back from bus-off, as often as it gets there."""
+        self._chip.pins.can_recover()
 
     def _flags(self) -> int:
         flags = self._protections.flags
@@ -283,8 +301,7 @@ class Bms:
         self._transmitter.post_event(can.EVENT_ID, data)
 
     def _send_status(self) -> None:
-        pins = self._chip.pins
-        pins.can_recover()
+        self._recover_bus()
         paths = self._charge_on | self._discharge_on << 1
         data = self._telemetry.status(self._state, self._flags(), paths, self._balancer.wanted)
         self._transmitter.post(can.STATUS_ID, data)

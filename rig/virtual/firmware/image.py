@@ -26,6 +26,7 @@ from rig.virtual.firmware.protections import (
     Rule,
 )
 from rig.virtual.firmware.quantities import Quantities
+from rig.virtual.firmware.receive import HostCheck, HostImage, Receiver
 from rig.virtual.firmware.settings import Setting, Settings
 from rig.virtual.firmware.settings_task import SettingsTask
 from rig.virtual.firmware.state_of_charge import ChargeCounter
@@ -62,6 +63,7 @@ class Image:
     watchdog_flag_ms: int = 10_000
     host_timeout_ms: int = 990
     host_frames_to_return: int = 3
+    host: HostImage = field(default_factory=HostImage)
     capacity_ah: float
     ocv_v: tuple[float, ...]
     balancing: BalancingLimits = field(default_factory=BalancingLimits)
@@ -88,6 +90,8 @@ class Parts:
     leaky_debounce: type[Debounce] = LeakyDebounce
     quantities: type[Quantities] = Quantities
     host: type[HostWatch] = HostWatch
+    host_check: type[HostCheck] = HostCheck
+    receiver: type[Receiver] = Receiver
     balancer: type[Balancer] = Balancer
     counter: type[ChargeCounter] = ChargeCounter
     telemetry: type[Telemetry] = Telemetry

@@ -10,6 +10,7 @@ import pytest
 from rig.virtual.firmware.protections import BIT
 from rig.virtual.seeds import stream
 from tests.virtual.firmware.desk import MS, Desk, S, a_reference
+from tests.virtual.firmware.host import HOST_ALIVE, host_alive
 
 CHARGE, DISCHARGE = "charge gate", "discharge gate"
 PHASES = range(6)
@@ -316,15 +317,15 @@ def test_host_alive_arms_the_time_out_with_its_first_frame_only() -> None:
 def test_a_missing_host_opens_the_charge_path_and_three_frames_close_it(seed: int) -> None:
     desk = at_a_random_phase(seed)
     last_ns = 0
-    for _ in range(3):
+    for counter in range(3):
         last_ns = desk.kernel.now_ns
-        desk.pins.on_can(0x305, bytes(8), False)  # noqa: FBT003
+        desk.pins.on_can(HOST_ALIVE, host_alive(counter), False)  # noqa: FBT003
         desk.run(0.2)
     desk.run(1.0)
     closings = []
-    for _ in range(3):
+    for counter in range(11, 14):
         closings.append(desk.value(CHARGE))
-        desk.pins.on_can(0x305, bytes(8), False)  # noqa: FBT003
+        desk.pins.on_can(HOST_ALIVE, host_alive(counter), False)  # noqa: FBT003
         desk.run(0.2)
 
     (opened_ns,) = desk.times(CHARGE, 6.0, rising=False, since_ns=last_ns)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rig.virtual.firmware.console import LONGEST, LineReader
 from rig.virtual.firmware.protections import BIT, HostWatch
 from tests.virtual.firmware.desk import MS, Desk, a_reference, an_educational
+from tests.virtual.firmware.host import HOST_ALIVE, host_alive
 
 CELLS = st.sampled_from(["cell 1", "cell 2", "cell 3", "cell 4"])
 VOLTS = st.sampled_from([0.0, 2.0, 2.5, 3.0, 3.3, 3.42, 3.5, 3.65, 3.7, 4.4])
@@ -24,7 +25,7 @@ STEPS = st.one_of(
     st.tuples(st.just("aux"), st.sampled_from([0.0, 4.0, 12.0])),
     st.tuples(st.sampled_from(["break", "mend"]), CELLS),
     st.tuples(st.just("say"), COMMANDS),
-    st.tuples(st.just("host"), st.integers(0, 8)),
+    st.tuples(st.just("host"), st.tuples(st.integers(0, 15), st.integers(0, 8))),
     st.tuples(st.just("enable"), st.booleans()),
 )
 PAUSES_S = st.sampled_from([0.05, 0.3, 1.2, 2.5])
@@ -37,8 +38,9 @@ def do(desk: Desk, what: str, value: object) -> None:
             desk.board.break_wire(cell, is_open=what == "break")
         case "say", str(command):
             desk.say(command)
-        case "host", int(length):
-            desk.pins.on_can(0x305, bytes(length), False)  # noqa: FBT003
+        case "host", (int(counter), int(length)):
+            data = host_alive(counter, length=length)
+            desk.pins.on_can(HOST_ALIVE, data, False)  # noqa: FBT003
         case "enable", bool(low):
             desk.pins.set_enable(low)
         case _, float(level):

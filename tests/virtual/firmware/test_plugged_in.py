@@ -17,6 +17,7 @@ from rig.virtual.firmware.esp32_4s import RELEASED
 from rig.virtual.kernel import Kernel
 from rig.virtual.uart import AutoReset, Uart
 from tests.virtual.firmware.desk import S, a_reference
+from tests.virtual.firmware.host import HOST_ALIVE, host_alive
 
 
 @dataclass
@@ -86,7 +87,7 @@ def test_the_host_is_heard_over_the_bus() -> None:
     socket = a_socket()
     socket.run(1.5)
 
-    socket.host.send(0x305, bytes(8))
+    socket.host.send(HOST_ALIVE, host_alive(0))
     socket.run(1.2)
 
     assert b"prot: CTO" in socket.console
