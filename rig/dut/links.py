@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rig.description import Description
+from rig.quantity import Seconds
+
+Carried = Literal["cell voltage", "pack voltage", "current", "temperature", "soc"]
 
 
 class Link(Description):
@@ -21,3 +24,10 @@ class Link(Description):
         tuple[Literal["open", "short"], ...],
         Field(min_length=1, description="what can be done to it without harm"),
     ]
+    carries: Annotated[
+        tuple[Carried, ...], Field(description="reports that hang on it, by their names")
+    ] = ()
+    rides_through_s: Annotated[
+        Seconds,
+        Field(alias="rides through", description="a break so long neither trips nor shows"),
+    ] = 0.0

@@ -229,6 +229,7 @@ class Report(Description):
     relative: Ratio = 0.0  # of the reading, added to accuracy
     within: Annotated[Interval | None, Field(alias="range")] = None
     settles_s: Annotated[Seconds, Field(alias="settles within")] = 0.5
+    invalid: float | None = None  # what it says while it knows nothing
     traces_to: Names = ()
 
     @model_validator(mode="after")
@@ -260,6 +261,7 @@ class VoltReport(Report):
     unit: ClassVar[str] = "V"
     accuracy: Annotated[Volts, Field(gt=0)] | None = None
     within: Annotated[VoltRange | None, Field(alias="range")] = None
+    invalid: Volts | None = None
 
 
 class AmpReport(Report):
@@ -268,6 +270,7 @@ class AmpReport(Report):
     unit: ClassVar[str] = "A"
     accuracy: Annotated[Amps, Field(gt=0)] | None = None
     within: Annotated[AmpRange | None, Field(alias="range")] = None
+    invalid: Amps | None = None
 
 
 class DegCReport(Report):
@@ -276,6 +279,7 @@ class DegCReport(Report):
     unit: ClassVar[str] = "°C"
     accuracy: Annotated[Kelvin, Field(gt=0)] | None = None
     within: Annotated[DegCRange | None, Field(alias="range")] = None
+    invalid: DegC | None = None
 
 
 class RatioReport(Report):
@@ -333,6 +337,7 @@ Watched = Literal[
     "sensor short",
     "host message",
     "console command",
+    "link",
 ]
 # Watched -> unit of its threshold; the others are there or not, and have none.
 _UNITS = {
@@ -410,6 +415,7 @@ class Protection(Description):
     console: Pattern | None = None
     console_clears: Pattern | None = None
     console_within_s: Annotated[Seconds, Field(alias="console within")] = 0.2
+    link: str | None = None  # of `link`
     message: str | None = None  # of `host message`
     command: str | None = None  # of `console command`, by its name in console.commands
     also_promises: Names = ()  # in words: what no family tests by itself
@@ -442,8 +448,12 @@ class Protection(Description):
                 f'a protection that watches "{self.watches}" needs direction and threshold',
                 'write for example direction: above and threshold: "3.65 V ± 10 mV"',
             )
-        for kind, given in (("host message", self.message), ("console command", self.command)):
-            if self.watches == kind and given is None:
+        for kind, given in (
+            ("host message", self.message),
+            ("console command", self.command),
+            ("lost link", self.link),
+        ):
+            if kind.endswith(self.watches) and given is None:
                 raise mistake_error(f"{kind}: which one?", f"add {kind.split()[1]}: …")
         if self.recovers is not None and self.latched is not None:
             raise mistake_error("it recovers and is latched at once", "keep one of the two")
@@ -501,6 +511,8 @@ class Protection(Description):
             return profile.cell_names
         if self.watches in _PER_SENSOR:
             return profile.temperature_names
+        if self.link is not None:
+            return (self.link,)
         return ("current",) if self.unit == "A" else ()
 
 

@@ -32,6 +32,13 @@ def _ignore_level(_level: bool, /) -> None:  # noqa: FBT001  (a pin's level)
     """Do nothing: no guest is in the socket yet."""
 
 
+class Comparator(Protocol):
+    """A hardware comparator on a line of the carrier board."""
+
+    def move(self, level: float) -> None:
+        """Compare with another level from now on."""
+
+
 class Pins(Protocol):
     """The pins of one controller, and the lines that its carrier board leads to them."""
 
@@ -49,8 +56,16 @@ class Pins(Protocol):
     def drive(self, name: str, on: bool) -> None:  # noqa: FBT001
         """Drive a gate, a GPIO or a bleed transistor."""
 
-    def when(self, name: str, level: float, *, rising: bool, then: Callable[[], None]) -> None:
+    def when(
+        self, name: str, level: float, *, rising: bool, then: Callable[[], None]
+    ) -> Comparator:
         """Have a hardware comparator call `then` at every crossing from now on."""
+
+    def link(self, name: str) -> str:
+        """Tell how the lines of a bus on the carrier board are: "healthy", "open" or "short"."""
+
+    def on_link(self, name: str, then: Callable[[], None]) -> None:
+        """Call `then` whenever these lines change; for the bus itself, no controller sees it."""
 
     def uart_write(self, data: bytes) -> None:
         """Hand bytes to the UART; they leave at its rate."""
@@ -91,6 +106,11 @@ class _Comparator:
         self._handle: Handle | None = None
         self._beyond = self._is_beyond()
         signal.on_change(self._look)
+        self._look()
+
+    def move(self, level: float) -> None:
+        """Compare with another level; where the signal is beyond it already, that crosses it."""
+        self._level = level
         self._look()
 
     def _is_beyond(self) -> bool:
@@ -151,6 +171,7 @@ class BoardPins:
         self.on_reset: Callable[[bool], None] = _ignore_level
         self.strap_high = True
         self._kernel, self._nets, self._sense_open = kernel, board.nets, board.sense_open
+        self._links, self._on_link = board.links, board.on_link
         self._high, self._uart, self._can = high, uart, can
         self.powered = self._nets["aux"].value() >= power_on_v
         self.when("aux", power_on_v, rising=True, then=lambda: self._power(on=True))
@@ -165,16 +186,26 @@ class BoardPins:
         """Return what `name` carries now; NaN where the sense wire is open."""
         if self._sense_open.get(name):
             return math.nan
-        return self._nets[name].value_at(self._kernel.now_ns)
+        return self._nets[name].value()
 
     def drive(self, name: str, on: bool) -> None:  # noqa: FBT001
         """Move a driven net towards its rail; a net that is there or on its way is left alone."""
         high = self._high.get(name, 3.3)
         self._nets[name].approach(high if on else 0.0, slew=high / GATE_EDGE_S)
 
-    def when(self, name: str, level: float, *, rising: bool, then: Callable[[], None]) -> None:
+    def when(
+        self, name: str, level: float, *, rising: bool, then: Callable[[], None]
+    ) -> Comparator:
         """Have a hardware comparator call `then` at every crossing from now on."""
-        _Comparator(self._kernel, self._nets[name], level, rising=rising, then=then)
+        return _Comparator(self._kernel, self._nets[name], level, rising=rising, then=then)
+
+    def link(self, name: str) -> str:
+        """Tell how the lines of a bus are; one that no relay of the bench is in stays healthy."""
+        return self._links.get(name, "healthy")
+
+    def on_link(self, name: str, then: Callable[[], None]) -> None:
+        """Call `then` whenever these lines change."""
+        self._on_link(lambda changed: then() if changed == name else None)
 
     def uart_write(self, data: bytes) -> None:
         """Hand bytes to the UART."""

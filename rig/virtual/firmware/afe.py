@@ -1,38 +1,23 @@
-"""The analog front end of `esp32-4s`: from pins to readings, with this specimen's own errors.
+"""The driver of the analog front end: from its registers to readings, or to none.
 
-Errors are drawn once from the seed, as a board's are in its making; noise comes from a table made
-then, so that an hour of virtual time stays cheap. Must not judge a reading, but for whether there
-is one.
+Reads the chip over its bus, checks each reply, and never hands out a value that is older than its
+limit. Must not judge a reading, but for whether there is one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from rig.virtual.esp32 import Random
-from rig.virtual.pins import Pins
+from rig.virtual import afe_chip as chip
+from rig.virtual.esp32 import ticks_since
+from rig.virtual.i2c import OF_READ, OF_WRITE, BusTimeoutError, I2cBus, NoAnswerError, crc8
 
-NOISE_SAMPLES = 1021  # a prime: channels sampled in turn do not meet the same noise again soon
 KELVIN = 273.15
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerances:
-    """Bounds of the specimen's errors (uniform) and the noise (standard deviation)."""
-
-    cell_offset_v: float = 1.0e-3
-    cell_gain: float = 0.25e-3  # 1 mV at 4 V: with the offset, within +-2 mV
-    cell_noise_v: float = 0.2e-3
-    current_offset_a: float = 0.05
-    current_gain: float = 1.0e-3
-    current_noise_a: float = 0.02
-    pack_offset_v: float = 8.0e-3
-    pack_noise_v: float = 1.0e-3
-    temperature_offset_k: float = 0.25
-    ratio_noise: float = 40e-6  # of the thermistor divider; 0.01 K at 25 degC
-    short_circuit_gain: float = 0.02
+LINK = "afe link"  # the board's name for the bus to the chip
+_HEAD = struct.Struct(">Bxh")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +30,29 @@ class Thermistor:
     open_ohm: float = 600_000.0  # colder than -55 degC: no such cell, a broken lead
     short_ohm: float = 200.0  # hotter than 150 degC: a short
 
+    def ohm(self, raw: int) -> float:
+        """Resistance of a converted ratio; infinity where nothing pulls the input down."""
+        left = chip.RATIO_FULL - raw
+        return self.pull_up_ohm * raw / left if left > 0 else math.inf
+
     def degc(self, ohm: float) -> float:
         """Temperature by the B equation (measurement.md, 6)."""
         inverse = 1.0 / (25.0 + KELVIN) + math.log(ohm / self.r25_ohm) / self.beta_k
         return 1.0 / inverse - KELVIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontEndImage:
+    """How the chip is set, and how long it may be silent."""
+
+    control: int = chip.CONVERTER_ON | chip.WIDE_RANGE
+    hard_overvoltage_v: float = 3.90
+    hard_delay_ms: int = 42  # with up to 20 ms until the main task sees it, 50 ms +- 15 ms
+    tries: int = 3
+    timeout_ms: int = 5
+    # Readings older than this are none, and the chip is lost: from 220 ms (the last scan was a
+    # period old) to 280 ms (the main task comes a period later) after the last word.
+    fresh_ms: int = 270
 
 
 @dataclass(slots=True)
@@ -59,101 +63,232 @@ class Readings:
     temperatures_degc: list[float]
     sensors_open: list[float]  # 1.0 or 0.0 each, as the protections compare numbers
     sensors_short: list[float]
-    pack_v: float = 0.0
-    current_a: float = 0.0  # charge positive
+    pack_v: float = math.nan
+    current_a: float = math.nan  # charge positive
     scans: int = 0  # of cells and sensors since power-up
     wires_open: list[float] = field(default_factory=list)
+    hard_overvoltage: float = 0.0  # 1.0: the chip's own comparator has seen it
+
+    def invalidate(self) -> None:
+        """Let no value stand, as nothing new was heard for too long."""
+        self.cells_v = [math.nan] * len(self.cells_v)
+        self.temperatures_degc = [math.nan] * len(self.temperatures_degc)
+        self.pack_v = self.current_a = math.nan
 
 
 class FrontEnd:
-    """Samples the pins when told to."""
+    """What the firmware's tasks know of the chip, from one start of the controller to the next.
 
-    def __init__(  # noqa: PLR0913  (what is soldered on)
+    Parameters
+    ----------
+    ticks_ms
+        Reads the controller's tick counter.
+    """
+
+    def __init__(  # noqa: PLR0913  (what it is made for)
         self,
-        pins: Pins,
-        random: Random,
+        bus: I2cBus,
+        image: FrontEndImage,
         *,
         cells: int,
         sensors: int,
-        tolerances: Tolerances,
         thermistor: Thermistor,
+        ticks_ms: Callable[[], int],
     ) -> None:
-        def within(bound: float) -> float:
-            return random.uniform(-bound, bound)
-
-        t = tolerances
-        self._analog, self._thermistor, self._tolerances = pins.analog, thermistor, t
-        self._cells = [
-            (f"cell {n + 1}", 1.0 + within(t.cell_gain), within(t.cell_offset_v))
-            for n in range(cells)
-        ]
-        self._sensors = [(f"ntc {n + 1}", within(t.temperature_offset_k)) for n in range(sensors)]
-        self._current = 1.0 + within(t.current_gain), within(t.current_offset_a)
-        self._pack_offset_v = within(t.pack_offset_v)
-        self.short_circuit_factor = 1.0 + within(t.short_circuit_gain)
-        self._noise = [random.gauss(0.0, 1.0) for _ in range(NOISE_SAMPLES)]
-        self._turn = 0
-        self._known_degc: list[tuple[float, float]] = [(math.nan, math.nan)] * sensors
+        self._bus, self._image, self._thermistor = bus, image, thermistor
+        self._cells, self._sensors, self._ticks_ms = cells, sensors, ticks_ms
+        self._scanned = struct.Struct(f">{2 + cells + sensors}H")
+        self._polled_ms = self._scanned_ms = ticks_ms()
+        self._busy_since_ms: int | None = None  # while a line is waited for that stays low
+        self._is_set = False  # the chip is known to have its settings, and we its trims
+        self._gain, self._offset_v, self._current_gain = 1.0, 0.0, 1.0
+        self.errors = 0  # replies that did not come or had a wrong CRC; counts on and on
+        self.resets = 0  # of the chip, that its power-on flag told of
 
     def fresh(self) -> Readings:
         """Return readings before the first sample: invalid, never a plausible value."""
-        cells, sensors = len(self._cells), len(self._sensors)
         return Readings(
-            cells_v=[math.nan] * cells,
-            temperatures_degc=[math.nan] * sensors,
-            sensors_open=[0.0] * sensors,
-            sensors_short=[0.0] * sensors,
-            wires_open=[0.0] * cells,
-            pack_v=math.nan,
+            cells_v=[math.nan] * self._cells,
+            temperatures_degc=[math.nan] * self._sensors,
+            sensors_open=[0.0] * self._sensors,
+            sensors_short=[0.0] * self._sensors,
+            wires_open=[0.0] * self._cells,
         )
 
-    def sample_current(self) -> float:
-        """Current through the shunt, in A."""
-        gain, offset_a = self._current
-        noise_a = self._draw() * self._tolerances.current_noise_a
-        return self._analog("current") * gain + offset_a + noise_a
+    # ---- tasks -----------------------------------------------------------------------------------
+    def poll(self, into: Readings) -> None:
+        """Look at the chip's status, and sample the current."""
+        if not self._is_set and not self._set_up():
+            return
+        reply = self._read(chip.STATUS, _HEAD.size)
+        if reply is None:
+            return
+        status, raw = _HEAD.unpack(reply)
+        if self._has_reset(status):
+            self.resets += 1
+            self._is_set = self._set_up()
+            return
+        if raw == chip.NO_CURRENT:
+            return
+        self._polled_ms = self._ticks_ms()
+        into.current_a = self._amps(raw)
+        self._take_flags(status, into)
 
     def scan(self, into: Readings) -> None:
-        """Sample cells, pack and temperature sensors."""
-        into.cells_v = cells_v = [self._cell(*cell) for cell in self._cells]
-        into.wires_open = [1.0 if v != v else 0.0 for v in cells_v]  # noqa: PLR0124  (NaN)
-        noise_v = self._draw() * self._tolerances.pack_noise_v
-        into.pack_v = self._analog("pack") + self._pack_offset_v + noise_v
-        for index, (name, offset_k) in enumerate(self._sensors):
-            self._scan_sensor(index, self._analog(name), offset_k, into)
+        """Read cells, pack and temperature sensors."""
+        if not self._is_set:
+            return
+        reply = self._read(chip.PACK, self._scanned.size)
+        if reply is None:
+            return
+        pack, wires, *values = self._scanned.unpack(reply)
+        if pack == chip.NO_VALUE:
+            return
+        self._scanned_ms = self._ticks_ms()
+        into.pack_v = pack * chip.PACK_LSB_V
+        self._take_cells(values[: self._cells], wires, into)
+        for index, raw in enumerate(values[self._cells :]):
+            self._take_sensor(index, raw, into)
         into.scans += 1
 
-    def _draw(self) -> float:
-        turn = self._turn = (self._turn + 1) % NOISE_SAMPLES
-        return self._noise[turn]
+    def is_lost(self, into: Readings) -> bool:
+        """Tell whether the chip has been silent for too long; then no reading stands."""
+        now_ms = self._ticks_ms()
+        lost = self._is_old(now_ms, self._polled_ms) or self._is_old(now_ms, self._scanned_ms)
+        if lost:
+            into.invalidate()
+        return lost
 
-    def _cell(self, name: str, gain: float, offset_v: float) -> float:
-        noise_v = self._draw() * self._tolerances.cell_noise_v
-        # The converter's step is 0.1 mV, as an LTC6804's (protections.md 1.3).
-        return round(self._analog(name) * gain + offset_v + noise_v, 4)
+    def _is_old(self, now_ms: int, then_ms: int) -> bool:
+        return ticks_since(now_ms, then_ms) > self._image.fresh_ms
 
-    def _scan_sensor(self, index: int, ohm: float, offset_k: float, into: Readings) -> None:
-        thermistor = self._thermistor
-        is_open = not ohm < thermistor.open_ohm  # also where the simulator offers infinity
-        is_short = ohm < thermistor.short_ohm
+    # ---- settings --------------------------------------------------------------------------------
+    def _set_up(self) -> bool:
+        """Read the trims, write the settings that the chip has not, and go back to measuring."""
+        trims = self._read(chip.CELL_GAIN, 3)
+        if trims is None or not self._write(chip.CONTROL, self._control(chip.SETTINGS_MODE)):
+            return False
+        self._take_trims(trims)
+        self._is_set = (
+            self._write_settings()
+            and self._write(chip.CONTROL, self._control(0))
+            and self._write(chip.STATUS, bytes((chip.POWER_ON,)))
+        )
+        return self._is_set
+
+    def _control(self, mode: int) -> bytes:
+        return bytes((self._image.control | mode,))
+
+    def _write_settings(self) -> bool:
+        """Write those that differ: a register wears no more than a controller's start does."""
+        return all(
+            self._read(register, len(wanted)) == wanted or self._write(register, wanted)
+            for register, wanted in self._settings()
+        )
+
+    def _settings(self) -> Sequence[tuple[int, bytes]]:
+        limit = round(self._image.hard_overvoltage_v / chip.CELL_LSB_V)
+        return (
+            (chip.OV_LIMIT, struct.pack(">HB", limit, self._image.hard_delay_ms)),
+            (chip.NTC_ON, bytes(((1 << self._sensors) - 1,))),
+        )
+
+    def _take_trims(self, trims: bytes) -> None:
+        gain, offset, current = struct.unpack(">bbB", trims)
+        self._gain = 1.0 + gain * chip.TRIM_LSB
+        self._offset_v = offset * chip.OFFSET_LSB_V
+        self._current_gain = 1.0 + current * chip.TRIM_LSB
+
+    def _has_reset(self, status: int) -> bool:
+        return status & chip.POWER_ON != 0
+
+    # ---- conversions -----------------------------------------------------------------------------
+    def _amps(self, raw: int) -> float:
+        return raw * chip.CURRENT_LSB_A * self._current_gain
+
+    def _volts(self, raw: int) -> float:
+        return raw * chip.CELL_LSB_V * self._gain + self._offset_v
+
+    def _decidegrees(self, index: int, ohm: float) -> float:  # noqa: ARG002  (a table for each)
+        return 10.0 * self._thermistor.degc(ohm)
+
+    def _take_flags(self, status: int, into: Readings) -> None:
+        """Take what the comparator saw, and let it say so anew if it still holds."""
+        into.hard_overvoltage = float(status & chip.OVERVOLTAGE != 0)
+        if into.hard_overvoltage:
+            self._write(chip.STATUS, bytes((chip.OVERVOLTAGE,)))
+
+    def _take_cells(self, raw: Sequence[int], wires: int, into: Readings) -> None:
+        """Take the cells; one whose wire is open has no voltage, whatever was converted."""
+        into.wires_open = [float(wires >> n & 1) for n in range(self._cells)]
+        into.cells_v = [
+            math.nan if is_open else self._volts(value)
+            for value, is_open in zip(raw, into.wires_open, strict=True)
+        ]
+
+    def _take_sensor(self, index: int, raw: int, into: Readings) -> None:
+        ohm = self._thermistor.ohm(raw)
+        is_open, is_short = self._is_open(ohm), self._is_short(ohm)
         into.sensors_open[index] = float(is_open)
         into.sensors_short[index] = float(is_short)
-        if is_open or is_short:
-            into.temperatures_degc[index] = math.nan
-            return
-        into.temperatures_degc[index] = self._degc(index, ohm) + offset_k
+        degc = math.nan if is_open or is_short else self._decidegrees(index, ohm) / 10.0
+        into.temperatures_degc[index] = degc
 
-    def _degc(self, index: int, ohm: float) -> float:
-        """Temperature of a resistance, reckoned anew only when it moved, plus noise."""
-        known_ohm, degc = self._known_degc[index]
-        if ohm != known_ohm:
-            degc = self._thermistor.degc(ohm)
-            self._known_degc[index] = ohm, degc
-        # x = R / (R + Rp), so dT/dx = -T^2/B / (x (1 - x)); about -100 K at 25 degC, B 3435.
-        ratio = ohm / (ohm + self._thermistor.pull_up_ohm)
-        kelvin = degc + KELVIN
-        slope_k = kelvin * kelvin / (self._thermistor.beta_k * ratio * (1.0 - ratio))
-        return degc + slope_k * self._tolerances.ratio_noise * self._draw()
+    def _is_open(self, ohm: float) -> bool:
+        return ohm >= self._thermistor.open_ohm
+
+    def _is_short(self, ohm: float) -> bool:
+        return ohm < self._thermistor.short_ohm
+
+    # ---- bus -------------------------------------------------------------------------------------
+    def _read(self, register: int, count: int) -> bytes | None:
+        """Read registers, again where the reply is broken; None: it can't be had now."""
+        for _ in range(self._image.tries):
+            if self._busy_since_ms is not None and self._is_waiting(self._busy_since_ms):
+                return None
+            try:
+                reply = self._bus.read(register, count)
+            except NoAnswerError:
+                self.errors += 1
+                continue
+            except BusTimeoutError:
+                self._free()
+                continue
+            if self._is_whole(register, reply):
+                return reply[:-1]
+            self.errors += 1
+        return None
+
+    def _write(self, register: int, data: bytes) -> bool:
+        """Write registers; tell whether the chip acknowledged it."""
+        whole = data + bytes((crc8(data, OF_WRITE[register]),))
+        if self._busy_since_ms is not None and self._is_waiting(self._busy_since_ms):
+            return False
+        try:
+            self._bus.write(register, whole)
+        except NoAnswerError:
+            self.errors += 1
+            return False
+        except BusTimeoutError:
+            self._free()
+            return False
+        return True
+
+    def _is_whole(self, register: int, reply: bytes) -> bool:
+        return crc8(reply, OF_READ[register]) == 0
+
+    def _free(self) -> None:
+        """Count a line that stayed low, and clock the chip through whatever it was sending."""
+        self.errors += 1
+        self._busy_since_ms = self._ticks_ms()
+        self._bus.recover()
+
+    def _is_waiting(self, since_ms: int) -> bool:
+        """Tell whether the transaction before is still waiting for its line."""
+        if ticks_since(self._ticks_ms(), since_ms) < self._image.timeout_ms:
+            return True
+        self._busy_since_ms = None
+        return False
 
 
 def highest(values: Sequence[float]) -> float:

@@ -6,11 +6,13 @@ was built for stands in its `Image`; the classes of its parts in `Parts`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+from rig.virtual.afe_chip import AfeChip, Tolerances
 from rig.virtual.esp32 import MS, Chip, Random, ResetCause, ticks_since
 from rig.virtual.firmware import can_telemetry as can
-from rig.virtual.firmware.afe import FrontEnd, Readings, Tolerances
+from rig.virtual.firmware.afe import LINK, FrontEnd, Readings
 from rig.virtual.firmware.flash import PAGE, Flash
 from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.protections import BIT, BY_CHANNEL, Event
@@ -21,6 +23,7 @@ from rig.virtual.firmware.short_circuit import (
 )
 from rig.virtual.firmware.state_of_charge import from_open_circuit
 from rig.virtual.firmware.storage import SLOTS, packed
+from rig.virtual.i2c import I2cBus
 from rig.virtual.kernel import Kernel
 from rig.virtual.pins import Pins
 
@@ -144,13 +147,19 @@ class Bms:
         return lambda: after(int(uniform(20e3, 300e3)), send)
 
     def _sample_current(self) -> None:
-        current_a = self._readings.current_a = self._front_end.sample_current()
-        if abs(current_a) >= self._image.balancing.rest_current_a:
+        resets = self._front_end.resets
+        self._front_end.poll(self._readings)
+        if self._front_end.resets != resets:
+            self._log("W", "afe", "reset, settings written again")
+        if abs(self._readings.current_a) >= self._image.balancing.rest_current_a:
             self._rest_since_ms = self._chip.ticks_ms()
 
     def _scan(self) -> None:
+        scans = self._readings.scans
         self._front_end.scan(self._readings)
-        if self._readings.scans == 1:
+        if self._readings.scans == scans:
+            return
+        if scans == 0:
             valid = [v for v in self._readings.cells_v if v == v]  # noqa: PLR0124
             mean_v = sum(valid) / len(valid) if valid else 0.0
             self._soc.fraction = from_open_circuit(mean_v, self._image.ocv_v)
@@ -171,6 +180,7 @@ class Bms:
             self._seen_scans = readings.scans
             protections.look_at_scan(readings)
         protections.look_at_current(readings)
+        protections.tell("ATO", bad=self._front_end.is_lost(readings))
         protections.tell("SCD", bad=self._comparator.latched)
         protections.tell("STO", bad=self._settings.lost)
         if self._ticks % self._image.host.every_ticks == 0:
@@ -178,7 +188,8 @@ class Bms:
         protections.tell("CTO", bad=self._host_is_lost())
         for event in protections.tick():
             self._report(event)
-        self._soc.count(readings.current_a)
+        if not math.isnan(readings.current_a):
+            self._soc.count(readings.current_a)
         self._ticks += 1
         if self._ticks >= self._image.closing_ticks:
             self._drive_paths()
@@ -423,16 +434,17 @@ def power_up(  # noqa: PLR0913
         Told what truly happened; nothing in the firmware depends on it.
     """
     image, parts = build.image, build.parts
-    front_end = parts.front_end(
+    afe = AfeChip(
+        kernel,
         pins,
         board_random,
         cells=image.cells,
         sensors=image.sensors,
         tolerances=tolerances or Tolerances(),
-        thermistor=image.thermistor,
     )
+    bus = I2cBus(kernel, pins, afe, link=LINK, random=run_random)
     comparator = ShortCircuitComparator(
-        kernel, pins, ShortCircuitTrip(), board_random, front_end.short_circuit_factor
+        kernel, pins, ShortCircuitTrip(), board_random, afe.short_circuit_factor
     )
     pins.when("aux", COLLAPSE_V, rising=False, then=comparator.release)
     flash = Flash(kernel, pins, sectors=len(SLOTS), lost_below_v=POWER_OFF_V)
@@ -440,6 +452,14 @@ def power_up(  # noqa: PLR0913
     flash.pages[0] = packed(0, as_made).ljust(PAGE, b"\xff")
 
     def make(chip: Chip) -> Bms:
+        front_end = parts.front_end(
+            bus,
+            image.front_end,
+            cells=image.cells,
+            sensors=image.sensors,
+            thermistor=image.thermistor,
+            ticks_ms=chip.ticks_ms,
+        )
         return parts.program(chip, build, front_end, comparator, flash, note)
 
     return Chip(

@@ -15,7 +15,7 @@ EVENT_ID, STATUS_ID, CELLS_ID, PACK_ID, LIMITS_ID = 0x080, 0x100, 0x110, 0x120, 
 EXTREMES_ID, TEMPERATURES_ID, HOST_ALIVE_ID = 0x122, 0x130, 0x305
 ALIVE_LAST = 14  # 15 is never sent (E2E profile 1)
 NO_VOLTAGE = 0xFFFF
-NO_TEMPERATURE = 0x7FFF
+NO_TEMPERATURE = NO_CURRENT = 0x7FFF
 INIT, STANDBY, NORMAL, FAULT, BALANCING = range(5)
 STATE_NAMES = ("INIT", "STANDBY", "NORMAL", "FAULT", "BALANCING")
 
@@ -100,7 +100,7 @@ class Telemetry:
     def pack(self, current_a: float, pack_v: float, soc: float) -> bytes:
         """Pack BMS_Pack; `soc` is 0 to 1."""
         volts = NO_VOLTAGE if pack_v != pack_v else _clamp(pack_v * 100.0, 0, 0xFFFE)  # noqa: PLR0124
-        amps = _clamp(current_a * 100.0, -0x8000, 0x7FFF)
+        amps = NO_CURRENT if current_a != current_a else _clamp(current_a * 100.0, -0x8000, 0x7FFE)  # noqa: PLR0124
         alive = self._next_alive(PACK_ID)
         return self._protect(
             PACK_ID, _PACK.pack(0, alive, amps, volts, _clamp(soc * 1000.0, 0, 1000))

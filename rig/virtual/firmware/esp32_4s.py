@@ -52,6 +52,10 @@ RULES = (
          release_ticks=1, opens_charge=True),
     Rule(short="STO", flag="StorageFault", reads="settings lost", above=True, threshold=0.5,
          ticks=1, latches=True, opens_charge=True, opens_discharge=True),
+    Rule(short="ATO", flag="AfeLost", reads="front end lost", above=True, threshold=0.5, ticks=1,
+         opens_charge=True, opens_discharge=True),
+    Rule(short="OVP2", flag="OV", reads="hard overvoltage", above=True, threshold=0.5, ticks=1,
+         release=3.50, release_reads="cells", opens_charge=True),
 )  # fmt: skip
 
 # The front end's tables, as a bq769x0 has them (protections.md 1.6, 1): over- and undervoltage in

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rig.virtual.esp32 import MS, BootLog
-from rig.virtual.firmware.afe import FrontEnd, Thermistor
+from rig.virtual.firmware.afe import FrontEnd, FrontEndImage, Thermistor
 from rig.virtual.firmware.balancing import Balancer, BalancingLimits
 from rig.virtual.firmware.can_telemetry import Telemetry
 from rig.virtual.firmware.console import ConsoleStack, LineReader
@@ -70,6 +70,7 @@ class Image:
     settings: tuple[Setting, ...] = ()
     console_stack_bytes: int = 4096
     thermistor: Thermistor = field(default_factory=Thermistor)
+    front_end: FrontEndImage = field(default_factory=FrontEndImage)
     # As kernels do to find what a wrap breaks before 49.7 days are over (INITIAL_JIFFIES in Linux
     # starts 5 min before it); 20 s, so that the longer cases of a night cross it.
     tick_start_ms: int = (1 << 32) - 20_000

@@ -15,7 +15,7 @@ BY_SCAN = (
     *("cells", "hottest", "coldest", "spread"),
     *("wires open", "sensors open", "sensors short"),
 )
-BY_CURRENT = ("charge", "discharge")
+BY_CURRENT = ("charge", "discharge", "hard overvoltage")
 
 
 class Quantities:
@@ -65,6 +65,10 @@ class Quantities:
     def sensors_short(self, r: Readings) -> Sequence[float]:
         """1 for each sensor that is a short circuit."""
         return r.sensors_short
+
+    def hard_overvoltage(self, r: Readings) -> Sequence[float]:
+        """1 once the front end's own comparator has seen an overvoltage."""
+        return [r.hard_overvoltage]
 
     def charge(self, r: Readings) -> Sequence[float]:
         """Charge current."""

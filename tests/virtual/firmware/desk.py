@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from rig.virtual.afe_chip import Tolerances
 from rig.virtual.board import Board
 from rig.virtual.esp32 import Chip
 from rig.virtual.firmware import bms, esp32_4s, pbmslsuite_o
-from rig.virtual.firmware.afe import Tolerances
 from rig.virtual.firmware.image import Build
 from rig.virtual.kernel import Kernel
 from rig.virtual.pins import BoardPins
