@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rig.virtual import firmware
 from rig.virtual.board import Board
 from rig.virtual.can_bus import CanBus, CanNode
+from rig.virtual.can_wire import CanWire
 from rig.virtual.cells import LFP_20AH, CellString
 from rig.virtual.circuit import PowerPath
 from rig.virtual.clock import LocalClock
@@ -44,6 +45,7 @@ _EPOCH_NS = 1_767_225_600 * 10**9  # 2026-01-01: what adapters, which stamp wall
 _SHUNT_V_PER_A = 0.001  # 1 mOhm in the pack's return, read by the meter
 _SHUNT_TOLERANCE = 5e-4  # of its resistance [u]
 _PROBE_V_PER_A = 0.01  # current probe, 10 mV/A
+_ADAPTER_RESTART_NS = 100_000_000  # restart-ms 100 of the adapter's interface: Linux's default is 0
 _AUX_OUTPUT = 2
 _R25_OHMS = 10_000.0
 
@@ -110,10 +112,13 @@ class Bench:
         """Lay the bus, put the adapter on it and return the BMS's node."""
         bus = CanBus(self.kernel, BITRATE)
         node = bus.attach(self.setup.dut)
+        CanWire(self.board, "can bus", bus, node)
         # Stepped time must not depend on the day; in real time a logger shows the date it is.
         epoch_ns = time.time_ns() if self.setup.real else _EPOCH_NS
         clock = self.clock("can", epoch_ns=epoch_ns)
-        server = SocketcandServer(self.loop, bus, clock, port=self.next_port())
+        server = SocketcandServer(
+            self.loop, bus, clock, port=self.next_port(), restart_ns=_ADAPTER_RESTART_NS
+        )
         self.addresses["can"] = f"socketcand://{self.setup.host}:{server.port}/{server.channel}"
         return node
 

@@ -39,6 +39,8 @@ RECOVERY_RUNS: Final = 128
 # ACK delimiter, end of frame and intermission are one run of 11 recessive bits, and so are an error
 # delimiter and intermission: the bus is seen recessive from here on before the interframe space.
 RECESSIVE_TAIL_BITS: Final = RECESSIVE_RUN_BITS - IFS_BITS
+# Behind each frame of a lone passive transmitter: recessive flag, delimiter, IFS and suspension.
+PARKED_RUNS: Final = (FLAG_BITS + DELIMITER_BITS + IFS_BITS + SUSPEND_BITS) // RECESSIVE_RUN_BITS
 # A disturbed bit hits just behind the DLC: arbitration is over, so each difference is an error.
 BIT_ERROR_BITS: Final = {False: 20, True: 40}
 # Dominant bits after which a stuck bus raises the counters by 8 again: 14, then each 8 (rule 6).
@@ -185,6 +187,24 @@ class CanNode:
         self.tell_state()
         self._bus.membership_changed()
 
+    def move_to(self, bus: CanBus) -> None:
+        """Go to another bus with counters and queue, as when a wire is cut or mended."""
+        old = self._bus
+        if bus is old:
+            return
+        recovers = self._recovery is not None
+        if self._recovery is not None:
+            self._recovery.cancel()
+            self._recovery = None
+        old.take_back(self)
+        old.nodes.remove(self)
+        self._bus = bus
+        bus.nodes.append(self)
+        for changed in (old, bus):
+            changed.membership_changed()
+        if recovers:  # its count of recessive bits begins anew
+            self.recover()
+
     def recover(self) -> None:
         """Leave bus-off after 128 times 11 recessive bits; without bus-off, do nothing."""
         if self.is_bus_off and self._recovery is None:
@@ -303,17 +323,20 @@ class CanBus:
 
     def break_off(self, node: CanNode) -> None:
         """End what `node` has on the wire: for the others that is an error."""
+        self.take_back(node)
+        node.queue.clear()
+
+    def take_back(self, node: CanNode) -> None:
+        """End what `node` has on the wire; the frame returns to its queue."""
         if not self.in_flight_of(node):
             return
         if self._handle is None:
             self._unpark()
         attempt = self._attempt
         if attempt is None:  # unparked into a bus without a request
-            node.queue.clear()
             return
         started = self.kernel.now_ns > attempt.start_ns
         self._withdraw()
-        node.queue.clear()
         if started:
             rest = [n for n, _ in attempt.senders if n is not node]
             self._occupy_with_error(rest, "stuff", 2 * FLAG_BITS + DELIMITER_BITS)
@@ -323,7 +346,15 @@ class CanBus:
         until_ns = self.kernel.now_ns
         if self._attempt is not None:  # what is on the wire is not idle
             until_ns = min(until_ns, self._attempt.start_ns)
-        return self._runs + self._idle_runs(until_ns)
+        parked = PARKED_RUNS * self._repetitions_begun()
+        return self._runs + self._idle_runs(until_ns) + parked
+
+    def _repetitions_begun(self) -> int:
+        """Repetitions of a parked attempt until now, the one under way included."""
+        if self._attempt is None or self._handle is not None:
+            return 0
+        since_ns = self.kernel.now_ns - self._attempt.start_ns
+        return -(-since_ns // self._period_ns) if since_ns > 0 else 0
 
     # Faults
 
@@ -569,9 +600,9 @@ class CanBus:
         attempt = self._attempt
         if attempt is None:
             return
-        since_ns = self.kernel.now_ns - attempt.start_ns
-        if since_ns > 0:
-            repetitions = -(-since_ns // self._period_ns)
+        repetitions = self._repetitions_begun()
+        if repetitions:
+            self._runs += self._idle_runs(attempt.start_ns) + PARKED_RUNS * repetitions
             self._free_ns = attempt.start_ns + repetitions * self._period_ns
             self._recessive_from_ns = self._free_ns
         self._withdraw()

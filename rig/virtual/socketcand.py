@@ -44,6 +44,7 @@ CAN_ERR_BUSOFF: Final = 0x040
 CAN_ERR_BUSERROR: Final = 0x080
 CAN_ERR_RESTARTED: Final = 0x100
 
+QUEUE_FRAMES: Final = 1000  # txqueuelen of the interface: Linux sets 10, which no burst fits in
 _LONGEST_COMMAND: Final = 200
 _HEX: Final = frozenset(string.hexdigits)
 
@@ -94,8 +95,11 @@ class SocketcandServer:
         self.port = loop.listen(self._accept, port, name=f"socketcand {channel}")
 
     def send(self, origin: _Client, frame: Frame) -> None:
-        """Queue a client's frame; an adapter in bus-off drops it without a word, as Linux does."""
-        if self.node.takes_part:
+        """Queue a client's frame.
+
+        In bus-off, or with its queue full since nobody acknowledges, it drops it without a word.
+        """
+        if self.node.takes_part and self.node.pending < QUEUE_FRAMES:
             self._origins.append(origin)
             self.node.send(
                 frame.can_id,
