@@ -6,7 +6,9 @@ them. New ones plug in through the entry point group ``rig.families``.
 
 from __future__ import annotations
 
+from rig.plan.families.bus import bus_fault
 from rig.plan.families.draft import Draft, Family, Options
+from rig.plan.families.partner import partner
 from rig.plan.families.recovery import hysteresis, latch, recovery
 from rig.plan.families.reports import balancing, message_timing, telemetry
 from rig.plan.families.several import two_faults
@@ -32,4 +34,6 @@ FAMILIES: dict[str, Family] = {
     "message timing": message_timing,
     "telemetry": telemetry,
     "balancing": balancing,
+    "partner": partner,
+    "bus fault": bus_fault,
 }
