@@ -88,6 +88,8 @@ class Bench:
         self._faults: set[tuple[str, str]] = set()
         self._is_recording = False
         self._is_checked = False
+        # Of the BMS: what an earlier session left, or a case of this one, is restored at its home.
+        self.settings: Literal["unknown", "factory", "disturbed"] = "unknown"
 
     # ---- commands --------------------------------------------------------------------------------
     def set(self, values: Mapping[str, float]) -> list[Command]:

@@ -185,12 +185,9 @@ class _Drive:
         partner = self._partner(step.message)
         frames = partner.frames(step)
         due_ns = self._clock.now_ns()
-        for left in range(step.count, 0, -1):
+        for _ in range(step.count):
             sleep_ns(self._bench, due_ns - self._clock.now_ns())
             frame = next(frames)
-            if left > 1 and not step.period_s:  # back to back: the adapter's queue sees to that
-                partner.can.post(frame.can_id, frame.data, extended=frame.extended)
-                continue
             partner.can.send(frame.can_id, frame.data, extended=frame.extended)
             due_ns += round(step.period_s * 1e9)
 
@@ -211,6 +208,8 @@ class _Drive:
     def _(self, step: Type) -> None:
         if self._bench.console is None:
             raise not_there("types a line", "console", step.line)
+        if self._bench.profile.disturbs_settings(step.line):
+            self._bench.settings = "disturbed"
         self._bench.console.type(step.line)
 
     @_do.register

@@ -28,6 +28,7 @@ def go_home(bench: Bench, begins: Begins = "ready") -> None:
     bench.nominal()
     if bench.console is not None:
         bench.console.begin()
+    _restore_settings(bench)
     if bench.profile.start.by != "reset":
         bench.set({"supply": 0.0})
         sleep_ns(bench, _POWER_OFF_NS)
@@ -37,6 +38,39 @@ def go_home(bench: Bench, begins: Begins = "ready") -> None:
     elif bench.console is not None:
         bench.console.reset()
     _await_ready(bench)
+
+
+def _restore_settings(bench: Bench) -> None:
+    """Give a BMS its factory settings back, where a case may have left others, however it ended.
+
+    What an earlier session left is tried for once and no more: a BMS that can't restore its
+    settings has nothing to lose, and its cases find that.
+    """
+    if bench.settings == "factory" or bench.profile.settings is None or bench.console is None:
+        return
+    disturbed, bench.settings = bench.settings == "disturbed", "factory"
+    if _restored(bench):
+        return
+    bench.set({"supply": 0.0})  # it may be off, hung or still starting
+    sleep_ns(bench, _POWER_OFF_NS)
+    bench.set({"supply": bench.profile.nominal_values["supply"]})
+    ready = ConsoleLine(pattern=bench.profile.console.ready if bench.profile.console else "")
+    wait_for(bench, ready, bench.profile.start.ready_within_s + _READY_MARGIN_S)
+    if not _restored(bench) and disturbed:
+        bench.settings = "disturbed"
+        raise NotReadyError(
+            "the BMS did not restore its factory settings, which a case before had changed",
+            "start of the case",
+            f"type {bench.profile.settings.restore!r} on its console and see what it answers",
+        )
+
+
+def _restored(bench: Bench) -> bool:
+    settings = bench.profile.settings
+    if settings is None or bench.console is None:
+        return True
+    bench.console.type(settings.restore)
+    return wait_for(bench, ConsoleLine(pattern=settings.saved), settings.saved_within_s)
 
 
 def read_firmware(bench: Bench) -> str:

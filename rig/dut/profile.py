@@ -36,6 +36,8 @@ from rig.dut.consistency import contradictions
 from rig.dut.e2e import CrcKind
 from rig.dut.links import Link
 from rig.dut.received import Received
+from rig.dut.resets import Resets, Timers
+from rig.dut.settings import Settings
 from rig.quantity import (
     AmpHours,
     AmpRange,
@@ -160,11 +162,6 @@ class Can(Description):
     dbc: str
     bitrate: BitRate
     receives: dict[str, Received] = Field(default_factory=dict)
-    back_within_s: Annotated[
-        Seconds | None,
-        Field(alias="back within", description="heard again, after the bus was broken or shorted"),
-    ] = None
-    traces_to: Names = ()
 
 
 class Console(Description):
@@ -175,6 +172,16 @@ class Console(Description):
     ready: Annotated[Pattern, Field(description="a regular expression of the line that says so")]
     commands: dict[str, str] = Field(default_factory=dict)
     every_s: Annotated[Seconds | None, Field(alias="prints every")] = None
+    answers: Annotated[
+        dict[str, Pattern],
+        Field(default_factory=dict, description="to commands, by their names in commands"),
+    ]
+    answers_within_s: Annotated[Seconds | None, Field(alias="answers within")] = None
+    refuses: Annotated[Pattern | None, Field(description="the answer to an unknown line")] = None
+    longest_line: Annotated[
+        int | None, Field(ge=1, description="characters; a longer one is ignored whole")
+    ] = None
+    traces_to: Names = ()
 
     @property
     def line_end(self) -> str:
@@ -574,6 +581,9 @@ class Profile(Description):
     messages: dict[str, MessagePromise] = Field(default_factory=dict)
     protections: dict[str, Protection]
     balancing: Balancing | None = None
+    settings: Settings | None = None
+    resets: Resets | None = None
+    timers: Timers | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -614,6 +624,14 @@ class Profile(Description):
         return values | (
             {"supply": self.supply.volts} if "supply" in self.settable and self.supply else {}
         )
+
+    def disturbs_settings(self, line: str) -> bool:
+        """Whether a typed line may leave the BMS with other settings than the factory's."""
+        if self.settings is None or self.console is None:
+            return False
+        loss = self.settings.loss
+        spoils = loss is not None and line == self.console.commands.get(loss.provoked_by)
+        return spoils or self.settings.touches(line)
 
     def allowed(self, quantity: str) -> Interval:
         """Give the range in which a quantity may ever be commanded."""

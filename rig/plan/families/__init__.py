@@ -6,15 +6,25 @@ them. New ones plug in through the entry point group ``rig.families``.
 
 from __future__ import annotations
 
-from rig.plan.families.bus import bus_fault
+from rig.plan.families.commands import console
 from rig.plan.families.draft import Draft, Family, Options
-from rig.plan.families.partner import partner
 from rig.plan.families.recovery import hysteresis, latch, recovery
 from rig.plan.families.reports import balancing, message_timing, telemetry
+from rig.plan.families.resets import reset, supply_dip
+from rig.plan.families.settings import (
+    power_cuts,
+    settings,
+    settings_alone,
+    settings_kept,
+    settings_refused,
+    settings_restored,
+    storage_loss,
+)
 from rig.plan.families.several import two_faults
 from rig.plan.families.start import power_up, start_with_fault
 from rig.plan.families.thresholds import recovery_threshold, threshold
 from rig.plan.families.trip import dip, hold, pulse, trip
+from rig.plan.families.wrap import timer_wrap
 
 __all__ = ["FAMILIES", "Draft", "Family", "Options"]
 
@@ -34,6 +44,15 @@ FAMILIES: dict[str, Family] = {
     "message timing": message_timing,
     "telemetry": telemetry,
     "balancing": balancing,
-    "partner": partner,
-    "bus fault": bus_fault,
+    "settings": settings,
+    "settings alone": settings_alone,
+    "settings refused": settings_refused,
+    "settings kept": settings_kept,
+    "settings restored": settings_restored,
+    "storage loss": storage_loss,
+    "power cuts": power_cuts,
+    "reset": reset,
+    "supply dip": supply_dip,
+    "console": console,
+    "timer wrap": timer_wrap,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rig.dut.profile import Profile, Report
+from rig.dut.profile import MessagePromise, Profile, Report
 from rig.plan.case import (
     Balances,
     Expectation,
@@ -44,21 +44,28 @@ def message_timing(profile: Profile, options: Options) -> Iterator[Draft]:
                 protection=None,
                 parameters={"message": name, "when": situation},
                 steps=steps,
-                expectations=[
-                    MessageTiming(
-                        message=name,
-                        period_s=promise.period.value,
-                        tolerance_s=promise.period.tolerance,
-                        length=promise.length,
-                        counter=promise.counter,
-                        counter_last=promise.counter_last,
-                        crc=promise.crc,
-                        crc_kind=promise.crc_kind,
-                        crc_data_id=promise.crc_data_id,
-                    )
-                ],
+                expectations=[timing(name, promise)],
                 traces_to=promise.traces_to,
             )
+
+
+def timing(
+    name: str, promise: MessagePromise, begin: str | None = None, end: str | None = None
+) -> MessageTiming:
+    """All that is promised of a message's form and time, between two marks."""
+    return MessageTiming(
+        message=name,
+        period_s=promise.period.value,
+        tolerance_s=promise.period.tolerance,
+        length=promise.length,
+        counter=promise.counter,
+        counter_last=promise.counter_last,
+        crc=promise.crc,
+        crc_kind=promise.crc_kind,
+        crc_data_id=promise.crc_data_id,
+        begin=begin,
+        end=end,
+    )
 
 
 def telemetry(profile: Profile, options: Options) -> Iterator[Draft]:

@@ -1,0 +1,84 @@
+"""Lines typed on the console, each with its answer. Must not know what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rig.dut.profile import Profile
+from rig.plan.case import (
+    Await,
+    ConsoleLine,
+    ConsoleSays,
+    Expectation,
+    Hold,
+    Mark,
+    OutputState,
+    Step,
+    Type,
+)
+
+# An answer must not be taken for the next line's: farther apart than a link's stamps are late.
+_APART_S = 0.01
+_SPARE_S = 0.1
+
+
+@dataclass(slots=True)
+class Talk:
+    """Steps and expectations of a case as they are put together, in order."""
+
+    steps: list[Step] = field(default_factory=list)
+    expectations: list[Expectation] = field(default_factory=list)
+
+    def do(self, *steps: Step) -> None:
+        """Add steps."""
+        self.steps += steps
+
+    def expect(self, *expectations: Expectation) -> None:
+        """Add expectations."""
+        self.expectations += expectations
+
+    def expect_all(self, expectations: Iterable[Expectation]) -> None:
+        """Add expectations as a family's parts yield them."""
+        self.expectations += expectations
+
+    def ask(self, line: str, answer: str, within_s: float, mark: str) -> None:
+        """Type a line at `mark`; the answer must come in time, and the case goes on with it."""
+        self.steps += [
+            Type(line=line, mark=mark),
+            Await(until=ConsoleLine(pattern=answer), within_s=within_s),
+            Hold(duration_s=_APART_S),
+        ]
+        self.expectations.append(
+            ConsoleSays(pattern=answer, since=Mark(mark=mark), high_s=within_s)
+        )
+
+    def outlast(self) -> None:
+        """Hold at the end for so long that whatever is due is seen to come, or not to."""
+        due_s = max((getattr(e, "high_s", 0.0) for e in self.expectations), default=0.0)
+        held_s = sum(step.duration_s for step in self.steps if isinstance(step, Hold))
+        if held_s <= due_s + _SPARE_S:
+            self.do(Hold(duration_s=round(due_s + _SPARE_S - held_s, 6)))
+
+
+def until_ready(profile: Profile, mark: str, *, already_s: float = 0.0) -> list[Step]:
+    """Wait until the BMS says that it is ready after a start; `mark` is borne by that instant.
+
+    `already_s` is the longest that the cause of the start may take to act.
+    """
+    within_s = profile.start.ready_within_s + already_s
+    if profile.console is None:
+        return [Hold(duration_s=within_s, mark=mark)]
+    ready = ConsoleLine(pattern=profile.console.ready)
+    return [Await(until=ready, within_s=within_s, mark=mark)]
+
+
+def until_closed(profile: Profile, mark: str) -> list[Step]:
+    """Wait until the outputs of a healthy BMS have closed after it got ready."""
+    closes = profile.start.closes
+    within_s = profile.start.closed_within_s
+    waits: list[Step] = [
+        Await(until=OutputState(output=output, is_open=False), within_s=within_s)
+        for output in closes
+    ]
+    return [*waits, Hold(duration_s=0.05, mark=mark)]
