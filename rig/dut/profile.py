@@ -162,6 +162,11 @@ class Can(Description):
     dbc: str
     bitrate: BitRate
     receives: dict[str, Received] = Field(default_factory=dict)
+    back_within_s: Annotated[
+        Seconds | None,
+        Field(alias="back within", description="heard again, after the bus was broken or shorted"),
+    ] = None
+    traces_to: Names = ()
 
 
 class Console(Description):

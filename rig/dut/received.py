@@ -26,6 +26,7 @@ class Received(Description):
     """A CAN message that it wants to receive."""
 
     period_s: Annotated[Seconds, Field(alias="period", gt=0)]
+    length: Annotated[int, Field(ge=1, le=8, description="its data bytes")] = 8
     counter: str | None = None  # a signal that must count up with each frame
     counter_last: Annotated[int, Field(ge=1)] = 14  # after it comes 0
     max_delta: Annotated[

@@ -9,13 +9,17 @@ from rig.plan.case import (
     Balances,
     Case,
     ConsoleSays,
+    Fault,
+    MessageComes,
     MessageTiming,
     Recovers,
+    Send,
     SignalBecomes,
     SignalStays,
     Stays,
     TelemetryAgrees,
     ThresholdIs,
+    Traffic,
     Trips,
 )
 
@@ -65,9 +69,21 @@ def _promised(profile: Profile) -> Iterator[str]:
         yield from (f"balancing of cell {n}" for n in range(1, profile.cells.count + 1))
         if profile.balancing.signal:
             yield f"balancing told by {profile.balancing.signal}"
+    yield from _of_can(profile)
     yield "start: says ready"
     yield from (f"start: closes {output}" for output in profile.start.closes)
     yield from (f"requirement {r}" for r in _requirements(profile))
+
+
+def _of_can(profile: Profile) -> Iterator[str]:
+    if profile.can is None:
+        return
+    for name, received in profile.can.receives.items():
+        yield from (f"message {name}: refuses {refused}" for refused in received.refuses)
+        if received.counts_refused:
+            yield f"message {name}: refused ones are counted in {received.counts_refused}"
+    if profile.can.back_within_s is not None:
+        yield "the bus: back within its time"
 
 
 def _of_protection(profile: Profile, p: Protection) -> Iterator[str]:  # noqa: C901  a table of kinds
@@ -99,6 +115,9 @@ def _requirements(profile: Profile) -> Iterator[str]:
     yield from (r for m in profile.messages.values() for r in m.traces_to)
     yield from (r for report in reports if report.accuracy is not None for r in report.traces_to)
     yield from profile.start.traces_to
+    if profile.can is not None:
+        yield from profile.can.traces_to
+        yield from (r for received in profile.can.receives.values() for r in received.traces_to)
     yield from profile.balancing.traces_to if profile.balancing else ()
 
 
@@ -107,6 +126,7 @@ def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a ta
     if case.protection is not None:
         what = _touched_of(profile.protections[case.protection], case)
         yield from (f"{case.protection}: {w}" for w in what)
+    yield from _touched_on_can(profile, case)
     for e in case.expectations:
         match e:
             case MessageTiming():
@@ -127,6 +147,30 @@ def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a ta
                 yield f"start: closes {e.output}"
             case _:
                 pass
+
+
+_REFUSED = {
+    "crc": "wrong crc",
+    "bit": "wrong crc",
+    "length": "wrong length",
+    "counter stands": "repeated counter",
+    "counter skips": "skipped counter",
+    "data id": "other data id",
+}
+
+
+def _touched_on_can(profile: Profile, case: Case) -> Iterator[str]:
+    """What wrong frames and a broken bus show, if something is expected of it."""
+    receives = profile.can.receives if profile.can else {}
+    for step in case.steps:
+        if isinstance(step, Traffic) and step.wrong and step.wrong.what in _REFUSED:
+            yield f"message {step.message}: refuses {_REFUSED[step.wrong.what]}"
+        if isinstance(step, Send) and step.wrong and step.message in receives:
+            counter = receives[step.message].counts_refused
+            yield f"message {step.message}: refused ones are counted in {counter}"
+    broken = any(isinstance(s, Fault) and s.target == "can bus" for s in case.steps)
+    if broken and any(isinstance(e, MessageComes) for e in case.expectations):
+        yield "the bus: back within its time"
 
 
 def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds

@@ -6,8 +6,10 @@ them. New ones plug in through the entry point group ``rig.families``.
 
 from __future__ import annotations
 
+from rig.plan.families.bus import bus_fault
 from rig.plan.families.commands import console
 from rig.plan.families.draft import Draft, Family, Options
+from rig.plan.families.partner import partner
 from rig.plan.families.recovery import hysteresis, latch, recovery
 from rig.plan.families.reports import balancing, message_timing, telemetry
 from rig.plan.families.resets import reset, supply_dip
@@ -55,4 +57,6 @@ FAMILIES: dict[str, Family] = {
     "supply dip": supply_dip,
     "console": console,
     "timer wrap": timer_wrap,
+    "partner": partner,
+    "bus fault": bus_fault,
 }

@@ -105,6 +105,10 @@ def _release_of(profile: Profile, stimulus: Stimulus, protection: Protection) ->
         whole = Interval(0.0, whole_s, "s")
         return _Release(since=applied, said_since=applied, time=whole, said_time=ready)
     removed = Mark(mark=REMOVED)
+    if protection.message is not None and profile.can is not None:
+        # REMOVED is one frame short of those that it waits for.
+        period_s = profile.can.receives[protection.message].period_s
+        time = Interval(0.5 * period_s, time.high + period_s, "s")
     return _Release(since=removed, said_since=removed, time=time, said_time=time)
 
 

@@ -283,10 +283,10 @@ class Bms:
                 self._host.hear(at_ms)
 
     def _host_is_lost(self) -> bool:
-        lost = self._host.look(self._chip.ticks_ms())
-        if self._host.is_silent:
-            self._host_check.forget()
-        return lost
+        was_lost = self._host.lost
+        if self._host.look(self._chip.ticks_ms()) and not was_lost:
+            self._host_check.forget()  # once: else a frozen counter would be taken again and again
+        return self._host.lost
 
     def _recover_bus(self) -> None:
         """Bring the controller back from bus-off, as often as it gets there."""

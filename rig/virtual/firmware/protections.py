@@ -333,7 +333,6 @@ class HostWatch:
         self._last_ms: int | None = None  # None until the first frame: not armed
         self._back = 0
         self.lost = False
-        self.is_silent = False  # now; it is lost until it has come back for some frames
 
     def hear(self, now_ms: int) -> None:
         """Take one HostAlive."""
@@ -345,8 +344,7 @@ class HostWatch:
         """Tell whether the host is lost."""
         if self._last_ms is None:
             return False
-        self.is_silent = self._is_late(now_ms, self._last_ms)
-        if self.is_silent:
+        if self._is_late(now_ms, self._last_ms):
             self.lost, self._back = True, 0
         elif self.lost and self._back >= self._frames_to_return:
             self.lost = False

@@ -1,0 +1,272 @@
+"""Families about the CAN bus itself: broken or shorted for a while, at rest and during a violation.
+
+The BMS goes on protecting, does not reset, and is heard again in its time. That the bus was whole
+again is shown by the rig's own frames: a partner is there from the repair on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rig.dut.profile import Profile, Protection
+from rig.plan.case import (
+    ConsoleNeverSays,
+    ConsoleSays,
+    Dither,
+    Expectation,
+    Fault,
+    Hold,
+    Mark,
+    MessageComes,
+    MessageTiming,
+    Power,
+    Recovers,
+    Stays,
+    Step,
+    Trips,
+)
+from rig.plan.families.choosing import chosen, delay_of
+from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
+from rig.plan.families.partner import Watched, watched_messages
+from rig.plan.stimulus import Stimulus, stimuli
+from rig.quantity import format
+
+CAN_BUS = "can bus"  # the link's name in every profile that has one
+_BROKEN, _MENDED, _SETTLED = "broken", "mended", "settled"
+_BRIEF_S, _LONG_S = 1.0, 10.0
+_WATCHED_S = 2.0  # after the bus has settled: periods, counters and checksums are as ever
+_BOUNCES = 6
+_BOUNCE_S = 0.05
+
+
+def bus_fault(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+    """Break and short the bus: brief, long with a violation meanwhile, bouncing, at the start."""
+    link = profile.links.get(CAN_BUS)
+    if link is None or profile.can is None or profile.can.back_within_s is None:
+        return
+    partners = list(watched_messages(profile, Options()))  # the bus is everybody's
+    for kind in link.faults:
+        yield _brief(profile, partners, kind)
+        yield _long(profile, partners, kind)
+        yield _bouncing(profile, partners, kind)
+        if profile.supply is not None and profile.console is not None:
+            yield _at_start(profile, partners, kind)
+
+
+# ---- the cases ----------------------------------------------------------------------------------
+def _brief(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
+    """No partner was there before, so nothing may happen but silence."""
+    return _draft(
+        profile,
+        f"the bus {_said(kind)} for {format(_BRIEF_S, 's')}: silence, and nothing else",
+        (kind, "brief"),
+        [
+            Dither(span_s=DITHER_S),
+            _fault(kind, _BROKEN),
+            Hold(duration_s=_BRIEF_S),
+            *_mend(profile, partners, kind),
+        ],
+        [*_all_closed(profile), *_heard_again(profile), *_never_starts(profile)],
+    )
+
+
+def _long(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
+    """A partner is missed, as promised, and another protection acts as if nothing were."""
+    violation = _violation(profile, partners)
+    steps: list[Step] = [Hold(duration_s=_LONG_S)]
+    acts: list[Expectation] = []
+    opened = {output for p in partners for output in p.protection.opens}
+    if violation is not None:
+        stimulus, protection = violation
+        late_s = delay_of(protection).high + AFTER_S
+        steps = [
+            Hold(duration_s=0.3 * _LONG_S),
+            *stimulus.apply,
+            Hold(duration_s=late_s),
+            *stimulus.remove,
+            Hold(duration_s=0.7 * _LONG_S - late_s),
+        ]
+        acts = _acts(stimulus, protection)
+        opened |= set(protection.opens)
+    return _draft(
+        profile,
+        f"the bus {_said(kind)} for {format(_LONG_S, 's')}: it goes on protecting",
+        (kind, "long"),
+        [
+            *(p.traffic() for p in partners),
+            Hold(duration_s=1.0),
+            Dither(span_s=DITHER_S),
+            _fault(kind, _BROKEN),
+            *steps,
+            *_mend(profile, partners, kind),
+        ],
+        [
+            *acts,
+            *(e for p in partners for e in _missed(profile, p)),
+            *(Stays(output=o, is_open=False) for o in profile.outputs if o not in opened),
+            *_heard_again(profile),
+            *_never_starts(profile),
+        ],
+    )
+
+
+def _bouncing(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
+    bounces: list[Step] = []
+    for _ in range(_BOUNCES):
+        bounces += [_fault(kind), Hold(duration_s=_BOUNCE_S), _repair(kind), Dither(span_s=0.1)]
+    return _draft(
+        profile,
+        f"the bus {_said(kind)} {_BOUNCES + 1} times in a row",
+        (kind, "bouncing"),
+        [
+            Dither(span_s=DITHER_S),
+            *bounces,
+            _fault(kind, _BROKEN),
+            Hold(duration_s=_BOUNCE_S),
+            *_mend(profile, partners, kind),
+        ],
+        [*_all_closed(profile), *_heard_again(profile), *_never_starts(profile)],
+    )
+
+
+def _at_start(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
+    """Started with a bus that is down it gets ready all the same."""
+    start, on = profile.start, Mark(mark="on")
+    wait_s = start.ready_within_s + start.closed_within_s
+    ready = profile.console.ready if profile.console else ""
+    return _draft(
+        profile,
+        f"started with the bus {_said(kind)}, it gets ready all the same",
+        (kind, "at start"),
+        [
+            Power(on=False),
+            _fault(kind, _BROKEN),
+            Hold(duration_s=0.5),
+            Dither(span_s=DITHER_S),
+            Power(on=True, mark="on"),
+            Hold(duration_s=wait_s + 1.0, mark="waited"),
+            *_mend(profile, partners, kind),
+        ],
+        [
+            ConsoleSays(pattern=ready, since=on, high_s=start.ready_within_s),
+            *(Recovers(output=o, since=on, low_s=0.0, high_s=wait_s) for o in start.closes),
+            *_heard_again(profile),
+            ConsoleNeverSays(pattern=ready, begin="waited"),
+        ],
+    )
+
+
+# ---- their parts --------------------------------------------------------------------------------
+def _said(kind: str) -> str:
+    return "broken" if kind == "open" else "shorted"
+
+
+def _fault(kind: str, mark: str | None = None) -> Fault:
+    return Fault(fault="open" if kind == "open" else "short", target=CAN_BUS, mark=mark)
+
+
+def _repair(kind: str, mark: str | None = None) -> Fault:
+    return Fault(
+        fault="open" if kind == "open" else "short", target=CAN_BUS, present=False, mark=mark
+    )
+
+
+def _mend(profile: Profile, partners: Sequence[Watched], kind: str) -> list[Step]:
+    """Mend it, with a partner from then on, and watch it for some time."""
+    return [
+        _repair(kind, _MENDED),
+        *(p.traffic() for p in partners),
+        Hold(duration_s=_back_s(profile) + 0.5, mark=_SETTLED),
+        Hold(duration_s=_WATCHED_S),
+    ]
+
+
+def _back_s(profile: Profile) -> float:
+    return (profile.can.back_within_s if profile.can else None) or 0.0
+
+
+def _heard_again(profile: Profile) -> Iterator[Expectation]:
+    """Each periodic message is back in time, and then as it ever was."""
+    for name, promise in profile.messages.items():
+        period = promise.period
+        yield MessageComes(
+            message=name,
+            since=Mark(mark=_MENDED),
+            high_s=_back_s(profile) + period.value + period.tolerance,
+        )
+        if promise.crc is not None:
+            yield MessageTiming(
+                message=name,
+                period_s=period.value,
+                tolerance_s=period.tolerance,
+                length=promise.length,
+                counter=promise.counter,
+                counter_last=promise.counter_last,
+                crc=promise.crc,
+                crc_kind=promise.crc_kind,
+                crc_data_id=promise.crc_data_id,
+                begin=_SETTLED,
+            )
+
+
+def _never_starts(profile: Profile) -> Iterator[Expectation]:
+    if profile.console is not None:
+        yield ConsoleNeverSays(pattern=profile.console.ready)
+
+
+def _all_closed(profile: Profile) -> Iterator[Expectation]:
+    yield from (Stays(output=output, is_open=False) for output in profile.start.closes)
+
+
+def _missed(profile: Profile, partner: Watched) -> Iterator[Expectation]:
+    """Its last frame came up to a period before the bus broke."""
+    delay = partner.delay
+    for output in partner.protection.opens:
+        yield Trips(
+            output=output,
+            since=Mark(mark=_BROKEN),
+            low_s=delay.low - 1.5 * partner.period_s,
+            high_s=delay.high + AFTER_S,
+        )
+        yield Recovers(
+            output=output,
+            since=Mark(mark=_MENDED),
+            low_s=0.0,  # frames that waited in the adapter come at once
+            high_s=_back_s(profile) + partner.back.high + partner.period_s,
+        )
+
+
+def _violation(profile: Profile, partners: Sequence[Watched]) -> tuple[Stimulus, Protection] | None:
+    """Find a protection that acts upon another output than a missing partner does."""
+    taken = {output for p in partners for output in p.protection.opens}
+    for name, protection in chosen(profile, Options(), lambda p: p.watches == "cell voltage"):
+        if protection.opens and not taken & set(protection.opens):
+            return stimuli(profile, name)[0], protection
+    return None
+
+
+def _acts(stimulus: Stimulus, protection: Protection) -> list[Expectation]:
+    delay = delay_of(protection)
+    return [
+        Trips(output=output, since=stimulus.since, low_s=delay.low, high_s=delay.high)
+        for output in protection.opens
+    ]
+
+
+def _draft(
+    profile: Profile,
+    title: str,
+    how: tuple[str, str],
+    steps: Sequence[Step],
+    expectations: Sequence[Expectation],
+) -> Draft:
+    kind, when = how
+    return Draft(
+        title=title,
+        protection=None,
+        parameters={"fault": kind, "when": when},
+        steps=steps,
+        expectations=expectations,
+        severity="critical",
+        traces_to=profile.can.traces_to if profile.can else (),
+    )
