@@ -23,7 +23,9 @@ from rig.plan.case import (
     Expectation,
     Recovers,
     SignalBecomes,
+    SignalOrdered,
     SignalStays,
+    SignalSteady,
     SignalWithin,
     Trips,
 )
@@ -333,6 +335,8 @@ def _channel(wanted: Expectation | None) -> str:
             SignalBecomes(message=message, signal=signal)
             | SignalStays(message=message, signal=signal)
             | SignalWithin(message=message, signal=signal)
+            | SignalOrdered(message=message, signal=signal)
+            | SignalSteady(message=message, signal=signal)
         ):
             return f"{message}.{signal}"
         case ConsoleSays():

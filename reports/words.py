@@ -6,7 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rig.judge.expectations import said_message, said_often
+from rig.judge.expectations import (
+    said_counts,
+    said_follows,
+    said_message,
+    said_move,
+    said_often,
+)
 from rig.judge.measurement import Measurement
 from rig.plan import case as c
 
@@ -231,6 +237,12 @@ def expectation(expected: c.Expectation) -> str:  # noqa: C901, PLR0911, PLR0912
         case c.SignalWithin(message=message, signal=signal, low=low, high=high, unit=unit):
             limits = f"{low:g} to {high:g} {unit}".rstrip()
             return f"{message}.{signal} stays within {limits}{_span(expected)}"
+        case c.SignalOrdered() | c.SignalSteady():
+            return f"{said_move(expected)}{_span(expected)}"
+        case c.FollowsCells():
+            return said_follows(expected)
+        case c.CountsCharge():
+            return said_counts(expected)
         case c.MessageComes() as comes:
             when = f"{_between(comes.low_s, comes.high_s)} after {instant(comes.since)}"
             return f"{said_message(comes.message, comes.where)} comes {said_often(comes)} {when}"
@@ -263,7 +275,14 @@ def _between(low_s: float, high_s: float) -> str:
     return f"between {low} and {high} {scale.unit}"
 
 
-def _span(expected: c.Stays | c.SignalStays | c.SignalWithin | c.ConsoleNeverSays) -> str:
+def _span(
+    expected: c.Stays
+    | c.SignalStays
+    | c.SignalWithin
+    | c.SignalOrdered
+    | c.SignalSteady
+    | c.ConsoleNeverSays,
+) -> str:
     begin = f" from “{expected.begin}”" if expected.begin else ""
     end = f" to “{expected.end}”" if expected.end else ""
     return begin + end

@@ -12,17 +12,31 @@ from rig.description import Document, Location, Mistake
 from rig.plan.case import (
     Await,
     Case,
+    CountsCharge,
     Fault,
+    FollowsCells,
     MessageComes,
     MessageTiming,
     SignalBecomes,
+    SignalOrdered,
     SignalStays,
+    SignalSteady,
     SignalValue,
     SignalWithin,
     Staircase,
     Step,
 )
 from rig.plan.model import PlanCase, PlanFile
+
+_OF_ONE_SIGNAL = (
+    SignalBecomes,
+    SignalStays,
+    SignalWithin,
+    SignalOrdered,
+    SignalSteady,
+    FollowsCells,
+    CountsCharge,
+)
 
 
 class PlanCheck:
@@ -103,7 +117,7 @@ class PlanCheck:
 
     def _expectation_names(self, case: Case) -> Iterator[Mistake]:
         for expectation in case.expectations:
-            if isinstance(expectation, SignalBecomes | SignalStays | SignalWithin):
+            if isinstance(expectation, _OF_ONE_SIGNAL):
                 name = f"{expectation.message}.{expectation.signal}"
                 yield from self._signal(case, None, name)
             elif isinstance(expectation, MessageTiming):

@@ -32,6 +32,7 @@ def contradictions(document: Document[Profile]) -> list[Mistake]:
             mistakes += _unknown(document, (*where, "message"), named, received, "received message")
         if protection.threshold is not None:
             mistakes += _within_limits(document, where, protection)
+    mistakes += _energy(document)
     return [*mistakes, *_balance_outputs(document), *_nominal(document), *_links(document)]
 
 
@@ -88,6 +89,24 @@ def _balance_outputs(document: Document[Profile]) -> list[Mistake]:
     output, cells = profile.balancing.output, range(1, profile.cells.count + 1)
     names = tuple(output.replace("{n}", str(n)) for n in cells)
     return _unknown(document, ("balancing", "output"), names, profile.outputs, "output")
+
+
+def _energy(document: Document[Profile]) -> list[Mistake]:
+    """Charge can be judged only where it is reported, and against a rated capacity."""
+    profile = document.model
+    if profile.energy is None:
+        return []
+    mistakes = []
+    if profile.telemetry.soc is None or profile.telemetry.soc.message is None:
+        what = "no CAN signal reports the state of charge"
+        mistakes.append(document.mistake(("energy",), what, "add soc to telemetry"))
+    if profile.cells.capacity_ah is None:
+        what = "a charge in percent needs the rated capacity"
+        mistakes.append(document.mistake(("energy",), what, "add capacity to cells"))
+    if not profile.has_current:
+        what = "charge can't be counted by a BMS that measures no current"
+        mistakes.append(document.mistake(("energy",), what, "remove it"))
+    return mistakes
 
 
 def _nominal(document: Document[Profile]) -> list[Mistake]:

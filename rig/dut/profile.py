@@ -34,6 +34,7 @@ from rig.description import (
 )
 from rig.dut.consistency import contradictions
 from rig.dut.e2e import CrcKind
+from rig.dut.energy import Energy
 from rig.dut.links import Link
 from rig.dut.received import Received
 from rig.dut.resets import Resets, Timers
@@ -589,6 +590,7 @@ class Profile(Description):
     settings: Settings | None = None
     resets: Resets | None = None
     timers: Timers | None = None
+    energy: Energy | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -657,6 +659,7 @@ class Profile(Description):
                 named = f"{report.message}.{report.signal_for(n)}"
                 yield ("telemetry", name, "signal"), named
         yield from self._message_signals()
+        yield from self.energy.signals() if self.energy else ()
 
     def _message_signals(self) -> Iterator[tuple[Location, str]]:
         for name, promise in self.messages.items():

@@ -7,6 +7,7 @@ uncertainty of the measurement. Must not know a DBC file; a Decoder is handed in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,9 +146,9 @@ def judge_signal_stays(
 ) -> Finding:
     """Judge that a signal has one value in every frame, and that frames came all the time."""
     del case
-    seen = _frames_between(trace, wanted, decode)
+    seen = frames_between(trace, wanted, decode)
     wrong = ~_equal(seen.values, wanted.value)
-    broke = _first_broken(trace, question, seen, wrong) or _silence(trace, question, seen)
+    broke = first_broken(trace, question, seen, wrong) or silence(trace, question, seen)
     return broke or question.answer(Verdict.PASS, f"{seen.name} was {wanted.value:g} {seen.span()}")
 
 
@@ -156,11 +157,11 @@ def judge_signal_within(
 ) -> Finding:
     """Judge that a signal lies in a range in every frame, and that frames came all the time."""
     del case
-    seen = _frames_between(trace, wanted, decode)
+    seen = frames_between(trace, wanted, decode)
     slack = _SAME * max(1.0, abs(wanted.low), abs(wanted.high))
     outside = (seen.values < wanted.low - slack) | (seen.values > wanted.high + slack)
-    broke = _first_broken(trace, question, seen, outside, wanted.unit)
-    if broke := broke or _silence(trace, question, seen):
+    broke = first_broken(trace, question, seen, outside, wanted.unit)
+    if broke := broke or silence(trace, question, seen):
         return broke
     low, high = (f"{v:g}" for v in (seen.values.min(), seen.values.max()))
     unit = f" {wanted.unit}" if wanted.unit else ""
@@ -169,7 +170,7 @@ def judge_signal_within(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
+class Seen:
     """What one signal was in a span of the case."""
 
     message: str
@@ -181,16 +182,31 @@ class _Seen:
     period_ns: float  # of the message, as it usually comes in this case
 
     def span(self) -> str:
+        """Say how many frames of what time these are."""
         length = show((self.end_ns - self.begin_ns) * 1e-9, "s")
         return f"in all {self.times.size} frames of {length}; none dropped"
 
 
-def _frames_between(trace: Trace, wanted: SignalStays | SignalWithin, decode: Decoder) -> _Seen:
+class InSpan(Protocol):
+    """What names a signal and a span between two marks."""
+
+    @property
+    def message(self) -> str: ...  # noqa: D102
+    @property
+    def signal(self) -> str: ...  # noqa: D102
+    @property
+    def begin(self) -> str | None: ...  # noqa: D102
+    @property
+    def end(self) -> str | None: ...  # noqa: D102
+
+
+def frames_between(trace: Trace, wanted: InSpan, decode: Decoder) -> Seen:
+    """Return what a signal was between two marks, on proof that something listened."""
     must_have_listened(trace, "can")
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
     times, values = decode(trace.frames, wanted.message, wanted.signal)
     inside = (times >= begin_ns) & (times <= end_ns)
-    return _Seen(
+    return Seen(
         message=wanted.message,
         name=f"{wanted.message}.{wanted.signal}",
         times=times[inside],
@@ -201,8 +217,8 @@ def _frames_between(trace: Trace, wanted: SignalStays | SignalWithin, decode: De
     )
 
 
-def _first_broken(
-    trace: Trace, question: Question, seen: _Seen, broken: NDArray[np.bool_], unit: str = ""
+def first_broken(
+    trace: Trace, question: Question, seen: Seen, broken: NDArray[np.bool_], unit: str = ""
 ) -> Finding | None:
     """Judge the first wrong value; next to the span's ends the adapter's clock decides nothing."""
     if not broken.any():
@@ -224,7 +240,7 @@ def _first_broken(
     return question.answer(Verdict.FAIL, sentence, (mark,))
 
 
-def _silence(trace: Trace, question: Question, seen: _Seen) -> Finding | None:
+def silence(trace: Trace, question: Question, seen: Seen) -> Finding | None:
     """Judge a span in which the message was missing while others came."""
     gap_ns, gap_from_ns = _longest_gap(seen.times, seen.begin_ns, seen.end_ns)
     if seen.times.size and gap_ns <= _SILENCE * seen.period_ns:

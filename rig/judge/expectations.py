@@ -10,14 +10,18 @@ from rig.plan.case import (
     Balances,
     ConsoleNeverSays,
     ConsoleSays,
+    CountsCharge,
     Crossing,
     Expectation,
+    FollowsCells,
     Instant,
     MessageComes,
     MessageTiming,
     Recovers,
     SignalBecomes,
+    SignalOrdered,
     SignalStays,
+    SignalSteady,
     SignalWithin,
     Stays,
     TelemetryAgrees,
@@ -38,20 +42,22 @@ def question_of(wanted: Expectation) -> Question:
     return Question(expectation=_said(wanted), means=_means(wanted))
 
 
-def _means(wanted: Expectation) -> str:
+def _means(wanted: Expectation) -> str:  # noqa: PLR0911 - one line for each means
     match wanted:
         case Trips() | Recovers() | Stays():
             return "output"
         case ThresholdIs():
             return "output and meter"
-        case SignalBecomes() | SignalStays() | SignalWithin() | MessageComes() | MessageTiming():
-            return "CAN"
+        case FollowsCells() | CountsCharge():
+            return "CAN and meter"
         case TelemetryAgrees():
             return "console and meter" if wanted.message is None else "CAN and meter"
         case Balances():
             return "meter"
         case ConsoleSays() | ConsoleNeverSays():
             return "console"
+        case _:
+            return "CAN"
 
 
 def _said(wanted: Expectation) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
@@ -72,6 +78,12 @@ def _said(wanted: Expectation) -> str:  # noqa: C901, PLR0911, PLR0912 - one lin
         case SignalWithin():
             name, limits = f"{wanted.message}.{wanted.signal}", _said_limits(wanted)
             return f"{name} stays within {limits} {_span(wanted)}"
+        case SignalOrdered() | SignalSteady():
+            return _said_moves(wanted)
+        case FollowsCells():
+            return said_follows(wanted)
+        case CountsCharge():
+            return said_counts(wanted)
         case MessageComes():
             return _said_comes(wanted)
         case MessageTiming():
@@ -92,10 +104,45 @@ def _when(wanted: Trips | Recovers | SignalBecomes | MessageComes | ConsoleSays)
     return f"{limits} after {said_instant(wanted.since)}"
 
 
-def _span(wanted: Stays | SignalStays | SignalWithin | ConsoleNeverSays) -> str:
+def _span(
+    wanted: Stays | SignalStays | SignalWithin | SignalOrdered | SignalSteady | ConsoleNeverSays,
+) -> str:
     begin = repr(wanted.begin) if wanted.begin else "the start"
     end = repr(wanted.end) if wanted.end else "the end"
     return f"from {begin} to {end}"
+
+
+def _said_moves(wanted: SignalOrdered | SignalSteady) -> str:
+    return f"{said_move(wanted)} {_span(wanted)}"
+
+
+def said_move(wanted: SignalOrdered | SignalSteady) -> str:
+    """Return how a signal may move: "m.SoC only rises (but for 0.1)"."""
+    name = f"{wanted.message}.{wanted.signal}"
+    if isinstance(wanted, SignalOrdered):
+        way = "rises" if wanted.rising else "falls"
+        return f"{name} only {way} (but for {wanted.slack:g})"
+    step, span = wanted.most_step, wanted.most_span
+    limits = [f"{step:g} from frame to frame"] if step is not None else []
+    limits += [f"{span:g} altogether"] if span is not None else []
+    return f"{name} moves by at most {' and '.join(limits) or 'anything'}"
+
+
+def said_follows(wanted: FollowsCells) -> str:
+    """Return what a signal is made of: "m.SoC follows the mean of the cells to ± 0.5 %"."""
+    voltages = f", beyond ± {show(wanted.accuracy_v, 'V')} of it" if wanted.accuracy_v else ""
+    accuracy = f"{wanted.accuracy:g} {wanted.unit}".rstrip()
+    name = f"{wanted.message}.{wanted.signal}"
+    return f"{name} follows the mean of the cells to ± {accuracy}{voltages}"
+
+
+def said_counts(wanted: CountsCharge) -> str:
+    """Return what a signal counts, and how well."""
+    name, accuracy = f"{wanted.message}.{wanted.signal}", show(wanted.accuracy_a, "A")
+    return (
+        f"{name} changes by the charge that flows from {wanted.begin!r} to {wanted.end!r}, to"
+        f" ± {accuracy} ± {wanted.relative * 100:g} % ± {wanted.resolution_ah:g} Ah"
+    )
 
 
 def _said_limits(wanted: SignalWithin) -> str:

@@ -15,7 +15,9 @@ from rig.judge.can_signals import (
 )
 from rig.judge.console import judge_console_never_says, judge_console_says
 from rig.judge.decoder import Decoder, NoMessages
+from rig.judge.energy import judge_counts_charge, judge_follows_cells
 from rig.judge.expectations import question_of
+from rig.judge.moves import judge_signal_ordered, judge_signal_steady
 from rig.judge.outputs import judge_recovers, judge_stays, judge_trips
 from rig.judge.rules import NoEvidence, Question, worst
 from rig.judge.telemetry import judge_telemetry
@@ -45,6 +47,10 @@ JUDGES: Mapping[str, _Judge] = {
     "signal becomes": judge_signal_becomes,
     "signal stays": judge_signal_stays,
     "signal within": judge_signal_within,
+    "signal ordered": judge_signal_ordered,
+    "signal steady": judge_signal_steady,
+    "follows cells": judge_follows_cells,
+    "counts charge": judge_counts_charge,
     "message comes": judge_message_comes,
     "message timing": judge_message_timing,
     "telemetry": judge_telemetry,

@@ -351,6 +351,78 @@ class SignalWithin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalOrdered:
+    """A CAN signal only rises (or falls) between two marks: it never comes back by over `slack`."""
+
+    message: str
+    signal: str
+    rising: bool
+    slack: float  # in the signal's unit: noise and rounding
+    begin: str | None = None
+    end: str | None = None
+    kind: Literal["signal ordered"] = "signal ordered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSteady:
+    """Between two marks a CAN signal moves by no more than this, in the signal's unit.
+
+    From one frame to the next by `most_step`, from its least to its greatest value by `most_span`;
+    None: by any amount.
+    """
+
+    message: str
+    signal: str
+    most_step: float | None = None
+    most_span: float | None = None
+    begin: str | None = None
+    end: str | None = None
+    kind: Literal["signal steady"] = "signal steady"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowsCells:
+    """At each Read of all cells a CAN signal lies on a curve of their mean voltage.
+
+    `quantity` is the profile's word for it: "soc", "remaining capacity", "cell sum".
+    `accuracy` is the signal's, `accuracy_v` that of the voltages it is made from. Two readings
+    further apart than `ordered_from_v` must be told in their order, but for `accuracy`.
+    """
+
+    quantity: str
+    message: str
+    signal: str
+    cells: tuple[str, ...]
+    curve: tuple[tuple[float, float], ...]  # V to the signal's unit, rising, straight between
+    accuracy: float
+    accuracy_v: float = 0.0
+    ordered_from_v: float | None = None  # None: nothing is promised of it
+    unit: str = ""
+    settle_s: float = 0.5  # the report must be newer than this after the last change
+    kind: Literal["follows cells"] = "follows cells"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountsCharge:
+    """Between two marks a CAN signal changes by the charge that flowed, by the bench's meter.
+
+    Allowed is `accuracy_a` of the mean current, `relative` of the charge that passed either way,
+    and `resolution_ah`. Every current but 0 must have been read while it flowed.
+    """
+
+    quantity: str  # the profile's word for it: "soc", "remaining capacity"
+    message: str
+    signal: str
+    ah_per_unit: float
+    accuracy_a: float
+    relative: float
+    resolution_ah: float
+    begin: str
+    end: str
+    kind: Literal["counts charge"] = "counts charge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageComes:
     """A message comes with these values between low_s and high_s after `since`, so many times."""
 
@@ -441,6 +513,10 @@ Expectation = Annotated[
     | SignalBecomes
     | SignalStays
     | SignalWithin
+    | SignalOrdered
+    | SignalSteady
+    | FollowsCells
+    | CountsCharge
     | MessageComes
     | MessageTiming
     | TelemetryAgrees

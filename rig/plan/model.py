@@ -345,6 +345,12 @@ class Expected(Description):
     between: Annotated[
         tuple[float, float] | None, Field(description="a signal's lowest and highest value")
     ] = None
+    only_rises_but_for: float | None = None  # signal
+    only_falls_but_for: float | None = None
+    steps_at_most: float | None = None
+    moves_at_most: float | None = None
+    counts: Names = ()  # energy: what must change by the charge that flows
+    follows_cells: Names = ()  # energy: what the cells' voltages make of it
     comes: Annotated[
         dict[str, float] | None, Field(description="a message with these values of its signals")
     ] = None

@@ -9,19 +9,23 @@ from rig.plan.case import (
     Balances,
     Case,
     ConsoleSays,
+    CountsCharge,
     Fault,
+    FollowsCells,
     MessageComes,
     MessageTiming,
     Recovers,
     Send,
     SignalBecomes,
     SignalStays,
+    SignalSteady,
     Stays,
     TelemetryAgrees,
     ThresholdIs,
     Traffic,
     Trips,
 )
+from rig.plan.energy import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
 
 
 def untested(profile: Profile, cases: Iterable[Case]) -> list[str]:
@@ -70,6 +74,7 @@ def _promised(profile: Profile) -> Iterator[str]:
         if profile.balancing.signal:
             yield f"balancing told by {profile.balancing.signal}"
     yield from _of_can(profile)
+    yield from _of_energy(profile)
     yield "start: says ready"
     yield from (f"start: closes {output}" for output in profile.start.closes)
     yield from (f"requirement {r}" for r in _requirements(profile))
@@ -109,6 +114,22 @@ def _of_protection(profile: Profile, p: Protection) -> Iterator[str]:  # noqa: C
         yield f"latched until {means}"
 
 
+def _of_energy(profile: Profile) -> Iterator[str]:
+    """Promises of charge and health; each is about a signal."""
+    if profile.energy is None:
+        return
+    named = {name: ".".join(signal) for name, signal in signals_of(profile).items()}
+    yield from (f"{named[n]}: of the cells" for n in (SOC, REMAINING, CELL_SUM) if n in named)
+    yield from (f"{named[n]}: counted" for n in (SOC, REMAINING) if n in named)
+    yield f"{named[SOC]}: steps"
+    if HEALTH in named:
+        yield f"{named[HEALTH]}: steady"
+    if profile.energy.full is not None:
+        yield f"{named[SOC]}: full"
+        if profile.energy.full.console is not None:
+            yield f"console: {profile.energy.full.console}"
+
+
 def _requirements(profile: Profile) -> Iterator[str]:
     reports = profile.telemetry.reports().values()
     yield from (r for p in profile.protections.values() for r in p.traces_to)
@@ -119,6 +140,7 @@ def _requirements(profile: Profile) -> Iterator[str]:
         yield from profile.can.traces_to
         yield from (r for received in profile.can.receives.values() for r in received.traces_to)
     yield from profile.balancing.traces_to if profile.balancing else ()
+    yield from profile.energy.requirements() if profile.energy else ()
 
 
 def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds
@@ -127,6 +149,7 @@ def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a ta
         what = _touched_of(profile.protections[case.protection], case)
         yield from (f"{case.protection}: {w}" for w in what)
     yield from _touched_on_can(profile, case)
+    yield from _touched_of_energy(case)
     for e in case.expectations:
         match e:
             case MessageTiming():
@@ -171,6 +194,23 @@ def _touched_on_can(profile: Profile, case: Case) -> Iterator[str]:
     broken = any(isinstance(s, Fault) and s.target == "can bus" for s in case.steps)
     if broken and any(isinstance(e, MessageComes) for e in case.expectations):
         yield "the bus: back within its time"
+
+
+def _touched_of_energy(case: Case) -> Iterator[str]:
+    for e in case.expectations:
+        match e:
+            case FollowsCells():
+                yield f"{e.message}.{e.signal}: of the cells"
+            case CountsCharge():
+                yield f"{e.message}.{e.signal}: counted"
+            case SignalSteady():
+                yield f"{e.message}.{e.signal}: {'steady' if e.most_step is None else 'steps'}"
+            case SignalBecomes() if case.family == "full":
+                yield f"{e.message}.{e.signal}: full"
+            case ConsoleSays():
+                yield f"console: {e.pattern}"
+            case _:
+                pass
 
 
 def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds

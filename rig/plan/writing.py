@@ -188,6 +188,12 @@ def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, 
         case c.SignalWithin():
             between = {"between": [_number(wanted.low), _number(wanted.high)]} | _span(wanted)
             return {f"{wanted.message}.{wanted.signal}": between}
+        case c.SignalOrdered() | c.SignalSteady():
+            return {f"{wanted.message}.{wanted.signal}": _moves(wanted) | _span(wanted)}
+        case c.FollowsCells():
+            return {"energy": {"follows cells": [wanted.quantity]}}
+        case c.CountsCharge():
+            return {"energy": {"counts": [wanted.quantity]} | _span(wanted)}
         case c.MessageComes():
             return {wanted.message: _comes(wanted)}
         case c.MessageTiming():
@@ -229,6 +235,13 @@ def _threshold(wanted: c.ThresholdIs) -> dict[str, Any]:
     tolerance = _exact(wanted.tolerance, "K" if wanted.unit == "°C" else wanted.unit)
     level = f"{_exact(wanted.level, wanted.unit)} ± {tolerance}"
     return {word: level, "reaction": _seconds(wanted.delay_s)}
+
+
+def _moves(wanted: c.SignalOrdered | c.SignalSteady) -> dict[str, Any]:
+    if isinstance(wanted, c.SignalOrdered):
+        return {f"only {'rises' if wanted.rising else 'falls'} but for": _number(wanted.slack)}
+    most = {"steps at most": wanted.most_step, "moves at most": wanted.most_span}
+    return {word: _number(value) for word, value in most.items() if value is not None}
 
 
 def _comes(wanted: c.MessageComes) -> dict[str, Any]:

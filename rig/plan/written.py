@@ -13,6 +13,7 @@ from typing import Any
 from rig.description import BrokenDescriptionError, Location, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.dut.received import Received
+from rig.plan import energy
 from rig.plan.case import (
     Await,
     Balances,
@@ -39,7 +40,9 @@ from rig.plan.case import (
     Send,
     Set,
     SignalBecomes,
+    SignalOrdered,
     SignalStays,
+    SignalSteady,
     SignalValue,
     SignalWithin,
     Staircase,
@@ -318,12 +321,14 @@ class _Resolver:
         return make(where, name, e)
 
     def _kind(self, name: str) -> tuple[str | None, Callable[..., Iterable[Expectation]]]:
-        if name == "console":
-            return "the console", self._console
-        if name == "telemetry":
-            return "telemetry", self._telemetry
-        if name == "balancing":
-            return "balancing", self._balancing
+        by_word: dict[str, tuple[str, Callable[..., Iterable[Expectation]]]] = {
+            "console": ("the console", self._console),
+            "telemetry": ("telemetry", self._telemetry),
+            "balancing": ("balancing", self._balancing),
+            "energy": ("energy", self._energy),
+        }
+        if name in by_word:
+            return by_word[name]
         if "." in name:
             return "a signal", self._signal
         if name in self._profile.messages:
@@ -397,6 +402,9 @@ class _Resolver:
             yield SignalWithin(
                 message=message, signal=signal, low=low, high=high, begin=e.begin, end=e.end
             )
+            return
+        if moves := _moves(message, signal, e):
+            yield moves
             return
         if e.becomes is None:
             self._number(where, e.stays)
@@ -494,6 +502,23 @@ class _Resolver:
             self._bleeding_is_read(where, tuple(e.cells or ()), e.at)
         yield Balances(cells=tuple(e.cells or ()), at=e.at or "")
 
+    def _energy(self, where: Location, _: str, e: Expected) -> Iterable[Expectation]:
+        known = energy.signals_of(self._profile)
+        named = e.counts or e.follows_cells
+        for name in named:
+            self._known(where, name, known, "reported charge or health")
+        if any(name not in known for name in named):
+            return
+        if e.follows_cells:
+            for cell in self._profile.cell_names:
+                self._is_read(where, cell)
+            yield from (energy.follows(self._profile, name) for name in named)
+        elif e.begin is None or e.end is None:
+            self._add(where, "charge is counted between two marks", "add from: and to:")
+        else:
+            self._is_read(where, "current")
+            yield from (energy.counts(self._profile, name, e.begin, e.end) for name in named)
+
     # ---- what a meter must have read --------------------------------------------------------
     def _is_read(self, where: Location, quantity: str) -> None:
         """Some step reads it, or a ramp does, at each of its levels."""
@@ -548,17 +573,46 @@ class _Resolver:
 _GROUPS = ("cells", "temperatures")
 _WORDS = {
     "an output": {"opens within", "closes within", "opens at", "closes at", "stays"},
-    "a signal": {"becomes", "stays", "between"},
+    "a signal": {
+        *("becomes", "stays", "between", "only rises but for", "only falls but for"),
+        *("steps at most", "moves at most"),
+    },
     "a message": {"every", "comes"},
     "the console": {"says", "never says"},
     "telemetry": {"agrees"},
     "balancing": {"cells"},
+    "energy": {"counts", "follows cells"},
 }
-_KINDS = ("console", "telemetry", "balancing")
+_KINDS = ("console", "telemetry", "balancing", "energy")
 
 
 def _float(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _moves(message: str, signal: str, e: Expected) -> Expectation | None:
+    """Make the expectation of a signal that moves only one way, or only so far."""
+    rises, falls = e.only_rises_but_for, e.only_falls_but_for
+    slack = falls if rises is None else rises
+    if slack is not None:
+        return SignalOrdered(
+            message=message,
+            signal=signal,
+            rising=rises is not None,
+            slack=slack,
+            begin=e.begin,
+            end=e.end,
+        )
+    if e.steps_at_most is None and e.moves_at_most is None:
+        return None
+    return SignalSteady(
+        message=message,
+        signal=signal,
+        most_step=e.steps_at_most,
+        most_span=e.moves_at_most,
+        begin=e.begin,
+        end=e.end,
+    )
 
 
 def _towards(ramp: Ramp) -> float:

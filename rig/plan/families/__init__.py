@@ -9,6 +9,7 @@ from __future__ import annotations
 from rig.plan.families.bus import bus_fault
 from rig.plan.families.commands import console
 from rig.plan.families.draft import Draft, Family, Options
+from rig.plan.families.energy import charge_counted, charge_ends, from_cells, full, health
 from rig.plan.families.partner import partner
 from rig.plan.families.recovery import hysteresis, latch, recovery
 from rig.plan.families.reports import balancing, message_timing, telemetry
@@ -59,4 +60,9 @@ FAMILIES: dict[str, Family] = {
     "timer wrap": timer_wrap,
     "partner": partner,
     "bus fault": bus_fault,
+    "from cells": from_cells,
+    "charge counted": charge_counted,
+    "full": full,
+    "charge ends": charge_ends,
+    "health": health,
 }

@@ -36,6 +36,14 @@ class Balancer:
         """Bleed nothing."""
         self.wanted = [False] * len(self.wanted)
 
+    def is_disturbed(self, current_a: float) -> bool:
+        """Tell whether this current, in either direction, ends the rest."""
+        return abs(current_a) >= self._limits.rest_current_a
+
+    def has_rested(self, rest_ms: int) -> bool:
+        """Tell whether the battery has been at rest long enough."""
+        return rest_ms >= self._limits.rest_ms
+
     def choose(self, cells_v: Sequence[float]) -> None:
         """Choose anew from a scan taken with the bleeds off; an invalid cell is never bled."""
         least_v = lowest(cells_v)

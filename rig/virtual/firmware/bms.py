@@ -14,14 +14,13 @@ from rig.virtual.esp32 import MS, Chip, Random, ResetCause, ticks_since
 from rig.virtual.firmware import can_telemetry as can
 from rig.virtual.firmware.afe import LINK, FrontEnd, Readings
 from rig.virtual.firmware.flash import PAGE, Flash
-from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.image import Build, S
 from rig.virtual.firmware.protections import BIT, BY_CHANNEL, Event
 from rig.virtual.firmware.short_circuit import (
     DISCHARGE_GATE,
     ShortCircuitComparator,
     ShortCircuitTrip,
 )
-from rig.virtual.firmware.state_of_charge import from_open_circuit
 from rig.virtual.firmware.storage import SLOTS, packed
 from rig.virtual.i2c import I2cBus
 from rig.virtual.kernel import Kernel
@@ -84,7 +83,9 @@ class Bms:
         self._extremes = parts.extremes()
         self._limiter = parts.limiter(image.limits, parts.limit_watch)
         self._codes = {rule.short: code for code, rule in enumerate(image.rules, 1)}
-        self._soc = parts.counter(capacity_ah=image.capacity_ah, step_s=image.main_ns / 1e9)
+        counter = parts.counter(image.energy, step_s=image.main_ns / 1e9)
+        self._soc = parts.soc(image.energy, counter)
+        self._health, self._gauge = parts.health(image.energy), parts.gauge(image.energy)
         self._lines = parts.lines()
         self._timers = parts.timers(chip)
         self._stack = parts.stack(chip, image.console_stack_bytes)
@@ -121,6 +122,7 @@ class Bms:
         chip.every(
             image.status_line_ns, self._print_status, phase_ns=self._phase(image.status_line_ns)
         )
+        chip.every(image.wear_ns, self._wear, phase_ns=self._phase(image.wear_ns))
         chip.arm_watchdog(image.watchdog_ns)
 
     def _start_frames(self) -> None:
@@ -137,6 +139,9 @@ class Bms:
             self._jittered(self._send_temperatures),
             phase_ns=base_ns + 70 * MS,
         )
+        self._timers.every(
+            image.energy_ns, self._jittered(self._send_energy), phase_ns=base_ns + 50 * MS
+        )
 
     def _phase(self, period_ns: int) -> int:
         return int(self._chip.random.uniform(0.0, period_ns))
@@ -151,7 +156,7 @@ class Bms:
         self._front_end.poll(self._readings)
         if self._front_end.resets != resets:
             self._log("W", "afe", "reset, settings written again")
-        if abs(self._readings.current_a) >= self._image.balancing.rest_current_a:
+        if self._balancer.is_disturbed(self._readings.current_a):
             self._rest_since_ms = self._chip.ticks_ms()
 
     def _scan(self) -> None:
@@ -160,9 +165,9 @@ class Bms:
         if self._readings.scans == scans:
             return
         if scans == 0:
-            valid = [v for v in self._readings.cells_v if v == v]  # noqa: PLR0124
-            mean_v = sum(valid) / len(valid) if valid else 0.0
-            self._soc.fraction = from_open_circuit(mean_v, self._image.ocv_v)
+            self._soc.start(self._readings.cells_v)
+        elif self._soc.look(self._readings.cells_v, self._readings.current_a):
+            self._log("I", "soc", "full")
         if self._may_balance():
             self._balancer.choose(self._readings.cells_v)
             if self._balancer.active:
@@ -197,6 +202,10 @@ class Bms:
             self._state = can.STANDBY
             self._log("I", "bms", "ready")
             self._note("ready")
+
+    def _wear(self) -> None:
+        r = self._readings
+        self._health.wear(r.current_a, self._image.wear_ns / S, r.temperatures_degc)
 
     # What the tasks do
 
@@ -253,7 +262,7 @@ class Bms:
         )
 
     def _has_rested(self, now_ms: int, since_ms: int) -> bool:
-        return ticks_since(now_ms, since_ms) >= self._image.balancing.rest_ms
+        return self._balancer.has_rested(ticks_since(now_ms, since_ms))
 
     def _pause_bleeding(self) -> None:
         for index, on in enumerate(self._bleeding):
@@ -342,6 +351,16 @@ class Bms:
     def _send_temperatures(self) -> None:
         data = self._telemetry.temperatures(self._readings.temperatures_degc)
         self._transmitter.post(can.TEMPERATURES_ID, data)
+
+    def _send_energy(self) -> None:
+        r, soh, gauge = self._readings, self._health.fraction, self._gauge
+        data = self._telemetry.energy(
+            soh,
+            gauge.remaining(self._soc.fraction, soh, r.pack_v),
+            gauge.cell_sum_v(r.cells_v),
+            errors=(self._front_end.errors, self._host_check.refused),
+        )
+        self._transmitter.post(can.ENERGY_ID, data)
 
     # Console
 

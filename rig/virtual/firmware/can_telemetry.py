@@ -12,7 +12,7 @@ from rig.virtual.firmware.extremes import Extremes
 from rig.virtual.firmware.limits import Limits
 
 EVENT_ID, STATUS_ID, CELLS_ID, PACK_ID, LIMITS_ID = 0x080, 0x100, 0x110, 0x120, 0x121
-EXTREMES_ID, TEMPERATURES_ID, HOST_ALIVE_ID = 0x122, 0x130, 0x305
+EXTREMES_ID, ENERGY_ID, TEMPERATURES_ID, HOST_ALIVE_ID = 0x122, 0x123, 0x130, 0x305
 ALIVE_LAST = 14  # 15 is never sent (E2E profile 1)
 NO_VOLTAGE = 0xFFFF
 NO_TEMPERATURE = NO_CURRENT = 0x7FFF
@@ -26,6 +26,7 @@ _TEMPERATURES = struct.Struct("<2h")
 _EVENT = struct.Struct("<BBBBhH")
 _LIMITS = struct.Struct("<BBHHH")
 _EXTREMES = struct.Struct("<2H2h")
+_ENERGY = struct.Struct("<3H2B")
 
 
 def _crc_table() -> bytes:
@@ -99,7 +100,7 @@ class Telemetry:
 
     def pack(self, current_a: float, pack_v: float, soc: float) -> bytes:
         """Pack BMS_Pack; `soc` is 0 to 1."""
-        volts = NO_VOLTAGE if pack_v != pack_v else _clamp(pack_v * 100.0, 0, 0xFFFE)  # noqa: PLR0124
+        volts = self._centivolts(pack_v)
         amps = NO_CURRENT if current_a != current_a else _clamp(current_a * 100.0, -0x8000, 0x7FFE)  # noqa: PLR0124
         alive = self._next_alive(PACK_ID)
         return self._protect(
@@ -109,6 +110,22 @@ class Telemetry:
     def temperatures(self, degc: Sequence[float]) -> bytes:
         """Pack BMS_Temperatures."""
         return _TEMPERATURES.pack(*[self._decidegrees(value) for value in degc])
+
+    def energy(
+        self, soh: float, remaining: int, cell_sum_v: float, *, errors: tuple[int, int]
+    ) -> bytes:
+        """Pack BMS_Energy; `soh` is 0 to 1, `remaining` in 0.01 Ah, `errors` of AFE and host."""
+        afe_errors, host_errors = errors
+        return _ENERGY.pack(
+            _clamp(soh * 1000.0, 0, 1000),
+            remaining & 0xFFFF,
+            self._centivolts(cell_sum_v),
+            afe_errors & 0xFF,
+            host_errors & 0xFF,
+        )
+
+    def _centivolts(self, volts: float) -> int:
+        return NO_VOLTAGE if volts != volts else _clamp(volts * 100.0, 0, 0xFFFE)  # noqa: PLR0124
 
     def _millivolts(self, volts: float) -> int:
         return NO_VOLTAGE if volts != volts else _clamp(volts * 1000.0, 0, 0xFFFE)  # noqa: PLR0124

@@ -9,7 +9,6 @@ from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.image import Build, Image, Parts
 from rig.virtual.firmware.protections import Rule
 from rig.virtual.firmware.settings import DelayTable, Setting
-from rig.virtual.firmware.state_of_charge import LFP_OCV_V
 
 # Ticks are runs of the 10 ms main task. From the crossing at the terminals to the gate it takes
 # (ticks - 1) * 10 ms, and before that up to 50 ms (10 ms for currents) until the front end has
@@ -125,8 +124,6 @@ RELEASED = Build(
         sensors=2,
         rules=RULES,
         settings=SETTINGS,
-        capacity_ah=20.0,
-        ocv_v=LFP_OCV_V,
         boot_log=BOOT_LOG,
     ),
     parts=Parts(program=Bms),

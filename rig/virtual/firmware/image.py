@@ -15,6 +15,7 @@ from rig.virtual.firmware.afe import FrontEnd, FrontEndImage, Thermistor
 from rig.virtual.firmware.balancing import Balancer, BalancingLimits
 from rig.virtual.firmware.can_telemetry import Telemetry
 from rig.virtual.firmware.console import ConsoleStack, LineReader
+from rig.virtual.firmware.energy import Gauge, Health
 from rig.virtual.firmware.extremes import Extremes
 from rig.virtual.firmware.limits import Limiter, LimitsImage, LimitWatch
 from rig.virtual.firmware.protections import (
@@ -29,7 +30,7 @@ from rig.virtual.firmware.quantities import Quantities
 from rig.virtual.firmware.receive import HostCheck, HostImage, Receiver
 from rig.virtual.firmware.settings import Setting, Settings
 from rig.virtual.firmware.settings_task import SettingsTask
-from rig.virtual.firmware.state_of_charge import ChargeCounter
+from rig.virtual.firmware.state_of_charge import ChargeCounter, EnergyImage, StateOfCharge
 from rig.virtual.firmware.storage import Store
 from rig.virtual.firmware.timers import SoftTimers
 from rig.virtual.firmware.transmit import TransmitImage, Transmitter
@@ -56,6 +57,8 @@ class Image:
     bleed_off_after_ns: int = 2 * MS
     fast_frames_ns: int = 100 * MS
     temperatures_ns: int = 500 * MS
+    energy_ns: int = 500 * MS
+    wear_ns: int = 1000 * MS
     status_line_ns: int = 1000 * MS
     self_test_ticks: int = 25  # then "ready"
     closing_ticks: int = 40  # then the paths may close
@@ -64,8 +67,7 @@ class Image:
     host_timeout_ms: int = 990
     host_frames_to_return: int = 3
     host: HostImage = field(default_factory=HostImage)
-    capacity_ah: float
-    ocv_v: tuple[float, ...]
+    energy: EnergyImage = field(default_factory=EnergyImage)
     balancing: BalancingLimits = field(default_factory=BalancingLimits)
     settings: tuple[Setting, ...] = ()
     console_stack_bytes: int = 4096
@@ -95,6 +97,9 @@ class Parts:
     receiver: type[Receiver] = Receiver
     balancer: type[Balancer] = Balancer
     counter: type[ChargeCounter] = ChargeCounter
+    soc: type[StateOfCharge] = StateOfCharge
+    health: type[Health] = Health
+    gauge: type[Gauge] = Gauge
     telemetry: type[Telemetry] = Telemetry
     transmitter: type[Transmitter] = Transmitter
     extremes: type[Extremes] = Extremes

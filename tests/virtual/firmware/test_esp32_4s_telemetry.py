@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from rig.virtual.firmware import can_telemetry
 from rig.virtual.firmware.can_telemetry import Telemetry, e2e_p01_crc
 from rig.virtual.firmware.protections import FLAGS
-from rig.virtual.firmware.state_of_charge import LFP_OCV_V, ChargeCounter, from_open_circuit
 from tests.virtual.firmware.desk import MS, Desk, S, a_reference
 
 DBC = Path(__file__).parents[3] / "fixtures/duts/esp32-4s/bms.dbc"
@@ -51,6 +50,7 @@ def test_the_dbc_carries_cycle_times_senders_receivers_units_and_comments(dbc: D
         "BMS_Limits": 100,
         "BMS_Extremes": 100,
         "BMS_Temperatures": 500,
+        "BMS_Energy": 500,
         "HostAlive": 200,
     }
     for message in dbc.messages:
@@ -126,11 +126,32 @@ def test_the_dbc_reads_the_pack_that_was_meant(
     assert pack["SoC"] == pytest.approx(soc * 100.0, abs=0.051)
 
 
+@given(
+    soh=st.floats(0.0, 1.0),
+    remaining=st.integers(0, 0xFFFF),
+    cell_sum_v=st.floats(0.0, 80.0),
+    errors=st.tuples(st.integers(0, 1000), st.integers(0, 1000)),
+)
+def test_the_dbc_reads_the_energy_that_was_meant(
+    dbc: Database, soh: float, remaining: int, cell_sum_v: float, errors: tuple[int, int]
+) -> None:
+    data = Telemetry().energy(soh, remaining, cell_sum_v, errors=errors)
+
+    read = dbc.decode_message("BMS_Energy", data)
+
+    assert isinstance(read, dict)
+    assert read["SoH"] == pytest.approx(soh * 100.0, abs=0.051)
+    assert read["RemainingCapacity"] == pytest.approx(remaining / 100.0)
+    assert read["CellSum"] == pytest.approx(cell_sum_v, abs=0.0051)
+    assert (read["AfeErrors"], read["HostErrors"]) == (errors[0] % 256, errors[1] % 256)
+
+
 def test_what_is_not_known_is_sent_as_not_available() -> None:
     telemetry = Telemetry()
 
     assert telemetry.cells([math.nan, 3.3, 3.3, 3.3])[:2] == b"\xff\xff"
     assert telemetry.temperatures([math.nan, 25.0])[:2] == b"\xff\x7f"
+    assert telemetry.energy(1.0, 0, math.nan, errors=(0, 0))[4:6] == b"\xff\xff"
 
 
 def test_counters_run_to_14_and_each_crc_is_right() -> None:
@@ -148,7 +169,7 @@ def test_periods_stay_within_their_tolerance_and_do_not_drift(seed: int) -> None
     desk = a_reference(seed)
     desk.run(20.0)
 
-    for can_id, period_ms in ((0x100, 100), (0x110, 100), (0x120, 100), (0x130, 500)):
+    for can_id, period_ms in ((0x100, 100), (0x110, 100), (0x120, 100), (0x123, 500), (0x130, 500)):
         times = [frame.time_ns for frame in desk.pins.frames if frame.can_id == can_id]
         gaps = [(b - a) / MS for a, b in pairwise(times)]
         assert all(abs(gap - period_ms) <= 1.0 for gap in gaps)
@@ -299,32 +320,7 @@ def test_bleeding_starts_again_two_seconds_after_the_current_ended() -> None:
     assert 1.98 * S <= first_ns - since_ns <= 2.1 * S
 
 
-# State of charge
-
-
-def test_the_start_value_follows_the_ocv_table_up_and_never_down() -> None:
-    volts = [2.5 + step * 0.005 for step in range(300)]
-
-    values = [from_open_circuit(v, LFP_OCV_V) for v in volts]
-
-    assert values == sorted(values)
-    assert (values[0], values[-1]) == (0.0, 1.0)
-    assert [from_open_circuit(v, LFP_OCV_V) for v in LFP_OCV_V[1:-1]] == pytest.approx(
-        [step / 20 for step in range(1, 20)]
-    )
-
-
-def test_charge_is_counted_and_clamped() -> None:
-    counter = ChargeCounter(capacity_ah=20.0, step_s=0.01)
-    counter.fraction = 0.5
-    for _ in range(36_000):  # 6 min of 20 A: a tenth
-        counter.count(20.0)
-    after_six_minutes = counter.fraction
-    for _ in range(400_000):
-        counter.count(20.0)
-
-    assert after_six_minutes == pytest.approx(0.6)
-    assert counter.fraction == 1.0
+# State of charge on the wire; what it is reckoned from is tested beside it
 
 
 def test_soc_on_can_follows_the_charge(dbc: Database) -> None:

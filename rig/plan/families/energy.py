@@ -1,0 +1,454 @@
+"""Families about charge and health: what the cells make of it, what is counted, full, empty, worn.
+
+All of them go by the profile's section ``energy:``, and find nothing where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from rig.dut.energy import Energy, FullPromise
+from rig.dut.profile import Profile
+from rig.plan.case import (
+    ConsoleNeverSays,
+    ConsoleSays,
+    Expectation,
+    Hold,
+    Mark,
+    Power,
+    Read,
+    Set,
+    SignalBecomes,
+    SignalOrdered,
+    SignalSteady,
+    SignalWithin,
+    Stays,
+    Step,
+)
+from rig.plan.energy import (
+    CELL_SUM,
+    HEALTH,
+    REMAINING,
+    SOC,
+    counts,
+    follows,
+    percent_of,
+    signals_of,
+)
+from rig.plan.families.draft import Draft, Options
+from rig.plan.stimulus import just_inside, paths
+from rig.quantity import format
+
+_OFF_S = 0.5  # without supply, before a start
+_TOLD_S = 1.2  # until every frame has said a standing value, at the slowest period of the reports
+_SHARE = 0.9  # of the lowest threshold: a current that trips nothing
+_ROUNDS = 2.0  # steps of a signal that rounding may turn back
+
+
+# ---- what the cells' voltages make of it --------------------------------------------------------
+def from_cells(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+    """Start it at every point of its table and between: charge follows; so does the sum."""
+    energy = profile.energy
+    if energy is None or profile.supply is None:
+        return
+    charge = energy.state_of_charge
+    named = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
+    yield _draft(
+        "started anywhere on its table, it tells the charge that the voltage stands for",
+        ("open-circuit", charge.traces_to),
+        [step for volts in _sweep_v(profile, energy) for step in _started_at(profile, volts)],
+        [follows(profile, name) for name in named],
+    )
+    if energy.cell_sum is not None:
+        yield _draft(
+            "the sum of the cells is told, whichever of them moves",
+            ("cell-sum", energy.cell_sum.traces_to),
+            list(_cell_levels(profile, energy.cell_sum.settles_s)),
+            [follows(profile, CELL_SUM)],
+        )
+
+
+def _sweep_v(profile: Profile, energy: Energy) -> list[float]:
+    """Voltages at, between and just beyond the points of the table, rising."""
+    points = [volts for volts, _ in energy.state_of_charge.curve]
+    between = [0.5 * (low_v + high_v) for low_v, high_v in pairwise(points)]
+    span_v = points[-1] - points[0]
+    ends = [points[0] - 0.05 * span_v, points[-1] + 0.01 * span_v]
+    allowed = profile.allowed(profile.cell_names[0])
+    return sorted(round(v, 4) for v in (*points, *between, *ends) if v in allowed)
+
+
+def _started_at(profile: Profile, volts: float) -> list[Step]:
+    """Start it anew with all cells at one voltage, and read them."""
+    return [*_start_at(profile, volts), Read(quantities=profile.cell_names)]
+
+
+def _start_at(profile: Profile, volts: float, mark: str | None = None) -> list[Step]:
+    return [
+        Power(on=False),
+        Set(values=dict.fromkeys(profile.cell_names, volts)),
+        Hold(duration_s=_OFF_S),
+        Power(on=True),
+        Hold(duration_s=profile.start.ready_within_s + profile.start.closed_within_s, mark=mark),
+    ]
+
+
+def _cell_levels(profile: Profile, settles_s: float) -> Iterator[Step]:
+    """Each cell alone apart from the others, then all at both ends of what is reported."""
+    report, nominal_v = profile.telemetry.cell_voltage, profile.nominal.cells_v
+    within = report.within if report else None
+    ends = [within.low, within.high] if within else []
+    cells = profile.cell_names
+    levels = [{c: nominal_v - 0.1 * (c == moved) for c in cells} for moved in cells]
+    levels += [{c: round(end_v + 0.011 * i, 4) for i, c in enumerate(cells)} for end_v in ends[:1]]
+    levels += [{c: round(end_v - 0.011 * i, 4) for i, c in enumerate(cells)} for end_v in ends[1:]]
+    for values in levels:
+        yield Set(values=values)
+        yield Hold(duration_s=settles_s + _TOLD_S)
+        yield Read(quantities=cells)
+
+
+# ---- what is counted ----------------------------------------------------------------------------
+def charge_counted(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+    """Draw a known charge and give it back, fast and slowly; and once more after a correction."""
+    energy = profile.energy
+    if energy is None:
+        return
+    most = _currents(profile)
+    rest_s = _rest_s(energy)
+    charge = energy.state_of_charge
+    yield _there_and_back(profile, ("fast", most), rest_s=rest_s, long_s=30.0)
+    yield _there_and_back(profile, ("slow", _small(profile, energy)), rest_s=2.0, long_s=120.0)
+    if charge.corrected_at_rest is not None and profile.supply is not None:
+        yield _after_rest(profile, most, rest_s)
+
+
+def _currents(profile: Profile) -> tuple[float, float]:
+    """Give the greatest discharge and charge current that trip nothing."""
+    allowed = profile.allowed("current")
+    stages = [p.level for p in profile.protections.values() if p.unit == "A"]
+    charge_a = min([x for x in stages if x > 0], default=allowed.high)
+    discharge_a = max([x for x in stages if x < 0], default=allowed.low)
+    return round(_SHARE * discharge_a, 2), round(_SHARE * charge_a, 2)
+
+
+def _small(profile: Profile, energy: Energy) -> tuple[float, float]:
+    """Give a small current, both ways: some times what may count as rest, or a 50th of 1 C."""
+    rest = energy.state_of_charge.corrected_at_rest
+    amps = 3.0 * rest.below_a if rest else (profile.cells.capacity_ah or 1.0) / 50.0
+    return -round(amps, 3), round(amps, 3)
+
+
+def _rest_s(energy: Energy) -> float:
+    rest = energy.state_of_charge.corrected_at_rest
+    return rest.after_s + 2.0 if rest else 5.0
+
+
+def _there_and_back(
+    profile: Profile, named: tuple[str, tuple[float, float]], *, rest_s: float, long_s: float
+) -> Draft:
+    """Draw charge, rest where the curve is flat, give the same charge back."""
+    how, (discharge_a, charge_a) = named
+    back_s = long_s * -discharge_a / charge_a
+    reported = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
+    spans = [("begun", "drawn"), ("rested", "back"), ("begun", "back")]
+    moves = [("begun", "drawn", False), ("rested", "back", True)]
+    said = f"{format(-discharge_a, 'A')} and {format(charge_a, 'A')}"
+    return _draft(
+        f"charge drawn and given back at {said} is counted both ways",
+        (how, profile.energy.state_of_charge.traces_to if profile.energy else ()),
+        [
+            Hold(duration_s=_TOLD_S, mark="begun"),
+            *_flow(discharge_a, long_s),
+            Hold(duration_s=_TOLD_S, mark="drawn"),
+            Hold(duration_s=rest_s, mark="rested"),
+            *_flow(charge_a, back_s),
+            Hold(duration_s=_TOLD_S, mark="back"),
+        ],
+        [
+            *(counts(profile, name, *span) for name in reported for span in spans),
+            *(_ordered(profile, name, move) for name in reported for move in moves),
+            _small_steps(profile, "begun", "back"),
+            *_paths_closed(profile),
+        ],
+    )
+
+
+def _after_rest(profile: Profile, most: tuple[float, float], rest_s: float) -> Draft:
+    """Draw charge where the curve is steep, rest until it is corrected, charge on from there."""
+    discharge_a, charge_a = most
+    reported = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
+    return _draft(
+        "rest corrects what was counted where the curve is steep; charging goes on from there",
+        ("after-rest", profile.energy.state_of_charge.traces_to if profile.energy else ()),
+        [
+            *_start_at(profile, _steep_v(profile), "begun"),
+            *_flow(discharge_a, 40.0),
+            Hold(duration_s=_TOLD_S, mark="drawn"),
+            Hold(duration_s=rest_s, mark="rested"),
+            Read(quantities=profile.cell_names),
+            *_flow(charge_a, 30.0),
+            Hold(duration_s=_TOLD_S, mark="back"),
+        ],
+        [
+            *(follows(profile, name) for name in reported),
+            *(counts(profile, name, "begun", "drawn") for name in reported),
+            *(counts(profile, name, "rested", "back") for name in reported),
+            _ordered(profile, SOC, ("begun", "drawn", False)),
+            _ordered(profile, SOC, ("rested", "back", True)),
+            _small_steps(profile, "begun", "drawn"),
+            _small_steps(profile, "rested", "back"),
+        ],
+    )
+
+
+def _steep_v(profile: Profile) -> float:
+    """Find a voltage at which the curve is steepest, away from empty and full."""
+    curve = profile.energy.state_of_charge.curve if profile.energy else ()
+    inner = [p for p in pairwise(curve) if p[0][1] > 0.0 and p[1][1] < 1.0] or list(pairwise(curve))
+    low, high = max(inner, key=lambda p: (p[1][0] - p[0][0]) / (p[1][1] - p[0][1]))
+    return round(0.5 * (low[0] + high[0]), 4)
+
+
+def _flow(amps: float, seconds: float) -> list[Step]:
+    """Let a current flow, read while it does: soon after it began, and before it ends."""
+    early_s = round(min(1.0, 0.1 * seconds), 1)
+    return [
+        Set(values={"current": amps}),
+        Hold(duration_s=early_s),
+        Read(quantities=("current",)),
+        Hold(duration_s=round(seconds - early_s, 1)),
+        Read(quantities=("current",)),
+        Set(values={"current": 0.0}),
+    ]
+
+
+# ---- full and empty -----------------------------------------------------------------------------
+def full(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+    """Hold it at full: it is told in time and once; neither a peak nor half of it will do."""
+    if profile.energy is None or (promise := profile.energy.full) is None:
+        return
+    tail_a, wait_s = 0.5 * promise.below_a, promise.for_s + promise.within_s + 1.0
+    above = dict.fromkeys(profile.cell_names, round(promise.above_v + 0.02, 4))
+    below = dict.fromkeys(profile.cell_names, round(promise.above_v - 0.02, 4))
+    nominal = dict.fromkeys(profile.cell_names, profile.nominal.cells_v)
+    peaks: list[Step] = [Set(values={"current": tail_a}), Hold(duration_s=_TOLD_S, mark="begun")]
+    for _ in range(5):
+        peaks += [
+            Set(values=above),
+            Hold(duration_s=0.2),
+            Set(values=nominal),
+            Hold(duration_s=1.0),
+        ]
+    yield _full_draft(profile, "peaks", [*peaks, Hold(duration_s=_TOLD_S, mark="over")])
+    short: list[Step] = [
+        Set(values={"current": tail_a} | below),
+        Hold(duration_s=_TOLD_S, mark="begun"),
+        Hold(duration_s=wait_s),
+        Set(values={"current": 2.0 * promise.below_a} | above),
+        Hold(duration_s=wait_s, mark="over"),
+    ]
+    yield _full_draft(profile, "half", short)
+    held: list[Step] = [
+        Set(values={"current": tail_a}),
+        Set(values=above, mark="high"),
+        Hold(duration_s=wait_s, mark="told"),
+        Hold(duration_s=60.0, mark="over"),
+    ]
+    yield _draft(
+        f"full is told once it has lasted {format(promise.for_s, 's')}, and once only",
+        ("dwell", promise.traces_to),
+        held,
+        list(_becomes_full(profile, promise)),
+    )
+
+
+def _full_draft(profile: Profile, situation: str, steps: Sequence[Step]) -> Draft:
+    """Expect of these steps that they make nothing full."""
+    promise = profile.energy.full if profile.energy else None
+    titles = {
+        "peaks": "peaks of the voltage make nothing full",
+        "half": "neither a voltage nor a current below what is stated makes it full alone",
+    }
+    message, signal = signals_of(profile)[SOC]
+    expected: list[Expectation] = [
+        SignalSteady(message=message, signal=signal, most_span=1.0, begin="begun", end="over")
+    ]
+    if promise is not None and promise.console is not None:
+        expected.append(ConsoleNeverSays(pattern=promise.console))
+    return _draft(
+        titles[situation], (situation, promise.traces_to if promise else ()), steps, expected
+    )
+
+
+def _becomes_full(profile: Profile, promise: FullPromise) -> Iterator[Expectation]:
+    message, signal = signals_of(profile)[SOC]
+    since, top = Mark(mark="high"), percent_of(profile, 1.0)
+    latest_s = promise.for_s + promise.within_s
+    yield SignalBecomes(
+        message=message,
+        signal=signal,
+        value=top,
+        since=since,
+        low_s=promise.for_s,
+        high_s=latest_s,
+    )
+    yield SignalWithin(
+        message=message, signal=signal, low=top - 0.5, high=top, begin="told", end="over"
+    )
+    if promise.console is not None:
+        yield ConsoleSays(
+            pattern=promise.console, since=since, low_s=promise.for_s, high_s=latest_s
+        )
+        yield ConsoleNeverSays(pattern=promise.console, begin="told", end="over")
+
+
+def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+    """Run past empty, past the reserve and past full: every value stays within 0 and rated."""
+    energy = profile.energy
+    if energy is None or profile.supply is None:
+        return
+    capacity_ah = profile.cells.capacity_ah or 0.0
+    remaining = energy.remaining_capacity
+    reserve = remaining.reserve_ah / capacity_ah if remaining else 0.0
+    discharge_a, charge_a = (0.5 * amps for amps in _currents(profile))
+    past = 0.6  # percent of the capacity that flow, two thirds of it beyond the end
+    starts = {"empty": 0.002, "full": 0.998} | ({"reserve": reserve + 0.002} if reserve else {})
+    for name, soc in starts.items():
+        amps = charge_a if name == "full" else discharge_a
+        seconds = 36.0 * past * capacity_ah / abs(amps)
+        turned_a = discharge_a if name == "full" else charge_a
+        yield _draft(
+            f"past {name}, charge and remaining capacity stay between 0 and rated",
+            (name, remaining.traces_to if remaining else energy.state_of_charge.traces_to),
+            [
+                *_start_at(profile, _volts_at(energy, soc), "begun"),
+                *_flow(amps, seconds),
+                Hold(duration_s=_TOLD_S, mark="there"),
+                *_flow(turned_a, 0.5 * seconds * abs(amps / turned_a)),
+                Hold(duration_s=_TOLD_S, mark="back"),
+            ],
+            list(_within_ends(profile, rising=name == "full")),
+        )
+
+
+def _within_ends(profile: Profile, *, rising: bool) -> Iterator[Expectation]:
+    tops = {SOC: percent_of(profile, 1.0), REMAINING: profile.cells.capacity_ah or 0.0}
+    for name in tops:
+        if name not in signals_of(profile):
+            continue
+        message, signal = signals_of(profile)[name]
+        yield SignalWithin(
+            message=message,
+            signal=signal,
+            low=0.0,
+            high=tops[name],
+            begin="begun",
+            end="back",
+        )
+        yield _ordered(profile, name, ("begun", "there", rising))
+        yield _ordered(profile, name, ("there", "back", not rising))
+    yield counts(profile, SOC, "there", "back")
+
+
+def _volts_at(energy: Energy, soc: float) -> float:
+    """Find the voltage that stands for a state of charge."""
+    for (low_v, low), (high_v, high) in pairwise(energy.state_of_charge.curve):
+        if soc <= high:
+            return round(low_v + (high_v - low_v) * (soc - low) / (high - low), 4)
+    return energy.state_of_charge.curve[-1][0]
+
+
+# ---- health -------------------------------------------------------------------------------------
+def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+    """Run it for a while at the edges of each temperature range: nobody ages in minutes."""
+    energy = profile.energy
+    if energy is None or energy.health is None:
+        return
+    message, signal = signals_of(profile)[HEALTH]
+    discharge_a, _ = _currents(profile)
+    steps: list[Step] = [Hold(duration_s=_TOLD_S, mark="begun")]
+    for degc in _edges_degc(profile):
+        steps += [
+            Set(values=dict.fromkeys(profile.temperature_names, degc)),
+            *([Set(values={"current": 0.5 * discharge_a})] if profile.has_current else []),
+            Hold(duration_s=30.0),
+        ]
+    top = energy.health
+    yield _draft(
+        "health does not fall in minutes, in cold or heat",
+        ("temperatures", top.traces_to),
+        [*steps, Hold(duration_s=0.0, mark="over")],
+        [
+            SignalSteady(
+                message=message,
+                signal=signal,
+                most_span=top.per_hour / top.factor,
+                begin="begun",
+                end="over",
+            ),
+            SignalWithin(message=message, signal=signal, low=0.0, high=1.0 / top.factor),
+        ],
+    )
+
+
+def _edges_degc(profile: Profile) -> list[float]:
+    """Temperatures just inside each limit, rising."""
+    limits = [p for p in profile.protections.values() if p.watches == "temperature"]
+    edges = {round(just_inside(p), 2) for p in limits} if profile.temperature_names else set()
+    return sorted(edges) or [profile.nominal.temperatures_degc]
+
+
+# ---- what they share ----------------------------------------------------------------------------
+def _draft(
+    title: str,
+    situation: tuple[str, tuple[str, ...]],
+    steps: Sequence[Step],
+    expectations: Sequence[Expectation],
+) -> Draft:
+    name, traces_to = situation
+    parameters: Mapping[str, str] = {"situation": name}
+    return Draft(
+        title=title,
+        protection=None,
+        parameters=parameters,
+        steps=steps,
+        expectations=expectations,
+        traces_to=traces_to,
+    )
+
+
+def _ordered(profile: Profile, name: str, move: tuple[str, str, bool]) -> SignalOrdered:
+    """Expect a quantity to move one way, but for the rounding of its last step."""
+    begin, end, rising = move
+    message, signal = signals_of(profile)[name]
+    remaining = profile.energy.remaining_capacity if profile.energy else None
+    slack = remaining.resolution_ah if name == REMAINING and remaining else 0.1
+    return SignalOrdered(
+        message=message,
+        signal=signal,
+        rising=rising,
+        slack=slack,
+        begin=begin,
+        end=end,
+    )
+
+
+def _small_steps(profile: Profile, begin: str, end: str) -> SignalSteady:
+    """Expect that counting takes small steps."""
+    assert profile.energy is not None  # noqa: S101  each family has looked
+    message, signal = signals_of(profile)[SOC]
+    largest = profile.energy.state_of_charge.counts.largest_step
+    return SignalSteady(
+        message=message,
+        signal=signal,
+        most_step=percent_of(profile, largest),
+        begin=begin,
+        end=end,
+    )
+
+
+def _paths_closed(profile: Profile) -> Iterator[Expectation]:
+    """Nothing interrupts the current, so what was read of it stands for all of the time."""
+    yield from (Stays(output=output, is_open=False) for output in paths(profile))

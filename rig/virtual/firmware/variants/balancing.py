@@ -1,0 +1,55 @@
+"""Balancing got wrong (bms-defects.md, chapter 9; protections.md 1.6)."""
+
+from __future__ import annotations
+
+from rig.virtual.firmware.balancing import BalancingLimits
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.variants import variant
+
+
+class _ChargeOnly:
+    """Discharge current is negative, and so never above the limit."""
+
+    _limits: BalancingLimits
+
+    def is_disturbed(self, current_a: float) -> bool:
+        return current_a >= self._limits.rest_current_a
+
+
+@variant("bleeds-while-discharging", "D94", "S2", "only charge current counts as no rest")
+def bleeds_while_discharging(build: Build) -> Build:
+    """Build it."""
+    return build.patch(balancer=_ChargeOnly)
+
+
+class _NoTarget:
+    """A cell that is being bled is held against the lowest voltage alone."""
+
+    _limits: BalancingLimits
+
+    def _keeps(self, on: bool, volts: float, above_v: float) -> bool:  # noqa: FBT001
+        if on:
+            return volts >= self._limits.stop_v
+        return super()._keeps(on, volts, above_v)  # type: ignore[misc,no-any-return]
+
+
+@variant("bleeds-past-the-target", "D94", "S2", "bleeding does not stop where the cells are level")
+def bleeds_past_the_target(build: Build) -> Build:
+    """Build it."""
+    return build.patch(balancer=_NoTarget)
+
+
+class _Milliseconds:
+    """The time of rest is kept in s, and compared with an uptime in ms."""
+
+    _limits: BalancingLimits
+
+    def has_rested(self, rest_ms: int) -> bool:
+        rest_s = self._limits.rest_ms // 1000
+        return rest_ms >= rest_s
+
+
+@variant("bleeds-at-once", "1.6.2", "S2", "a time of rest in s is compared with ms")
+def bleeds_at_once(build: Build) -> Build:
+    """Build it."""
+    return build.patch(balancer=_Milliseconds)

@@ -1,0 +1,189 @@
+"""Charge and health got wrong (bms-defects.md, chapters 1 and 9; protections.md 1.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rig.virtual.firmware.energy import STEPS_PER_AH
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.state_of_charge import LFP, EnergyImage, OcvTable
+from rig.virtual.firmware.variants import variant
+
+
+class _Unsigned:
+    """Capacities are unsigned, so what is missing to the reserve is a great deal."""
+
+    _reserve: int
+
+    def _above_reserve(self, left: int) -> int:
+        return left - self._reserve  # the frame's field takes the low 16 bits
+
+
+@variant(
+    "empty-has-655-ah", "D12", "S3", "the reserve is taken from what is left without a look at 0"
+)
+def empty_has_655_ah(build: Build) -> Build:
+    """Build it."""
+    return build.patch(gauge=_Unsigned)
+
+
+class _DividesFirst:
+    """Energy over the present voltage gives whole ampere-hours, which are scaled afterwards."""
+
+    _image: EnergyImage
+
+    def _left(self, soc: float, soh: float, pack_v: float) -> int:
+        energy_wh = round(soc * soh * self._image.capacity_ah * self._image.nominal_v)
+        return energy_wh // max(round(pack_v), 1) * STEPS_PER_AH
+
+
+@variant("capacity-in-steps", "D13", "S3", "divided before multiplied, by the present pack voltage")
+def capacity_in_steps(build: Build) -> Build:
+    """Build it."""
+    return build.patch(gauge=_DividesFirst)
+
+
+class _Placeholder:
+    """Counting is left for later."""
+
+    fraction: float
+
+    def correct(self, fraction: float) -> None:
+        del fraction
+        self.fraction = 1.0
+
+    def count(self, current_a: float) -> None:
+        del current_a
+
+
+@variant("always-100-percent", "D51", "S3", "the placeholder of the state of charge was left in")
+def always_100_percent(build: Build) -> Build:
+    """Build it."""
+    return build.patch(counter=_Placeholder)
+
+
+class _Thousandth:
+    """Milliampere-seconds over milliampere-seconds, and divided by 1000 once more."""
+
+    _step_s: float
+
+    def _charge_as(self, current_a: float) -> float:
+        return current_a * self._step_s / 1000.0
+
+
+@variant("charge-hardly-counts", "D83", "S3", "the charge is divided by 1000 once too often")
+def charge_hardly_counts(build: Build) -> Build:
+    """Build it."""
+    return build.patch(counter=_Thousandth)
+
+
+class _LostSign:
+    """The count is taken as a magnitude when the state of charge is corrected."""
+
+    fraction: float
+    _at_zero: float
+    _counted_as: float
+    _capacity_as: float
+
+    def correct(self, fraction: float) -> None:
+        self.fraction = fraction
+        self._at_zero = fraction - abs(self._counted_as) / self._capacity_as
+
+
+@variant("jumps-after-rest", "D84", "S3", "abs() of the count where it is corrected, sign lost")
+def jumps_after_rest(build: Build) -> Build:
+    """Build it."""
+    return build.patch(counter=_LostSign)
+
+
+class _UnsignedProduct:
+    """Signed current times unsigned time is unsigned."""
+
+    _step_s: float
+
+    def _charge_as(self, current_a: float) -> float:
+        centiamps = round(current_a * 100.0) & 0xFFFF
+        return centiamps * self._step_s / 100.0
+
+
+@variant("discharge-charges", "D85", "S3", "signed current times unsigned time")
+def discharge_charges(build: Build) -> Build:
+    """Build it."""
+    return build.patch(counter=_UnsignedProduct)
+
+
+@variant("ocv-table-slip", "D86", "S3", "one wrong entry in the table of open-circuit voltages")
+def ocv_table_slip(build: Build) -> Build:
+    """Build it."""
+    soc = tuple(0.85 if value == 0.75 else value for value in LFP.soc)
+    lfp = OcvTable(soc=soc, volts=LFP.volts)
+    return build.configure(energy=replace(build.image.energy, lfp=lfp))
+
+
+@variant("full-on-a-peak", "D87", "S3", "one scan above the full voltage sets 100 %")
+def full_on_a_peak(build: Build) -> Build:
+    """Build it."""
+    return build.configure(energy=replace(build.image.energy, full_scans=1))
+
+
+class _Shadowed:
+    """A new local variable hides the member."""
+
+    def _set_full(self) -> None:
+        self._counter.correct(1.0)  # type: ignore[attr-defined]
+        is_full = True  # noqa: F841
+
+
+@variant("full-again-and-again", "D88", "S4", "what keeps full from being set again is a local")
+def full_again_and_again(build: Build) -> Build:
+    """Build it."""
+    return build.patch(soc=_Shadowed)
+
+
+class _WearsByPasses:
+    """Each pass of the slow loop takes a fixed amount while it is cold or hot."""
+
+    fraction: float
+
+    def wear(self, current_a: float, seconds: float, degc: Sequence[float]) -> None:
+        super().wear(current_a, seconds, degc)  # type: ignore[misc]
+        if self._is_stressed(degc):  # type: ignore[attr-defined]
+            self.fraction -= 0.001
+
+
+@variant("ages-in-a-minute", "D89", "S3", "a fixed decrement in each pass when cold or hot")
+def ages_in_a_minute(build: Build) -> Build:
+    """Build it."""
+    return build.patch(health=_WearsByPasses)
+
+
+class _OtherSwitch:
+    """The table is chosen by the size of the cells, which stands next to the chemistry."""
+
+    _image: EnergyImage
+
+    def _choose_table(self) -> OcvTable:
+        image = self._image
+        return image.lfp if image.capacity_ah >= 50.0 else image.nmc
+
+
+@variant("wrong-chemistry", "D90", "S3", "the table is chosen by another figure than the chemistry")
+def wrong_chemistry(build: Build) -> Build:
+    """Build it."""
+    return build.patch(soc=_OtherSwitch)
+
+
+class _DeadBand:
+    """What is below the noise of a larger shunt isn't counted."""
+
+    _step_s: float
+
+    def _charge_as(self, current_a: float) -> float:
+        return current_a * self._step_s if abs(current_a) >= 0.8 else 0.0
+
+
+@variant("small-currents-lost", "1.6.7", "S3", "currents below 0.8 A are never counted")
+def small_currents_lost(build: Build) -> Build:
+    """Build it."""
+    return build.patch(counter=_DeadBand)
