@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rig.errors import DescriptionError, RigError
-from rig.mutants.options import add_options
+from rig.mutants.options import add_campaign_options, add_options
 
 if TYPE_CHECKING:
     from rig.evidence.run import Run, RunCase
@@ -95,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
 
     mutants = verb("mutants", _mutants, "run a plan against firmware that is wrong in known ways")
     add_options(mutants)
+
+    campaign = verb("campaign", _campaign, "search at random for what a plan leaves unfound")
+    add_campaign_options(campaign)
 
     virtual = verb("virtual", _virtual, "serve the virtual bench for any other client, till Ctrl-C")
     virtual.add_argument("--dut", default="esp32-4s", help="which BMS is in it (esp32-4s)")
@@ -260,6 +263,12 @@ def _mutants(options: argparse.Namespace, _: list[str]) -> int:
     print(f"data:     {(options.out / 'mutants.json').as_posix()}")
     print(f"report:   {page.as_posix()}")
     return _WRONG if interrupted else result.exit_code
+
+
+def _campaign(options: argparse.Namespace, _: list[str]) -> int:
+    from rig.mutants.campaign_command import campaign
+
+    return campaign(options)
 
 
 def _virtual(options: argparse.Namespace, _: list[str]) -> int:

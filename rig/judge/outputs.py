@@ -346,6 +346,8 @@ def _before_the_cause(
     if not part.size or at.time_ns < aimed[0].before_ns:
         return None
     peak = float(part.max() if since.rising else part.min())
+    if sign * (peak - since.level) >= 0.0:  # it did reach it, in a record too coarse to say when
+        return None
     sentence = (
         f"{at.said} when {since.quantity} had only reached {show(peak, channel.unit)} on its way to"
         f" {show(aimed[0].value, channel.unit)}; nothing allows it before"

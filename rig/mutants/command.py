@@ -27,21 +27,40 @@ def hunt(options: argparse.Namespace, command: str) -> tuple[Result, bool]:
     """
     earlier = load_result(options.order_from) if options.order_from else None
     where = ground(options.plan, dut=options.dut, bench=options.bench, seed=options.seed)
-    running = Hunt(
-        ground=where,
-        variants=_variants(options, where),
+    running = hunt_for(
+        where,
+        _variants(options, where),
         until=_until(options),
         jobs=options.jobs,
         earlier=earlier,
-        on_event=_Progress().show,
     )
-    running.run()
     result = running.result(command)
     print(f"\n{text_of(result, width=max(_WIDTH, shutil.get_terminal_size().columns))}")
     save_result(result, options.out / "mutants.json")
     if running.interrupted:
         print("interrupted: this is what was found up to then", file=sys.stderr)
     return result, running.interrupted
+
+
+def hunt_for(
+    where: Ground,
+    variants: Sequence[Variant],
+    *,
+    until: Until = "fail",
+    jobs: int | None = None,
+    earlier: Result | None = None,
+) -> Hunt:
+    """Run the plan against variants, with a progress line; return the hunt, at its end."""
+    running = Hunt(
+        ground=where,
+        variants=variants,
+        until=until,
+        jobs=jobs,
+        earlier=earlier,
+        on_event=_Progress().show,
+    )
+    running.run()
+    return running
 
 
 def _until(options: argparse.Namespace) -> Until:

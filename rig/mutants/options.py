@@ -10,12 +10,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `rig mutants`."""
     add = parser.add_argument
     add("plan", type=Path, metavar="PLAN")
-    add("--dut", help="DUT profile: a path, a folder or a short name (the one the plan is for)")
-    add("--bench", help="bench description (the virtual one of the BMS)")
-    add("--variants", default="all", help='names with commas; "a+b" is both in one build (all)')
-    add("--own", type=Path, metavar="FILE.py", help="variants of your own, in place of the bench's")
-    add("--seed", type=int, default=1, help="of every random choice (1)")
-    add("--jobs", type=int, help="worker processes (one for each processor core)")
+    _add_common(parser)
     add("--sample", type=int, metavar="N", help="only N variants, drawn by the seed")
     add("--order-from", type=Path, metavar="FILE.json", help="put first what found most there")
     add("--out", type=Path, default=Path("out/mutants"), help="for page and JSON (out/mutants)")
@@ -26,3 +21,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     until.add_argument(
         "--two-families", action="store_true", help="each variant until two families found it"
     )
+
+
+def add_campaign_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `rig campaign`."""
+    add = parser.add_argument
+    add("--hours", type=float, required=True, metavar="H", help="virtual time to be spent")
+    add("--plan", type=Path, default=Path("testplans/nightly.yaml"), help="whose holes are sought")
+    _add_common(parser)
+    add(
+        "--missed-of",
+        type=Path,
+        metavar="FILE.json",
+        help="what this result of rig mutants left unfound, in place of running the plan first",
+    )
+    add("--out", type=Path, default=Path("out/campaign"), help="for proposals (out/campaign)")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--dut", help="DUT profile: a path, a folder or a short name (the one the plan is for)")
+    add("--bench", help="bench description (the virtual one of the BMS)")
+    add("--variants", default="all", help='names with commas; "a+b" is both in one build (all)')
+    add("--own", type=Path, metavar="FILE.py", help="variants of your own, in place of the bench's")
+    add("--seed", type=int, default=1, help="of every random choice (1)")
+    add("--jobs", type=int, help="worker processes (one for each processor core)")

@@ -198,6 +198,25 @@ def test_a_trip_that_keeps_the_stimulus_from_its_level_is_early() -> None:
     assert found.verdict == "fail"
     assert "charge path opened when current had only reached -60.00 A" in found.sentence
 
+
+def test_a_pulse_of_one_sample_beyond_the_level_is_no_early_trip_but_too_coarse_a_record() -> None:
+    current = np.zeros(30_000)
+    current[5_000:5_002] = [
+        -44.8,
+        -93.5,
+    ]  # ± 2 A: not surely beyond
+    gate = step(30_000, 5_002, 12.0, 0.0)
+    since = Crossing(quantity="current", level=-92.0, rising=False)
+    wanted = Trips(output="charge path", since=since, low_s=0.0002, high_s=0.0005)
+    coarse = replace(a_channel("current", current), accuracy=2.0)
+    waveform = a_waveform(coarse, a_channel("charge path", gate))
+    slow = a_command("current", -93.0, 0.5, after_ns=500_000_000, settle_s=0.15)
+
+    found = the_finding(wanted, a_trace(waveform, commands=[slow]))
+
+    assert found.verdict == "error"
+    assert "did not fall below -92.00 A at the terminal by more than its" in found.sentence
+
     quick = replace(slow, settle_s=0.05)  # it should have been there, so the bench is to blame
     found = the_finding(wanted, a_trace(waveform, commands=[quick]))
 

@@ -1,0 +1,188 @@
+"""A seeded random search for what a plan does not find, over so many hours of virtual time.
+
+Each drawn case runs on the good firmware first: what does not pass there is a false alarm, of the
+rig or of the way cases are drawn, and is told as such. What passes runs on every variant that the
+plan leaves unfound; a case that finds one is kept, made as short as it can be, and proposed for the
+plan. Must not print, nor write a file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rig.judge.verdict import Verdict
+from rig.lanes import Lane, LaneSetup
+from rig.mutants.hunt import Ground, variant_seed
+from rig.mutants.result import Variant
+from rig.plan.case import Case
+from rig.plan.drawing import Drawer, drawer
+from rig.pool import Done, Ran, Work, run_all
+from rig.shrink import Oracle, only, shrink, without_dither
+
+_BATCH = 60  # cases between two starts of the workers: these take seconds, which must not count
+_TRIALS = 60  # of shrinking one case
+_GOOD = "the good firmware"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Find:
+    """A drawn case that finds a variant which the plan does not."""
+
+    variant: Variant
+    case: Case  # as short as it could be made
+    drawn: str  # id of the case as it was drawn
+    sentence: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """A drawn case that did not pass on the good firmware."""
+
+    case: Case
+    verdict: Verdict
+    sentence: str
+    seed: int
+
+
+@dataclass(slots=True)
+class Campaign:
+    """The running search.
+
+    Parameters
+    ----------
+    missed
+        The variants that the plan does not find; they leave the list once they are found.
+    hours
+        Virtual time to be spent, over all benches.
+    """
+
+    ground: Ground
+    missed: list[Variant]
+    hours: float
+    jobs: int | None = None
+    on_batch: Callable[[Campaign], None] = lambda _: None
+    finds: list[Find] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+    drawn: int = 0
+    virtual_s: float = 0.0
+    troubles: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    began: float = field(default_factory=time.perf_counter)
+
+    def run(self) -> None:
+        """Search until the time is spent or, where there was something to find, all is found."""
+        source = drawer(self.ground.profile, _origin())
+        hunting = bool(self.missed)
+        try:
+            while self.virtual_s < 3600.0 * self.hours and (self.missed or not hunting):
+                self._batch(source)
+                self.on_batch(self)
+        except KeyboardInterrupt:
+            self.interrupted = True
+
+    @property
+    def lasted_s(self) -> float:
+        """Wall time since it began."""
+        return time.perf_counter() - self.began
+
+    def _batch(self, source: Drawer) -> None:
+        seed = self.ground.seed
+        cases = [source.draw(seed, self.drawn + i) for i in range(_BATCH)]
+        bench_seed = variant_seed(seed, f"from case {self.drawn}")
+        self.drawn += len(cases)
+        good = self._on_the_good_firmware(cases, bench_seed)
+        works = [
+            self._work(variant.name, variant.name, good, bench_seed) for variant in self.missed
+        ]
+        by_id, by_name = {c.id: c for c in good}, {v.name: v for v in self.missed}
+        found: dict[str, Ran] = {}
+        for ran in self._ran(works):
+            if ran.verdict is Verdict.FAIL:
+                found.setdefault(ran.work, ran)
+        for name, ran in found.items():
+            self.missed.remove(by_name[name])
+            self.finds.append(self._find(by_name[name], by_id[ran.case_id], ran, bench_seed))
+
+    def _on_the_good_firmware(self, cases: Sequence[Case], seed: int) -> list[Case]:
+        """Give those that pass there; keep the others as alarms."""
+        half = (len(cases) + 1) // 2  # two lanes, whatever the machine: the result is the same
+        parts = [cases[:half], cases[half:]]
+        works = [self._work(f"{_GOOD} {n}", None, part, seed) for n, part in enumerate(parts)]
+        ran = {event.case_id: event for event in self._ran(works)}
+        for case in cases:
+            event = ran.get(case.id)
+            if event is not None and event.verdict is not Verdict.PASS:
+                self.alarms.append(
+                    Alarm(case=case, verdict=event.verdict, sentence=event.sentence, seed=seed)
+                )
+        return [c for c in cases if c.id in ran and ran[c.id].verdict is Verdict.PASS]
+
+    def _ran(self, works: Sequence[Work]) -> Iterator[Ran]:
+        for event in run_all(works, self.jobs):
+            if isinstance(event, Done):
+                self.troubles += [f"{event.work}: {event.trouble}"] if event.trouble else []
+                continue
+            self.virtual_s += event.virtual_s
+            yield event
+
+    def _work(self, name: str, variant: str | None, cases: Sequence[Case], seed: int) -> Work:
+        return Work(
+            name=name,
+            bench=self.ground.bench_path,
+            profile=self.ground.profile_path,
+            seed=seed,
+            variant=variant,
+            cases=tuple(cases),
+            until="fail" if variant else "end",
+        )
+
+    # ---- making it short --------------------------------------------------------------------
+    def _find(self, variant: Variant, case: Case, ran: Ran, seed: int) -> Find:
+        short = self._shortened(variant, case, seed)
+        return Find(
+            variant=variant,
+            case=short or without_dither(case),
+            drawn=case.id,
+            sentence=ran.sentence,
+            seed=seed,
+        )
+
+    def _shortened(self, variant: Variant, case: Case, seed: int) -> Case | None:
+        """Give the shortest case that tells the variant from the good firmware; None: none does."""
+        profile = self.ground.profile
+        broken = LaneSetup(
+            bench=self.ground.bench, profile=profile, seed=seed, variant=variant.name
+        )
+        good = LaneSetup(bench=self.ground.bench, profile=profile, seed=seed)
+        with Lane(broken) as wrong, Lane(good) as right:
+            still = without_dither(case)
+            judgement, _ = wrong.run(still)
+            failed = [f.verdict is Verdict.FAIL for f in judgement.findings]
+            if True not in failed:
+                return None
+            number = failed.index(True)
+            oracle = Oracle(broken=wrong, good=right, sentence=judgement.findings[number].sentence)
+            begin = only(still, number, profile)
+            if not oracle.tells(begin):
+                return None
+            return shrink(begin, profile, oracle, most=_TRIALS).case
+
+
+def _origin() -> Case:
+    return Case(
+        id="",
+        title="",
+        plan="campaign",
+        family="",
+        protection=None,
+        parameters={},
+        steps=(),
+        expectations=(),
+        outputs={},
+        capture=None,
+        seed=0,
+        severity="",
+    )
