@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.errors import DescriptionError
@@ -43,6 +43,7 @@ def a_run(case_id: str, verdict: Verdict = Verdict.PASS) -> Ran:
     )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 12), st.data())
 def test_every_case_is_dealt_equally_often_and_to_no_seed_twice(
     plan: int, seeds: int, data: st.DataObject

@@ -148,7 +148,7 @@ def test_a_ctrl_c_leaves_a_partial_table_and_no_process(tmp_path: Path) -> None:
     started = _descendants(process.pid)
 
     process.send_signal(signal.SIGINT)
-    said, errors = process.communicate(timeout=30)
+    said, errors = process.communicate(timeout=50)
 
     assert process.returncode == 2, errors
     assert "interrupted" in errors
@@ -157,7 +157,7 @@ def test_a_ctrl_c_leaves_a_partial_table_and_no_process(tmp_path: Path) -> None:
 
 
 def _until(holds: Callable[[], bool]) -> None:
-    deadline, pause = time.perf_counter() + 20.0, threading.Event()
+    deadline, pause = time.perf_counter() + 50.0, threading.Event()
     while not holds():
         assert time.perf_counter() < deadline
         pause.wait(0.02)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.dut.profile import Profile
@@ -40,6 +40,7 @@ def test_within_a_family_the_protections_take_turns() -> None:
     assert [case.id for case in cheap_first(cases)][:3] == ["trip[0]", "trip[3]", "trip[1]"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0.1, 300.0)), max_size=40))
 def test_every_case_comes_once_and_no_family_waits_for_another(
     drawn: list[tuple[str, float]],

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.errors import DescriptionError
@@ -104,6 +104,7 @@ def test_a_case_that_finds_nothing_alone_could_be_cut() -> None:
     assert reverse.spare_cases(result) == ["hold[a]"]
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from("uvwxyz"),

@@ -37,7 +37,7 @@ def marks_of(case: Case) -> set[str]:
 
 
 @given(NUMBERS, NUMBERS)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_a_drawn_case_is_the_same_for_the_same_seed_and_its_marks_are_there(
     seed: int, number: int
 ) -> None:
@@ -49,7 +49,7 @@ def test_a_drawn_case_is_the_same_for_the_same_seed_and_its_marks_are_there(
 
 
 @given(NUMBERS)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_a_drawn_case_stays_within_what_the_profile_allows(number: int) -> None:
     for step in DRAWER.draw(1, number).steps:
         for quantity, value in step.values.items() if isinstance(step, Set) else ():
@@ -57,7 +57,7 @@ def test_a_drawn_case_stays_within_what_the_profile_allows(number: int) -> None:
 
 
 @given(NUMBERS)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_a_drawn_case_can_be_written_into_a_plan(number: int) -> None:
     case = DRAWER.draw(1, number)
 
