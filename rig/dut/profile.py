@@ -547,6 +547,9 @@ class Balancing(Description):
     )
     until_v: Annotated[Volts | None, Field(alias="until above lowest")] = None
     stops_below_v: Annotated[Volts, Field(alias="stops below")]
+    accuracy_v: Annotated[
+        Volts | None, Field(alias="accuracy", gt=0, description="of each of these levels")
+    ] = None
     current_a: Annotated[Amps | None, Field(alias="current")] = None
     at_rest_s: Annotated[Seconds, Field(alias="at rest for")] = 0.0
     rest_below_a: Annotated[Amps | None, Field(alias="rest below")] = None

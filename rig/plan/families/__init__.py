@@ -6,13 +6,20 @@ them. New ones plug in through the entry point group ``rig.families``.
 
 from __future__ import annotations
 
+from rig.plan.families.balancing import (
+    balancing,
+    balancing_in_a_fault,
+    balancing_levels,
+    balancing_rest,
+    trips_while_bleeding,
+)
 from rig.plan.families.bus import bus_fault
 from rig.plan.families.commands import console
 from rig.plan.families.draft import Draft, Family, Options
 from rig.plan.families.energy import charge_counted, charge_ends, from_cells, full, health
 from rig.plan.families.partner import partner
 from rig.plan.families.recovery import hysteresis, latch, recovery
-from rig.plan.families.reports import balancing, message_timing, telemetry
+from rig.plan.families.reports import message_timing, telemetry
 from rig.plan.families.resets import reset, supply_dip
 from rig.plan.families.settings import (
     power_cuts,
@@ -47,6 +54,10 @@ FAMILIES: dict[str, Family] = {
     "message timing": message_timing,
     "telemetry": telemetry,
     "balancing": balancing,
+    "balancing levels": balancing_levels,
+    "balancing rest": balancing_rest,
+    "balancing in a fault": balancing_in_a_fault,
+    "trips while bleeding": trips_while_bleeding,
     "settings": settings,
     "settings alone": settings_alone,
     "settings refused": settings_refused,
