@@ -130,6 +130,17 @@ def joined(parts: list[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
+def _played(done: c.Play) -> str:
+    unit, most = unit_of(done.quantity), 4
+    few = [quantity(value, unit) for value in done.values[:most]]
+    if len(done.values) > most:
+        few = [few[0], "…", quantity(done.values[-1], unit)]
+    times = f", {done.times} times" if done.times > 1 else ""
+    noise = f", each ± up to {quantity(done.noise, unit)} at random" if done.noise else ""
+    every = quantity(done.interval_s, "s")
+    return f"Give {done.quantity} {', '.join(few)}, one every {every}{times}{noise}"
+
+
 # ---- steps --------------------------------------------------------------------------------------
 def step(done: c.Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of step
     """What a step does, as an instruction."""
@@ -149,6 +160,8 @@ def step(done: c.Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for ea
                 f" {quantity(stairs.stop, unit)} by {quantity(abs(stairs.step), unit)}, holding"
                 f" {quantity(stairs.dwell_s, 's')} each, until {condition(stairs.until)}"
             )
+        case c.Play() as played:
+            return _played(played)
         case c.Fault(fault=fault, target=target, present=present):
             return f"{'Make' if present else 'Repair'} the {fault} circuit at {target}"
         case c.Send() as sent:

@@ -21,7 +21,7 @@ from rig.errors import DescriptionError, LimitError
 from rig.evidence.run import Run, RunCase
 from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
-from rig.plan.case import Case, Dither, Hold, Send, Set, Staircase, Step
+from rig.plan.case import Case, Dither, Hold, Play, Send, Set, Staircase, Step
 from rig.plan.complete import complete
 from rig.plan.writing import plan_text, written_out
 
@@ -265,6 +265,8 @@ def simpler_forms(step: Step) -> Iterator[Step]:
                 yield replace(step, values={k: v for k, v in step.values.items() if k != name})
         case Send() if step.count > 1:
             yield replace(step, count=step.count // 2)
+        case Play() if step.times > 1:
+            yield replace(step, times=step.times // 2)
         case Staircase() if abs(step.stop - step.start) > 2.0 * abs(step.step):
             levels = round(abs(step.stop - step.start) / abs(step.step)) // 2
             yield replace(step, start=round(step.stop - levels * step.step, 9))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rig.plan.case import Await, Read, Set, Staircase, Step
+from rig.plan.case import Await, Play, Read, Set, Staircase, Step
 
 
 def commanded(step: Step) -> Iterator[tuple[str, float]]:
-    """Give each quantity that the step sets, with its value; a ramp's ends."""
+    """Give each quantity that the step sets, with its value; of a ramp or a list its ends."""
     if isinstance(step, Set):
         yield from step.values.items()
     elif isinstance(step, Staircase):
         yield step.quantity, step.start
         yield step.quantity, step.stop
+    elif isinstance(step, Play):
+        yield step.quantity, min(step.values) - step.noise
+        yield step.quantity, max(step.values) + step.noise
 
 
 def metered(step: Step) -> Iterator[str]:

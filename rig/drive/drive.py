@@ -22,6 +22,7 @@ from rig.plan.case import (
     Dither,
     Fault,
     Hold,
+    Play,
     Power,
     Quiet,
     Read,
@@ -175,6 +176,16 @@ class _Drive:
             sleep_ns(self._bench, round(step.dwell_s * 1e9))
             if wait_for(self._bench, step.until, 0.0):
                 return
+
+    @_do.register
+    def _(self, step: Play) -> None:
+        due_ns = self._clock.now_ns()
+        for value in step.values * step.times:
+            sleep_ns(self._bench, due_ns - self._clock.now_ns())
+            off = self._random.uniform(-step.noise, step.noise) if step.noise else 0.0
+            self._commands.extend(self._bench.set({step.quantity: value + off}))
+            due_ns += round(step.interval_s * 1e9)
+        sleep_ns(self._bench, due_ns - self._clock.now_ns())
 
     @_do.register
     def _(self, step: Fault) -> None:

@@ -424,6 +424,10 @@ class Protection(Description):
     delay: Promise | None = (
         None  # from the crossing at the terminals to the output; None: no promise
     )
+    counter: Annotated[
+        Literal["in a row", "leaky"],
+        Field(description="leaky: a good value counts down instead of starting again"),
+    ] = "in a row"
     recovers: Recovery | None = None
     latched: Latched | None = None
     opens: Names = ()  # outputs

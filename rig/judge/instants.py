@@ -19,7 +19,7 @@ from rig.plan.case import Case, Crossing, Instant, Mark
 from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
 
 # Steps whose mark names something that was done to the BMS, not a time that was let pass.
-_ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase"})
+_ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase", "play"})
 
 _SENT = 8  # bit of Frames.flags: the rig's own
 # Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm (measurement.md 3.2).

@@ -133,6 +133,23 @@ class Staircase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """Give a quantity these values, one every `interval_s`, the whole list `times` times.
+
+    A bounce, a slow drift, a ripple as fast as commands go. `noise` is added to each value: uniform
+    within ± `noise`, drawn from the case's own seed.
+    """
+
+    quantity: str
+    values: tuple[float, ...]
+    interval_s: float
+    times: int = 1
+    noise: float = 0.0
+    mark: str | None = None
+    kind: Literal["play"] = "play"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Insert (or remove) a wiring fault: target is "cell n", "temperature n" or a link."""
 
@@ -251,6 +268,7 @@ Step = Annotated[
     | Dither
     | Await
     | Staircase
+    | Play
     | Fault
     | Send
     | Traffic

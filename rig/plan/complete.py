@@ -19,6 +19,7 @@ from rig.plan.case import (
     Expectation,
     Hold,
     Output,
+    Play,
     Read,
     Recovers,
     Send,
@@ -67,7 +68,7 @@ def _seen_steady(outputs: Iterable[Output]) -> list[Step]:
     return [Hold(duration_s=1.2 * steady_s)] if steady_s else []
 
 
-def longest_s(step: Step) -> float:
+def longest_s(step: Step) -> float:  # noqa: C901 - one line for each kind
     """Upper bound of the time that a step takes."""
     match step:
         case Hold():
@@ -79,6 +80,8 @@ def longest_s(step: Step) -> float:
         case Staircase():
             levels = round((step.stop - step.start) / step.step) + 1
             longest = levels * (step.dwell_s + _PER_LEVEL_S)
+        case Play():
+            longest = len(step.values) * step.times * step.interval_s + _PER_COMMAND_S
         case Send():
             longest = step.count * (step.period_s + 0.01)
         case Set():  # an instrument for each kind of quantity

@@ -208,12 +208,7 @@ class Ramp(Description):
     @field_validator("start", "stop", "step", mode="before")
     @classmethod
     def _in_the_unit(cls, value: object, info: ValidationInfo) -> float:
-        quantity = info.data.get("quantity", "")
-        unit = unit_of(quantity)
-        if not unit:
-            raise mistake_error(
-                f'"{quantity}" is nothing that can be set', suggest(quantity, SETTABLE)
-            )
+        unit = _unit_of_settable(info)
         number: float = reader(parse, "K" if unit == "°C" and info.field_name == "step" else unit)(
             value
         )
@@ -224,6 +219,40 @@ class Ramp(Description):
         if self.step == 0 or self.start == self.stop:
             raise mistake_error("a ramp of no height", "write from and to that differ, and a step")
         return self
+
+
+class Played(Description):
+    """A list of values that one quantity goes through."""
+
+    quantity: str
+    values: Annotated[tuple[float, ...], Field(min_length=1)]
+    every_s: Annotated[Seconds, Field(alias="every", gt=0)]
+    times: Annotated[int, Field(ge=1, le=10_000)] = 1
+    noise: Annotated[
+        float, Field(ge=0, description="added to each value: at random within ± this")
+    ] = 0.0
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _values_in_the_unit(cls, given: object, info: ValidationInfo) -> tuple[float, ...]:
+        unit = _unit_of_settable(info)
+        listed = given if isinstance(given, list | tuple) else [given]
+        return tuple(reader(parse, unit)(value) for value in listed)
+
+    @field_validator("noise", mode="before")
+    @classmethod
+    def _noise_in_the_unit(cls, given: object, info: ValidationInfo) -> float:
+        unit = _unit_of_settable(info)
+        number: float = reader(parse, "K" if unit == "°C" else unit)(given)
+        return number
+
+
+def _unit_of_settable(info: ValidationInfo) -> str:
+    quantity = info.data.get("quantity", "")
+    unit = unit_of(quantity)
+    if not unit:
+        raise mistake_error(f'"{quantity}" is nothing that can be set', suggest(quantity, SETTABLE))
+    return unit
 
 
 class FaultTarget(Description):
@@ -247,6 +276,7 @@ ACTIONS = (
     "dither",
     "wait for",
     "ramp",
+    "play",
     "fault",
     "repair",
     "send",
@@ -267,6 +297,7 @@ class PlanStep(Description):
     dither_s: Annotated[Seconds | None, Field(alias="dither", gt=0)] = None
     wait_for: Waiting | None = None
     ramp: Ramp | None = None
+    play: Played | None = None
     fault: FaultTarget | None = None
     repair: FaultTarget | None = None
     send: Sending | None = None

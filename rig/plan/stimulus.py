@@ -22,6 +22,7 @@ REMOVED = "removed"
 # times over, so that the ADC's own error does not matter (protections.md 2: state the overdrive).
 _OVERDRIVE = {"V": 0.05, "A": 3.0, "°C": 5.0}
 _OVERDRIVE_TOLERANCES = {"V": 5.0, "A": 6.0, "°C": 3.0}
+_BEYOND_TOLERANCES = {"V": 1.5, "A": 5.0, "°C": 1.5}  # a probe of 200 A is no better
 _INSIDE_TOLERANCES = (
     1.5  # a value is "just inside" when that many tolerances short of the threshold
 )
@@ -82,6 +83,35 @@ def beyond(profile: Profile, name: str) -> float:
     value = round(protection.level + (reach if protection.rising else -reach), 6)
     allowed = profile.allowed(protection.quantities(profile)[0])
     return min(max(value, allowed.low), allowed.high)
+
+
+def far_beyond(profile: Profile, name: str) -> float:
+    """Value as far beyond the threshold as BMS and next stage of the same quantity allow."""
+    protection = profile.protections[name]
+    stages = [just_inside(p) for p in profile.protections.values() if _is_next_stage(p, protection)]
+    allowed = profile.allowed(protection.quantities(profile)[0])
+    if protection.rising:
+        return min([allowed.high, *stages])
+    return max([allowed.low, *stages])
+
+
+def just_beyond(protection: Protection) -> float:
+    """Value at which the protection must act, as near the threshold as can be told."""
+    over = _BEYOND_TOLERANCES[protection.unit] * _threshold(protection).tolerance
+    return round(protection.level + (over if protection.rising else -over), 6)
+
+
+def normal_ends(profile: Profile, protection: Protection) -> tuple[float, float]:
+    """Lowest and highest value of its quantity at which nothing opens an output."""
+    same = [
+        p
+        for p in profile.protections.values()
+        if p.watches == protection.watches and p.threshold is not None and p.opens
+    ]
+    allowed = profile.allowed(protection.quantities(profile)[0])
+    low = max([allowed.low, *(just_inside(p) for p in same if not p.rising)])
+    high = min([allowed.high, *(just_inside(p) for p in same if p.rising)])
+    return low, high
 
 
 def overdrive(protection: Protection) -> float:

@@ -112,6 +112,8 @@ def _action(step: c.Step) -> tuple[str, Any]:  # noqa: C901, PLR0911, PLR0912 - 
             return "wait for", _condition(step.until) | {"within": _seconds(step.within_s)}
         case c.Staircase():
             return "ramp", _ramp(step)
+        case c.Play():
+            return "play", _played(step)
         case c.Fault():
             return "fault" if step.present else "repair", {step.fault: step.target}
         case c.Send():
@@ -151,6 +153,18 @@ def _ramp(step: c.Staircase) -> dict[str, Any]:
         "step": _exact(step.step, "K" if unit == "°C" else unit),
         "dwell": _seconds(step.dwell_s),
         "until": _condition(step.until),
+    }
+
+
+def _played(step: c.Play) -> dict[str, Any]:
+    unit = unit_of(step.quantity)
+    noise = {"noise": _exact(step.noise, "K" if unit == "°C" else unit)} if step.noise else {}
+    return {
+        "quantity": step.quantity,
+        "values": [_exact(value, unit) for value in step.values],
+        "every": _seconds(step.interval_s),
+        **({"times": step.times} if step.times > 1 else {}),
+        **noise,
     }
 
 

@@ -32,6 +32,7 @@ from rig.plan.case import (
     MessageComes,
     MessageTiming,
     OutputState,
+    Play,
     Power,
     Quiet,
     Read,
@@ -133,6 +134,7 @@ class _Resolver:
             "dither": self._dither,
             "wait for": self._await,
             "ramp": self._ramp,
+            "play": self._play,
             "fault": self._fault,
             "repair": self._fault,
             "send": self._send,
@@ -202,6 +204,19 @@ class _Resolver:
             step=_towards(ramp),
             dwell_s=ramp.dwell_s,
             until=self._condition((*where, "until"), until),
+            mark=step.mark,
+        )
+
+    def _play(self, where: Location, step: PlanStep) -> Step:
+        play = step.play
+        assert play is not None  # noqa: S101 -- the action says so
+        self._known((*where, "quantity"), play.quantity, self._profile.settable, "quantity")
+        return Play(
+            quantity=play.quantity,
+            values=play.values,
+            interval_s=play.every_s,
+            times=play.times,
+            noise=play.noise,
             mark=step.mark,
         )
 

@@ -22,6 +22,7 @@ from rig.plan.case import (
     Fault,
     Hold,
     OutputState,
+    Play,
     Quiet,
     Read,
     Send,
@@ -248,3 +249,16 @@ def test_no_traffic_is_left_for_the_next_case(bench: Bench) -> None:
     trace = driven(bench, Hold(duration_s=1.0))
 
     assert not np.any(trace.frames.can_id == 0x305)
+
+
+def test_a_list_of_values_is_played_on_time_with_noise_from_the_seed(bench: Bench) -> None:
+    play = Play(quantity="cell 3", values=(3.40, 3.45), interval_s=0.1, times=5, noise=0.01)
+    traces = [driven(bench, play) for _ in range(2)]
+
+    commands = [c for c in traces[0].commands if c.quantity == "cell 3"]
+    starts_s = [(c.before_ns - commands[0].before_ns) * 1e-9 for c in commands]
+    assert starts_s == pytest.approx([0.1 * i for i in range(10)], abs=1e-3)
+    off = [c.value - wanted for c, wanted in zip(commands, (3.40, 3.45) * 5, strict=True)]
+    assert max(map(abs, off)) <= 0.01
+    assert len(set(off)) == 10
+    assert [c.value for c in traces[1].commands] == [c.value for c in traces[0].commands]

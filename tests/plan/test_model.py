@@ -22,6 +22,7 @@ from rig.plan.case import (
     Mark,
     MessageTiming,
     OutputState,
+    Play,
     Power,
     Quiet,
     Read,
@@ -115,6 +116,11 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
         (
             "{read: [cell 1, pack, charge path, bleed 2]}",
             Read(quantities=("cell 1", "pack", "charge path", "bleed 2")),
+        ),
+        (
+            "{play: {quantity: cell 1, values: [3.7 V, 3.4 V], every: 300 ms, times: 10,"
+            " noise: 5 mV}}",
+            Play(quantity="cell 1", values=(3.7, 3.4), interval_s=0.3, times=10, noise=0.005),
         ),
         (
             "{ramp: {quantity: cell 1, from: 3.7 V, to: 3.6 V, step: 2 mV, dwell: 1.2 s,"

@@ -6,6 +6,7 @@ them. New ones plug in through the entry point group ``rig.families``.
 
 from __future__ import annotations
 
+from rig.plan.families.again import in_turn, with_current
 from rig.plan.families.balancing import (
     balancing,
     balancing_in_a_fault,
@@ -13,10 +14,12 @@ from rig.plan.families.balancing import (
     balancing_rest,
     trips_while_bleeding,
 )
+from rig.plan.families.bounce import bounce, chatter
 from rig.plan.families.bus import bus_fault
 from rig.plan.families.commands import console
 from rig.plan.families.draft import Draft, Family, Options
 from rig.plan.families.energy import charge_counted, charge_ends, from_cells, full, health
+from rig.plan.families.pairs import pairs
 from rig.plan.families.partner import partner
 from rig.plan.families.recovery import hysteresis, latch, recovery
 from rig.plan.families.reports import message_timing, telemetry
@@ -31,7 +34,7 @@ from rig.plan.families.settings import (
     storage_loss,
 )
 from rig.plan.families.several import two_faults
-from rig.plan.families.start import power_up, start_with_fault
+from rig.plan.families.start import fault_while_starting, power_up, start_with_fault
 from rig.plan.families.thresholds import recovery_threshold, threshold
 from rig.plan.families.trip import dip, hold, pulse, trip
 from rig.plan.families.wrap import timer_wrap
@@ -58,6 +61,12 @@ FAMILIES: dict[str, Family] = {
     "balancing rest": balancing_rest,
     "balancing in a fault": balancing_in_a_fault,
     "trips while bleeding": trips_while_bleeding,
+    "pairs": pairs,
+    "in turn": in_turn,
+    "with current": with_current,
+    "bounce": bounce,
+    "chatter": chatter,
+    "fault while starting": fault_while_starting,
     "settings": settings,
     "settings alone": settings_alone,
     "settings refused": settings_refused,

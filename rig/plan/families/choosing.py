@@ -24,6 +24,15 @@ def each_stimulus(
             yield stimulus, protection
 
 
+def one_stimulus_each(
+    profile: Profile, options: Options, only: Callable[[Protection], bool]
+) -> Iterator[tuple[Stimulus, Protection]]:
+    """Each protection at one of its cells or sensors: the last that the options leave."""
+    for name, protection in chosen(profile, options, only):
+        if left := stimuli(profile, name, options.targets):
+            yield left[-1], protection
+
+
 def chosen(
     profile: Profile, options: Options, only: Callable[[Protection], bool]
 ) -> Iterable[tuple[str, Protection]]:

@@ -34,14 +34,14 @@ from rig.plan.families.expecting import keeps, said_within_s, signals_of, trips,
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, value_at
 from rig.quantity import Interval, format
 
-_TRIPPED, _TRIED, _CLEARED = "tripped", "tried", "cleared"
+TRIPPED, _TRIED, _CLEARED = "tripped", "tried", "cleared"
 _GONE = 0.5  # of the threshold: where a current that a path has cut off is surely falling
 _LATCHED_S = 10.0  # a latch is watched for so long
 _TRIED_S = 1.5  # of them after a command that must be refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Release:
+class Release:
     """From when a recovery's time counts, and how long it may take."""
 
     since: Instant
@@ -53,7 +53,7 @@ class _Release:
 def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
     """Take the cause away: the output closes again, in its time, and flag and line say so."""
     for stimulus, protection in each_stimulus(profile, options, only=recovers_by_itself):
-        release = _release_of(profile, stimulus, protection)
+        release = release_of(profile, stimulus, protection)
         tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
         wait_s = release.time.high + said_within_s(protection) + AFTER_S
         yield draft_of(
@@ -63,7 +63,7 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
             steps=[
                 Dither(span_s=DITHER_S),
                 *stimulus.apply,
-                Hold(duration_s=tripped_s, mark=_TRIPPED),
+                Hold(duration_s=tripped_s, mark=TRIPPED),
                 *stimulus.remove,
                 Hold(duration_s=AFTER_S if stimulus.outlasts else wait_s),
             ],
@@ -85,34 +85,49 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
         )
 
 
-def _release_of(profile: Profile, stimulus: Stimulus, protection: Protection) -> _Release:
+def release_of(
+    profile: Profile,
+    stimulus: Stimulus,
+    protection: Protection,
+    nth: str = "",
+    tripped: str = TRIPPED,
+) -> Release:
+    """From when a recovery's time counts.
+
+    Parameters
+    ----------
+    nth
+        What the stimulus's marks bear behind their names.
+    tripped
+        The mark at which it surely has acted and said so.
+    """
     time = recovery_time_of(protection)
+    applied, removed = Mark(mark=APPLIED + nth), Mark(mark=REMOVED + nth)
     level = protection.recovery_level
     if level is not None:
-        since = crossing(profile, stimulus, level, tripping=False, after=_TRIPPED)
-        return _Release(since=since, said_since=since, time=time, said_time=time)
+        since = crossing(profile, stimulus, level, tripping=False, after=tripped)
+        return Release(since=since, said_since=since, time=time, said_time=time)
     if protection.unit == "A":
         # The path opens, so the current is gone with the trip, not with the load. At that instant
         # the flag is not up yet, so when it goes is counted from where it surely is.
-        gone = crossing(profile, stimulus, _GONE * protection.level, tripping=False, after=APPLIED)
+        half = _GONE * protection.level
+        gone = crossing(profile, stimulus, half, tripping=False, after=applied.mark)
         said = Interval(0.0, time.high, "s")
-        return _Release(since=gone, said_since=Mark(mark=_TRIPPED), time=time, said_time=said)
+        return Release(since=gone, said_since=Mark(mark=tripped), time=time, said_time=said)
     if _reboots(protection):
         start = profile.start
         whole_s = delay_of(protection).high + start.ready_within_s + start.closed_within_s
         ready = Interval(0.0, delay_of(protection).high + start.ready_within_s, "s")
-        applied = Mark(mark=APPLIED)
         whole = Interval(0.0, whole_s, "s")
-        return _Release(since=applied, said_since=applied, time=whole, said_time=ready)
-    removed = Mark(mark=REMOVED)
+        return Release(since=applied, said_since=applied, time=whole, said_time=ready)
     if protection.message is not None and profile.can is not None:
         # REMOVED is one frame short of those that it waits for.
         period_s = profile.can.receives[protection.message].period_s
         time = Interval(0.5 * period_s, time.high + period_s, "s")
-    return _Release(since=removed, said_since=removed, time=time, said_time=time)
+    return Release(since=removed, said_since=removed, time=time, said_time=time)
 
 
-def _says_so(profile: Profile, protection: Protection, release: _Release) -> Iterator[Expectation]:
+def _says_so(profile: Profile, protection: Protection, release: Release) -> Iterator[Expectation]:
     """What flag and console say of it; after a reboot the flag stays and the start is told."""
     if not _reboots(protection):
         yield from unsays(protection, release.said_since, release.said_time)
@@ -129,7 +144,7 @@ def _not_yet(protection: Protection) -> Iterator[Expectation]:
     frames = protection.recovers.frames if protection.recovers else None
     if frames is not None and frames > 1:
         for output in protection.opens:
-            yield Stays(output=output, is_open=True, begin=_TRIPPED, end=REMOVED)
+            yield Stays(output=output, is_open=True, begin=TRIPPED, end=REMOVED)
 
 
 def _reboots(protection: Protection) -> bool:
@@ -153,18 +168,18 @@ def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:
             steps=[
                 Dither(span_s=DITHER_S),
                 *stimulus.apply,
-                Hold(duration_s=tripped_s, mark=_TRIPPED),
+                Hold(duration_s=tripped_s, mark=TRIPPED),
                 Set(values={stimulus.target: value}, mark="between"),
                 Hold(duration_s=wait_s, mark="waited"),
             ],
             expectations=[
                 *trips(stimulus, protection),
-                *_holds_on(protection, _TRIPPED, "waited"),
+                *holds_on(protection, TRIPPED, "waited"),
             ],
         )
 
 
-def _holds_on(protection: Protection, begin: str, end: str) -> Iterator[Expectation]:
+def holds_on(protection: Protection, begin: str, end: str) -> Iterator[Expectation]:
     """Outputs stay open and flags stay up."""
     for output in protection.opens:
         yield Stays(output=output, is_open=True, begin=begin, end=end)
@@ -188,7 +203,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
                 parameters={"cleared by": means},
                 steps=[
                     *stimulus.apply,
-                    Hold(duration_s=tripped_s, mark=_TRIPPED),
+                    Hold(duration_s=tripped_s, mark=TRIPPED),
                     *too_soon,
                     *stimulus.remove,
                     Hold(duration_s=_LATCHED_S - (_TRIED_S if too_soon else 0.0), mark="waited"),
@@ -197,7 +212,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
                 ],
                 expectations=[
                     *trips(stimulus, protection),
-                    *_holds_on(protection, _TRIPPED, "waited"),
+                    *holds_on(protection, TRIPPED, "waited"),
                     *refused,
                     *(
                         Recovers(output=o, since=cleared, low_s=0.0, high_s=high_s)

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rig.dut.profile import Profile
-from rig.plan.case import ConsoleSays, Dither, Expectation, Hold, Mark, Power, Recovers, Stays
-from rig.plan.families.choosing import can_be_there_at_start, delay_of, each_stimulus
+from rig.dut.profile import Profile, Protection
+from rig.plan.case import (
+    ConsoleSays,
+    Dither,
+    Expectation,
+    Hold,
+    Mark,
+    Power,
+    Recovers,
+    Stays,
+    Step,
+)
+from rig.plan.families.choosing import (
+    can_be_there_at_start,
+    delay_of,
+    each_stimulus,
+    one_stimulus_each,
+    recovery_time_of,
+)
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
-from rig.plan.stimulus import opened, paths
+from rig.plan.families.expecting import said_within_s, unsays
+from rig.plan.families.recovery import TRIPPED, holds_on, release_of
+from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import format
+
+_DUE = "due"
+_WATCHED_S = 0.5
 
 
 def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
@@ -48,7 +69,7 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
 
 
 def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Start it with a cause present: the output that it opens never closes."""
+    """Start it with a cause present: what it opens closes only once the cause is gone."""
     if profile.supply is None:
         return
     start = profile.start
@@ -58,7 +79,8 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
         free = [o for o in paths(profile) if o not in affected]
         on = Mark(mark="on")
         yield draft_of(
-            f"started with {whose(stimulus.protection, stimulus.target)} its output never closes",
+            f"started with {whose(stimulus.protection, stimulus.target)} its output stays open"
+            " until the cause is gone",
             stimulus,
             protection,
             steps=[
@@ -66,15 +88,70 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
                 Hold(duration_s=0.5, mark="off"),
                 *stimulus.apply,
                 Power(on=True, mark="on"),
-                Hold(duration_s=wait_s + 2.0 * delay_of(protection).high, mark="waited"),
+                Hold(duration_s=wait_s + 2.0 * delay_of(protection).high, mark=TRIPPED),
+                *_gone(stimulus, protection),
             ],
             expectations=[
                 *(
-                    Stays(output=o, is_open=True, begin="off", end="waited")
+                    Stays(output=o, is_open=True, begin="off", end=TRIPPED)
                     for o in paths(profile)
                     if o in affected
                 ),
                 *(Recovers(output=o, since=on, low_s=0.0, high_s=wait_s) for o in free),
+                *_lets_go(profile, stimulus, protection, TRIPPED),
             ],
             begins="off",
         )
+
+
+def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
+    """Let a cause come at a random moment of a start: its output ends open, and lets go."""
+    if profile.supply is None:
+        return
+    start = profile.start
+    wait_s = start.ready_within_s + start.closed_within_s
+    for stimulus, protection in one_stimulus_each(profile, options, can_be_there_at_start):
+        affected = opened(profile, stimulus.values) | set(protection.opens)
+        yield draft_of(
+            f"{whose(protection.short, stimulus.target)} comes at a random moment of a start",
+            stimulus,
+            protection,
+            steps=[
+                Power(on=True, mark="on"),
+                Dither(span_s=wait_s),
+                *stimulus.apply,
+                Hold(duration_s=wait_s + delay_of(protection).high, mark=_DUE),
+                Hold(duration_s=_WATCHED_S, mark=TRIPPED),
+                *_gone(stimulus, protection),
+            ],
+            expectations=[
+                *holds_on(protection, _DUE, TRIPPED),
+                *(
+                    Recovers(output=o, since=Mark(mark="on"), low_s=0.0, high_s=wait_s)
+                    for o in paths(profile)
+                    if o not in affected
+                ),
+                *_lets_go(profile, stimulus, protection, TRIPPED),
+            ],
+            begins="off",
+        )
+
+
+def _gone(stimulus: Stimulus, protection: Protection) -> list[Step]:
+    if protection.recovers is None:
+        return []
+    wait_s = recovery_time_of(protection).high + said_within_s(protection) + AFTER_S
+    return [*stimulus.remove, Hold(duration_s=wait_s)]
+
+
+def _lets_go(
+    profile: Profile, stimulus: Stimulus, protection: Protection, tripped: str
+) -> Iterator[Expectation]:
+    """What it opened closes once the cause is gone, as after any trip."""
+    if protection.recovers is None:
+        return
+    release = release_of(profile, stimulus, protection, tripped=tripped)
+    low_s, high_s = release.time.low, release.time.high
+    for output in protection.opens:
+        yield Recovers(output=output, since=release.since, low_s=low_s, high_s=high_s)
+    yield from unsays(protection, release.said_since, release.said_time)

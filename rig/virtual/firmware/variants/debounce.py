@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from rig.virtual.firmware.afe import Readings
 from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.protections import Detector, Rule
 from rig.virtual.firmware.variants import variant
 
 
@@ -24,7 +28,156 @@ def short_violations_add_up(build: Build) -> Build:
     return build.patch(debounce=_NeverReset)
 
 
+@variant(
+    "counts-down-instead-of-again",
+    "D60",
+    "S2",
+    "a leaky counter where values in a row are promised: bad for 60 % of the time trips",
+)
+def counts_down_instead_of_again(build: Build) -> Build:
+    """Build it."""
+    rules = tuple(rule.short for rule in build.image.rules)
+    for short in rules:
+        build = build.with_rule(short, leaky=True)
+    return build
+
+
+class _TimerRunsOn:
+    """The first bad value starts a timer, which nothing stops."""
+
+    count: int
+
+    def step(self, *, bad: bool) -> int:
+        if bad or self.count:
+            self.count += 1
+        return self.count
+
+
+@variant("first-violation-trips-in-the-end", "D60", "S2", "a good value does not stop the timer")
+def first_violation_trips_in_the_end(build: Build) -> Build:
+    """Build it."""
+    return build.patch(debounce=_TimerRunsOn)
+
+
+class _LocalCounter:
+    """The counter lives in the function that counts, so that it starts at 0 at every call."""
+
+    def step(self, *, bad: bool) -> int:
+        count = 0
+        if bad:
+            count += 1
+        return count
+
+
+@variant("nothing-lasts", "D61", "S1", "the debounce counter is a local variable")
+def nothing_lasts(build: Build) -> Build:
+    """Build it."""
+    return build.patch(debounce=_LocalCounter)
+
+
+class _EightBits:
+    """A counter of 8 bits starts again at 256 runs of the main task, 2.56 s."""
+
+    count: int
+
+    def step(self, *, bad: bool) -> int:
+        count: int = super().step(bad=bad)  # type: ignore[misc]
+        self.count = count & 0xFF
+        return self.count
+
+
+@variant("slow-warning-never-comes", "D61", "S1", "a counter of 8 bits for a delay of 498 ticks")
+def slow_warning_never_comes(build: Build) -> Build:
+    """Build it."""
+    return build.patch(debounce=_EightBits)
+
+
 @variant("trips-on-one-sample", "D62", "S2", "the threshold acts on one raw sample")
 def trips_on_one_sample(build: Build) -> Build:
     """Build it."""
     return build.with_rule("OVP", ticks=1).with_rule("UVP", ticks=1)
+
+
+@variant(
+    "charge-overcurrent-at-once", "1.6.2", "S2", "charge over-current ignores its delay: one poll"
+)
+def charge_overcurrent_at_once(build: Build) -> Build:
+    """Build it."""
+    return build.with_rule("OCC1", ticks=1)
+
+
+class _Smoothed:
+    """Trips on a smoothed voltage, y += (x - y) / 2 at each scan: a far step passes at once."""
+
+    _smooth: list[float] | None = None
+    _of_scan = -1
+
+    def cells(self, r: Readings) -> Sequence[float]:
+        if self._smooth is None or any(v != v for v in (*self._smooth, *r.cells_v)):  # noqa: PLR0124
+            self._smooth = list(r.cells_v)
+        elif r.scans != self._of_scan:
+            pairs = zip(self._smooth, r.cells_v, strict=True)
+            self._smooth = [old + (new - old) / 2.0 for old, new in pairs]
+        self._of_scan = r.scans
+        return self._smooth
+
+
+@variant(
+    "late-where-it-is-close", "D63", "S2", "a smoothed value is late where the limit is just passed"
+)
+def late_where_it_is_close(build: Build) -> Build:
+    """Build it."""
+    return build.patch(quantities=_Smoothed)
+
+
+class _FirstSeenForAll:
+    """One time stamp of "first seen bad" for all rules: each new violation sets it again."""
+
+    detectors: dict[str, Detector]
+
+    def look_at_scan(self, readings: Readings) -> None:
+        was = {short for short, d in self.detectors.items() if d.pending}
+        look: Callable[[Readings], None] = super().look_at_scan  # type: ignore[misc]
+        look(readings)
+        if any(d.pending and not d.tripped and s not in was for s, d in self.detectors.items()):
+            for detector in self.detectors.values():
+                detector._counts.clear()
+
+
+@variant("second-violation-restarts-the-first", "D66", "S2", "one timer for all pending violations")
+def second_violation_restarts_the_first(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_FirstSeenForAll)
+
+
+class _IdleDirection:
+    """While current flows the other way, the counters of a direction freeze."""
+
+    _current_a = 0.0
+
+    def look_at_current(self, readings: Readings) -> None:
+        self._current_a = readings.current_a
+        look: Callable[[Readings], None] = super().look_at_current  # type: ignore[misc]
+        look(readings)
+
+    def _counting(self) -> list[Detector]:
+        counting: list[Detector] = super()._counting()  # type: ignore[misc]
+        return [d for d in counting if d.tripped or not self._is_idle(d.rule)]
+
+    def _is_idle(self, rule: Rule) -> bool:
+        if rule.reads == "cells":
+            return False
+        if self._current_a > 1.0:
+            return rule.opens_discharge and not rule.opens_charge
+        return self._current_a < -1.0 and rule.opens_charge and not rule.opens_discharge
+
+
+@variant(
+    "counters-freeze-in-the-other-direction",
+    "1.6.9",
+    "S2",
+    "temperature and current counters of the idle direction freeze while current flows",
+)
+def counters_freeze_in_the_other_direction(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_IdleDirection)

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from rig.virtual.firmware.variants import Variant, balancing, debounce, energy, found_in
+from rig.virtual.firmware.variants import (
+    Variant,
+    balancing,
+    debounce,
+    energy,
+    found_in,
+    protections,
+    recovery,
+)
 
 # One module for each kind of mistake; a new module is named here.
-MODULES: tuple[ModuleType, ...] = (debounce, energy, balancing)
+MODULES: tuple[ModuleType, ...] = (debounce, protections, recovery, energy, balancing)
 
 
 def variants_of(dut: str) -> Mapping[str, Variant]:

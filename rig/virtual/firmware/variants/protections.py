@@ -1,0 +1,153 @@
+"""Thresholds, flags and paths of the protections got wrong (bms-defects.md, chapters 3 and 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rig.virtual.firmware.afe import Readings
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.protections import Detector, Rule
+from rig.virtual.firmware.variants import variant
+
+
+@variant("empty-cell-ignored", "D30", "S1", "undervoltage looks at the highest cell")
+def empty_cell_ignored(build: Build) -> Build:
+    """Build it."""
+    return build.with_rule("UVP", reads="highest cell")
+
+
+class _ElseIf:
+    """The minimum is looked for only where the value is no new maximum."""
+
+    def coldest(self, r: Readings) -> Sequence[float]:
+        hottest, coldest = -math.inf, math.inf
+        for degc in r.temperatures_degc:
+            if degc > hottest:
+                hottest = degc
+            elif degc < coldest:
+                coldest = degc
+        return [coldest]
+
+
+@variant("cold-first-sensor-ignored", "D34", "S1", "else-if between the tests for max and min")
+def cold_first_sensor_ignored(build: Build) -> Build:
+    """Build it."""
+    return build.patch(quantities=_ElseIf)
+
+
+@variant("undervoltage-forbids-charging", "D59", "S2", "undervoltage opens both paths: a deadlock")
+def undervoltage_forbids_charging(build: Build) -> Build:
+    """Build it."""
+    return build.with_rule("UVP", opens_charge=True)
+
+
+@variant(
+    "cold-discharge-says-overtemperature",
+    "D65",
+    "S2",
+    "the undertemperature branch was copied: flag and recovery of the other one",
+)
+def cold_discharge_says_overtemperature(build: Build) -> Build:
+    """Build it."""
+    return build.with_rule("UTD", flag="OTD")
+
+
+@variant(
+    "cold-recovers-by-the-wrong-level", "D65", "S2", "charge's recovery level used for discharge"
+)
+def cold_recovers_by_the_wrong_level(build: Build) -> Build:
+    """Build it."""
+    release = next(rule.release for rule in build.image.rules if rule.short == "UTC")
+    return build.with_rule("UTD", release=release)
+
+
+@variant("overvoltage-opens-the-discharge-path", "D67", "S1", "a copy of the undervoltage branch")
+def overvoltage_opens_the_discharge_path(build: Build) -> Build:
+    """Build it."""
+    return build.with_rule("OVP", opens_charge=False, opens_discharge=True)
+
+
+class _OneFaultVariable:
+    """Holds the fault that came first; the others wait."""
+
+    detectors: dict[str, Detector]
+
+    def _tripped(self) -> list[Rule]:
+        tripped: list[Rule] = super()._tripped()  # type: ignore[misc]
+        return tripped[:1]
+
+
+@variant("one-fault-hides-another", "D66", "S1", "one variable for the fault: the first match wins")
+def one_fault_hides_another(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_OneFaultVariable)
+
+
+class _BusyWithOne:
+    """While something is tripped nothing else is counted."""
+
+    def _counting(self) -> list[Detector]:
+        counting: list[Detector] = super()._counting()  # type: ignore[misc]
+        return [d for d in counting if d.tripped] or counting
+
+
+@variant("blind-while-tripped", "D66", "S1", "in the fault state the other rules are not looked at")
+def blind_while_tripped(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_BusyWithOne)
+
+
+class _OnePathPerFault:
+    """if charge: ... elif discharge: ..., so a fault of both opens the first."""
+
+    def _opens_discharge(self, rule: Rule) -> bool:
+        return rule.opens_discharge and not rule.opens_charge
+
+
+@variant("both-paths-fault-opens-one", "D75", "S1", "only the first path of a fault of both opens")
+def both_paths_fault_opens_one(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_OnePathPerFault)
+
+
+class _PolledGates:
+    """The gates follow the protections in a task of 250 ms."""
+
+    _ticks: int
+
+    def _drive_paths(self) -> None:
+        if self._ticks % 25 == 0:
+            super()._drive_paths()  # type: ignore[misc]
+
+
+@variant("turn-off-by-a-slow-poll", "1.6.8", "S2", "the FETs are turned off by a task of 250 ms")
+def turn_off_by_a_slow_poll(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_PolledGates)
+
+
+@variant(
+    "host-back-after-two-frames", "1.6.5", "S2", "one frame too few counts as the host's return"
+)
+def host_back_after_two_frames(build: Build) -> Build:
+    """Build it."""
+    return build.configure(host_frames_to_return=build.image.host_frames_to_return - 1)
+
+
+class _ClosesFirst:
+    """At a start the paths are closed before anybody asks what is pending."""
+
+    def pends_on_charge(self) -> bool:
+        return False
+
+    def pends_on_discharge(self) -> bool:
+        return False
+
+
+@variant(
+    "closes-onto-a-pending-fault", "D18", "S2", "a start closes the paths while a violation lasts"
+)
+def closes_onto_a_pending_fault(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_ClosesFirst)

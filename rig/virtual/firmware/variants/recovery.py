@@ -1,0 +1,146 @@
+"""Letting go got wrong: hysteresis, recovery, latches (bms-defects.md, chapter 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.protections import Detector, Event, Rule
+from rig.virtual.firmware.variants import variant
+
+
+@variant("no-hysteresis", "D56", "S2", "the recovery level is the trip level, and nothing waits")
+def no_hysteresis(build: Build) -> Build:
+    """Build it."""
+    trip = {rule.short: rule.threshold for rule in build.image.rules}
+    build = build.with_rule("OVP", release=trip["OVP"], release_ticks=1)
+    return build.with_rule("UVP", release=trip["UVP"], release_ticks=1)
+
+
+class _ClearedOnTheEdge:
+    """The flag is cleared when the alert goes away, and only then: too early, and never again."""
+
+    _good: bool
+    _was_good = True
+
+    def has_recovered(self) -> bool:
+        edge = self._good and not self._was_good
+        self._was_good = self._good
+        if not edge:
+            return False
+        recovered: bool = super().has_recovered()  # type: ignore[misc]
+        return recovered
+
+
+@variant("never-recovers", "D58", "S2", "the flag is cleared once, on the alert's edge; no retry")
+def never_recovers(build: Build) -> Build:
+    """Build it."""
+    return build.patch(detector=_ClearedOnTheEdge)
+
+
+class _OneRetry:
+    """The retry counter is never set back."""
+
+    _retries = 0
+
+    def has_recovered(self) -> bool:
+        recovered: bool = super().has_recovered()  # type: ignore[misc]
+        if not recovered or self._retries >= 1:
+            return False
+        self._retries += 1
+        return True
+
+
+@variant("recovers-only-once", "D58", "S2", "the counter of allowed retries is never set back")
+def recovers_only_once(build: Build) -> Build:
+    """Build it."""
+    return build.patch(detector=_OneRetry)
+
+
+class _GoodAddsUp:
+    """The time of good values is not reset by a value that is not good yet."""
+
+    rule: Rule
+    _good: bool
+    _good_ticks: int
+
+    def has_recovered(self) -> bool:
+        self._good_ticks += self._good
+        return self._good_ticks >= self.rule.release_ticks
+
+
+@variant("recovery-adds-up", "D60", "S2", "the recovery's timer is not reset by a relapse")
+def recovery_adds_up(build: Build) -> Build:
+    """Build it."""
+    return build.patch(detector=_GoodAddsUp)
+
+
+class _AnyIsGood:
+    """One healthy cell is enough to clear the fault of another."""
+
+    rule: Rule
+
+    def are_good(self, values: Sequence[float]) -> bool:
+        release = self.rule.release
+        return any(v < release if self.rule.above else v > release for v in values)
+
+
+@variant("one-healthy-cell-clears-all", "D80", "S1", "any cell within limits clears the fault")
+def one_healthy_cell_clears_all(build: Build) -> Build:
+    """Build it."""
+    return build.patch(detector=_AnyIsGood)
+
+
+class _OffIsAnError:
+    """The driver's bit "FET is off" is masked in among its errors."""
+
+    _discharge_on: bool
+    _was_on = False
+
+    def _allows_discharge(self) -> bool:
+        self._was_on = self._was_on or self._discharge_on
+        has_error = self._was_on and not self._discharge_on
+        allows: bool = super()._allows_discharge()  # type: ignore[misc]
+        return allows and not has_error
+
+
+@variant("discharge-never-again", "D68", "S2", 'the bit "FET is off" counts as an error')
+def discharge_never_again(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_OffIsAnError)
+
+
+class _ClearsEverything:
+    """The branch that clears one fault calls what clears all of them."""
+
+    detectors: dict[str, Detector]
+
+    def tick(self) -> list[Event]:
+        events: list[Event] = super().tick()  # type: ignore[misc]
+        if any(not event.tripped for event in events):
+            for detector in self.detectors.values():
+                if not detector.rule.latches:
+                    detector.clear()
+            self._sum_up()  # type: ignore[attr-defined]
+        return events
+
+
+@variant("one-recovery-clears-all", "D66", "S1", "the first fault that recovers takes all with it")
+def one_recovery_clears_all(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_ClearsEverything)
+
+
+class _BlindToTheLoad:
+    """The load detection is read before its source is switched on."""
+
+    def _load_is_gone(self) -> bool:
+        return True
+
+
+@variant(
+    "short-circuit-cleared-under-load", "3.load", "S1", "a latch is cleared while its load is there"
+)
+def short_circuit_cleared_under_load(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_BlindToTheLoad)
