@@ -254,7 +254,7 @@ def full(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
         Set(values={"current": tail_a}),
         Set(values=above, mark="high"),
         Hold(duration_s=wait_s, mark="told"),
-        Hold(duration_s=60.0, mark="over"),
+        Hold(duration_s=promise.for_s, mark="over"),
     ]
     yield _draft(
         f"full is told once it has lasted {format(promise.for_s, 's')}, and once only",
@@ -313,7 +313,7 @@ def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa:
     remaining = energy.remaining_capacity
     reserve = remaining.reserve_ah / capacity_ah if remaining else 0.0
     discharge_a, charge_a = (0.5 * amps for amps in _currents(profile))
-    past = 0.6  # percent of the capacity that flow, two thirds of it beyond the end
+    past = 0.4  # percent of the capacity that flow, half of it beyond the end
     starts = {"empty": 0.002, "full": 0.998} | ({"reserve": reserve + 0.002} if reserve else {})
     for name, soc in starts.items():
         amps = charge_a if name == "full" else discharge_a
@@ -373,7 +373,7 @@ def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG0
         steps += [
             Set(values=dict.fromkeys(profile.temperature_names, degc)),
             *([Set(values={"current": 0.5 * discharge_a})] if profile.has_current else []),
-            Hold(duration_s=30.0),
+            Hold(duration_s=15.0),
         ]
     top = energy.health
     yield _draft(
