@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rig.errors import DescriptionError
 from rig.mutants.hunt import RELEASED, Ground, Hunt, ground
-from rig.mutants.result import FOUND, Result, Row, Variant, load_result, save_result
+from rig.mutants.result import FOUND, Control, Result, Row, Variant, load_result, save_result
 from rig.mutants.text import progress, row_line, text_of
 from rig.mutants.variants import chosen, listed, sampled
 from rig.pool import Done, Ran, Until
@@ -31,6 +31,7 @@ def hunt(options: argparse.Namespace, command: str) -> tuple[Result, bool]:
         where,
         _variants(options, where),
         until=_until(options),
+        control=options.control or ("plan" if options.sample is None else "findings"),
         jobs=options.jobs,
         earlier=earlier,
     )
@@ -42,11 +43,12 @@ def hunt(options: argparse.Namespace, command: str) -> tuple[Result, bool]:
     return result, running.interrupted
 
 
-def hunt_for(
+def hunt_for(  # noqa: PLR0913  what a hunt is made of, by name
     where: Ground,
     variants: Sequence[Variant],
     *,
     until: Until = "fail",
+    control: Control = "plan",
     jobs: int | None = None,
     earlier: Result | None = None,
 ) -> Hunt:
@@ -55,6 +57,7 @@ def hunt_for(
         ground=where,
         variants=variants,
         until=until,
+        control=control,
         jobs=jobs,
         earlier=earlier,
         on_event=_Progress().show,

@@ -13,7 +13,7 @@ from rig.check import check
 from rig.dut.profile import Profile, find_described, load_profile
 from rig.errors import DescriptionError
 from rig.mutants.order import cheap_first, killers_first
-from rig.mutants.result import Outcome, Result, Row, Variant
+from rig.mutants.result import Control, Outcome, Result, Row, Variant
 from rig.plan.case import Case
 from rig.plan.model import load_plan
 from rig.plan.promises import sentence_of, untested
@@ -74,6 +74,8 @@ class Hunt:
     ----------
     earlier
         A result whose killers come first.
+    control
+        What the good firmware runs: the whole "plan", or just the cases that had "findings".
     on_event
         Told after each case and each finished build.
     """
@@ -81,6 +83,7 @@ class Hunt:
     ground: Ground
     variants: Sequence[Variant]
     until: Until = "fail"
+    control: Control = "plan"
     jobs: int | None = None
     earlier: Result | None = None
     on_event: Callable[[Hunt, Ran | Done], None] = lambda _hunt, _event: None
@@ -92,8 +95,9 @@ class Hunt:
     def run(self) -> None:
         """Run all; a Ctrl-C ends it, and what was found up to then stays."""
         try:
-            for event in run_all(self._works(), self.jobs):
-                self._take(event)
+            for works in (self._works(), self._control_of_findings()):
+                for event in run_all(works, self.jobs):
+                    self._take(event)
         except KeyboardInterrupt:
             self.interrupted = True
 
@@ -118,6 +122,7 @@ class Hunt:
             bench=where.bench.name,
             seed=where.seed,
             until=self.until,
+            controlled=self.control,
             command=command,
             wall_s=round(self.lasted_s, 3),
             cases={case.id: case.family for case in where.cases},
@@ -147,12 +152,20 @@ class Hunt:
 
     def _works(self) -> Iterator[Work]:
         order = tuple(case.id for case in cheap_first(self.ground.cases))
-        yield self._work(RELEASED, None, order, "end")
+        if self.control == "plan":
+            yield self._work(RELEASED, None, order, "end")
         for variant in self.variants:
             ids = order
             if self.earlier is not None:
                 ids = tuple(killers_first(order, self.earlier, variant.name))
             yield self._work(variant, variant.name, ids, self.until)
+
+    def _control_of_findings(self) -> Iterator[Work]:
+        """Let the good firmware run what found something: it shows what the findings are worth."""
+        findings = [self.row(variant).finding for variant in self.variants]
+        ids = tuple(dict.fromkeys(f.case_id for f in findings if f is not None))
+        if self.control == "findings" and ids:
+            yield self._work(RELEASED, None, ids, "end")
 
     def _work(
         self, variant: Variant, build: str | None, order: tuple[str, ...], until: Until

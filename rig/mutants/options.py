@@ -12,6 +12,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("plan", type=Path, metavar="PLAN")
     _add_common(parser)
     add("--sample", type=int, metavar="N", help="only N variants, drawn by the seed")
+    add(
+        "--control",
+        choices=("plan", "findings"),
+        help="what the good firmware runs: the whole plan, or the cases that found something"
+        " (plan; of a sample: findings)",
+    )
     add("--order-from", type=Path, metavar="FILE.json", help="put first what found most there")
     add("--out", type=Path, default=Path("out/mutants"), help="for page and JSON (out/mutants)")
     until = parser.add_mutually_exclusive_group()

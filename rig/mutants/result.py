@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from rig.errors import DescriptionError
 from rig.judge.verdict import Verdict
 
+Control = Literal["plan", "findings"]
 SCHEMA = "bms-hil-rig/mutants/1"
 FOUND, MISSED, INCONCLUSIVE, ERROR, UNFINISHED = (
     "found",
@@ -111,6 +113,7 @@ class Result:
     cases: Mapping[str, str]  # id -> family, of the plan
     control: Row | None  # the released firmware, which must pass
     rows: tuple[Row, ...]
+    controlled: Control = "plan"  # what it ran: the whole plan, or just the cases with findings
     untested: tuple[str, ...] = ()  # promises of the profile that no case tests
 
     @property

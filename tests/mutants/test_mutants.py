@@ -76,6 +76,18 @@ def test_a_variant_of_ones_own_that_no_case_finds_fails_the_command(
     assert "trip: none: does it earn its time?" in said
 
 
+def test_of_a_sample_the_good_firmware_runs_what_found_something(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--variants", ONE_SAMPLE, "--sample", "1", "--jobs", "1", "--out", str(tmp_path)]
+    code = main(["mutants", str(plan), *options])
+
+    assert code == 0, capsys.readouterr().out
+    control = load_result(tmp_path / "mutants.json").control
+    assert control is not None
+    assert [(o.case_id, o.verdict) for o in control.outcomes] == [("trip[OVP-cell1]", "pass")]
+
+
 def test_an_unknown_variant_is_refused_before_anything_runs(
     plan: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
