@@ -12,6 +12,7 @@ from rig.plan.case import Begins, ConsoleLine, OutputState, Traffic
 
 _POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
 _READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
+_OLD_FRAMES_NS = 500_000_000  # in which a queue of the adapter empties
 _ANSWER_S = 1.0  # of the console to a typed command
 
 
@@ -26,6 +27,7 @@ def go_home(bench: Bench, begins: Begins = "ready") -> None:
     if bench.partner is not None:
         bench.partner.reset()
     bench.nominal()
+    _let_old_frames_leave(bench)
     if bench.console is not None:
         bench.console.begin()
     _restore_settings(bench)
@@ -38,6 +40,20 @@ def go_home(bench: Bench, begins: Begins = "ready") -> None:
     elif bench.console is not None:
         bench.console.reset()
     _await_ready(bench)
+
+
+def _let_old_frames_leave(bench: Bench) -> None:
+    """See that what a faulty bus held back in the adapter does not reach the BMS in this case."""
+    can, ready_s = bench.can, bench.profile.start.ready_within_s + _READY_MARGIN_S
+    if can is None or not can.owed:
+        return
+    sleep_ns(bench, _OLD_FRAMES_NS)
+    if can.owed and bench.profile.start.by != "reset":  # it may have left the bus for good
+        bench.set({"supply": 0.0})
+        sleep_ns(bench, _POWER_OFF_NS)
+        bench.set({"supply": bench.profile.nominal_values["supply"]})
+        sleep_ns(bench, round(ready_s * 1e9))
+    can.forget_owed()
 
 
 def _restore_settings(bench: Bench) -> None:

@@ -99,7 +99,13 @@ class CanLink:
         self._synchronise()
         self.poll()
         received = sum(not f.is_error_frame for f in self._frames)
-        link = Link(name=self.name, alive=self._is_alive(), received=received, dropped=0)
+        link = Link(
+            name=self.name,
+            alive=self._is_alive(),
+            received=received,
+            dropped=0,
+            unanswered=self.owed,
+        )
         self._fall_silent()
         return self._as_frames(), link
 
@@ -112,6 +118,16 @@ class CanLink:
         """Number of frames heard since `begin`."""
         self.poll()
         return len(self._frames)
+
+    @property
+    def owed(self) -> int:
+        """Number of the rig's frames that have not been seen to leave: nobody acknowledged them."""
+        self.poll()
+        return self._posted.total()
+
+    def forget_owed(self) -> None:
+        """Wait no more for frames that were lost: an adapter in bus-off drops what it is given."""
+        self._posted.clear()
 
     def post(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
         """Hand a frame to the adapter and return: when it leaves, if it does, the trace shows."""
@@ -156,7 +172,6 @@ class CanLink:
         if self._mouth is not None:
             self._mouth.shutdown()
             self._mouth = None
-        self._posted.clear()  # what a faulty bus swallowed never comes back
 
     def _synchronise(self) -> None:
         self.poll()

@@ -130,6 +130,11 @@ def _silent(trace: Trace, message: str, question: Question, begin_ns: int, end_n
     inside = (frames.time_ns > begin_ns) & (frames.time_ns < end_ns)
     others = int((inside & (frames.flags & _SENT == 0)).sum())
     span = show((end_ns - begin_ns) * 1e-9, "s")
+    if not others and (unanswered := _unanswered(trace)):
+        sentence = (
+            f"no {message} in {span}, and nobody acknowledged {unanswered} of the rig's frames"
+        )
+        return question.answer(Verdict.FAIL, sentence)
     if not others:
         heard = int((frames.flags & _SENT == 0).sum())
         raise NoEvidence(
@@ -324,8 +329,14 @@ def _counted(wanted: MessageComes, times: Times, cause: At) -> str:
     return f"{what} came {often} {limits} after {cause.said}, first after {first}"
 
 
+def _unanswered(trace: Trace) -> int:
+    """Frames that the rig sent for nothing: its adapter was there, and no BMS to acknowledge."""
+    link = trace.links.get("can")
+    return link.unanswered if link else 0
+
+
 def _bus_was_alive(trace: Trace, begin_ns: int, end_ns: int) -> None:
-    if not _others_came(trace, begin_ns, end_ns):
+    if not _others_came(trace, begin_ns, end_ns) and not _unanswered(trace):
         raise NoEvidence(
             "nothing at all came on CAN in that time: no proof that the bus was connected"
         )

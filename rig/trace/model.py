@@ -105,6 +105,7 @@ class Link:
     received: int  # frames or lines in this case
     dropped: int
     note: str = ""
+    unanswered: int = 0  # frames of the rig's own that nobody acknowledged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,9 @@ class Pins(Protocol):
         It sends by identifier, or `in_order` of queueing.
         """
 
+    def can_is_off(self) -> bool:
+        """Tell whether the CAN controller is in bus-off."""
+
     def can_recover(self) -> None:
         """Start bus-off recovery if the CAN controller is in bus-off, else do nothing."""
 
@@ -232,6 +235,10 @@ class BoardPins:
     def can_pending(self) -> int:
         """Tell how many frames are queued, the one on the wire included."""
         return 0 if self._can is None else self._can.pending
+
+    def can_is_off(self) -> bool:
+        """Tell whether the CAN controller is in bus-off."""
+        return self._can is not None and self._can.is_bus_off
 
     def can_recover(self) -> None:
         """Start bus-off recovery; what was queued is lost, as in the TWAI driver."""

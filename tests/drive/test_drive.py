@@ -262,3 +262,35 @@ def test_a_list_of_values_is_played_on_time_with_noise_from_the_seed(bench: Benc
     assert max(map(abs, off)) <= 0.01
     assert len(set(off)) == 10
     assert [c.value for c in traces[1].commands] == [c.value for c in traces[0].commands]
+
+
+def test_what_nobody_acknowledged_is_told_and_does_not_reach_the_next_case(bench: Bench) -> None:
+    cut = driven(
+        bench,
+        Fault(fault="open", target="can bus"),
+        Traffic(message="HostAlive", period_s=0.1),
+        Hold(duration_s=1.0),
+    )
+
+    trace = driven(bench, Hold(duration_s=2.0), recorded=True)
+
+    assert cut.links["can"].unanswered >= 9
+    assert trace.links["can"].unanswered == 0
+    assert not np.any(trace.frames.can_id == 0x305)
+    assert not any("CTO" in line.text for line in trace.lines)
+
+
+def test_the_bus_shorted_and_mended_the_bms_is_heard_again(bench: Bench) -> None:
+    trace = driven(
+        bench,
+        Fault(fault="short", target="can bus", mark="shorted"),
+        Hold(duration_s=1.0),
+        Fault(fault="short", target="can bus", present=False, mark="mended"),
+        Hold(duration_s=1.0),
+    )
+
+    status_ns = trace.frames.time_ns[trace.frames.can_id == 0x100]
+    shorted_ns, mended_ns = (trace.markers[name].time_ns for name in ("shorted", "mended"))
+    assert trace.error is None
+    assert not np.any((status_ns > shorted_ns) & (status_ns < mended_ns - 50_000_000))
+    assert np.any((status_ns > mended_ns) & (status_ns < mended_ns + 500_000_000))

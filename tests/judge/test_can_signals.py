@@ -153,6 +153,16 @@ def test_a_message_that_never_came_is_the_bms_s_fault_only_on_a_live_bus() -> No
     assert the_finding(BECOMES, can_trace(own)).verdict == "error"
 
 
+def test_frames_that_nobody_acknowledged_prove_that_the_bms_left_the_bus() -> None:
+    link = replace(a_link(), unanswered=7)
+    trace = replace(can_trace(Frames.none()), links={"can": link})
+
+    found = the_finding(BECOMES, trace)
+
+    assert found.verdict == "fail"
+    assert "nobody acknowledged 7 of the rig's frames" in found.sentence
+
+
 @pytest.mark.parametrize(
     ("link", "reason"),
     [

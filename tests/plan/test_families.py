@@ -21,6 +21,7 @@ from rig.plan.case import (
     Hold,
     Instant,
     Mark,
+    MessageComes,
     Play,
     Recovers,
     Send,
@@ -30,6 +31,7 @@ from rig.plan.case import (
     Staircase,
     Stays,
     TelemetryAgrees,
+    Traffic,
     Trips,
 )
 from rig.plan.expand import expand, expand_family, families
@@ -571,3 +573,56 @@ def test_of_a_pair_the_second_stays_until_its_own_cause_is_gone(esp32: Profile) 
     stays = [e for e in case.expectations if isinstance(e, Stays) and e.is_open]
 
     assert {(e.output, e.end) for e in stays} >= {("charge path", "one left")}
+
+
+# ---- the partner, and the bus -------------------------------------------------------------------
+def test_what_a_message_promises_to_refuse_is_sent_and_nothing_else(esp32: Profile) -> None:
+    assert esp32.can is not None
+    cases = {case.parameters["partner"]: case for case in cases_of("partner", esp32)}
+    wrong = {
+        step.wrong.what
+        for how, case in cases.items()
+        for step in case.steps
+        if isinstance(step, Traffic) and step.wrong and how != "disturbed"
+    }
+
+    assert wrong == {
+        *("crc", "bit", "length", "counter stands", "counter skips", "data id", "identifier")
+    }
+    for how in ("crc", "length 4", "counter stands"):
+        assert {e.output for e in cases[how].expectations if isinstance(e, Trips)} == {
+            "charge path"
+        }
+
+
+def test_a_flipped_bit_goes_over_the_whole_frame_before_the_partner_is_back(esp32: Profile) -> None:
+    case = the_case("partner", esp32, "CTO-HostAlive-bit")
+
+    at = next(i for i, s in enumerate(case.steps) if isinstance(s, Traffic) and s.wrong)
+    sent, hold = case.steps[at : at + 2]
+
+    assert isinstance(sent, Traffic)
+    assert isinstance(hold, Hold)
+    assert hold.duration_s / sent.period_s > 64
+
+
+def test_a_healthy_partner_never_pauses_as_long_as_the_shortest_time_out(esp32: Profile) -> None:
+    for case in cases_of("partner", esp32):
+        if case.parameters["partner"] in ("on time", "fast", "slow"):
+            [traffic] = [s for s in case.steps if isinstance(s, Traffic)]
+            assert traffic.period_s + traffic.jitter_s < 0.85 * 0.9
+
+
+def test_a_broken_bus_is_mended_with_a_partner_there_as_proof(esp32: Profile) -> None:
+    for case in cases_of("bus fault", esp32):
+        marks = [step.mark for step in case.steps]
+        after = case.steps[marks.index("mended") + 1]
+        assert isinstance(after, Traffic)
+        told = {e.message for e in case.expectations if isinstance(e, MessageComes)}
+        assert told == set(esp32.messages)
+
+
+def test_without_a_link_to_the_bus_there_is_no_bus_fault(esp32: Profile) -> None:
+    bare = esp32.model_copy(update={"links": {}})
+
+    assert cases_of("bus fault", bare) == []

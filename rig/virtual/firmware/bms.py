@@ -299,6 +299,10 @@ class Bms:
 
     def _recover_bus(self) -> None:
         """Bring the controller back from bus-off, as often as it gets there."""
+        if self._chip.pins.can_is_off():
+            self._leave_bus_off()
+
+    def _leave_bus_off(self) -> None:
         self._chip.pins.can_recover()
 
     def _flags(self) -> int:

@@ -346,9 +346,12 @@ class HostWatch:
             return False
         if self._is_late(now_ms, self._last_ms):
             self.lost, self._back = True, 0
-        elif self.lost and self._back >= self._frames_to_return:
+        elif self.lost and self._is_back():
             self.lost = False
         return self.lost
+
+    def _is_back(self) -> bool:
+        return self._back >= self._frames_to_return
 
     def _is_late(self, now_ms: int, last_ms: int) -> bool:
         return ticks_since(now_ms, last_ms) > self._timeout_ms

@@ -8,15 +8,25 @@ from types import ModuleType
 from rig.virtual.firmware.variants import (
     Variant,
     balancing,
+    bus,
     debounce,
     energy,
     found_in,
+    partner,
     protections,
     recovery,
 )
 
 # One module for each kind of mistake; a new module is named here.
-MODULES: tuple[ModuleType, ...] = (debounce, protections, recovery, energy, balancing)
+MODULES: tuple[ModuleType, ...] = (
+    debounce,
+    protections,
+    recovery,
+    energy,
+    balancing,
+    partner,
+    bus,
+)
 
 
 def variants_of(dut: str) -> Mapping[str, Variant]:

@@ -1,0 +1,71 @@
+"""A broken or shorted CAN bus handled wrongly (bms-defects.md D42, D43, D98)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.variants import variant
+
+if TYPE_CHECKING:
+    from rig.virtual.firmware.bms import Bms
+else:  # a mixin's base is known when it is laid over the part
+    Bms = object
+
+
+class _StaysOff(Bms):
+    def _leave_bus_off(self) -> None:
+        """Nobody calls twai_initiate_recovery()."""
+
+
+@variant("bus-off-for-ever", "D42", "S2", "nothing starts the recovery from bus-off")
+def bus_off_for_ever(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_StaysOff)
+
+
+class _RecoversOnce(Bms):
+    _has_recovered = False
+
+    def _leave_bus_off(self) -> None:
+        if not self._has_recovered:
+            self._has_recovered = True
+            super()._leave_bus_off()
+
+
+@variant("second-bus-off-for-ever", "D42", "S2", "the recovery from bus-off is started only once")
+def second_bus_off_for_ever(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_RecoversOnce)
+
+
+class _Asserts(Bms):
+    def _leave_bus_off(self) -> None:
+        self._chip.panic("assert failed: twai_handle_tx_buffer_frame, tx_msg_count >= 0")
+
+
+@variant("reboots-in-bus-off", "D43", "S1", "the CAN driver asserts on its count of queued frames")
+def reboots_in_bus_off(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_Asserts)
+
+
+class _WaitsForAMailbox(Bms):
+    """The main task sends by itself: twai_transmit(&message, portMAX_DELAY)."""
+
+    def _main(self) -> None:
+        transmit = self._image.transmit
+        if self._chip.pins.can_pending() >= transmit.mailboxes - transmit.for_events:
+            return  # still waiting for one to leave
+        super()._main()
+
+
+@variant(
+    "unheard-it-stands-still",
+    "D98",
+    "S1",
+    "the main task waits for a frame that nobody acknowledges, until the watchdog bites",
+)
+def unheard_it_stands_still(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_WaitsForAMailbox)

@@ -1,0 +1,239 @@
+"""The watch over the host got wrong: what counts as a sign of life, since when, and until when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, e2e_p01_crc
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.variants import variant
+
+if TYPE_CHECKING:
+    from rig.virtual.firmware.bms import Bms
+    from rig.virtual.firmware.protections import HostWatch
+    from rig.virtual.firmware.receive import HostCheck, Receiver
+else:  # a mixin's base is known when it is laid over the part
+    Bms = HostWatch = HostCheck = Receiver = object
+
+_MAIN_MS = 10
+
+
+class _CountsPolls(HostWatch):
+    """The time-out is a number of polls, reckoned as if the main task did them."""
+
+    _polls = 0
+
+    def hear(self, now_ms: int) -> None:
+        super().hear(now_ms)
+        self._polls = 0
+
+    def look(self, now_ms: int) -> bool:
+        self._polls += 1
+        return super().look(now_ms)
+
+    def _is_late(self, now_ms: int, last_ms: int) -> bool:  # noqa: ARG002
+        return self._polls * _MAIN_MS > self._timeout_ms
+
+
+class _PollsInTheScan(Bms):
+    def _host_is_lost(self) -> bool:
+        every = self._image.scan_ns // self._image.main_ns
+        return self._host.lost if self._ticks % every else super()._host_is_lost()
+
+
+@variant(
+    "host-missed-late", "D16", "S2", "the host's time-out is counted in polls of a slower loop"
+)
+def host_missed_late(build: Build) -> Build:
+    """Build it."""
+    return build.patch(host=_CountsPolls, program=_PollsInTheScan)
+
+
+class _StampsTheFirstOnly(HostWatch):
+    def hear(self, now_ms: int) -> None:
+        first_ms = self._last_ms
+        super().hear(now_ms)
+        if first_ms is not None:
+            self._last_ms = first_ms
+
+
+@variant(
+    "healthy-host-missed", "D20", "S2", "the receive handler arms the time-out, never refreshes it"
+)
+def healthy_host_missed(build: Build) -> Build:
+    """Build it."""
+    return build.patch(host=_StampsTheFirstOnly)
+
+
+class _NoWayBack(HostWatch):
+    def _is_back(self) -> bool:
+        return False
+
+
+@variant("host-missed-for-ever", "D21", "S2", "a time-out of the host has no branch that clears it")
+def host_missed_for_ever(build: Build) -> Build:
+    """Build it."""
+    return build.patch(host=_NoWayBack)
+
+
+class _TwoKindsOfLoss(Bms):
+    """Broken frames have a time-out of their own; its clear branch was forgotten."""
+
+    _refused = 0  # when the last good frame came
+    _by_broken_frames = False
+
+    def _take_host_frames(self) -> None:
+        before_ms = self._host._last_ms
+        super()._take_host_frames()
+        if self._host._last_ms != before_ms and not self._by_broken_frames:
+            self._refused = self._host_check.refused
+
+    def _host_is_lost(self) -> bool:
+        lost = super()._host_is_lost()
+        if lost and self._host_check.refused > self._refused:
+            self._by_broken_frames = True
+        return lost or self._by_broken_frames
+
+
+@variant(
+    "broken-frames-never-forgiven",
+    "D21",
+    "S2",
+    "a loss by refused frames is another mode than silence, and only silence clears",
+)
+def broken_frames_never_forgiven(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_TwoKindsOfLoss)
+
+
+class _NowReadFirst(Bms):
+    """The receive task moves the stamp on while the main task still holds an older "now"."""
+
+    _last_us: int | None = None
+
+    def hear_can(self, can_id: int, data: bytes, extended: bool) -> None:  # noqa: FBT001
+        super().hear_can(can_id, data, extended)
+        if can_id == HOST_ALIVE_ID:
+            self._last_us = self._now_us()
+
+    def _host_is_lost(self) -> bool:
+        now_us = self._now_us()
+        preempted_ns = int(self._chip.random.uniform(20e3, 300e3))
+        self._chip.after(preempted_ns, lambda: self._compare(now_us))
+        return super()._host_is_lost()
+
+    def _compare(self, now_us: int) -> None:
+        timeout_us = self._image.host_timeout_ms * 1000
+        if self._last_us is not None and now_us - self._last_us & 0xFFFF_FFFF > timeout_us:
+            self._host.lost, self._host._back = True, 0
+
+    def _now_us(self) -> int:
+        return self._chip.kernel.now_ns // 1000
+
+
+@variant(
+    "host-missed-now-and-then",
+    "D22",
+    "S2",
+    '"now" is read before the stamp that another task moves on; the difference wraps',
+)
+def host_missed_now_and_then(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_NowReadFirst)
+
+
+class _TakesAnyChecksum(HostCheck):
+    def _is_intact(self, data: bytes) -> bool:  # noqa: ARG002
+        return True
+
+
+@variant("host-checksum-unchecked", "D23", "S1", "the checksum of the host's frames is not checked")
+def host_checksum_unchecked(build: Build) -> Build:
+    """Build it."""
+    return build.patch(host_check=_TakesAnyChecksum)
+
+
+class _TakesAnyCounter(HostCheck):
+    def _is_next(self, counter: int) -> bool:  # noqa: ARG002
+        return True
+
+
+@variant("frozen-host-is-alive", "D23", "S1", "the counter of the host's frames is not checked")
+def frozen_host_is_alive(build: Build) -> Build:
+    """Build it."""
+    return build.patch(host_check=_TakesAnyCounter)
+
+
+class _SumsItsOwnByte(HostCheck):
+    def _is_intact(self, data: bytes) -> bool:
+        return e2e_p01_crc(self._image.data_id, b"\0" + data) == data[0]
+
+
+@variant(
+    "good-host-frames-refused", "D24", "S4", "the checksum's own byte is summed in with the data"
+)
+def good_host_frames_refused(build: Build) -> Build:
+    """Build it."""
+    return build.patch(host_check=_SumsItsOwnByte)
+
+
+class _FillsUpWhatIsMissing(HostCheck):
+    def _is_whole(self, length: int) -> bool:  # noqa: ARG002
+        return True
+
+
+@variant(
+    "short-host-frame-is-healthy",
+    "D25",
+    "S1",
+    "a host's frame that was cut short but summed right is taken with defaults",
+)
+def short_host_frame_is_healthy(build: Build) -> Build:
+    """Build it."""
+    return build.patch(host_check=_FillsUpWhatIsMissing)
+
+
+class _OneMore(HostWatch):
+    def _is_back(self) -> bool:
+        return self._back > self._frames_to_return
+
+
+@variant(
+    "host-back-one-frame-late", "1.6.5", "S4", "frames of the returning host are compared with >"
+)
+def host_back_one_frame_late(build: Build) -> Build:
+    """Build it."""
+    return build.patch(host=_OneMore)
+
+
+@variant(
+    "host-back-one-frame-early", "1.6.5", "S2", "the constant for 3 frames is 2, counted from 0"
+)
+def host_back_one_frame_early(build: Build) -> Build:
+    """Build it."""
+    return build.configure(host_frames_to_return=build.image.host_frames_to_return - 1)
+
+
+class _LeavesTheOverrun(Receiver):
+    def _clear_overrun(self) -> None:
+        """Nobody thought of it: the flag stands, and nothing is stored any more."""
+
+
+@variant("deaf-after-a-burst", "D52", "S2", "an overrun of the receive FIFO is never cleared")
+def deaf_after_a_burst(build: Build) -> Build:
+    """Build it."""
+    return build.patch(receiver=_LeavesTheOverrun)
+
+
+class _ReadsOneByteOn(Receiver):
+    """The FIFO's read pointer is not set back with the flag."""
+
+    def interrupt(self, now_ms: int, can_id: int, data: bytes, *, extended: bool) -> None:
+        shifted = data[1:] + data[:1] if self.overruns else data
+        super().interrupt(now_ms, can_id, shifted, extended=extended)
+
+
+@variant("shifted-after-a-burst", "D52", "S2", "after an overrun data are read one byte further on")
+def shifted_after_a_burst(build: Build) -> Build:
+    """Build it."""
+    return build.patch(receiver=_ReadsOneByteOn)
