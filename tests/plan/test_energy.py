@@ -1,0 +1,129 @@
+"""What follows from a data sheet's promises of charge: curves, currents, the words of a plan."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rig.description import BrokenDescriptionError
+from rig.dut.energy import ChargePromise
+from rig.dut.profile import Profile
+from rig.plan.case import CountsCharge, Expectation, FollowsCells, Set, SignalOrdered, SignalSteady
+from rig.plan.energy import CELL_SUM, REMAINING, SOC, counts, follows
+from rig.plan.expand import expand
+from rig.plan.families import FAMILIES, Options
+from rig.plan.model import parse_plan
+
+PLAN = """\
+plan: p
+for: esp32-4s
+cases:
+  - name: charge
+    steps:
+      - hold: 1 s
+        as: begun
+      - set: {current: -5 A}
+      - read: [current, cells]
+      - hold: 5 s
+        as: done
+    expect:
+      - EXPECTED
+"""
+
+
+def written(esp32: Profile, expected: str) -> tuple[Expectation, ...]:
+    return expand(parse_plan(PLAN.replace("EXPECTED", expected), "p.yaml"), esp32, 1)[
+        0
+    ].expectations
+
+
+def on(wanted: FollowsCells, volts: float) -> float:
+    axis, values = zip(*wanted.curve, strict=True)
+    return float(np.interp(volts, axis, values))
+
+
+@given(st.floats(2.7, 3.5))
+def test_what_remains_is_the_charge_above_the_reserve(esp32: Profile, volts: float) -> None:
+    soc = on(follows(esp32, SOC), volts)  # percent of 20 Ah, with 0.4 Ah kept back
+
+    assert on(follows(esp32, REMAINING), volts) == pytest.approx(max(0.0, 0.2 * soc - 0.4))
+
+
+@given(st.floats(0.0, 4.5))
+def test_the_sum_is_the_mean_times_the_cells(esp32: Profile, volts: float) -> None:
+    assert on(follows(esp32, CELL_SUM), volts) == pytest.approx(4.0 * volts)
+
+
+def test_a_unit_of_each_signal_is_its_share_of_the_rated_capacity(esp32: Profile) -> None:
+    assert counts(esp32, SOC, "a", "b").ah_per_unit == pytest.approx(0.2)  # 1 % of 20 Ah
+    assert counts(esp32, REMAINING, "a", "b").ah_per_unit == 1.0
+
+
+def test_a_bms_that_promises_nothing_of_it_is_asked_nothing(pbmslsuite: Profile) -> None:
+    names = ("from cells", "charge counted", "full", "charge ends", "health")
+
+    assert [list(FAMILIES[name](pbmslsuite, Options())) for name in names] == [[]] * len(names)
+
+
+def test_the_sweep_meets_every_point_and_both_ends(esp32: Profile) -> None:
+    draft = next(iter(FAMILIES["from cells"](esp32, Options())))
+    levels = [s.values["cell 1"] for s in draft.steps if isinstance(s, Set)]
+    points = [volts for volts, _ in follows(esp32, SOC).curve]
+
+    assert set(points) <= set(levels)
+    assert levels[0] < points[0]
+    assert levels[-1] > points[-1]
+    assert levels == sorted(levels)
+
+
+def test_a_current_that_trips_nothing_is_drawn(esp32: Profile) -> None:
+    steps = [s for d in FAMILIES["charge counted"](esp32, Options()) for s in d.steps]
+    settings = [step.values for step in steps if isinstance(step, Set)]
+    amps = {values["current"] for values in settings if "current" in values}
+
+    assert min(amps) > -30.0  # OCD1
+    assert max(amps) < 22.0  # OCC1
+    assert {-0.6, 0.6} < amps  # what may count as rest lies at 0.2 A
+
+
+def test_a_plan_has_words_for_it(esp32: Profile) -> None:
+    counting = written(esp32, "energy: {counts: [soc, remaining capacity], from: begun, to: done}")
+    following = written(esp32, "energy: {follows cells: [cell sum]}")
+    moving = written(esp32, "BMS_Pack.SoC: {only falls but for: 0.1, from: begun}")
+    steady = written(esp32, "BMS_Pack.SoC: {steps at most: 0.5, to: done}")
+
+    assert counting == tuple(counts(esp32, name, "begun", "done") for name in (SOC, REMAINING))
+    assert following == (follows(esp32, CELL_SUM),)
+    assert moving == (
+        SignalOrdered(message="BMS_Pack", signal="SoC", rising=False, slack=0.1, begin="begun"),
+    )
+    assert steady == (SignalSteady(message="BMS_Pack", signal="SoC", most_step=0.5, end="done"),)
+    assert isinstance(counting[0], CountsCharge)
+
+
+@pytest.mark.parametrize(
+    ("expected", "what"),
+    [
+        ("energy: {counts: [cell voltage], from: begun, to: done}", "charge or health"),
+        ("energy: {counts: [soc], from: begun}", "charge is counted between two marks"),
+        ("energy: {counts: [soc], from: began, to: done}", 'no step with the mark "began"'),
+        ("energy: {agrees: [soc]}", '"agrees" says nothing about energy'),
+    ],
+)
+def test_what_a_plan_gets_wrong_is_named(esp32: Profile, expected: str, what: str) -> None:
+    with pytest.raises(BrokenDescriptionError, match=what):
+        written(esp32, expected)
+
+
+def test_a_table_that_does_not_rise_is_refused() -> None:
+    points = [{"at": "3.2 V", "is": "10 %"}, {"at": "3.3 V", "is": "10 %"}]
+    promise = {
+        "open circuit": points,
+        "accuracy": "1 %",
+        "counts": {"accuracy": "0.1 A", "relative": "1 %", "largest step": "1 %"},
+    }
+
+    with pytest.raises(ValueError, match="must rise with the charge"):
+        ChargePromise.model_validate(promise)
