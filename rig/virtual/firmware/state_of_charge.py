@@ -78,7 +78,7 @@ class EnergyImage:
     full_v: float = 3.50  # every cell, at the charger's last volts
     full_again_v: float = 3.40
     tail_a: float = 1.0  # C/20
-    full_scans: int = 602  # never less than 30 s, as a scan may lie on the crossing
+    full_scans: int = 610  # 30.5 s: never less than the 30 s of the data sheet
     reserve_ah: float = 0.4
     nominal_v: float = 12.8
     cycles_to_80: float = 3000.0  # full cycles until a fifth of the capacity is gone
