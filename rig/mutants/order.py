@@ -12,21 +12,24 @@ _START_S = 2.0  # added to each case: it starts the BMS and waits until it is re
 
 
 def cheap_first(cases: Iterable[Case]) -> list[Case]:
-    """Give every family the same share of virtual time; within one, cheap cases and others' turns.
+    """Order cases by what they cost and by how many of their family have looked before.
 
-    A case's place is the time that its family has used once it is through (fair queueing): short
-    families are through soon, and a case of minutes waits until all others had their minutes. In a
-    family the protections take turns, each with its cheapest case first.
+    A case's place is its virtual time multiplied by the square of its number in its family: the
+    first case of a family is the likeliest to show something new, its tenth shows it seldom. So
+    the first of all families come within a tenth of the plan's time, the cheap ones within seconds.
+    In a family the protections take turns, each with its cheapest case first. (Of the nightly plan
+    of 560 cases, 10 563 s, every family has looked after 1360 s; with equal shares of time for the
+    families, after 3260 s; with the number itself in place of its square, after 2750 s.)
     """
-    places: list[tuple[float, int, Case]] = []
     by_family: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_family[case.family].append(case)
+    places: list[tuple[float, int, Case]] = []
     for number, members in enumerate(by_family.values()):
-        used_s = 0.0
-        for case in _in_turns(members):
-            used_s += case.duration_s + _START_S
-            places.append((used_s, number, case))
+        place = 0.0
+        for nth, case in enumerate(_in_turns(members), 1):
+            place = max(place, (case.duration_s + _START_S) * nth**2)  # the turns stay as they are
+            places.append((place, number, case))
     return [case for _, _, case in sorted(places, key=lambda place: place[:2])]
 
 
