@@ -28,7 +28,7 @@ from rig.judge.verdict import Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
 from rig.plan.case import Case
 from rig.plan.expand import expand
-from rig.plan.model import load_plan
+from rig.plan.model import PlanFile, load_plan
 
 Until = Literal["end", "fail", "two families"]
 _SPAWN = multiprocessing.get_context("spawn")
@@ -214,7 +214,7 @@ def cases_of(work: Work) -> list[Case]:
     """Give the cases of a piece of work, in its order, just as a run with its seed has them."""
     if work.plan is None:
         return list(work.cases)
-    cases = {c.id: c for c in expand(load_plan(work.plan), _profile(work.profile), work.seed)}
+    cases = {c.id: c for c in expand(_plan(work.plan), _profile(work.profile), work.seed)}
     return [cases[i] for i in (cases if work.order is None else work.order)]
 
 
@@ -229,6 +229,12 @@ def _told(work: Work, case: Case, judgement: Judgement, wall_s: float, virtual_s
         wall_s=round(wall_s, 3),
         virtual_s=round(virtual_s, 3),
     )
+
+
+# Read once by each worker: who edits a plan while it is tried out must not get half of each.
+@lru_cache(maxsize=4)
+def _plan(path: Path) -> PlanFile:
+    return load_plan(path)
 
 
 @lru_cache(maxsize=4)
