@@ -235,6 +235,9 @@ def expectation(expected: c.Expectation) -> str:  # noqa: C901, PLR0911, PLR0912
             return f"{output} closes again {_between(low, high)} after {instant(since)}"
         case c.Stays(output=output, is_open=is_open):
             return f"{output} stays {'open' if is_open else 'closed'}{_span(expected)}"
+        case c.Cycles() as cycles:
+            closed = _between(cycles.low_s, cycles.high_s)
+            return f"{cycles.output} closes {cycles.count} times, {closed} long{_span(expected)}"
         case c.ThresholdIs() as limit:
             level, tolerance = (
                 quantity(limit.level, limit.unit),
@@ -290,6 +293,7 @@ def _between(low_s: float, high_s: float) -> str:
 
 def _span(
     expected: c.Stays
+    | c.Cycles
     | c.SignalStays
     | c.SignalWithin
     | c.SignalOrdered

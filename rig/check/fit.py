@@ -94,6 +94,7 @@ class Fit:
             return
         document, bench, profile = self.bench_document, self.bench, self.profile
         terms = [*profile.settable, *profile.outputs, "current", "supply", "pack", *profile.links]
+        terms += ["link"] if profile.contactors else []
         for term in bench.wiring:
             if term not in terms:
                 what = f'{profile.name} has no terminal "{term}"'

@@ -13,6 +13,7 @@ from rig.plan.case import Begins, ConsoleLine, OutputState, Traffic
 _POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
 _READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
 _OLD_FRAMES_NS = 500_000_000  # in which a queue of the adapter empties
+_NOT_YET_PERIODS = 1.5  # of the host's message, in which it does not ask yet
 _ANSWER_S = 1.0  # of the console to a typed command
 
 
@@ -120,6 +121,11 @@ def _request_to_close(bench: Bench) -> None:
         if bench.partner is None:
             raise not_there("is started by a message", "CAN bus", message)
         period_s = received[message].period_s
+        asked = profile.contactors.request if profile.contactors else None
+        if asked is not None and asked.message == message:  # to be new, it takes another before it
+            none = {asked.signal: float(asked.none)}
+            bench.partner.begin(Traffic(message=message, signals=none, period_s=period_s))
+            sleep_ns(bench, round(_NOT_YET_PERIODS * period_s * 1e9))
         bench.partner.begin(Traffic(message=message, signals=signals, period_s=period_s))
 
 
@@ -147,3 +153,6 @@ def _await_ready(bench: Bench) -> None:
                 "start of the case",
                 "look for a latched fault on the console, and at the wiring of the output",
             )
+    if contactors := profile.contactors:  # a case begins when closing is over; it may judge that
+        ended = OutputState(output=contactors.precharge, is_open=True)
+        wait_for(bench, ended, contactors.overlap.high)

@@ -33,7 +33,8 @@ def contradictions(document: Document[Profile]) -> list[Mistake]:
         if protection.threshold is not None:
             mistakes += _within_limits(document, where, protection)
     mistakes += _energy(document)
-    return [*mistakes, *_balance_outputs(document), *_nominal(document), *_links(document)]
+    mistakes += [*_balance_outputs(document), *_contactors(document)]
+    return [*mistakes, *_nominal(document), *_links(document)]
 
 
 def _unknown(
@@ -107,6 +108,35 @@ def _energy(document: Document[Profile]) -> list[Mistake]:
         what = "charge can't be counted by a BMS that measures no current"
         mistakes.append(document.mistake(("energy",), what, "remove it"))
     return mistakes
+
+
+def _contactors(document: Document[Profile]) -> list[Mistake]:
+    """Outputs, protections, means and the host's message that the contactors name."""
+    profile, contactors = document.model, document.model.contactors
+    if contactors is None:
+        return []
+    where: Location = ("contactors",)
+    received = profile.can.receives if profile.can else {}
+    commands = profile.console.commands if profile.console else {}
+    means = {**commands, "power cycle": "", "reset": ""}
+    failure = (*where, "precharge fails", "cleared by")
+    return [
+        *_unknown(document, (*where, "main"), (contactors.main,), profile.outputs, "output"),
+        *_unknown(
+            document, (*where, "precharge"), (contactors.precharge,), profile.outputs, "output"
+        ),
+        *_unknown(
+            document, (*where, "opened by"), contactors.opened_by, profile.protections, "protection"
+        ),
+        *_unknown(document, failure, contactors.failure.cleared_by, means, "means"),
+        *_unknown(
+            document,
+            (*where, "request", "message"),
+            (contactors.request.message,),
+            received,
+            "received message",
+        ),
+    ]
 
 
 def _nominal(document: Document[Profile]) -> list[Mistake]:

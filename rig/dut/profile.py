@@ -33,6 +33,7 @@ from rig.description import (
     suggest,
 )
 from rig.dut.consistency import contradictions
+from rig.dut.contactors import Contactors
 from rig.dut.e2e import CrcKind
 from rig.dut.energy import Energy
 from rig.dut.links import Link
@@ -234,6 +235,8 @@ class OutputPin(Description):
 class Report(Description):
     """Where it says what it believes of a quantity; texts hold {n} for the cell or sensor.
 
+    A message may hold {n/4} for the number, from 1, of the group of 4 that it lies in.
+
     `accuracy` and `within` are in `unit` (a temperature's accuracy in K); None: not promised.
     """
 
@@ -267,6 +270,13 @@ class Report(Description):
     def signal_for(self, n: int | None = None) -> str | None:
         """Name the CAN signal of cell or sensor `n` (from 1)."""
         return None if self.signal is None else self.signal.replace("{n}", str(n))
+
+    def message_for(self, n: int | None = None) -> str | None:
+        """Name the CAN message of cell or sensor `n` (from 1)."""
+        if self.message is None or n is None:
+            return self.message
+        grouped = re.sub(r"\{n/(\d+)\}", lambda m: str((n - 1) // int(m[1]) + 1), self.message)
+        return grouped.replace("{n}", str(n))
 
     def pattern_for(self, n: int | None = None) -> str | None:
         """Give the console pattern of cell or sensor `n` (from 1)."""
@@ -598,6 +608,7 @@ class Profile(Description):
     resets: Resets | None = None
     timers: Timers | None = None
     energy: Energy | None = None
+    contactors: Contactors | None = None
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -628,6 +639,12 @@ class Profile(Description):
         units = dict.fromkeys(self.cell_names, "V") | dict.fromkeys(self.temperature_names, "°C")
         units |= {"current": "A"} if self.has_current else {}
         return units | ({"supply": "V"} if self.supply and self.supply.can_switch else {})
+
+    @property
+    def closes_at_start(self) -> tuple[str, ...]:
+        """Give the outputs that close once it is powered, whoever asks or does not."""
+        asked = self.contactors.both if self.contactors else ()
+        return tuple(output for output in self.start.closes if output not in asked)
 
     @property
     def nominal_values(self) -> dict[str, float]:
@@ -663,7 +680,7 @@ class Profile(Description):
         counts = {"cell voltage": self.cells.count, "temperature": len(self.temperature_names)}
         for name, report in self.telemetry.reports().items():
             for n in range(1, counts.get(name, 1) + 1) if report.message else ():
-                named = f"{report.message}.{report.signal_for(n)}"
+                named = f"{report.message_for(n)}.{report.signal_for(n)}"
                 yield ("telemetry", name, "signal"), named
         yield from self._message_signals()
         yield from self.energy.signals() if self.energy else ()
@@ -673,6 +690,12 @@ class Profile(Description):
             for key in ("counter", "crc"):
                 if signal := getattr(promise, key):
                     yield ("messages", name, key), f"{name}.{signal}"
+        if self.contactors is not None:
+            for said in self.contactors.failure.says:
+                yield ("contactors", "precharge fails", "says", said), said
+            yield ("contactors", "states", "signal"), self.contactors.states.signal
+            asked = self.contactors.request
+            yield ("contactors", "request", "signal"), f"{asked.message}.{asked.signal}"
         if self.balancing is not None and self.balancing.signal is not None:
             for n in range(1, self.cells.count + 1):
                 yield ("balancing", "signal"), self.balancing.signal.replace("{n}", str(n))

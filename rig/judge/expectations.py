@@ -12,6 +12,7 @@ from rig.plan.case import (
     ConsoleSays,
     CountsCharge,
     Crossing,
+    Cycles,
     Expectation,
     FollowsCells,
     Instant,
@@ -29,7 +30,7 @@ from rig.plan.case import (
     Trips,
 )
 
-_UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V", "pack": "V"}
+_UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V", "pack": "V", "link": "V"}
 
 
 def unit_of(quantity: str) -> str:
@@ -44,7 +45,7 @@ def question_of(wanted: Expectation) -> Question:
 
 def _means(wanted: Expectation) -> str:  # noqa: PLR0911 - one line for each means
     match wanted:
-        case Trips() | Recovers() | Stays():
+        case Trips() | Recovers() | Stays() | Cycles():
             return "output"
         case ThresholdIs():
             return "output and meter"
@@ -69,6 +70,8 @@ def _said(wanted: Expectation) -> str:  # noqa: C901, PLR0911, PLR0912 - one lin
         case Stays():
             state = "open" if wanted.is_open else "closed"
             return f"{wanted.output} stays {state} {_span(wanted)}"
+        case Cycles():
+            return _said_cycles(wanted)
         case ThresholdIs():
             return _said_threshold(wanted)
         case SignalBecomes():
@@ -105,7 +108,13 @@ def _when(wanted: Trips | Recovers | SignalBecomes | MessageComes | ConsoleSays)
 
 
 def _span(
-    wanted: Stays | SignalStays | SignalWithin | SignalOrdered | SignalSteady | ConsoleNeverSays,
+    wanted: Stays
+    | Cycles
+    | SignalStays
+    | SignalWithin
+    | SignalOrdered
+    | SignalSteady
+    | ConsoleNeverSays,
 ) -> str:
     begin = repr(wanted.begin) if wanted.begin else "the start"
     end = repr(wanted.end) if wanted.end else "the end"
@@ -186,6 +195,14 @@ def said_crossing(since: Crossing) -> str:
     """Return a crossing that happened: "cell 3 rose above 3.650 V"."""
     verb = "rose above" if since.rising else "fell below"
     return f"{since.quantity} {verb} {show(since.level, unit_of(since.quantity))}"
+
+
+def _said_cycles(wanted: Cycles) -> str:
+    for_s = show_range(wanted.low_s, wanted.high_s, "s")
+    said = f"{wanted.output} closes {wanted.count} times for {for_s}"
+    if wanted.count > 1:
+        said += f" with pauses of {show_range(wanted.pause_low_s, wanted.pause_high_s, 's')}"
+    return f"{said}, {_span(wanted)}"
 
 
 def _said_threshold(wanted: ThresholdIs) -> str:

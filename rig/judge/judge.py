@@ -14,6 +14,7 @@ from rig.judge.can_signals import (
     judge_signal_within,
 )
 from rig.judge.console import judge_console_never_says, judge_console_says
+from rig.judge.cycles import judge_cycles
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.energy import judge_counts_charge, judge_follows_cells
 from rig.judge.expectations import question_of
@@ -40,6 +41,7 @@ JUDGES: Mapping[str, _Judge] = {
     "trips": _without_can(judge_trips),
     "recovers": _without_can(judge_recovers),
     "stays": _without_can(judge_stays),
+    "cycles": _without_can(judge_cycles),
     "threshold": _without_can(judge_threshold),
     "balances": _without_can(judge_balances),
     "console says": _without_can(judge_console_says),

@@ -219,7 +219,7 @@ def judge_trips(case: Case, trace: Trace, wanted: Trips, question: Question) -> 
 def judge_recovers(case: Case, trace: Trace, wanted: Recovers, question: Question) -> Finding:
     """Judge that an output closes in time, and stays so until something else is commanded."""
     finding = _judge_change(case, trace, wanted, question, closing=True)
-    if finding.verdict is not Verdict.PASS:
+    if finding.verdict is not Verdict.PASS or not wanted.lasts:
         return finding
     return _judge_lasting(case, trace, wanted, finding)
 
@@ -387,7 +387,7 @@ def judge_stays(case: Case, trace: Trace, wanted: Stays, question: Question) -> 
         raise NoEvidence(f"no record of {wanted.output}: readings now and then prove no absence")
     if wanted.begin is None:
         span_ns = (_record_begin_ns(trace, recorded, span_ns[0]), span_ns[1])
-    _must_cover(recorded, *span_ns)
+    must_cover(recorded, *span_ns)
     first, last = (index_at(recorded.waveform, t) for t in span_ns)
     broken = _broken(recorded, first, last, is_open=wanted.is_open)
     if broken.size:
@@ -406,7 +406,8 @@ def _record_begin_ns(trace: Trace, recorded: Recorded, begin_ns: int) -> int:
     return max(begin_ns, start_ns) if first_ns >= start_ns else begin_ns
 
 
-def _must_cover(recorded: Recorded, begin_ns: float, end_ns: float) -> None:
+def must_cover(recorded: Recorded, begin_ns: float, end_ns: float) -> None:
+    """Refuse to say anything of a span that the record does not hold."""
     slack_ns = 1.5e9 * recorded.waveform.interval_s + 1e9 * _clock_u_s(recorded.waveform, end_ns)
     start_ns = recorded.waveform.start_ns
     if start_ns > begin_ns + slack_ns or recorded.end_ns < end_ns - slack_ns:

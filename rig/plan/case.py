@@ -301,6 +301,7 @@ class Recovers:
     since: Instant
     low_s: float
     high_s: float
+    lasts: bool = True  # it stays closed until something else is commanded
     kind: Literal["recovers"] = "recovers"
 
 
@@ -313,6 +314,25 @@ class Stays:
     begin: str | None = None
     end: str | None = None
     kind: Literal["stays"] = "stays"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycles:
+    """`output` closes just `count` times between two marks, and opens again each time.
+
+    Each time it is closed for low_s to high_s, and between two of them open for pause_low_s to
+    pause_high_s.
+    """
+
+    output: str
+    count: int
+    low_s: float
+    high_s: float
+    pause_low_s: float
+    pause_high_s: float
+    begin: str | None = None
+    end: str | None = None
+    kind: Literal["cycles"] = "cycles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -527,6 +547,7 @@ Expectation = Annotated[
     Trips
     | Recovers
     | Stays
+    | Cycles
     | ThresholdIs
     | SignalBecomes
     | SignalStays

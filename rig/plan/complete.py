@@ -15,6 +15,7 @@ from rig.plan.case import (
     Capture,
     Case,
     Crossing,
+    Cycles,
     Dither,
     Expectation,
     Hold,
@@ -117,7 +118,7 @@ def _interval_s(expectations: Iterable[Expectation]) -> float:
 
 def _outputs(expectations: Iterable[Expectation]) -> Iterable[str]:
     for expectation in expectations:
-        if isinstance(expectation, Trips | Recovers | Stays | ThresholdIs):
+        if isinstance(expectation, Trips | Recovers | Stays | Cycles | ThresholdIs):
             yield expectation.output
 
 

@@ -388,6 +388,9 @@ class Expected(Description):
     times: Annotated[int | None, Field(ge=0, description="just so often; else once at least")] = (
         None
     )
+    closes: Annotated[int | None, Field(ge=0, description="an output, just so often")] = None
+    each: Promise | None = None  # how long it is closed each time ...
+    pauses: Promise | None = None  # ... and open between
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Crossing, Fault, Hold, Instant, Mark, Send, Set, Step, Type
+from rig.plan.case import Crossing, Fault, Hold, Instant, Mark, Quiet, Send, Set, Step, Type
 from rig.quantity import Toleranced
 
 APPLIED = "applied"
@@ -211,10 +211,12 @@ def _silence(profile: Profile, name: str, message: str) -> Stimulus:
     recovers = profile.protections[name].recovers
     short_of_it = max(1, ((recovers.frames or 1) if recovers else 1) - 1)
     kept_up = math.ceil(_KEPT_UP_S / period_s)
+    last = Send(message=message, count=5, period_s=period_s, mark=APPLIED)
+    at_home = message in profile.start.request  # then it was sent all the time
     return Stimulus(
         protection=name,
         target=message,
-        apply=(Send(message=message, count=5, period_s=period_s, mark=APPLIED),),
+        apply=(Quiet(message=message), last) if at_home else (last,),
         remove=(
             Send(message=message, count=short_of_it, period_s=period_s, mark=REMOVED),
             Hold(duration_s=period_s),

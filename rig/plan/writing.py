@@ -191,6 +191,8 @@ def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, 
         case c.Stays():
             state = "open" if wanted.is_open else "closed"
             return {wanted.output: {"stays": state} | _span(wanted)}
+        case c.Cycles():
+            return {wanted.output: _cycles(wanted) | _span(wanted)}
         case c.ThresholdIs():
             return {wanted.output: _threshold(wanted)}
         case c.SignalBecomes():
@@ -242,6 +244,12 @@ def _after(since: c.Instant) -> dict[str, Any]:
 def _span(wanted: Any) -> dict[str, str]:
     ends = {"from": wanted.begin, "to": wanted.end}
     return {word: mark for word, mark in ends.items() if mark is not None}
+
+
+def _cycles(wanted: c.Cycles) -> dict[str, Any]:
+    pauses = f"{_seconds(wanted.pause_low_s)} to {_seconds(wanted.pause_high_s)}"
+    closed = f"{_seconds(wanted.low_s)} to {_seconds(wanted.high_s)}"
+    return {"closes": wanted.count, "each": closed, "pauses": pauses}
 
 
 def _threshold(wanted: c.ThresholdIs) -> dict[str, Any]:

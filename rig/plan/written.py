@@ -23,6 +23,7 @@ from rig.plan.case import (
     ConsoleNeverSays,
     ConsoleSays,
     Crossing,
+    Cycles,
     Dither,
     Expectation,
     Fault,
@@ -58,6 +59,7 @@ from rig.plan.case import (
 )
 from rig.plan.complete import complete
 from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp, unit_of
+from rig.quantity import Interval
 
 __all__ = ["complete", "written_case"]
 
@@ -384,8 +386,25 @@ class _Resolver:
         elif e.closes_within is not None:
             low_s, high_s = e.closes_within.low, e.closes_within.high
             yield Recovers(output=name, since=self._since(where, e), low_s=low_s, high_s=high_s)
+        elif e.closes is not None:
+            yield self._cycles(where, name, e)
         else:
             yield from self._threshold(where, name, e)
+
+    def _cycles(self, where: Location, name: str, e: Expected) -> Expectation:
+        if e.each is None:
+            self._add(where, "for how long each time?", "add for example each: 1.9 s to 2.1 s")
+        each, pauses = (given or Interval(0.0, 0.0, "s") for given in (e.each, e.pauses))
+        return Cycles(
+            output=name,
+            count=e.closes or 0,
+            low_s=each.low,
+            high_s=each.high,
+            pause_low_s=pauses.low,
+            pause_high_s=pauses.high,
+            begin=e.begin,
+            end=e.end,
+        )
 
     def _threshold(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
         level = e.opens_at or e.closes_at
@@ -500,7 +519,7 @@ class _Resolver:
                 accuracy=report.accuracy,
                 relative=report.relative,
                 unit=report.unit,
-                message=report.message,
+                message=report.message_for(number),
                 signal=report.signal_for(number),
                 pattern=report.pattern_for(number),
                 factor=report.factor,
@@ -587,11 +606,11 @@ class _Resolver:
 
 _GROUPS = ("cells", "temperatures")
 _WORDS = {
-    "an output": {"opens within", "closes within", "opens at", "closes at", "stays"},
     "a signal": {
         *("becomes", "stays", "between", "only rises but for", "only falls but for"),
         *("steps at most", "moves at most"),
     },
+    "an output": {"opens within", "closes within", "closes", "opens at", "closes at", "stays"},
     "a message": {"every", "comes"},
     "the console": {"says", "never says"},
     "telemetry": {"agrees"},

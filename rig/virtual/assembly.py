@@ -1,4 +1,4 @@
-"""Wires the two benches: nets, instruments, links and the BMS. Must not decide when time passes."""
+"""Wires the benches: nets, instruments, links and the BMS. Must not decide when time passes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from rig.virtual import firmware
 from rig.virtual.board import Board
 from rig.virtual.can_bus import CanBus, CanNode
 from rig.virtual.can_wire import CanWire
-from rig.virtual.cells import LFP_20AH, CellString
+from rig.virtual.cells import LFP_20AH, NMC_20AH, CellString
 from rig.virtual.circuit import PowerPath
 from rig.virtual.clock import LocalClock
 from rig.virtual.control import ControlPort
+from rig.virtual.dc_link import MAIN, PRECHARGE, LinkedPowerPath
 from rig.virtual.instruments import (
     AuxSupply,
     CellEmulator,
@@ -36,7 +37,7 @@ from rig.virtual.uart import Uart
 
 __all__ = ["BENCHES", "Bench", "Setup"]
 
-CELLS = 4
+CELLS, MANY_CELLS = 4, 16
 BITRATE = 500_000
 BAUD = 115_200
 _CRYSTAL_PPM = 50.0  # of a device that states nothing better (measurement.md 3.2: 20 to 100)
@@ -46,6 +47,8 @@ _SHUNT_V_PER_A = 0.001  # 1 mOhm in the pack's return, read by the meter
 _SHUNT_TOLERANCE = 5e-4  # of its resistance [u]
 _PROBE_V_PER_A = 0.01  # current probe, 10 mV/A
 _ADAPTER_RESTART_NS = 100_000_000  # restart-ms 100 of the adapter's interface: Linux's default is 0
+_HIGH_CHARGER = (80.0, 19.0)  # a GH80-19: 16 cells are beyond the usual one
+_HIGH_SOC = 0.4  # of the pack with contactors: 3.80 V a cell, which its emulated ones show at rest
 _AUX_OUTPUT = 2
 _R25_OHMS = 10_000.0
 
@@ -152,12 +155,7 @@ def esp32_4s(setup: Setup) -> Bench:
     """Wire the reference BMS: emulated cells at its sense pins, a real pack in its power path."""
     bench = Bench(setup)
     nets = _common_nets(bench, sensors=2)
-    for name, unit in (("current", "A"), ("pack", "V")):
-        bench.board.add(name, unit, 0.0)
-    for name in ("charge gate", "discharge gate"):
-        bench.board.add(name, "V", 0.0)
-    for n in range(CELLS):
-        bench.board.add(f"bleed {n + 1}", "A", 0.0)
+    _power_nets(bench)
     battery = CellString(LFP_20AH, CELLS, spread=stream(setup.seed, "battery"))
     path = PowerPath(bench.kernel, bench.board, battery)
     cells, gates = bench.nets("cell {}", CELLS), (nets["charge gate"], nets["discharge gate"])
@@ -170,11 +168,45 @@ def esp32_4s(setup: Setup) -> Bench:
     scope = dict(enumerate((*cells.values(), *gates, nets["current"], nets["pack"]), start=1))
     bench.instrument("digitizer", Digitizer, channels=scope, volts_per_unit={7: _PROBE_V_PER_A})
     meter = dict(enumerate((*cells.values(), nets["pack"], *gates, nets["current"]), start=101))
-    error = stream(setup.seed, "shunt").uniform(-_SHUNT_TOLERANCE, _SHUNT_TOLERANCE)
-    shunt = {108: _SHUNT_V_PER_A * (1.0 + error)}
+    shunt = {108: _shunt_v_per_a(setup)}
     bench.instrument(
         "dmm", ScannerDmm, channels=meter, volts_per_unit=shunt, relays=_link_relays(bench)
     )
+    bench.console_and_dut(bench.can())
+    bench.ports()
+    return bench
+
+
+def esp32_16s(setup: Setup) -> Bench:
+    """Wire the BMS with contactors: 16 emulated cells, a link with a capacitor behind the pack.
+
+    The digitizer has channels for two of the cells only; a second meter reads the rest.
+    """
+    bench = Bench(setup)
+    nets = _common_nets(bench, sensors=4, cells=MANY_CELLS)
+    _power_nets(bench, MAIN, PRECHARGE, cells=MANY_CELLS)
+    battery = CellString(NMC_20AH, MANY_CELLS, soc=_HIGH_SOC, spread=stream(setup.seed, "battery"))
+    path = LinkedPowerPath(bench.kernel, bench.board, battery)
+    switches = [nets[name] for name in ("charge gate", "discharge gate", MAIN, PRECHARGE)]
+    ends = (nets["cell 1"], nets["cell 16"])
+
+    _emulator(bench, currents=bench.nets("bleed {}", MANY_CELLS), cells=MANY_CELLS)
+    power = {"apply": path.charger_set, "measure": path.charger_measure}
+    bench.instrument("charger", Charger, **power, rated=_HIGH_CHARGER)
+    _aux_supply(bench)
+    bench.instrument("load", ElectronicLoad, apply=path.load_set, measure=path.load_measure)
+    bench.instrument("thermistors", ThermistorSimulator, channels=bench.nets("ntc {}", 4))
+    scope = dict(enumerate((*ends, *switches, nets["current"], nets["pack terminal"]), start=1))
+    bench.instrument("digitizer", Digitizer, channels=scope, volts_per_unit={7: _PROBE_V_PER_A})
+    meter = dict(
+        enumerate((nets["pack"], *switches, nets["current"], nets["pack terminal"]), start=101)
+    )
+    shunt = {106: _shunt_v_per_a(setup)}
+    bench.instrument(
+        "dmm", ScannerDmm, channels=meter, volts_per_unit=shunt, relays=_link_relays(bench)
+    )
+    cells = bench.nets("cell {}", MANY_CELLS, first=101)
+    bench.instrument("cell_dmm", ScannerDmm, channels=cells)
     bench.console_and_dut(bench.can())
     bench.ports()
     return bench
@@ -214,8 +246,22 @@ def _relay(board: Board, link: str, fault: str) -> Callable[[bool], None]:
     return lambda moved: board.move_relay(link, fault, moved=moved)
 
 
-def _common_nets(bench: Bench, *, sensors: int) -> dict[str, Signal]:
-    for n in range(CELLS):
+def _power_nets(bench: Bench, *more: str, cells: int = CELLS) -> None:
+    """Lay the nets of a power path, and of the transistors that bleed the cells."""
+    bench.board.add("current", "A", 0.0)
+    for name in ("pack", "charge gate", "discharge gate", *more):
+        bench.board.add(name, "V", 0.0)
+    for n in range(cells):
+        bench.board.add(f"bleed {n + 1}", "A", 0.0)
+
+
+def _shunt_v_per_a(setup: Setup) -> float:
+    error = stream(setup.seed, "shunt").uniform(-_SHUNT_TOLERANCE, _SHUNT_TOLERANCE)
+    return _SHUNT_V_PER_A * (1.0 + error)
+
+
+def _common_nets(bench: Bench, *, sensors: int, cells: int = CELLS) -> dict[str, Signal]:
+    for n in range(cells):
         bench.board.add(f"cell {n + 1}", "V", 0.0)
     for n in range(sensors):
         bench.board.add(f"ntc {n + 1}", "ohm", _R25_OHMS)
@@ -223,15 +269,15 @@ def _common_nets(bench: Bench, *, sensors: int) -> dict[str, Signal]:
     return bench.board.nets
 
 
-def _emulator(bench: Bench, currents: dict[int, Signal] | None = None) -> None:
+def _emulator(bench: Bench, currents: dict[int, Signal] | None = None, cells: int = CELLS) -> None:
     def open_relay(channel: int, is_open: bool) -> None:  # noqa: FBT001 (the emulator's signature)
-        if channel <= CELLS:
+        if channel <= cells:
             bench.board.break_wire(f"cell {channel}", is_open=is_open)
 
     bench.instrument(
         "emulator",
         CellEmulator,
-        channels=bench.nets("cell {}", CELLS),
+        channels=bench.nets("cell {}", cells),
         currents=currents,
         open_relay=open_relay,
     )
@@ -241,4 +287,8 @@ def _aux_supply(bench: Bench) -> None:
     bench.instrument("aux", AuxSupply, channels={_AUX_OUTPUT: bench.board.nets["aux"]})
 
 
-BENCHES: dict[str, Callable[[Setup], Bench]] = {"esp32-4s": esp32_4s, "pbmslsuite-o": pbmslsuite_o}
+BENCHES: dict[str, Callable[[Setup], Bench]] = {
+    "esp32-4s": esp32_4s,
+    "esp32-16s": esp32_16s,
+    "pbmslsuite-o": pbmslsuite_o,
+}

@@ -88,6 +88,13 @@ class PowerPath:
     def _follow(self) -> None:
         self._step_battery()
         amps, volts, sink_a = self._solve()
+        self._move(amps, volts, sink_a)
+        if not self._refreshing and (amps or self._battery.polarisation_v() > _AT_REST_V):
+            self._refreshing = True
+            self._kernel.after(_REFRESH_NS if amps else _RELAXING_NS, self._refresh)
+
+    def _move(self, amps: float, volts: float, sink_a: float) -> None:
+        """Let the nets go to a solution."""
         slew, tau_s = self._pace
         moved = abs(amps - self._current.value())
         self._load.approach(sink_a, slew=slew, tau_s=tau_s)
@@ -98,9 +105,6 @@ class PowerPath:
             swing = abs(target_v - net.value())
             v_slew = slew * swing / moved if moved > 1e-9 else math.inf
             net.approach(target_v, slew=v_slew, tau_s=tau_s)
-        if not self._refreshing and (amps or self._battery.polarisation_v() > _AT_REST_V):
-            self._refreshing = True
-            self._kernel.after(_REFRESH_NS if amps else _RELAXING_NS, self._refresh)
 
     def _refresh(self) -> None:
         self._refreshing = False

@@ -17,6 +17,7 @@ from rig.plan.families.balancing import (
 from rig.plan.families.bounce import bounce, chatter
 from rig.plan.families.bus import bus_fault
 from rig.plan.families.commands import console
+from rig.plan.families.contactors import closing, contactor_faults, precharge_fails, requests
 from rig.plan.families.draft import Draft, Family, Options
 from rig.plan.families.energy import charge_counted, charge_ends, from_cells, full, health
 from rig.plan.families.pairs import pairs
@@ -85,4 +86,8 @@ FAMILIES: dict[str, Family] = {
     "full": full,
     "charge ends": charge_ends,
     "health": health,
+    "contactor closing": closing,
+    "contactor requests": requests,
+    "contactor faults": contactor_faults,
+    "precharge fails": precharge_fails,
 }

@@ -119,7 +119,7 @@ def _telemetry_draft(  # noqa: PLR0913, PLR0917
                 accuracy=report.accuracy or 0.0,
                 relative=report.relative,
                 unit=report.unit,
-                message=report.message,
+                message=report.message_for(n),
                 signal=report.signal_for(n),
                 pattern=report.pattern_for(n),
                 factor=report.factor,
@@ -133,7 +133,7 @@ def _telemetry_draft(  # noqa: PLR0913, PLR0917
 
 def _reported_every_s(profile: Profile, report: Report) -> float:
     """Time in which a report surely comes: one and a half of its periods."""
-    promise = profile.messages.get(report.message or "")
+    promise = profile.messages.get(report.message_for(1) or "")
     if promise is not None:
         return 1.5 * promise.period.value
     every_s = profile.console.every_s if profile.console and report.console else None

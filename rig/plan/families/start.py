@@ -39,6 +39,8 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
     if profile.supply is None:
         return
     ready_s, closed_s = start.ready_within_s, start.closed_within_s
+    own = profile.closes_at_start
+    asked_for = profile.contactors.both if profile.contactors else ()  # and nobody asks
     said: list[Expectation] = []
     if profile.console is not None:
         ready = profile.console.ready
@@ -56,11 +58,12 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
         ],
         expectations=[
             *said,
-            *(Stays(output=o, is_open=True, begin="before", end="on") for o in start.closes),
+            *(Stays(output=o, is_open=True, begin="before", end="on") for o in own),
             *(
                 Recovers(output=o, since=Mark(mark="on"), low_s=0.0, high_s=ready_s + closed_s)
-                for o in start.closes
+                for o in own
             ),
+            *(Stays(output=o, is_open=True, begin="before") for o in asked_for),
         ],
         severity="critical",
         traces_to=start.traces_to,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rig.errors import DescriptionError
 from rig.virtual.esp32 import Chip, Random
-from rig.virtual.firmware import bms, esp32_4s, pbmslsuite_o
+from rig.virtual.firmware import bms, esp32_4s, esp32_16s, pbmslsuite_o
 from rig.virtual.firmware.variants import Variant, named
 from rig.virtual.firmware.variants.library import variants_of
 from rig.virtual.kernel import Kernel
@@ -55,10 +55,17 @@ def _educational(
 
 DUTS: Mapping[str, Socket] = {
     "esp32-4s": Socket(
-        high=bms.high_of(esp32_4s.RELEASED.image.cells),
+        high=bms.high_of(esp32_4s.RELEASED.image),
         power_on_v=bms.POWER_ON_V,
         power_off_v=bms.POWER_OFF_V,
         builds={RELEASED: esp32_4s.RELEASED},
+        power_up=_reference,
+    ),
+    "esp32-16s": Socket(
+        high=bms.high_of(esp32_16s.RELEASED.image),
+        power_on_v=bms.POWER_ON_V,
+        power_off_v=bms.POWER_OFF_V,
+        builds={RELEASED: esp32_16s.RELEASED},
         power_up=_reference,
     ),
     "pbmslsuite-o": Socket(

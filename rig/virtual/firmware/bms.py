@@ -13,13 +13,13 @@ from rig.virtual.afe_chip import AfeChip, Tolerances
 from rig.virtual.esp32 import MS, Chip, Random, ResetCause, ticks_since
 from rig.virtual.firmware import can_telemetry as can
 from rig.virtual.firmware.afe import LINK, FrontEnd, Readings
+from rig.virtual.firmware.contactors import MAIN, PRECHARGE, ContactorControl, LinkSense
 from rig.virtual.firmware.flash import PAGE, Flash
-from rig.virtual.firmware.image import Build, S
+from rig.virtual.firmware.image import Build, Image, S
 from rig.virtual.firmware.protections import BIT, BY_CHANNEL, Event
 from rig.virtual.firmware.short_circuit import (
     DISCHARGE_GATE,
     ShortCircuitComparator,
-    ShortCircuitTrip,
 )
 from rig.virtual.firmware.storage import SLOTS, packed
 from rig.virtual.i2c import I2cBus
@@ -38,15 +38,11 @@ def bleed_of(index: int) -> str:
     return f"bleed {index + 1}"
 
 
-def outputs_of(cells: int) -> tuple[str, ...]:
-    """Nets that a BMS with so many cells drives."""
-    return (CHARGE_GATE, DISCHARGE_GATE, *(bleed_of(n) for n in range(cells)))
-
-
-def high_of(cells: int) -> dict[str, float]:
-    """Give what "on" is on each driven net: V, V, A."""
-    bleeds = dict.fromkeys((bleed_of(n) for n in range(cells)), 0.1)
-    return {CHARGE_GATE: 12.0, DISCHARGE_GATE: 12.0, **bleeds}
+def high_of(image: Image) -> dict[str, float]:
+    """Give what "on" is on each net that the BMS drives: V at gates and coils, A of a bleed."""
+    switches = (CHARGE_GATE, DISCHARGE_GATE, *((MAIN, PRECHARGE) if image.contactors else ()))
+    bleeds = (bleed_of(n) for n in range(image.cells))
+    return dict.fromkeys(switches, 12.0) | dict.fromkeys(bleeds, 0.1)
 
 
 class Bms:
@@ -60,6 +56,7 @@ class Bms:
         comparator: ShortCircuitComparator,
         flash: Flash,
         note: Callable[..., None],
+        link: LinkSense | None = None,
     ) -> None:
         image, parts = build.image, build.parts
         self._chip, self._image, self._note = chip, image, note
@@ -95,6 +92,9 @@ class Bms:
             tell=self._print,
             apply=lambda settings: self._protections.reconfigure(settings.applied_to(image.rules)),
         )
+        self._contactors: ContactorControl | None = None
+        if image.contactors is not None and link is not None:
+            self._contactors = parts.contactors(chip.pins, image.contactors, link, note)
         self._state = can.INIT
         self._ticks = self._seen_scans = 0
         self._tells_watchdog = chip.cause is ResetCause.TG1WDT_SYS_RESET
@@ -129,7 +129,11 @@ class Bms:
         """Start the CAN tasks, after the first scan; their slots lie 20 ms apart."""
         image = self._image
         base_ns = 60 * MS + self._phase(image.fast_frames_ns)
-        fast = (self._send_status, self._send_cells, self._send_pack, self._send_limits)
+        fast = [self._send_status, self._send_cells, self._send_pack, self._send_limits]
+        if image.cells > can.CELLS_A_FRAME:
+            fast.append(self._send_balancing)
+        if self._contactors is not None:
+            fast.append(self._send_contactors)
         for slot, send in enumerate(fast):
             self._timers.every(
                 image.fast_frames_ns, self._jittered(send), phase_ns=base_ns + slot * 20 * MS
@@ -198,6 +202,7 @@ class Bms:
         self._ticks += 1
         if self._ticks >= self._image.closing_ticks:
             self._drive_paths()
+            self._drive_contactors()
         elif self._ticks == self._image.self_test_ticks:
             self._state = can.STANDBY
             self._log("I", "bms", "ready")
@@ -230,6 +235,13 @@ class Bms:
     def _allows_discharge(self) -> bool:
         p = self._protections
         return not p.blocks_discharge and (self._discharge_on or not p.pends_on_discharge())
+
+    def _drive_contactors(self) -> None:
+        """Let the ladder do its step, once the paths before it have closed."""
+        if self._contactors is None:
+            return
+        if state := self._contactors.tick(faulty=self._protections.blocks_contactors):
+            self._log("I", "cont", state)
 
     def _find_state(self) -> int:
         if self._protections.blocks_charge or self._protections.blocks_discharge:
@@ -290,6 +302,8 @@ class Bms:
         for at_ms, data in self._receiver.take():
             if self._host_check.accepts(data):
                 self._host.hear(at_ms)
+                if self._contactors is not None:
+                    self._contactors.request.hear(data[1] >> 4 & 3)
 
     def _host_is_lost(self) -> bool:
         was_lost = self._host.lost
@@ -327,11 +341,15 @@ class Bms:
     def _send_status(self) -> None:
         self._recover_bus()
         paths = self._charge_on | self._discharge_on << 1
-        data = self._telemetry.status(self._state, self._flags(), paths, self._balancer.wanted)
+        bleeding = self._balancer.wanted if self._image.cells <= can.CELLS_A_FRAME else ()
+        data = self._telemetry.status(self._state, self._flags(), paths, bleeding)
         self._transmitter.post(can.STATUS_ID, data)
 
     def _send_cells(self) -> None:
-        self._transmitter.post(can.CELLS_ID, self._telemetry.cells(self._readings.cells_v))
+        cells_v = self._readings.cells_v
+        for first in range(0, len(cells_v), can.CELLS_A_FRAME):
+            data = self._telemetry.cells(cells_v[first : first + can.CELLS_A_FRAME])
+            self._transmitter.post(can.CELLS_ID + first // can.CELLS_A_FRAME, data)
 
     def _send_pack(self) -> None:
         r = self._readings
@@ -365,6 +383,16 @@ class Bms:
             errors=(self._front_end.errors, self._host_check.refused),
         )
         self._transmitter.post(can.ENERGY_ID, data)
+
+    def _send_balancing(self) -> None:
+        self._transmitter.post(can.BALANCING_ID, self._telemetry.balancing(self._balancer.wanted))
+
+    def _send_contactors(self) -> None:
+        control = self._contactors
+        if control is not None:
+            coils = control.main.on | control.precharge.on << 1 | control.precharge_failed << 2
+            data = self._telemetry.contactors(control.state, coils, control.tries, control.link_v())
+            self._transmitter.post(can.CONTACTORS_ID, data)
 
     # Console
 
@@ -407,12 +435,16 @@ class Bms:
             return
         self._comparator.release()
         self._settings.acknowledge()
+        if self._contactors is not None:
+            self._contactors.clear()
         for event in self._protections.clear_latched():
             self._report(event)
         self._print("OK")
 
     def _load_is_gone(self) -> bool:
         """Tell by the load detection whether anything still draws on the pack's terminals."""
+        if self._contactors is not None:  # which have opened too: nothing is there to be detected
+            return True
         return self._chip.pins.analog("pack terminal") > LOAD_GONE_V
 
     def _print(self, text: str) -> None:
@@ -467,8 +499,9 @@ def power_up(  # noqa: PLR0913
     )
     bus = I2cBus(kernel, pins, afe, link=LINK, random=run_random)
     comparator = ShortCircuitComparator(
-        kernel, pins, ShortCircuitTrip(), board_random, afe.short_circuit_factor
+        kernel, pins, image.short_circuit, board_random, afe.short_circuit_factor
     )
+    link = LinkSense(pins, board_random) if image.contactors is not None else None
     pins.when("aux", COLLAPSE_V, rising=False, then=comparator.release)
     flash = Flash(kernel, pins, sectors=len(SLOTS), lost_below_v=POWER_OFF_V)
     as_made = parts.settings(image.settings, image.rules).encode()
@@ -483,14 +516,14 @@ def power_up(  # noqa: PLR0913
             thermistor=image.thermistor,
             ticks_ms=chip.ticks_ms,
         )
-        return parts.program(chip, build, front_end, comparator, flash, note)
+        return parts.program(chip, build, front_end, comparator, flash, note, link)
 
     return Chip(
         kernel,
         pins,
         make,
         boot=image.boot_log,
-        outputs=outputs_of(image.cells),
+        outputs=tuple(high_of(image)),
         collapse_v=COLLAPSE_V,
         random=run_random,
         tick_start_ms=image.tick_start_ms,

@@ -1,4 +1,4 @@
-"""The frames of `esp32-4s`, as fixtures/duts/esp32-4s/bms.dbc describes them. Packs, never sends.
+"""The frames of the reference BMS, as the bms.dbc of each describes them. Packs, never sends.
 
 The two are kept apart on purpose: this is what the firmware does, the DBC what it promises.
 """
@@ -13,6 +13,8 @@ from rig.virtual.firmware.limits import Limits
 
 EVENT_ID, STATUS_ID, CELLS_ID, PACK_ID, LIMITS_ID = 0x080, 0x100, 0x110, 0x120, 0x121
 EXTREMES_ID, ENERGY_ID, TEMPERATURES_ID, HOST_ALIVE_ID = 0x122, 0x123, 0x130, 0x305
+BALANCING_ID, CONTACTORS_ID = 0x140, 0x141
+CELLS_A_FRAME = 4
 ALIVE_LAST = 14  # 15 is never sent (E2E profile 1)
 NO_VOLTAGE = 0xFFFF
 NO_TEMPERATURE = NO_CURRENT = 0x7FFF
@@ -22,11 +24,11 @@ STATE_NAMES = ("INIT", "STANDBY", "NORMAL", "FAULT", "BALANCING")
 _CELLS = struct.Struct("<4H")
 _STATUS = struct.Struct("<BBHBB2x")
 _PACK = struct.Struct("<BBhHH")
-_TEMPERATURES = struct.Struct("<2h")
 _EVENT = struct.Struct("<BBBBhH")
 _LIMITS = struct.Struct("<BBHHH")
 _EXTREMES = struct.Struct("<2H2h")
 _ENERGY = struct.Struct("<3H2B")
+_CONTACTORS = struct.Struct("<BBBxH2x")
 
 
 def _crc_table() -> bytes:
@@ -62,7 +64,8 @@ class Telemetry:
     """Packs the frames; holds the alive counters."""
 
     def __init__(self) -> None:
-        self._alive = dict.fromkeys((STATUS_ID, PACK_ID, EVENT_ID, LIMITS_ID), 0)
+        counted = (STATUS_ID, PACK_ID, EVENT_ID, LIMITS_ID, CONTACTORS_ID)
+        self._alive = dict.fromkeys(counted, 0)
         self._events = 0
 
     def status(self, state: int, flags: int, paths: int, bleeding: Sequence[bool]) -> bytes:
@@ -95,7 +98,7 @@ class Telemetry:
         return _EXTREMES.pack(*volts, *[self._decidegrees(t) for t in extremes.temperatures_degc])
 
     def cells(self, cells_v: Sequence[float]) -> bytes:
-        """Pack BMS_CellVoltages."""
+        """Pack a frame of cell voltages: four of them."""
         return _CELLS.pack(*[self._millivolts(volts) for volts in cells_v])
 
     def pack(self, current_a: float, pack_v: float, soc: float) -> bytes:
@@ -109,7 +112,21 @@ class Telemetry:
 
     def temperatures(self, degc: Sequence[float]) -> bytes:
         """Pack BMS_Temperatures."""
-        return _TEMPERATURES.pack(*[self._decidegrees(value) for value in degc])
+        return struct.pack(f"<{len(degc)}h", *[self._decidegrees(value) for value in degc])
+
+    def balancing(self, bleeding: Sequence[bool]) -> bytes:
+        """Pack BMS_Balancing: a bit for each cell, where they are too many for BMS_Status."""
+        bits = 0
+        for index, on in enumerate(bleeding):
+            bits |= on << index
+        return struct.pack("<H", bits)
+
+    def contactors(self, state: int, coils: int, tries: int, link_v: float) -> bytes:
+        """Pack BMS_Contactors; `coils` has bit 0 main, 1 precharge, 2 precharging failed."""
+        alive = self._next_alive(CONTACTORS_ID)
+        volts = _clamp(link_v * 100.0, 0, 0xFFFE)
+        data = _CONTACTORS.pack(0, alive | state << 4, coils | min(tries, 15) << 4, volts)
+        return self._protect(CONTACTORS_ID, data)
 
     def energy(
         self, soh: float, remaining: int, cell_sum_v: float, *, errors: tuple[int, int]

@@ -15,6 +15,7 @@ from rig.virtual.firmware.afe import FrontEnd, FrontEndImage, Thermistor
 from rig.virtual.firmware.balancing import Balancer, BalancingLimits
 from rig.virtual.firmware.can_telemetry import Telemetry
 from rig.virtual.firmware.console import ConsoleStack, LineReader
+from rig.virtual.firmware.contactors import ContactorControl, ContactorFigures
 from rig.virtual.firmware.energy import Gauge, Health
 from rig.virtual.firmware.extremes import Extremes
 from rig.virtual.firmware.limits import Limiter, LimitsImage, LimitWatch
@@ -30,6 +31,7 @@ from rig.virtual.firmware.quantities import Quantities
 from rig.virtual.firmware.receive import HostCheck, HostImage, Receiver
 from rig.virtual.firmware.settings import Setting, Settings
 from rig.virtual.firmware.settings_task import SettingsTask
+from rig.virtual.firmware.short_circuit import ShortCircuitTrip
 from rig.virtual.firmware.state_of_charge import ChargeCounter, EnergyImage, StateOfCharge
 from rig.virtual.firmware.storage import Store
 from rig.virtual.firmware.timers import SoftTimers
@@ -78,6 +80,8 @@ class Image:
     tick_start_ms: int = (1 << 32) - 20_000
     limits: LimitsImage = field(default_factory=LimitsImage)
     transmit: TransmitImage = field(default_factory=TransmitImage)
+    short_circuit: ShortCircuitTrip = field(default_factory=ShortCircuitTrip)
+    contactors: ContactorFigures | None = None
     boot_log: BootLog
 
 
@@ -111,6 +115,7 @@ class Parts:
     settings: type[Settings] = Settings
     settings_task: type[SettingsTask] = SettingsTask
     store: type[Store] = Store
+    contactors: type[ContactorControl] = ContactorControl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

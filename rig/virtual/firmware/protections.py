@@ -49,6 +49,7 @@ class Rule:
     leaky: bool = False
     opens_charge: bool = False
     opens_discharge: bool = False
+    opens_contactors: bool = False  # where the BMS has them
     latches: bool = False
     shows: str = ""  # behind the short name in the log, with {n} and {value}
 
@@ -216,7 +217,7 @@ class Protections:
         self._by_current = self._groups(BY_CURRENT)
         self._busy: list[Detector] = []
         self.flags = 0
-        self.blocks_charge = self.blocks_discharge = False
+        self.blocks_charge = self.blocks_discharge = self.blocks_contactors = False
 
     def _groups(self, known: Sequence[str]) -> list[_Group]:
         by: dict[str, list[Detector]] = {}
@@ -302,6 +303,7 @@ class Protections:
         tripped = self._tripped()
         self.blocks_charge = any(self._opens_charge(rule) for rule in tripped)
         self.blocks_discharge = any(self._opens_discharge(rule) for rule in tripped)
+        self.blocks_contactors = any(rule.opens_contactors for rule in tripped)
         flags = 0
         for rule in tripped:
             flags |= self._bits_of(rule)

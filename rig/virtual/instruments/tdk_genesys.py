@@ -1,4 +1,4 @@
-"""Charger in the dialect of a TDK-Lambda Genesys+ on LAN (model GH20-75, 20 V, 75 A).
+"""Charger in the dialect of a TDK-Lambda Genesys+ on LAN (GH20-75, 20 V, 75 A, and its siblings).
 
 Follows T1 (GENESYS LAN manual IA672-04-01 Rev. I) and T2 (GH10-100 manual 4.7.8, 5.10) as
 reference/instruments.md 2, 5 and 7 report them. CR LF ends a reply; LF, CR or `;` end a command;
@@ -6,7 +6,7 @@ the 21st command without a query between is lost; one client at a time. Must not
 output feeds.
 
 ======================  ==========================================  ======
-Figure                  Limit (half-width) or value                  Source
+Figure                  Limit (half-width) or value (of a GH20-75)   Source
 ======================  ==========================================  ======
 set voltage             ±0.05 % of 20 V = ±10 mV                     [u]
 set current             ±0.2 % of 75 A = ±150 mA                     [u]
@@ -25,6 +25,7 @@ watchdog                1 to 3600 s                                  T2
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rig.virtual.clock import LocalClock
 from rig.virtual.instruments import scpi
@@ -41,11 +42,10 @@ from rig.virtual.instruments.scpi import Call, Command, ScpiError
 from rig.virtual.kernel import Handle, Kernel
 
 RATED_V, RATED_A = 20.0, 75.0
-MOST_V, MOST_A = RATED_V * 1.05, RATED_A * 1.05  # settable above the rating [u]
-MOST_OVP_V, LEAST_OVP_V = RATED_V * 1.1, 1.0  # [u]
+LEAST_OVP_V = 1.0  # [u]
 VOLTAGE_ACCURACY = Accuracy(0.0, 0.0005 * RATED_V)  # set and read [u]
 CURRENT_ACCURACY = Accuracy(0.0, 0.002 * RATED_A)  # set and read [u]
-VOLTAGE_RESOLUTION_V, CURRENT_RESOLUTION_A = 0.00012 * RATED_V, 0.00012 * RATED_A  # [u]
+RESOLUTION = 0.00012  # of the rating [u]
 VOLTAGE_NOISE_V, CURRENT_NOISE_A = 1e-3, 10e-3  # rms [u]
 RISE_S = 10e-3  # programming response time [u]
 OVP_MARGIN = 1.05  # OVP at least 105 % of the set voltage
@@ -63,7 +63,7 @@ PV_ABOVE_OVP, PV_BELOW_UVL, OVP_BELOW_PV, UVL_ABOVE_PV, ON_DURING_FAULT = 301, 3
 OVER_VOLTAGE, WATCHDOG_TIMEOUT = 324, 342
 ADDRESS = "06"
 DIALECT = Dialect(
-    idn="TDK-LAMBDA,GH20-75,LSN-000-VIRTUAL,G:03.110",  # [u exact]
+    idn="TDK-LAMBDA,GH{rating},LSN-000-VIRTUAL,G:03.110",  # [u exact]
     reply_end=b"\r\n",
     line_ends=b"\n\r;",
     error_format='{code},"{text};' + ADDRESS + '"',
@@ -94,9 +94,11 @@ class Charger(ScpiInstrument):
         Sets the power path: (on, volts, amps).
     measure
         Reads what the output really does: (volts, amps).
+    rated
+        Volts and amps, as in the model's name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         kernel: Kernel,
         clock: LocalClock,
@@ -104,18 +106,27 @@ class Charger(ScpiInstrument):
         *,
         apply: Callable[[bool, float, float], None],
         measure: Callable[[], tuple[float, float]],
+        rated: tuple[float, float] = (RATED_V, RATED_A),
     ) -> None:
-        super().__init__(kernel, clock, rng, DIALECT, LATENCIES)
+        name = f"{rated[0]:g}-{rated[1]:g}"
+        dialect = replace(DIALECT, idn=DIALECT.idn.format(rating=name))
+        # Settable above the rating [u].
+        self._most_v, self._most_a = rated[0] * 1.05, rated[1] * 1.05
+        self._most_ovp_v = rated[0] * 1.1
+        super().__init__(kernel, clock, rng, dialect, LATENCIES)
         self._measure = measure
+        self._resolution_v, self._resolution_a = RESOLUTION * rated[0], RESOLUTION * rated[1]
+        self._least_cc_a = max(0.002 * rated[1], 0.05)
         self._ramp = Ramp(kernel, apply)
-        self._set_v, self._set_a = VOLTAGE_ACCURACY.draw(rng), CURRENT_ACCURACY.draw(rng)
-        self._read_v, self._read_a = VOLTAGE_ACCURACY.draw(rng), CURRENT_ACCURACY.draw(rng)
+        volts, amps = Accuracy(0.0, 0.0005 * rated[0]), Accuracy(0.0, 0.002 * rated[1])  # [u]
+        self._set_v, self._set_a = volts.draw(rng), amps.draw(rng)
+        self._read_v, self._read_a = volts.draw(rng), amps.draw(rng)
         self._watchdog: Handle | None = None
         self._defaults()
 
     def _defaults(self) -> None:
         self.on, self.volts, self.amps = False, 0.0, 0.0
-        self.ovp, self.uvl = MOST_OVP_V, 0.0
+        self.ovp, self.uvl = self._most_ovp_v, 0.0
         self.watchdog_on, self.watchdog_s = False, 5.0
         self.faults = 0
         self._ovp_check: Handle | None = None
@@ -137,18 +148,24 @@ class Charger(ScpiInstrument):
     def _level_commands(self) -> list[Command]:
         level = "[:LEVel][:IMMediate][:AMPLitude]"
         return [
-            Command(f"[SOURce:]VOLTage{level}", self._set_volts, self._level("volts", 0.0, MOST_V)),
-            Command(f"[SOURce:]CURRent{level}", self._set_amps, self._level("amps", 0.0, MOST_A)),
+            Command(
+                f"[SOURce:]VOLTage{level}", self._set_volts, self._level("volts", 0.0, self._most_v)
+            ),
+            Command(
+                f"[SOURce:]CURRent{level}", self._set_amps, self._level("amps", 0.0, self._most_a)
+            ),
             Command(
                 "[SOURce:]VOLTage:PROTection[:LEVel]",
                 self._set_ovp,
-                self._level("ovp", LEAST_OVP_V, MOST_OVP_V),
+                self._level("ovp", LEAST_OVP_V, self._most_ovp_v),
             ),
             Command(
                 "[SOURce:]VOLTage:PROTection:TRIPped",
                 query=lambda _: f"{bool(self.faults & OVP_BIT):d}",
             ),
-            Command("[SOURce:]VOLTage:LIMit:LOW", self._set_uvl, self._level("uvl", 0.0, MOST_V)),
+            Command(
+                "[SOURce:]VOLTage:LIMit:LOW", self._set_uvl, self._level("uvl", 0.0, self._most_v)
+            ),
         ]
 
     def _system_commands(self) -> list[Command]:
@@ -187,7 +204,7 @@ class Charger(ScpiInstrument):
         return read
 
     def _set_volts(self, call: Call) -> None:
-        volts = scpi.limit_or_number(call.only(), 0.0, MOST_V, "V")
+        volts = scpi.limit_or_number(call.only(), 0.0, self._most_v, "V")
         if volts * OVP_MARGIN > self.ovp + 1e-9 and volts > 0:
             raise ScpiError(PV_ABOVE_OVP)
         if volts < self.uvl:
@@ -196,18 +213,18 @@ class Charger(ScpiInstrument):
         self._drive()
 
     def _set_amps(self, call: Call) -> None:
-        self.amps = scpi.limit_or_number(call.only(), 0.0, MOST_A, "A")
+        self.amps = scpi.limit_or_number(call.only(), 0.0, self._most_a, "A")
         self._drive()
 
     def _set_ovp(self, call: Call) -> None:
-        ovp = scpi.limit_or_number(call.only(), LEAST_OVP_V, MOST_OVP_V, "V")
+        ovp = scpi.limit_or_number(call.only(), LEAST_OVP_V, self._most_ovp_v, "V")
         if ovp < self.volts * OVP_MARGIN - 1e-9:
             raise ScpiError(OVP_BELOW_PV)
         self.ovp = ovp
         self._check_ovp()
 
     def _set_uvl(self, call: Call) -> None:
-        uvl = scpi.limit_or_number(call.only(), 0.0, MOST_V, "V")
+        uvl = scpi.limit_or_number(call.only(), 0.0, self._most_v, "V")
         if uvl > self.volts:
             raise ScpiError(UVL_ABOVE_PV)
         self.uvl = uvl
@@ -223,8 +240,8 @@ class Charger(ScpiInstrument):
         if not self.on:
             self._ramp.off()
             return
-        volts = self._set_v.apply(quantise(self.volts, VOLTAGE_RESOLUTION_V))
-        amps = self._set_a.apply(quantise(self.amps, CURRENT_RESOLUTION_A))
+        volts = self._set_v.apply(quantise(self.volts, self._resolution_v))
+        amps = self._set_a.apply(quantise(self.amps, self._resolution_a))
         # At 0 A the offset error would push current backwards: the regulator can't.
         self._ramp.go(max(volts, 0.0), max(amps, 0.0), round(RISE_S * NS))
         self._check_ovp()
@@ -254,12 +271,12 @@ class Charger(ScpiInstrument):
         volts, amps = self._measure()
         volts = self._read_v.apply(volts) + self.rng.gauss(0.0, VOLTAGE_NOISE_V)
         amps = self._read_a.apply(amps) + self.rng.gauss(0.0, CURRENT_NOISE_A)
-        return quantise(volts, VOLTAGE_RESOLUTION_V), quantise(amps, CURRENT_RESOLUTION_A)
+        return quantise(volts, self._resolution_v), quantise(amps, self._resolution_a)
 
     def _mode(self) -> str:
         if not self.on:
             return "OFF"
-        return "CC" if self._measure()[1] > self.amps - max(0.002 * RATED_A, 0.05) else "CV"
+        return "CC" if self._measure()[1] > self.amps - self._least_cc_a else "CV"
 
     def questionable(self) -> int:
         """Faults."""

@@ -109,7 +109,8 @@ def a_reference(
     """Build an `esp32-4s` with healthy cells; `ready`: its paths are closed already."""
     cells = {f"cell {n}": ("V", 3.30) for n in range(1, 5)}
     sensors = {f"ntc {n}": ("ohm", 10_000.0) for n in (1, 2)}
-    outputs = {name: ("A" if "bleed" in name else "V", 0.0) for name in bms.outputs_of(4)}
+    driven = bms.high_of(esp32_4s.RELEASED.image)
+    outputs = {name: ("A" if "bleed" in name else "V", 0.0) for name in driven}
     rest = {
         "current": ("A", 0.0),
         "pack": ("V", 13.2),
@@ -133,7 +134,7 @@ def a_reference(
     desk = put_on_desk(
         board,
         power_up,
-        high=bms.high_of(4),
+        high=bms.high_of(esp32_4s.RELEASED.image),
         power_on_v=bms.POWER_ON_V,
         power_off_v=bms.POWER_OFF_V,
     )
