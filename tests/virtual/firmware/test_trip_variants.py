@@ -1,0 +1,150 @@
+"""Defects of trips and recoveries on the desk: each differs from the good firmware as it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from rig.virtual.firmware import build_of
+from rig.virtual.firmware.protections import Debounce, LeakyDebounce
+from tests.virtual.firmware.desk import Desk, a_reference
+
+COLD_OHM, FREEZING_OHM, HOT_OHM = 33_000.0, 90_000.0, 3_800.0  # about -4, -25 and 56 degC
+
+
+def desk_of(variant: str) -> Desk:
+    return a_reference(build=build_of("esp32-4s", variant))
+
+
+def gates(desk: Desk) -> tuple[bool, bool]:
+    """Whether charge and discharge path are closed."""
+    return desk.value("charge gate") > 6.0, desk.value("discharge gate") > 6.0
+
+
+def test_a_leaky_counter_goes_down_as_it_went_up_and_stays_within_its_limit() -> None:
+    leaky = LeakyDebounce(3)
+
+    assert [leaky.step(bad=True) for _ in range(5)] == [1, 2, 3, 3, 3]
+    assert [leaky.step(bad=False) for _ in range(5)] == [2, 1, 0, 0, 0]
+
+
+def test_a_counter_in_a_row_starts_again_at_one_good_value() -> None:
+    counter = Debounce(9)
+
+    assert [counter.step(bad=bad) for bad in (True, True, False, True)] == [1, 2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("variant", "trips"),
+    [("released", False), ("counts-down-instead-of-again", True)],
+)
+def test_bad_for_most_of_the_time_trips_a_leaky_counter(variant: str, trips: bool) -> None:  # noqa: FBT001
+    desk = desk_of(variant)
+    for _ in range(6):
+        desk.set(cell_3=3.70)
+        desk.run(0.7)
+        desk.set(cell_3=3.30)
+        desk.run(0.3)
+
+    assert gates(desk) == (not trips, True)
+
+
+@pytest.mark.parametrize(
+    ("variant", "nets", "seconds", "closed"),
+    [
+        ("empty-cell-ignored", {"cell_1": 2.3}, 2.0, (True, True)),
+        ("cold-first-sensor-ignored", {"ntc_1": COLD_OHM}, 3.0, (True, True)),
+        ("undervoltage-forbids-charging", {"cell_1": 2.3}, 2.0, (False, False)),
+        ("overvoltage-opens-the-discharge-path", {"cell_1": 3.7}, 2.0, (True, False)),
+        ("charge-overcurrent-at-once", {"current": 25.0}, 0.2, (False, True)),
+        ("nothing-lasts", {"cell_1": 3.7}, 5.0, (True, True)),
+        ("late-where-it-is-close", {"cell_1": 3.655}, 1.05, (True, True)),
+    ],
+)
+def test_what_a_steady_violation_does(
+    variant: str, nets: dict[str, float], seconds: float, closed: tuple[bool, bool]
+) -> None:
+    good, broken = desk_of("released"), desk_of(variant)
+    for desk in (good, broken):
+        desk.set(**nets)
+        desk.run(seconds)
+
+    assert gates(broken) == closed
+    assert gates(good) != closed
+
+
+@pytest.mark.parametrize("variant", ["never-recovers", "discharge-never-again"])
+def test_what_stays_open_after_its_cause_is_gone(variant: str) -> None:
+    good, broken = desk_of("released"), desk_of(variant)
+    for desk in (good, broken):
+        desk.set(cell_2=2.3)
+        desk.run(1.5)
+        desk.set(cell_2=3.30)
+        desk.run(3.0)
+
+    assert gates(good) == (True, True)
+    assert gates(broken) == (True, False)
+
+
+def test_one_recovery_is_all_that_a_worn_retry_counter_allows() -> None:
+    desk = desk_of("recovers-only-once")
+    seen = []
+    for _ in range(2):
+        desk.set(cell_2=3.70)
+        desk.run(1.5)
+        desk.set(cell_2=3.30)
+        desk.run(3.0)
+        seen.append(gates(desk))
+
+    assert seen == [(True, True), (False, True)]
+
+
+@pytest.mark.parametrize(
+    ("variant", "closed"),
+    [
+        ("released", (False, False)),
+        ("one-fault-hides-another", (False, True)),
+        ("blind-while-tripped", (False, True)),
+    ],
+)
+def test_a_second_fault_while_one_is_tripped(variant: str, closed: tuple[bool, bool]) -> None:
+    desk = desk_of(variant)
+    desk.set(cell_1=3.70)
+    desk.run(1.5)
+    desk.set(cell_2=2.3)
+    desk.run(1.5)
+
+    assert gates(desk) == closed
+
+
+def test_one_recovery_takes_the_other_fault_with_it_so_that_it_must_trip_again() -> None:
+    trips = []
+    for variant in ("released", "one-recovery-clears-all"):
+        desk = desk_of(variant)
+        desk.set(cell_1=3.70, cell_2=2.3)
+        desk.run(1.5)
+        desk.set(cell_1=3.30)
+        desk.run(3.5)
+        trips.append(sum(trip["protection"] == "UVP" for trip in desk.noted("trip")))
+
+    assert trips == [1, 2]
+
+
+def test_counters_freeze_while_current_flows_the_other_way() -> None:
+    good, broken = desk_of("released"), desk_of("counters-freeze-in-the-other-direction")
+    for desk in (good, broken):
+        desk.set(current=-10.0, ntc_1=HOT_OHM)
+        desk.run(3.0)
+
+    assert gates(good) == (False, True)
+    assert gates(broken) == (True, True)
+
+
+def test_a_short_circuit_is_cleared_under_its_load() -> None:
+    desk = desk_of("short-circuit-cleared-under-load")
+    desk.set(current=-90.0)
+    desk.run(0.1)
+    desk.set(current=0.0, pack_terminal=0.0)
+    desk.say("clear faults")
+    desk.run(0.1)
+
+    assert gates(desk) == (True, True)
