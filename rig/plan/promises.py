@@ -110,8 +110,12 @@ def _of_protection(profile: Profile, p: Protection) -> Iterator[str]:  # noqa: C
         yield "console"
     if p.console_clears is not None:
         yield "console clears"
+    if "counter" in p.model_fields_set:
+        yield f"counts {p.counter}"
     for means in p.latched.cleared_by if p.latched else ():
         yield f"latched until {means}"
+    if p.latched and p.latched.once:
+        yield f"cleared once {p.latched.once}"
 
 
 def _of_energy(profile: Profile) -> Iterator[str]:
@@ -215,6 +219,8 @@ def _touched_of_energy(case: Case) -> Iterator[str]:
 
 def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds
     clears = case.parameters.get("cleared by")
+    if case.family == "bounce":
+        yield f"counts {p.counter}"
     for e in case.expectations:
         match e:
             case Trips():
@@ -234,6 +240,8 @@ def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a ta
                 yield f"{'takes back' if goes else 'says'} {said}"
                 if not p.opens:  # a warning: the flag is its whole reaction
                     yield "recovers" if goes else "delay"
+            case ConsoleSays() if p.latched and e.pattern == p.latched.refused:
+                yield f"cleared once {p.latched.once}"
             case ConsoleSays():
                 told = {p.console_for(t) for t in (case.parameters["at"], None)}
                 yield "console" if e.pattern in told else "console clears"
