@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rig.judge.expectations import (
+    said_content,
     said_counts,
     said_follows,
     said_message,
@@ -175,6 +176,11 @@ def step(done: c.Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for ea
             return f"Keep sending {sent_so} {every}{_wrong(traffic.wrong)}"
         case c.Quiet(message=message):
             return f"Stop sending {message}"
+        case c.Load() as load:
+            bursts = f"{load.bursts} bursts" if load.bursts > 1 else "a burst"
+            ids = f"0x{load.first_id:X} to 0x{load.last_id:X}"
+            each = quantity(load.burst_s, "s")
+            return f"Load the bus to {load.share * 100:g} % by {bursts} of {each}, {ids}"
         case c.Type(line=line):
             return f"Type “{line}” on the console"
         case c.Power(on=on):
@@ -264,6 +270,8 @@ def expectation(expected: c.Expectation) -> str:  # noqa: C901, PLR0911, PLR0912
             return f"{said_message(comes.message, comes.where)} comes {said_often(comes)} {when}"
         case c.MessageTiming(message=message, period_s=period, tolerance_s=tolerance):
             return f"{message} comes every {quantity(period, 's')} ± {quantity(tolerance, 's')}"
+        case c.MessageSound() as sound:
+            return f"every {sound.message} has the right {said_content(sound)}{_span(sound)}"
         case c.TelemetryAgrees(quantity=name, accuracy=accuracy, unit=unit):
             within = quantity(accuracy, unit)
             return f"the BMS's report of {name} agrees with the meter within {within}"
@@ -296,6 +304,7 @@ def _span(
     | c.Cycles
     | c.SignalStays
     | c.SignalWithin
+    | c.MessageSound
     | c.SignalOrdered
     | c.SignalSteady
     | c.ConsoleNeverSays,

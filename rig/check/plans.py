@@ -16,6 +16,7 @@ from rig.plan.case import (
     Fault,
     FollowsCells,
     MessageComes,
+    MessageSound,
     MessageTiming,
     SignalBecomes,
     SignalOrdered,
@@ -120,7 +121,7 @@ class PlanCheck:
             if isinstance(expectation, _OF_ONE_SIGNAL):
                 name = f"{expectation.message}.{expectation.signal}"
                 yield from self._signal(case, None, name)
-            elif isinstance(expectation, MessageTiming):
+            elif isinstance(expectation, MessageTiming | MessageSound):
                 yield from self._message(case, expectation.message)
             elif isinstance(expectation, MessageComes):
                 for signal in expectation.where:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import singledispatchmethod
 
 from rig.bench.bench import Bench
+from rig.bench.bus_load import load_slots
 from rig.bench.partner import Partner
 from rig.drive.home import go_home
 from rig.drive.waiting import not_there, sleep_ns, wait_for
@@ -22,6 +23,7 @@ from rig.plan.case import (
     Dither,
     Fault,
     Hold,
+    Load,
     Play,
     Power,
     Quiet,
@@ -212,6 +214,16 @@ class _Drive:
     @_do.register
     def _(self, step: Quiet) -> None:
         self._partner(step.message).end(step.message)
+
+    @_do.register
+    def _(self, step: Load) -> None:
+        can, profile_can = self._bench.can, self._bench.profile.can
+        if can is None or profile_can is None:
+            raise not_there("loads the bus", "CAN bus", "load")
+        for slot in load_slots(step, profile_can.bitrate):
+            for can_id, data in slot.frames:
+                can.post(can_id, data)
+            sleep_ns(self._bench, slot.duration_ns)
 
     def _partner(self, message: str) -> Partner:
         if self._bench.partner is None:

@@ -160,6 +160,8 @@ class CanLink:
         if not self._clock.wait(echoed, deadline_ns, (self.name,)):
             what = f"0x{can_id:X} did not leave within {_ECHO_WAIT_NS / 1e6:g} ms"
             raise self._lost(f"{what}: no other node acknowledges, or the bus is off")
+        if not self._points:  # nobody else speaks: the own frame is all that shows the clocks
+            self._points.append(self._newest_point())
 
     def close(self) -> None:
         """Close both connections."""

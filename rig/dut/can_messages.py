@@ -192,6 +192,26 @@ class Messages:
         right = crc_of_frames(kind, data, length, at, data_id) == data[:, at]
         return np.asarray(right & (length > at))
 
+    def spare_is_zero(self, frames: FrameTable, message: str) -> NDArray[np.bool_]:
+        """Tell for each frame of a message (see `rows`) whether all bits are 0 that no signal has.
+
+        What lies beyond the length that the DBC gives counts too.
+        """
+        rows = self.rows(frames, message)
+        words = np.ascontiguousarray(frames.data[rows]).view("<u8").reshape(-1).astype(np.uint64)
+        return np.asarray(words & np.uint64(self._spare(message)) == 0)
+
+    def _spare(self, message: str) -> int:
+        """Bits of the eight bytes, read little-endian, in which no signal lies."""
+        used = 0
+        for signal in self.message(message).signals:
+            layout = self._layout(message, signal.name)
+            bits = (1 << layout.length) - 1 << layout.shift
+            if layout.big_endian:
+                bits = int.from_bytes(bits.to_bytes(8, "big"), "little")
+            used |= bits
+        return ~used & (1 << 64) - 1
+
     def seal(
         self, message: str, data: bytes, signal: str, data_id: int, kind: CrcKind = "E2E P01"
     ) -> bytes:

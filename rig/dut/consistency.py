@@ -33,6 +33,8 @@ def contradictions(document: Document[Profile]) -> list[Mistake]:
         if protection.threshold is not None:
             mistakes += _within_limits(document, where, protection)
     mistakes += _energy(document)
+    mistakes += _event_codes(document)
+    mistakes += _allowance_paths(document)
     mistakes += [*_balance_outputs(document), *_contactors(document)]
     return [*mistakes, *_nominal(document), *_links(document)]
 
@@ -137,6 +139,31 @@ def _contactors(document: Document[Profile]) -> list[Mistake]:
             "received message",
         ),
     ]
+
+
+def _event_codes(document: Document[Profile]) -> list[Mistake]:
+    """An event's code belongs to a protection, which has one name here and there."""
+    profile = document.model
+    shorts = [protection.short for protection in profile.protections.values()]
+    codes = profile.events.codes if profile.events else {}
+    return [
+        document.key_mistake(
+            ("events", "codes", short),
+            f'there is no protection "{short}" for short',
+            suggest(short, shorts),
+        )
+        for short in codes
+        if short not in shorts
+    ]
+
+
+def _allowance_paths(document: Document[Profile]) -> list[Mistake]:
+    allowance = document.model.allowance
+    mistakes: list[Mistake] = []
+    for name, limit in allowance.currents.items() if allowance else ():
+        where: Location = ("allowance", f"{name} current", "path")
+        mistakes += _unknown(document, where, (limit.path,), document.model.outputs, "output")
+    return mistakes
 
 
 def _nominal(document: Document[Profile]) -> list[Mistake]:

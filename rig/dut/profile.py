@@ -32,11 +32,12 @@ from rig.description import (
     read,
     suggest,
 )
+from rig.dut.allowance import Allowance
 from rig.dut.consistency import contradictions
 from rig.dut.contactors import Contactors
-from rig.dut.e2e import CrcKind
 from rig.dut.energy import Energy
 from rig.dut.links import Link
+from rig.dut.messages import BusLoad, Events, MessagePromise
 from rig.dut.received import Received
 from rig.dut.resets import Resets, Timers
 from rig.dut.settings import Settings
@@ -55,7 +56,6 @@ from rig.quantity import (
     RatioRange,
     Seconds,
     Toleranced,
-    TolerancedSeconds,
     VoltRange,
     Volts,
     parse_toleranced,
@@ -168,6 +168,11 @@ class Can(Description):
         Seconds | None,
         Field(alias="back within", description="heard again, after the bus was broken or shorted"),
     ] = None
+    speaks_within_s: Annotated[
+        Seconds | None,
+        Field(alias="speaks within", description="of power-up: every periodic message has come"),
+    ] = None
+    bears: Annotated[BusLoad | None, Field(description="load of the bus by others")] = None
     traces_to: Names = ()
 
 
@@ -229,9 +234,16 @@ class OutputPin(Description):
         Seconds, Field(alias="steady", description="closed only once steady for so long: a lamp")
     ] = 0.0
     meaning: str = ""
+    signal: str | None = None  # "Message.Signal": 1 while it is closed
 
 
 # ---- what it reports ----------------------------------------------------------------------------
+def _numbered(pattern: str, n: int | None) -> str:
+    """Put a cell's or sensor's number in place of {n}, and how many come before it of {n-1}."""
+    before = 0 if n is None else n - 1
+    return pattern.replace("{n-1}", str(before)).replace("{n}", str(n))
+
+
 class Report(Description):
     """Where it says what it believes of a quantity; texts hold {n} for the cell or sensor.
 
@@ -245,6 +257,9 @@ class Report(Description):
     message: str | None = None
     signal: str | None = None
     console: Pattern | None = None  # with one group, a number
+    also_console: Annotated[
+        Pattern | None, Field(alias="also on console", description="the same, in SI units")
+    ] = None
     factor: float = 1.0
     accuracy: float | None = None
     relative: Ratio = 0.0  # of the reading, added to accuracy
@@ -261,10 +276,11 @@ class Report(Description):
                 "a report comes by message and signal, or by console",
                 "write message: and signal:, or console:",
             )
-        if self.console is not None and re.compile(self.console).groups != 1:
-            raise mistake_error(
-                f'"{self.console}" does not have just one group', "put ( ) around its number"
-            )
+        for pattern in (self.console, self.also_console):
+            if pattern is not None and re.compile(_numbered(pattern, 1)).groups != 1:
+                raise mistake_error(
+                    f'"{pattern}" does not have just one group', "put ( ) around its number"
+                )
         return self
 
     def signal_for(self, n: int | None = None) -> str | None:
@@ -280,7 +296,11 @@ class Report(Description):
 
     def pattern_for(self, n: int | None = None) -> str | None:
         """Give the console pattern of cell or sensor `n` (from 1)."""
-        return None if self.console is None else self.console.replace("{n}", str(n))
+        return None if self.console is None else _numbered(self.console, n)
+
+    def also_for(self, n: int | None = None) -> str | None:
+        """Give the console pattern of cell or sensor `n` where it also stands on the console."""
+        return None if self.also_console is None else _numbered(self.also_console, n)
 
 
 class VoltReport(Report):
@@ -326,6 +346,10 @@ class Telemetry(Description):
     current: AmpReport | None = None
     temperature: DegCReport | None = None
     soc: RatioReport | None = None
+    lowest_cell: VoltReport | None = None
+    highest_cell: VoltReport | None = None
+    lowest_temperature: DegCReport | None = None
+    highest_temperature: DegCReport | None = None
 
     def reports(self) -> dict[str, Report]:
         """Give the reports there are, by the profile's words: "cell voltage", "soc"."""
@@ -335,21 +359,12 @@ class Telemetry(Description):
             "current": self.current,
             "temperature": self.temperature,
             "soc": self.soc,
+            "lowest cell": self.lowest_cell,
+            "highest cell": self.highest_cell,
+            "lowest temperature": self.lowest_temperature,
+            "highest temperature": self.highest_temperature,
         }
         return {name: report for name, report in named.items() if report is not None}
-
-
-class MessagePromise(Description):
-    """What is promised of a CAN message, beyond what the DBC says."""
-
-    period: TolerancedSeconds
-    length: Annotated[int, Field(ge=0, le=64)]
-    counter: str | None = None  # a signal that counts up
-    counter_last: Annotated[int, Field(ge=1)] = 14
-    crc: str | None = None  # a signal, one whole byte
-    crc_kind: CrcKind = "E2E P01"  # E2E profile 1 takes the data ID in mode BOTH
-    crc_data_id: int = 0
-    traces_to: Names = ()
 
 
 # ---- protections --------------------------------------------------------------------------------
@@ -602,7 +617,12 @@ class Profile(Description):
     links: dict[str, Link] = Field(default_factory=dict)
     telemetry: Telemetry = Telemetry()
     messages: dict[str, MessagePromise] = Field(default_factory=dict)
+    events: Events | None = None
+    allowance: Allowance | None = None
     protections: dict[str, Protection]
+    any_fault: Annotated[
+        str | None, Field(description="a signal: 1 while a protection holds an output open")
+    ] = None
     balancing: Balancing | None = None
     settings: Settings | None = None
     resets: Resets | None = None
@@ -684,6 +704,13 @@ class Profile(Description):
                 yield ("telemetry", name, "signal"), named
         yield from self._message_signals()
         yield from self.energy.signals() if self.energy else ()
+        for section in (self.events, self.allowance):
+            yield from section.signals() if section is not None else ()
+        if self.any_fault is not None:
+            yield ("any fault",), self.any_fault
+        for name, output in self.outputs.items():
+            if output.signal is not None:
+                yield ("outputs", name, "signal"), output.signal
 
     def _message_signals(self) -> Iterator[tuple[Location, str]]:
         for name, promise in self.messages.items():

@@ -31,6 +31,7 @@ from rig.judge.wording import show, show_measured, show_range
 from rig.plan.case import (
     Case,
     MessageComes,
+    MessageSound,
     MessageTiming,
     SignalBecomes,
     SignalStays,
@@ -336,7 +337,10 @@ def _unanswered(trace: Trace) -> int:
 
 
 def _bus_was_alive(trace: Trace, begin_ns: int, end_ns: int) -> None:
-    if not _others_came(trace, begin_ns, end_ns) and not _unanswered(trace):
+    """Raise unless something came, or a frame of the rig's own left: somebody acknowledged that."""
+    times = trace.frames.time_ns
+    something_left = ((times > begin_ns) & (times < end_ns)).any()
+    if not something_left and not _unanswered(trace):
         raise NoEvidence(
             "nothing at all came on CAN in that time: no proof that the bus was connected"
         )
@@ -374,6 +378,26 @@ def judge_message_timing(
         return _silent(trace, wanted.message, question, begin_ns, end_ns)
     faults = _content_faults(trace, wanted, decode, received, inside)
     return _timing_finding(trace, wanted, question, received, faults, (begin_ns, end_ns))
+
+
+def judge_message_sound(
+    case: Case, trace: Trace, wanted: MessageSound, question: Question, decode: Decoder
+) -> Finding:
+    """Judge length, counter and checksum of every frame of a message, whenever it came."""
+    del case
+    must_have_listened(trace, "can")
+    begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
+    rows = decode.rows(trace.frames, wanted.message)
+    times = trace.frames.time_ns[rows]
+    inside = (times >= begin_ns) & (times <= end_ns)
+    received = _Received(rows=rows[inside], times=times[inside])
+    if not received.times.size:
+        return _silent(trace, wanted.message, question, begin_ns, end_ns)
+    faults = _content_faults(trace, wanted, decode, received, inside)
+    if faults:
+        return question.answer(Verdict.FAIL, f"{wanted.message}: {'; '.join(faults)}")
+    sentence = f"all {received.times.size} frames of {wanted.message} were right"
+    return question.answer(Verdict.PASS, sentence)
 
 
 def _timing_finding(  # noqa: PLR0913, PLR0917
@@ -433,12 +457,12 @@ def _with_overdue(received: _Received, wanted: MessageTiming, span_ns: tuple[int
 
 def _content_faults(
     trace: Trace,
-    wanted: MessageTiming,
+    wanted: MessageTiming | MessageSound,
     decode: Decoder,
     received: _Received,
     inside: NDArray[np.bool_],
 ) -> list[str]:
-    """Return what is wrong with length, counter and checksum, one clause each."""
+    """Return what is wrong with length, counter, checksum and spare bits, one clause each."""
     faults = []
     lengths = trace.frames.length[received.rows]
     if np.any(lengths != wanted.length):
@@ -455,11 +479,17 @@ def _content_faults(
         if wrong.size:
             at_s = (int(received.times[wrong[0]]) - trace.begin_ns) * 1e-9
             faults.append(f"{wrong.size} wrong checksums, the first at {show(at_s, 's')}")
+    if wanted.spare_zero:
+        clean = decode.spare_is_zero(trace.frames, wanted.message)[inside]
+        if not clean.all():
+            at_s = (int(received.times[~clean][0]) - trace.begin_ns) * 1e-9
+            count = int((~clean).sum())
+            faults.append(f"{count} frames with spare bits set, the first at {show(at_s, 's')}")
     return faults
 
 
 def _counter_faults(
-    trace: Trace, wanted: MessageTiming, decode: Decoder, received: _Received
+    trace: Trace, wanted: MessageTiming | MessageSound, decode: Decoder, received: _Received
 ) -> list[str]:
     """Return a clause if the counter ever fails to go up by one (after its last value: to 0)."""
     times, counter = decode(trace.frames, wanted.message, wanted.counter or "")

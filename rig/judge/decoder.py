@@ -38,6 +38,10 @@ class Decoder(Protocol):
         """Tell for each frame of this message whether its checksum is right."""
         ...
 
+    def spare_is_zero(self, frames: Frames, message: str) -> NDArray[np.bool_]:
+        """Tell for each frame of this message whether all bits are 0 that no signal has."""
+        ...
+
 
 class NoMessages:
     """The decoder of a BMS without CAN."""
@@ -64,4 +68,9 @@ class NoMessages:
     ) -> NDArray[np.bool_]:
         """Return nothing checked."""
         del frames, message, signal, data_id, kind
+        return np.empty(0, np.bool_)
+
+    def spare_is_zero(self, frames: Frames, message: str) -> NDArray[np.bool_]:
+        """Return nothing checked."""
+        del frames, message
         return np.empty(0, np.bool_)

@@ -17,6 +17,7 @@ from rig.plan.case import (
     FollowsCells,
     Instant,
     MessageComes,
+    MessageSound,
     MessageTiming,
     Recovers,
     SignalBecomes,
@@ -91,6 +92,8 @@ def _said(wanted: Expectation) -> str:  # noqa: C901, PLR0911, PLR0912 - one lin
             return _said_comes(wanted)
         case MessageTiming():
             return _said_timing(wanted)
+        case MessageSound():
+            return f"every {wanted.message} has the right {said_content(wanted)} {_span(wanted)}"
         case TelemetryAgrees():
             return _said_telemetry(wanted)
         case Balances():
@@ -112,6 +115,7 @@ def _span(
     | Cycles
     | SignalStays
     | SignalWithin
+    | MessageSound
     | SignalOrdered
     | SignalSteady
     | ConsoleNeverSays,
@@ -213,11 +217,17 @@ def _said_threshold(wanted: ThresholdIs) -> str:
 
 def _said_timing(wanted: MessageTiming) -> str:
     low_s, high_s = wanted.period_s - wanted.tolerance_s, wanted.period_s + wanted.tolerance_s
+    period = show_range(low_s, high_s, "s")
+    return f"{wanted.message} comes every {period}, with the right {said_content(wanted)}"
+
+
+def said_content(wanted: MessageTiming | MessageSound) -> str:
+    """Return what of a frame is looked at: "8 bytes, counter, checksum"."""
     checks = [f"{wanted.length} bytes"]
     checks += ["counter"] if wanted.counter else []
     checks += ["checksum"] if wanted.crc else []
-    period = show_range(low_s, high_s, "s")
-    return f"{wanted.message} comes every {period}, with the right {', '.join(checks)}"
+    checks += ["spare bits"] if wanted.spare_zero else []
+    return ", ".join(checks)
 
 
 def _said_telemetry(wanted: TelemetryAgrees) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from rig.judge.balancing import judge_balances
 from rig.judge.can_signals import (
     judge_message_comes,
+    judge_message_sound,
     judge_message_timing,
     judge_signal_becomes,
     judge_signal_stays,
@@ -55,6 +56,7 @@ JUDGES: Mapping[str, _Judge] = {
     "counts charge": judge_counts_charge,
     "message comes": judge_message_comes,
     "message timing": judge_message_timing,
+    "message sound": judge_message_sound,
     "telemetry": judge_telemetry,
 }
 

@@ -228,6 +228,22 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Load the BMS's bus with foreign frames, in bursts; the case goes on when it is over.
+
+    Within a burst nothing less urgent gets through; pauses make it `share` on the whole.
+    """
+
+    share: float  # of the bus's time, pauses included
+    burst_s: float
+    bursts: int
+    first_id: int  # standard identifiers, taken in turn
+    last_id: int
+    mark: str | None = None
+    kind: Literal["load"] = "load"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Type:
     """Type a line on the BMS's console (the line end is the profile's)."""
 
@@ -273,6 +289,7 @@ Step = Annotated[
     | Send
     | Traffic
     | Quiet
+    | Load
     | Type
     | Power
     | Reset
@@ -487,9 +504,27 @@ class MessageTiming:
     crc: str | None = None  # signal name
     crc_kind: CrcKind = "E2E P01"
     crc_data_id: int = 0  # of E2E profile 1, mode BOTH
+    spare_zero: bool = False  # bits that belong to no signal of the DBC are 0
     begin: str | None = None
     end: str | None = None
     kind: Literal["message timing"] = "message timing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSound:
+    """Every frame of a message has the right length, counter and CRC, and some did come."""
+
+    message: str
+    length: int
+    counter: str | None = None
+    counter_last: int = 14
+    crc: str | None = None
+    crc_kind: CrcKind = "E2E P01"
+    crc_data_id: int = 0
+    spare_zero: bool = False
+    begin: str | None = None
+    end: str | None = None
+    kind: Literal["message sound"] = "message sound"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -558,6 +593,7 @@ Expectation = Annotated[
     | CountsCharge
     | MessageComes
     | MessageTiming
+    | MessageSound
     | TelemetryAgrees
     | Balances
     | ConsoleSays

@@ -19,6 +19,7 @@ from rig.plan.case import (
     Dither,
     Expectation,
     Hold,
+    Load,
     Output,
     Play,
     Read,
@@ -85,6 +86,8 @@ def longest_s(step: Step) -> float:  # noqa: C901 - one line for each kind
             longest = len(step.values) * step.times * step.interval_s + _PER_COMMAND_S
         case Send():
             longest = step.count * (step.period_s + 0.01)
+        case Load():
+            longest = step.bursts * step.burst_s / step.share + 0.05
         case Set():  # an instrument for each kind of quantity
             longest = _PER_COMMAND_S * len({quantity.split()[0] for quantity in step.values})
         case Read():

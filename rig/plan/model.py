@@ -41,6 +41,7 @@ from rig.quantity import (
     Interval,
     Promise,
     QuantityError,
+    Ratio,
     Seconds,
     Toleranced,
     TolerancedSeconds,
@@ -270,6 +271,22 @@ class FaultTarget(Description):
         return self
 
 
+class BusLoad(Description):
+    """Foreign frames on the BMS's bus, in bursts."""
+
+    share: Annotated[Ratio, Field(gt=0, le=1, description="of the bus's time, pauses included")]
+    burst_s: Annotated[Seconds, Field(alias="burst", gt=0)]
+    times: Annotated[int, Field(ge=1)] = 1
+    first_id: Annotated[int, Field(alias="from", ge=0, lt=1 << 11)]
+    last_id: Annotated[int, Field(alias="to", ge=0, lt=1 << 11)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> BusLoad:
+        if self.first_id > self.last_id:
+            raise mistake_error("no identifier lies between from and to", "lowest first")
+        return self
+
+
 ACTIONS = (
     "set",
     "hold",
@@ -282,6 +299,7 @@ ACTIONS = (
     "send",
     "traffic",
     "quiet",
+    "load",
     "type",
     "power",
     "reset",
@@ -303,6 +321,7 @@ class PlanStep(Description):
     send: Sending | None = None
     traffic: Sending | None = None
     quiet: Annotated[str | None, Field(description="a message whose traffic ends")] = None
+    load: BusLoad | None = None
     type: Annotated[str | None, Field(description="a line, or the name of a command")] = None
     power: Literal["on", "off"] | None = None
     reset: Literal["now"] | None = None
@@ -362,6 +381,7 @@ class Expected(Description):
     says: Pattern | None = None  # console
     never_says: Pattern | None = None
     every: TolerancedSeconds | None = None  # message
+    is_sound: Literal[True] | None = None  # message: length, counter, checksum of every frame
     cells: tuple[int, ...] | None = None  # balancing
     at: str | None = None
     agrees: Names = ()  # telemetry: quantities
@@ -604,6 +624,7 @@ def _twice(document: Document[PlanFile]) -> list[Mistake]:
 __all__ = [
     "ACTIONS",
     "After",
+    "BusLoad",
     "Expected",
     "FaultTarget",
     "PlanCase",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rig.dut.profile import Profile, Protection
+from rig.plan import promised_messages
 from rig.plan.case import (
     Balances,
     Case,
@@ -69,12 +70,14 @@ def _promised(profile: Profile) -> Iterator[str]:
             yield from (
                 f"report of {report.signal_for(n) or report.pattern_for(n)}" for n in sources
             )
+            yield from (f"report of {report.also_for(n)}" for n in sources if report.also_console)
     if profile.balancing:
         yield from (f"balancing of cell {n}" for n in range(1, profile.cells.count + 1))
         if profile.balancing.signal:
             yield f"balancing told by {profile.balancing.signal}"
     yield from _of_can(profile)
     yield from _of_energy(profile)
+    yield from promised_messages.promised(profile)
     yield "start: says ready"
     yield from (f"start: closes {output}" for output in profile.start.closes)
     yield from (f"requirement {r}" for r in _requirements(profile))
@@ -145,6 +148,7 @@ def _requirements(profile: Profile) -> Iterator[str]:
         yield from (r for received in profile.can.receives.values() for r in received.traces_to)
     yield from profile.balancing.traces_to if profile.balancing else ()
     yield from profile.energy.requirements() if profile.energy else ()
+    yield from promised_messages.requirements(profile)
 
 
 def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds
@@ -154,6 +158,7 @@ def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a ta
         yield from (f"{case.protection}: {w}" for w in what)
     yield from _touched_on_can(profile, case)
     yield from _touched_of_energy(case)
+    yield from promised_messages.touched(profile, case)
     for e in case.expectations:
         match e:
             case MessageTiming():

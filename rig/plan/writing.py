@@ -123,6 +123,8 @@ def _action(step: c.Step) -> tuple[str, Any]:  # noqa: C901, PLR0911, PLR0912 - 
             return "traffic", _sending(step) | jitter
         case c.Quiet():
             return "quiet", step.message
+        case c.Load():
+            return "load", _load(step)
         case c.Type():
             return "type", step.line
         case c.Power():
@@ -176,6 +178,16 @@ def _sending(step: c.Send | c.Traffic) -> dict[str, Any]:
     return {step.message: signals, **often, **every, **wrong}
 
 
+def _load(step: c.Load) -> dict[str, Any]:
+    return {
+        "share": step.share,
+        "burst": _seconds(step.burst_s),
+        "times": step.bursts,
+        "from": step.first_id,
+        "to": step.last_id,
+    }
+
+
 def _wrong(wrong: c.Wrong) -> dict[str, int]:
     often = {"every": wrong.every} if wrong.every != 1 else {}
     return {wrong.what: wrong.by, **often}
@@ -215,6 +227,8 @@ def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, 
         case c.MessageTiming():
             every = f"{_seconds(wanted.period_s)} ± {_seconds(wanted.tolerance_s)}"
             return {wanted.message: {"every": every} | _span(wanted)}
+        case c.MessageSound():
+            return {wanted.message: {"is sound": True} | _span(wanted)}
         case c.TelemetryAgrees():
             return {"telemetry": {"agrees": [wanted.quantity]}}
         case c.Balances():

@@ -29,6 +29,7 @@ from rig.plan.case import (
     Fault,
     Hold,
     Instant,
+    Load,
     Mark,
     MessageComes,
     MessageTiming,
@@ -58,6 +59,7 @@ from rig.plan.case import (
     Wrong,
 )
 from rig.plan.complete import complete
+from rig.plan.messages import message_sound
 from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp, unit_of
 from rig.quantity import Interval
 
@@ -142,6 +144,7 @@ class _Resolver:
             "send": self._send,
             "traffic": self._traffic,
             "quiet": self._quiet,
+            "load": self._load,
             "type": self._type,
             "power": self._power,
             "reset": self._reset,
@@ -277,6 +280,19 @@ class _Resolver:
         self._is_received(where, step.quiet or "")
         return Quiet(message=step.quiet or "", mark=step.mark)
 
+    def _load(self, where: Location, step: PlanStep) -> Step:
+        self._has_can(where)
+        load = step.load
+        assert load is not None  # noqa: S101 -- the action says so
+        return Load(
+            share=load.share,
+            burst_s=load.burst_s,
+            bursts=load.times,
+            first_id=load.first_id,
+            last_id=load.last_id,
+            mark=step.mark,
+        )
+
     def _is_received(self, where: Location, message: str) -> Received | None:
         received = self._profile.can.receives if self._profile.can else {}
         self._known(where, message, received, "message that the BMS receives")
@@ -348,7 +364,8 @@ class _Resolver:
             return by_word[name]
         if "." in name:
             return "a signal", self._signal
-        if name in self._profile.messages:
+        events = self._profile.events
+        if name in self._profile.messages or (events is not None and name == events.message):
             return "a message", self._message
         return ("an output" if name in self._profile.outputs else None), self._output
 
@@ -475,6 +492,14 @@ class _Resolver:
                 at_most=e.times,
             )
             return
+        if e.is_sound:
+            promised = self._profile.events if name not in self._profile.messages else None
+            content = promised or self._profile.messages[name]
+            yield message_sound(name, content, begin=e.begin, end=e.end)
+            return
+        if name not in self._profile.messages:
+            self._add(where, f"{name} comes once and has no period", "write comes: or is sound:")
+            return
         promise = self._profile.messages[name]
         assert e.every is not None  # noqa: S101 -- the other word for messages
         yield MessageTiming(
@@ -486,6 +511,7 @@ class _Resolver:
             counter_last=promise.counter_last,
             crc=promise.crc,
             crc_kind=promise.crc_kind,
+            spare_zero=promise.spare_zero,
             crc_data_id=promise.crc_data_id,
             begin=e.begin,
             end=e.end,
@@ -611,7 +637,7 @@ _WORDS = {
         *("steps at most", "moves at most"),
     },
     "an output": {"opens within", "closes within", "closes", "opens at", "closes at", "stays"},
-    "a message": {"every", "comes"},
+    "a message": {"every", "comes", "is sound"},
     "the console": {"says", "never says"},
     "telemetry": {"agrees"},
     "balancing": {"cells"},

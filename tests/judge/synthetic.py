@@ -187,3 +187,7 @@ class Bytes:
         del data_id, kind
         rows = self.rows(frames, message)
         return np.asarray(frames.data[rows, int(signal[1:])] == 0xCC)
+
+    def spare_is_zero(self, frames: Frames, message: str) -> NDArray[np.bool_]:
+        """Byte 7 is nobody's."""
+        return np.asarray(frames.data[self.rows(frames, message), 7] == 0)

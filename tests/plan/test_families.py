@@ -41,7 +41,8 @@ from rig.plan.promises import untested
 from rig.plan.stimulus import paths
 
 # They take one cell or sensor each, so with fewer to choose from they take another.
-CHOOSE_ONE = {"in turn", "with current", "bounce", "chatter", "fault while starting"}
+CHOOSE_ONE = {"in turn", "with current", "bounce", "chatter", "fault while starting", "flags"}
+CHOOSE_ONE |= {"events"}
 PLANS = Path(__file__).parents[2] / "testplans"
 ORIGIN = Case(
     id="",
@@ -207,7 +208,7 @@ def test_outputs_and_quantities_of_expectations_exist(profile: Profile, cases: l
             assert output is None or output in case.outputs, case.id
             for instant in _instants(expectation):
                 if isinstance(instant, Crossing):
-                    assert instant.quantity in profile.settable, case.id
+                    assert instant.quantity in {*profile.settable, *profile.outputs}, case.id
 
 
 def test_every_signal_is_in_the_dbc(esp32: Profile) -> None:

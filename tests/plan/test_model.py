@@ -195,6 +195,7 @@ _UP = Mark(mark="up")
                 counter="Alive",
                 crc="CRC",
                 crc_data_id=0x100,
+                spare_zero=True,
             ),
         ),
         (

@@ -7,6 +7,7 @@ them. New ones plug in through the entry point group ``rig.families``.
 from __future__ import annotations
 
 from rig.plan.families.again import in_turn, with_current
+from rig.plan.families.allowance import limits
 from rig.plan.families.balancing import (
     balancing,
     balancing_in_a_fault,
@@ -20,6 +21,9 @@ from rig.plan.families.commands import console
 from rig.plan.families.contactors import closing, contactor_faults, precharge_fails, requests
 from rig.plan.families.draft import Draft, Family, Options
 from rig.plan.families.energy import charge_counted, charge_ends, from_cells, full, health
+from rig.plan.families.events import events
+from rig.plan.families.extremes import extremes
+from rig.plan.families.flags import flags
 from rig.plan.families.pairs import pairs
 from rig.plan.families.partner import partner
 from rig.plan.families.recovery import hysteresis, latch, recovery
@@ -35,7 +39,7 @@ from rig.plan.families.settings import (
     storage_loss,
 )
 from rig.plan.families.several import two_faults
-from rig.plan.families.start import fault_while_starting, power_up, start_with_fault
+from rig.plan.families.start import fault_while_starting, first_frames, power_up, start_with_fault
 from rig.plan.families.thresholds import recovery_threshold, threshold
 from rig.plan.families.trip import dip, hold, pulse, trip
 from rig.plan.families.wrap import timer_wrap
@@ -55,6 +59,7 @@ FAMILIES: dict[str, Family] = {
     "two faults": two_faults,
     "power up": power_up,
     "start with fault": start_with_fault,
+    "first frames": first_frames,
     "message timing": message_timing,
     "telemetry": telemetry,
     "balancing": balancing,
@@ -90,4 +95,8 @@ FAMILIES: dict[str, Family] = {
     "contactor requests": requests,
     "contactor faults": contactor_faults,
     "precharge fails": precharge_fails,
+    "flags": flags,
+    "events": events,
+    "limits": limits,
+    "extremes": extremes,
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from rig.dut.profile import MessagePromise, Profile, Report
+from rig.dut.messages import MessagePromise
+from rig.dut.profile import Profile, Report
 from rig.plan.case import (
     Hold,
     MessageTiming,
@@ -58,6 +60,7 @@ def timing(
         counter_last=promise.counter_last,
         crc=promise.crc,
         crc_kind=promise.crc_kind,
+        spare_zero=promise.spare_zero,
         crc_data_id=promise.crc_data_id,
         begin=begin,
         end=end,
@@ -114,30 +117,39 @@ def _telemetry_draft(  # noqa: PLR0913, PLR0917
         parameters={"quantity": name},
         steps=steps,
         expectations=[
-            TelemetryAgrees(
-                quantity=quantity,
-                accuracy=report.accuracy or 0.0,
-                relative=report.relative,
-                unit=report.unit,
-                message=report.message_for(n),
-                signal=report.signal_for(n),
-                pattern=report.pattern_for(n),
-                factor=report.factor,
-                settle_s=report.settles_s,
-            )
+            agrees
             for n, quantity in enumerate(quantities, 1)
+            for agrees in _agrees(report, n, quantity)
         ],
         traces_to=report.traces_to,
     )
 
 
+def _agrees(report: Report, n: int, quantity: str) -> Iterator[TelemetryAgrees]:
+    """It agrees wherever it is told."""
+    first = TelemetryAgrees(
+        quantity=quantity,
+        accuracy=report.accuracy or 0.0,
+        relative=report.relative,
+        unit=report.unit,
+        message=report.message_for(n),
+        signal=report.signal_for(n),
+        pattern=report.pattern_for(n),
+        factor=report.factor,
+        settle_s=report.settles_s,
+    )
+    yield first
+    if (also := report.also_for(n)) is not None:
+        yield replace(first, message=None, signal=None, pattern=also, factor=1.0)
+
+
 def _reported_every_s(profile: Profile, report: Report) -> float:
-    """Time in which a report surely comes: one and a half of its periods."""
+    """Time in which a report surely comes: one and a half of its periods, wherever it is told."""
     promise = profile.messages.get(report.message_for(1) or "")
-    if promise is not None:
-        return 1.5 * promise.period.value
-    every_s = profile.console.every_s if profile.console and report.console else None
-    return 1.5 * (every_s or 0.2)
+    on_console = report.console is not None or report.also_console is not None
+    every_s = profile.console.every_s if profile.console and on_console else None
+    period_s = max(promise.period.value if promise else 0.0, every_s or 0.0)
+    return 1.5 * (period_s or 0.2)
 
 
 def _at_currents(profile: Profile, points: int) -> list[dict[str, float]]:

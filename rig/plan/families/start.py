@@ -11,8 +11,10 @@ from rig.plan.case import (
     Expectation,
     Hold,
     Mark,
+    MessageComes,
     Power,
     Recovers,
+    Send,
     Stays,
     Step,
 )
@@ -31,6 +33,7 @@ from rig.quantity import format
 
 _DUE = "due"
 _WATCHED_S = 0.5
+_SPOKEN = 3  # frames of its partner, after which it has surely heard one
 
 
 def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
@@ -67,6 +70,38 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
         ],
         severity="critical",
         traces_to=start.traces_to,
+        begins="off",
+    )
+
+
+def first_frames(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+    """Start it and speak to it: every periodic message comes in time.
+
+    Its partner's frames are acknowledged, so a BMS that says nothing is not taken for a dead bus.
+    """
+    can, start = profile.can, profile.start
+    if can is None or can.speaks_within_s is None or not can.receives or profile.supply is None:
+        return
+    partner, promise = next(iter(can.receives.items()))
+    yield Draft(
+        title=f"within {format(can.speaks_within_s, 's')} of power-up every message has come",
+        protection=None,
+        parameters={},
+        steps=[
+            Power(on=False),
+            Hold(duration_s=0.5),
+            Dither(span_s=DITHER_S),
+            Power(on=True, mark="on"),
+            Hold(duration_s=start.ready_within_s),
+            Send(message=partner, count=_SPOKEN, period_s=promise.period_s),
+            Hold(duration_s=can.speaks_within_s),
+        ],
+        expectations=[
+            MessageComes(message=name, since=Mark(mark="on"), high_s=can.speaks_within_s)
+            for name in profile.messages
+        ],
+        severity="critical",
+        traces_to=can.traces_to,
         begins="off",
     )
 

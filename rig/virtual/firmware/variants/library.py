@@ -12,6 +12,8 @@ from rig.virtual.firmware.variants import (
     debounce,
     energy,
     found_in,
+    frames,
+    limits,
     partner,
     protections,
     recovery,
@@ -26,6 +28,8 @@ MODULES: tuple[ModuleType, ...] = (
     balancing,
     partner,
     bus,
+    frames,
+    limits,
 )
 
 

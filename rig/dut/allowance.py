@@ -1,0 +1,154 @@
+"""What a BMS tells charger and load to keep to: the section ``allowance:`` of its profile.
+
+Its limits follow curves; the least of them holds. Must not hold defaults for promises: what is
+left out is not promised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from rig.description import Description, Location, Names, mistake_error
+from rig.quantity import Amps, Interval, Kelvin, Promise, Ratio, Seconds, Volts, parse, reader
+
+__all__ = ["Allowance", "CurrentLimit", "Curve", "Exceeded", "VoltageLimit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A polyline through points in order of x, flat beyond its ends."""
+
+    points: tuple[tuple[float, float], ...]
+
+    @property
+    def corners(self) -> tuple[float, ...]:
+        """Where it bends."""
+        return tuple(x for x, _ in self.points)
+
+    def at(self, x: float) -> float:
+        """Its height."""
+        first, last = self.points[0], self.points[-1]
+        if x <= first[0] or x >= last[0]:
+            return first[1] if x <= first[0] else last[1]
+        (x0, y0), (x1, y1) = next(pair for pair in pairwise(self.points) if x < pair[1][0])
+        return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+
+    def around(self, x: float, tolerance: float) -> Interval:
+        """Give its least and greatest height where x is known to within `tolerance`."""
+        low, high = x - tolerance, x + tolerance
+        heights = [self.at(low), self.at(high)]
+        heights += [y for at, y in self.points if low < at < high]
+        return Interval(min(heights), max(heights), "")
+
+
+def _reads(x_unit: str, y_unit: str) -> PlainValidator:
+    """Read a curve: {3.45 V: 20 A, 3.60 V: 2 A}."""
+    read_x, read_y = reader(parse, x_unit), reader(parse, y_unit)
+
+    def read(value: Any) -> Curve:
+        if isinstance(value, Curve):
+            return value
+        if not isinstance(value, dict) or len(value) < 2:
+            raise mistake_error("a curve has two points at least", "write {3.45 V: 20 A, …}")
+        points = tuple((read_x(x), read_y(y)) for x, y in value.items())
+        if any(a[0] >= b[0] for a, b in pairwise(points)):
+            raise mistake_error("the points of a curve must rise", "put them in order")
+        return Curve(points)
+
+    return PlainValidator(read)
+
+
+_SCHEMA = WithJsonSchema({"type": "object", "examples": ["{3.45 V: 20 A, 3.60 V: 2 A}"]})
+VoltsByVolts = Annotated[Curve, _reads("V", "V"), _SCHEMA]
+AmpsByVolts = Annotated[Curve, _reads("V", "A"), _SCHEMA]
+AmpsByDegC = Annotated[Curve, _reads("°C", "A"), _SCHEMA]
+AmpsByRatio = Annotated[Curve, _reads("1", "A"), _SCHEMA]
+
+
+class VoltageLimit(Description):
+    """The charge voltage of the pack, by its highest cell."""
+
+    signal: str
+    tolerance_v: Annotated[Volts, Field(alias="tolerance", gt=0)]
+    by_cell: Annotated[VoltsByVolts, Field(alias="by highest cell")]
+
+
+class CurrentLimit(Description):
+    """A limit of the current one way: the least of what its curves allow, 0 while its path is open.
+
+    `by_cell` looks at the highest cell for charge and at the lowest for discharge; `by_temperature`
+    at every sensor.
+    """
+
+    signal: str
+    allowed: str  # a signal: 1 while its path is closed
+    path: str  # an output
+    tolerance_a: Annotated[Amps, Field(alias="tolerance", gt=0)]
+    by_cell: Annotated[AmpsByVolts, Field(alias="by cell voltage")]
+    by_temperature: Annotated[AmpsByDegC, Field(alias="by temperature")]
+    by_soc: Annotated[AmpsByRatio, Field(alias="by state of charge")]
+    end_v: Annotated[
+        Volts, Field(alias="cells at its end", description="at rest: as full, or as empty, as is")
+    ]
+
+    @property
+    def most_a(self) -> float:
+        """What it is where nothing takes from it."""
+        curves: tuple[Curve, ...] = (self.by_cell, self.by_temperature, self.by_soc)
+        return min(max(y for _, y in curve.points) for curve in curves)
+
+
+class Exceeded(Description):
+    """The warning that a partner does not keep to a limit."""
+
+    says: str
+    margin_a: Annotated[Amps, Field(alias="margin", ge=0)]
+    relative: Annotated[Ratio, Field(ge=0, description="of the limit, added to margin")]
+    after: Promise  # the partner's time to follow is its minimum
+    clears_within_s: Annotated[Seconds, Field(alias="clears within", gt=0)]
+
+
+class Inputs(Description):
+    """How well the BMS knows what its limits follow from."""
+
+    cell_v: Annotated[Volts, Field(alias="cell voltage", gt=0)]
+    temperature_k: Annotated[Kelvin, Field(alias="temperature", gt=0)]
+    soc: Annotated[Ratio, Field(alias="state of charge", gt=0)]
+
+
+class Allowance(Description):
+    """All limits that it tells."""
+
+    charge_voltage: VoltageLimit | None = None
+    charge_current: CurrentLimit
+    discharge_current: CurrentLimit
+    seen_to: Inputs
+    within_s: Annotated[
+        Seconds, Field(alias="within", gt=0, description="after what it follows from has settled")
+    ]
+    rises_a: Annotated[Amps, Field(alias="rises in 1 s by at most", gt=0)]
+    full_within_s: Annotated[
+        Seconds, Field(alias="risen within", gt=0, description="from 0 to whatever is allowed")
+    ]
+    exceeded: Exceeded | None = None
+    traces_to: Names = ()
+
+    @property
+    def currents(self) -> dict[str, CurrentLimit]:
+        """Give both current limits by their names."""
+        return {"charge": self.charge_current, "discharge": self.discharge_current}
+
+    def signals(self) -> Iterator[tuple[Location, str]]:
+        """Give every "Message.Signal" named here, with where it stands in the file."""
+        if self.charge_voltage is not None:
+            yield ("allowance", "charge voltage", "signal"), self.charge_voltage.signal
+        for name, limit in self.currents.items():
+            yield ("allowance", f"{name} current", "signal"), limit.signal
+            yield ("allowance", f"{name} current", "allowed"), limit.allowed
+        if self.exceeded is not None:
+            yield ("allowance", "exceeded", "says"), self.exceeded.says

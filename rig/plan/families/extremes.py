@@ -1,0 +1,101 @@
+"""A family about lowest and highest: every cell and sensor in turn, in rising and falling order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rig.dut.profile import Profile, Report
+from rig.plan.case import Expectation, Hold, Read, Set, Step, TelemetryAgrees
+from rig.plan.families.draft import Draft, Options
+from rig.quantity import Interval
+
+_CELL_STEP_V = 0.04  # between neighbours; well above any accuracy, and no imbalance of four cells
+_COLD_DEGC, _HOT_DEGC = -10.0, 40.0
+_SETTLED_S = 1.0
+
+_Both = tuple[Report | None, Report | None]  # of the lowest and of the highest
+
+
+def extremes(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+    """Make each cell and each sensor the highest in turn; who is lowest changes meanwhile."""
+    told = profile.telemetry
+    yield from _of_cells(profile, (told.lowest_cell, told.highest_cell))
+    yield from _of_sensors(profile, (told.lowest_temperature, told.highest_temperature))
+
+
+def _of_cells(profile: Profile, reports: _Both) -> Iterator[Draft]:
+    cells = profile.cell_names
+    for at, highest in enumerate(cells if len(cells) > 1 and any(reports) else ()):
+        others = [*cells[at + 1 :], *cells[:at]]
+        orders = [_spread(profile, highest, order) for order in (others, others[::-1])]
+        yield _draft(highest, orders, reports)
+
+
+def _of_sensors(profile: Profile, reports: _Both) -> Iterator[Draft]:
+    sensors = profile.temperature_names
+    for hot in sensors if len(sensors) > 1 and any(reports) else ():
+        stages = [
+            {s: _between(profile, s, most if s == hot else _COLD_DEGC) for s in sensors}
+            for most in (_HOT_DEGC, 0.0)
+        ]
+        yield _draft(hot, stages, reports)
+
+
+def _spread(profile: Profile, highest: str, others: Sequence[str]) -> dict[str, float]:
+    """All cells at voltages of their own: the highest, and the others rising from the lowest."""
+    top_v = profile.nominal.cells_v
+    count = len(others)
+    return {highest: top_v} | {
+        cell: round(top_v - _CELL_STEP_V * (count - i) * min(1.0, 4 / count), 6)
+        for i, cell in enumerate(others)
+    }
+
+
+def _between(profile: Profile, sensor: str, degc: float) -> float:
+    allowed: Interval = profile.allowed(sensor)
+    return min(max(degc, allowed.low), allowed.high)
+
+
+def _draft(
+    highest: str,
+    stages: Sequence[Mapping[str, float]],
+    reports: _Both,
+) -> Draft:
+    steps: list[Step] = []
+    lowest: list[str] = []
+    for values in stages:
+        least = min(values, key=lambda q: values[q])
+        lowest.append(least)
+        steps += [
+            Set(values=values),
+            Hold(duration_s=_SETTLED_S),
+            Read(quantities=(least, highest)),
+        ]
+    least_of, most_of = reports
+    traces = [r.traces_to for r in reports if r is not None]
+    return Draft(
+        title=f"{highest} is told as the highest, and the lowest as the lowest",
+        protection=None,
+        parameters={"highest": highest},
+        steps=steps,
+        expectations=[
+            *(e for q in dict.fromkeys(lowest) for e in _agrees(q, least_of)),
+            *_agrees(highest, most_of),
+        ],
+        traces_to=tuple(dict.fromkeys(r for each in traces for r in each)),
+    )
+
+
+def _agrees(quantity: str, report: Report | None) -> Iterator[Expectation]:
+    if report is None or report.accuracy is None:
+        return
+    yield TelemetryAgrees(
+        quantity=quantity,
+        accuracy=report.accuracy,
+        relative=report.relative,
+        unit=report.unit,
+        message=report.message,
+        signal=report.signal_for(),
+        factor=report.factor,
+        settle_s=report.settles_s,
+    )

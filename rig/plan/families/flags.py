@@ -1,0 +1,156 @@
+"""A family about saying just what is so: each protection alone, and all that the BMS says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rig.dut.profile import Profile, Protection
+from rig.plan.case import Dither, Expectation, Hold, SignalStays, SignalWithin
+from rig.plan.families.choosing import chosen, delay_of
+from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
+from rig.plan.families.expecting import said_within_s, signals_of
+from rig.plan.messages import message_sound
+from rig.plan.stimulus import Stimulus, acting, opened, stimuli
+
+_TRIPPED, _WATCHED = "tripped", "watched"
+_WATCHED_S = 0.5
+
+
+def flags(profile: Profile, options: Options) -> Iterator[Draft]:
+    """Provoke each protection at one place: its own flags come, no other, and limits follow."""
+    for name, protection in chosen(profile, options, lambda p: bool(p.says)):
+        for stimulus in stimuli(profile, name, options.targets)[-1:]:
+            yield _flags_draft(_Told.of(profile, stimulus, protection))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One protection provoked, and what of the rest acts with it."""
+
+    profile: Profile
+    stimulus: Stimulus
+    protection: Protection
+    acting: Mapping[str, Protection]
+    opened: frozenset[str]
+    reboots: bool
+
+    @classmethod
+    def of(cls, profile: Profile, stimulus: Stimulus, protection: Protection) -> _Told:
+        recovers = protection.recovers
+        return cls(
+            profile=profile,
+            stimulus=stimulus,
+            protection=protection,
+            acting=acting(profile, stimulus.values) | {stimulus.protection: protection},
+            opened=frozenset(opened(profile, stimulus.values) | set(protection.opens)),
+            reboots=recovers is not None and recovers.when == "rebooted",
+        )
+
+
+def _flags_draft(told: _Told) -> Draft:
+    stimulus, protection = told.stimulus, told.protection
+    tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+    states = [] if told.reboots else [*_paths(told), *_any_fault(told), *_allowance(told)]
+    return draft_of(
+        f"{whose(protection.short, stimulus.target)} says its own flags and no other",
+        stimulus,
+        protection,
+        steps=[
+            Dither(span_s=DITHER_S),
+            *stimulus.apply,
+            Hold(duration_s=tripped_s, mark=_TRIPPED),
+            Hold(duration_s=_WATCHED_S, mark=_WATCHED),
+        ],
+        expectations=[
+            *_own(told),
+            *_others(told),
+            *states,
+            *_bytes(told),
+        ],
+    )
+
+
+def _own(told: _Told) -> Iterator[Expectation]:
+    """Its flags stand; when they have come is another family's question."""
+    for message, signal, value in signals_of(told.protection):
+        yield SignalStays(
+            message=message, signal=signal, value=float(value), begin=_TRIPPED, end=_WATCHED
+        )
+
+
+def _others(told: _Told) -> Iterator[Expectation]:
+    """Every flag stays down that none of those raises which act; through a reboot it is silent."""
+    profile = told.profile
+    raised = {said for p in told.acting.values() for said in p.says}
+    every = [(said, v) for p in profile.protections.values() for said, v in p.says.items()]
+    if profile.allowance is not None and profile.allowance.exceeded is not None:
+        every.append((profile.allowance.exceeded.says, 1))
+    begin = _TRIPPED if told.reboots else None
+    for said, value in dict(every).items():
+        if said not in raised:
+            message, _, signal = said.partition(".")
+            yield SignalStays(
+                message=message, signal=signal, value=float(1 - value), begin=begin, end=_WATCHED
+            )
+
+
+def _paths(told: _Told) -> Iterator[Expectation]:
+    """What it says of its outputs is what they do."""
+    for name, output in told.profile.outputs.items():
+        if output.signal is None:
+            continue
+        message, _, signal = output.signal.partition(".")
+        if name not in told.opened:
+            yield SignalStays(message=message, signal=signal, value=1.0, end=_WATCHED)
+        else:
+            yield SignalStays(
+                message=message, signal=signal, value=0.0, begin=_TRIPPED, end=_WATCHED
+            )
+
+
+def _any_fault(told: _Told) -> Iterator[Expectation]:
+    if told.profile.any_fault is None:
+        return
+    message, _, signal = told.profile.any_fault.partition(".")
+    yield SignalStays(
+        message=message,
+        signal=signal,
+        value=float(bool(told.opened)),
+        begin=_TRIPPED,
+        end=_WATCHED,
+    )
+
+
+def _allowance(told: _Told) -> Iterator[Expectation]:
+    """Nothing is allowed through an open path, and a closed one stays allowed."""
+    allowance = told.profile.allowance
+    for limit in allowance.currents.values() if allowance else ():
+        message, _, signal = limit.allowed.partition(".")
+        is_open = limit.path in told.opened
+        yield SignalStays(
+            message=message,
+            signal=signal,
+            value=float(not is_open),
+            begin=_TRIPPED,
+            end=_WATCHED,
+        )
+        if is_open:
+            message, _, signal = limit.signal.partition(".")
+            yield SignalWithin(
+                message=message,
+                signal=signal,
+                low=0.0,
+                high=0.0,
+                unit="A",
+                begin=_TRIPPED,
+                end=_WATCHED,
+            )
+
+
+def _bytes(told: _Told) -> Iterator[Expectation]:
+    """The messages that carry flags are whole, and nothing stands where nothing belongs."""
+    said_in = {said.partition(".")[0] for p in told.profile.protections.values() for said in p.says}
+    begin = _TRIPPED if told.reboots else None
+    for name in sorted(said_in & set(told.profile.messages)):
+        yield message_sound(name, told.profile.messages[name], begin=begin)

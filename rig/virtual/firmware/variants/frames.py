@@ -1,0 +1,274 @@
+"""Frames and flags got wrong on their way out (bms-defects.md, chapters 1 to 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rig.virtual.firmware import can_telemetry as can
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.protections import BIT, Rule
+from rig.virtual.firmware.variants import variant
+
+# A mixin's own methods call those of the part that it is laid over.
+if TYPE_CHECKING:
+    from rig.virtual.firmware.afe import FrontEnd as _FrontEnd
+    from rig.virtual.firmware.afe import Readings
+    from rig.virtual.firmware.bms import Bms as _Bms
+    from rig.virtual.firmware.can_telemetry import Telemetry as _Telemetry
+    from rig.virtual.firmware.extremes import Extremes as _Extremes
+    from rig.virtual.firmware.limits import Limits
+    from rig.virtual.firmware.protections import Protections as _Protections
+    from rig.virtual.firmware.timers import SoftTimers as _SoftTimers
+    from rig.virtual.firmware.transmit import Transmitter as _Transmitter
+else:
+    _FrontEnd = _Bms = _Telemetry = _Extremes = _Protections = object
+    _SoftTimers = _Transmitter = object
+
+
+# ---- scale, byte order, sign ------------------------------------------------------------------
+class _TenthsAsTenths(_Telemetry):
+    """The field's LSB is 10 mV; the value is put in with the 100 mV of an older layout."""
+
+    def limits(self, limits: Limits) -> bytes:
+        return super().limits(replace(limits, cvl_v=limits.cvl_v / 10.0))
+
+
+@variant("charge-voltage-tenfold-low", "D02", "S3", "0.1 V is put into a field of 0.01 V")
+def charge_voltage_tenfold_low(build: Build) -> Build:
+    """Build it."""
+    return build.patch(telemetry=_TenthsAsTenths)
+
+
+class _EventInMilliamps(_Telemetry):
+    """The current in an event is scaled as voltages are."""
+
+    def event(self, code: int, *, tripped: bool, channel: int, value: float) -> bytes:
+        return super().event(code, tripped=tripped, channel=channel, value=value * 10.0)
+
+
+@variant("event-value-tenfold", "D02", "S3", "mA are put into an event's field of 10 mA")
+def event_value_tenfold(build: Build) -> Build:
+    """Build it."""
+    return build.patch(telemetry=_EventInMilliamps)
+
+
+class _MaxBigEndian(_Telemetry):
+    """One of the four fields was swapped on the old processor and still is."""
+
+    def extremes(self, extremes: Any) -> bytes:
+        data = super().extremes(extremes)
+        return data[:2] + data[3:4] + data[2:3] + data[4:]
+
+
+@variant("highest-cell-byte-swapped", "D05", "S3", "one signal goes out in the other byte order")
+def highest_cell_byte_swapped(build: Build) -> Build:
+    """Build it."""
+    return build.patch(telemetry=_MaxBigEndian)
+
+
+class _DischargePositive(_Bms):
+    """The console was written when discharge still counted as positive."""
+
+    def _print_status(self) -> None:
+        readings, current_a = self._readings, self._readings.current_a
+        readings.current_a = -current_a
+        super()._print_status()
+        readings.current_a = current_a
+
+
+@variant("console-counts-discharge-positive", "D07", "S3", "two sign conventions in one firmware")
+def console_counts_discharge_positive(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_DischargePositive)
+
+
+# ---- sums and extremes ------------------------------------------------------------------------
+class _SumsTheFirstTwice(_FrontEnd):
+    """The pack's voltage is the sum of the cells, and the sum begins with the first of them."""
+
+    def scan(self, into: Readings) -> None:
+        super().scan(into)
+        total_v = into.cells_v[0]
+        for cell_v in into.cells_v:
+            total_v += cell_v
+        into.pack_v = total_v
+
+
+@variant("pack-one-cell-too-high", "D14", "S3", "the sum of the cells begins with one of them")
+def pack_one_cell_too_high(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_SumsTheFirstTwice)
+
+
+class _BothFromTheHighest(_Extremes):
+    """Lowest and highest temperature are taken from one and the same register."""
+
+    def _of_temperatures(self, degc: Sequence[float]) -> tuple[float, float]:
+        _, most = super()._of_temperatures(degc)
+        return most, most
+
+
+@variant("lowest-temperature-is-the-highest", "D33", "S1", "both extremes are read from one byte")
+def lowest_temperature_is_the_highest(build: Build) -> Build:
+    """Build it."""
+    build = build.with_rule("UTC", reads="hottest").with_rule("UTD", reads="hottest")
+    return build.patch(extremes=_BothFromTheHighest)
+
+
+class _ElseIf(_Extremes):
+    """A value that is a new highest is never looked at as the lowest."""
+
+    def _range(self, values: Sequence[float]) -> tuple[float, float]:
+        least, most = 6.5535e4, -6.5535e4
+        for value in values:
+            if value > most:
+                most = value
+            elif value < least:
+                least = value
+        return least, most
+
+
+@variant("lowest-missed-in-rising-order", "D34", "S1", "else-if between the tests of the extremes")
+def lowest_missed_in_rising_order(build: Build) -> Build:
+    """Build it."""
+    return build.patch(extremes=_ElseIf)
+
+
+# ---- mailboxes --------------------------------------------------------------------------------
+class _OneStagingBuffer(_Transmitter):
+    """What waits for a mailbox waits as an identifier; all share the buffer with the data."""
+
+    _staged = b""
+
+    def post(self, can_id: int, data: bytes) -> None:
+        self._staged = data
+        super().post(can_id, data)
+
+    def post_event(self, can_id: int, data: bytes) -> None:
+        self._staged = data
+        super().post_event(can_id, data)
+
+    def _hand_over(self, can_id: int, data: bytes) -> bool:
+        return super()._hand_over(can_id, self._staged[: len(data)].ljust(len(data), b"\0"))
+
+
+@variant("data-under-another-identifier", "D44", "S1", "two tasks fill one transmit buffer")
+def data_under_another_identifier(build: Build) -> Build:
+    """Build it."""
+    return build.patch(transmitter=_OneStagingBuffer)
+
+
+class _EventsDoNotWait(_Transmitter):
+    """Only periodic frames are queued when no mailbox is free."""
+
+    def post_event(self, can_id: int, data: bytes) -> None:
+        if self._has_room(keep=0):
+            self._hand_over(can_id, data)
+
+
+@variant("event-lost-on-a-busy-bus", "D45", "S2", "one-shot frames are dropped, not queued")
+def event_lost_on_a_busy_bus(build: Build) -> Build:
+    """Build it."""
+    build = build.configure(transmit=replace(build.image.transmit, for_events=0))
+    return build.patch(transmitter=_EventsDoNotWait)
+
+
+@variant("alarm-waits-behind-bulk", "D46", "S2", "transmit buffers are sent in order of filling")
+def alarm_waits_behind_bulk(build: Build) -> Build:
+    """Build it."""
+    return build.configure(transmit=replace(build.image.transmit, in_order=True))
+
+
+class _LimitsOneByteShort(_Telemetry):
+    """The length is that of the layout before the last field was added."""
+
+    def limits(self, limits: Limits) -> bytes:
+        return super().limits(limits)[:7]
+
+
+@variant("limits-one-byte-short", "D47", "S3", "seven bytes are sent where eight are promised")
+def limits_one_byte_short(build: Build) -> Build:
+    """Build it."""
+    return build.patch(telemetry=_LimitsOneByteShort)
+
+
+class _OtherTransceiver(_Transmitter):
+    """The pin that wakes the transceiver is another on this board; the driver succeeds anyway."""
+
+    def _hand_over(self, can_id: int, data: bytes) -> bool:
+        del can_id, data
+        return True
+
+
+@variant("silent-transmitter", "D53", "S4", "send calls succeed and nothing is on the wire")
+def silent_transmitter(build: Build) -> Build:
+    """Build it."""
+    return build.patch(transmitter=_OtherTransceiver)
+
+
+class _PolledPeriods(_SoftTimers):
+    """A loop of 10 ms asks whether more than the period has passed, and counts on from there."""
+
+    def _next_due(self, due_ms: int, period_ms: int) -> int:
+        return super()._next_due(due_ms, period_ms + _LOOP_MS)
+
+
+_LOOP_MS = 10
+
+
+@variant("period-of-one-loop-more", "D54", "S4", "now - last > period, and last set to now")
+def period_of_one_loop_more(build: Build) -> Build:
+    """Build it."""
+    return build.patch(timers=_PolledPeriods)
+
+
+# ---- flags ------------------------------------------------------------------------------------
+class _TwoBitsOneMask(_Protections):
+    """The mask of charge overtemperature has two bits, and that of overvoltage none."""
+
+    def _bits_of(self, rule: Rule) -> int:
+        masks = {"OTC": BIT["OTC"] | BIT["UV"], "OVP": 0}
+        return masks.get(rule.short, super()._bits_of(rule))
+
+
+@variant("alarm-bits-mixed-up", "D48", "S1", "one mask has two bits, another none")
+def alarm_bits_mixed_up(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_TwoBitsOneMask)
+
+
+class _PathsInByte6(_Telemetry):
+    """The states of the paths go into the second byte of outputs, which nobody reads."""
+
+    def status(self, state: int, flags: int, paths: int, bleeding: Sequence[bool]) -> bytes:
+        data = bytearray(super().status(state, flags, 0, bleeding))
+        data[6] = paths
+        return self._protect(can.STATUS_ID, bytes(data))
+
+
+@variant("path-bits-in-a-spare-byte", "D50", "S1", "the right bits are written to the wrong byte")
+def path_bits_in_a_spare_byte(build: Build) -> Build:
+    """Build it."""
+    return build.patch(telemetry=_PathsInByte6)
+
+
+class _SocPlaceholder(_Telemetry):
+    """The state of charge of the first test is still there."""
+
+    def pack(self, current_a: float, pack_v: float, soc: float) -> bytes:
+        del soc
+        return super().pack(current_a, pack_v, 1.0)
+
+
+@variant("soc-always-full", "D51", "S3", "a placeholder was left in")
+def soc_always_full(build: Build) -> Build:
+    """Build it."""
+    return build.patch(telemetry=_SocPlaceholder)
+
+
+@variant("cold-told-as-hot", "D65", "S2", "overtemperature's names in the branch for the cold")
+def cold_told_as_hot(build: Build) -> Build:
+    """Build it."""
+    return build.with_rule("UTD", flag="OTD").with_rule("UTC", flag="OTC")
