@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rig.virtual.firmware.afe import lowest
+from rig.virtual.firmware.protections import BIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,10 @@ class Balancer:
     def is_disturbed(self, current_a: float) -> bool:
         """Tell whether this current, in either direction, ends the rest."""
         return abs(current_a) >= self._limits.rest_current_a
+
+    def is_forbidden(self, flags: int) -> bool:
+        """Tell whether a fault forbids bleeding."""
+        return bool(flags & BIT["AnyFault"])
 
     def has_rested(self, rest_ms: int) -> bool:
         """Tell whether the battery has been at rest long enough."""

@@ -224,7 +224,7 @@ class Bms:
         if discharge != self._discharge_on:
             self._discharge_on = discharge
             self._drive(DISCHARGE_GATE, discharge)
-        if self._balancer.active and p.flags & BIT["AnyFault"]:
+        if self._balancer.active and self._balancer.is_forbidden(p.flags):
             self._stop_balancing()
         self._state = self._find_state()
 
@@ -270,7 +270,7 @@ class Bms:
         return (
             self._has_rested(self._chip.ticks_ms(), self._rest_since_ms)
             and self._ticks >= self._image.closing_ticks
-            and not self._protections.flags & BIT["AnyFault"]
+            and not self._balancer.is_forbidden(self._protections.flags)
         )
 
     def _has_rested(self, now_ms: int, since_ms: int) -> bool:

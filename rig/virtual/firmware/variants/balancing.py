@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rig.virtual.firmware.balancing import BalancingLimits
 from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.variants import variant
@@ -37,6 +39,39 @@ class _NoTarget:
 def bleeds_past_the_target(build: Build) -> Build:
     """Build it."""
     return build.patch(balancer=_NoTarget)
+
+
+class _NoHysteresis:
+    """A cell that is being bled must still be where bleeding begins."""
+
+    def _keeps(self, on: bool, volts: float, above_v: float) -> bool:  # noqa: FBT001
+        del on
+        return super()._keeps(False, volts, above_v)  # type: ignore[misc,no-any-return]  # noqa: FBT003
+
+
+@variant("bleeding-chatters", "D94", "S2", "bleeding ends where it begins: no hysteresis")
+def bleeding_chatters(build: Build) -> Build:
+    """Build it."""
+    return build.patch(balancer=_NoHysteresis)
+
+
+class _FirstByte:
+    """The mask of faults is from when all flags fitted into one byte."""
+
+    def is_forbidden(self, flags: int) -> bool:
+        return bool(flags & 0xFF)
+
+
+@variant("bleeds-in-a-fault", "D94", "S2", "the mask of faults that end bleeding is one byte wide")
+def bleeds_in_a_fault(build: Build) -> Build:
+    """Build it."""
+    return build.patch(balancer=_FirstByte)
+
+
+@variant("rests-half-the-time", "1.6.4", "S2", "the constant named for 2000 ms is 1000")
+def rests_half_the_time(build: Build) -> Build:
+    """Build it."""
+    return build.configure(balancing=replace(build.image.balancing, rest_ms=1000))
 
 
 class _Milliseconds:

@@ -28,6 +28,25 @@ def empty_has_655_ah(build: Build) -> Build:
     return build.patch(gauge=_Unsigned)
 
 
+class _ClampedWhereSent:
+    """Only the frame's field is clamped; the count goes on beyond empty and full."""
+
+    fraction: float
+    _at_zero: float
+    _counted_as: float
+    _capacity_as: float
+
+    def count(self, current_a: float) -> None:
+        self._counted_as += self._charge_as(current_a)  # type: ignore[attr-defined]
+        self.fraction = self._at_zero + self._counted_as / self._capacity_as
+
+
+@variant("empty-winds-up", "D12", "S3", "the count goes on below 0, only the frame is clamped")
+def empty_winds_up(build: Build) -> Build:
+    """Build it."""
+    return build.patch(counter=_ClampedWhereSent)
+
+
 class _DividesFirst:
     """Energy over the present voltage gives whole ampere-hours, which are scaled afterwards."""
 
