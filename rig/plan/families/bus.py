@@ -45,25 +45,29 @@ def bus_fault(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: A
     if link is None or profile.can is None or profile.can.back_within_s is None:
         return
     partners = list(watched_messages(profile, Options()))  # the bus is everybody's
+    missed_meanwhile = any(p.is_at_home for p in partners)
     for kind in link.faults:
         yield _brief(profile, partners, kind)
         yield _long(profile, partners, kind)
-        yield _bouncing(profile, partners, kind)
+        if not missed_meanwhile:  # how many of its frames get through is anybody's guess
+            yield _bouncing(profile, partners, kind)
         if profile.supply is not None and profile.console is not None:
             yield _at_start(profile, partners, kind)
 
 
 # ---- the cases ----------------------------------------------------------------------------------
 def _brief(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
-    """No partner was there before, so nothing may happen but silence."""
+    """No partner is missed, so nothing may happen but silence."""
+    at_home = [0.5 * p.delay.low for p in partners if p.is_at_home]
+    brief_s = min([_BRIEF_S, *at_home])
     return _draft(
         profile,
-        f"the bus {_said(kind)} for {format(_BRIEF_S, 's')}: silence, and nothing else",
+        f"the bus {_said(kind)} for {format(brief_s, 's')}: silence, and nothing else",
         (kind, "brief"),
         [
             Dither(span_s=DITHER_S),
             _fault(kind, _BROKEN),
-            Hold(duration_s=_BRIEF_S),
+            Hold(duration_s=brief_s),
             *_mend(profile, partners, kind),
         ],
         [*_all_closed(profile), *_heard_again(profile), *_never_starts(profile)],
@@ -103,7 +107,7 @@ def _long(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
         [
             *acts,
             *(e for p in partners for e in _missed(profile, p)),
-            *(Stays(output=o, is_open=False) for o in profile.outputs if o not in opened),
+            *(e for e in _all_closed(profile) if e.output not in opened),
             *_heard_again(profile),
             *_never_starts(profile),
         ],
@@ -214,7 +218,7 @@ def _never_starts(profile: Profile) -> Iterator[Expectation]:
         yield ConsoleNeverSays(pattern=profile.console.ready)
 
 
-def _all_closed(profile: Profile) -> Iterator[Expectation]:
+def _all_closed(profile: Profile) -> Iterator[Stays]:
     yield from (Stays(output=output, is_open=False) for output in profile.start.closes)
 
 
@@ -237,7 +241,12 @@ def _missed(profile: Profile, partner: Watched) -> Iterator[Expectation]:
 
 
 def _violation(profile: Profile, partners: Sequence[Watched]) -> tuple[Stimulus, Protection] | None:
-    """Find a protection that acts upon another output than a missing partner does."""
+    """Find a protection that acts upon another output than a missing partner does.
+
+    Where outputs close by request a fault opens them all, so there is none.
+    """
+    if any(p.is_at_home for p in partners):
+        return None
     taken = {output for p in partners for output in p.protection.opens}
     for name, protection in chosen(profile, Options(), lambda p: p.watches == "cell voltage"):
         if protection.opens and not taken & set(protection.opens):

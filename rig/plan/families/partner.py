@@ -6,7 +6,7 @@ the BMS promises to refuse is no sign of life, and neither is a frame of somebod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rig.dut.profile import Profile, Protection
@@ -57,6 +57,12 @@ class Watched:
     protection: Protection
     message: str
     received: Received
+    asks: Mapping[str, float]  # what it says at home already, where the BMS waits to be asked
+
+    @property
+    def is_at_home(self) -> bool:
+        """Whether it is there from the case's start on, since nothing closes without it."""
+        return bool(self.asks)
 
     @property
     def period_s(self) -> float:
@@ -92,12 +98,13 @@ class Watched:
         mark: str | None = None,
     ) -> Traffic:  # fmt: skip
         """Give it in the background."""
-        return Traffic(message=self.message, period_s=period_s or self.period_s,
+        return Traffic(message=self.message, signals=self.asks, period_s=period_s or self.period_s,
                        jitter_s=jitter_s, wrong=wrong, mark=mark)  # fmt: skip
 
     def last(self, mark: str = APPLIED) -> tuple[Step, Step]:
         """End the traffic with one more frame, whose end is known by its stamp."""
-        return Quiet(message=self.message), Send(message=self.message, mark=mark)
+        last = Send(message=self.message, signals=self.asks, mark=mark)
+        return Quiet(message=self.message), last
 
 
 def watched_messages(profile: Profile, options: Options) -> Iterator[Watched]:
@@ -105,7 +112,13 @@ def watched_messages(profile: Profile, options: Options) -> Iterator[Watched]:
     receives = profile.can.receives if profile.can else {}
     for name, protection in chosen(profile, options, lambda p: p.message is not None):
         message = protection.message or ""
-        yield Watched(name=name, protection=protection, message=message, received=receives[message])
+        yield Watched(
+            name=name,
+            protection=protection,
+            message=message,
+            received=receives[message],
+            asks=profile.start.request.get(message, {}),
+        )
 
 
 def partner(profile: Profile, options: Options) -> Iterator[Draft]:
@@ -279,6 +292,7 @@ def _counted(watched: Watched) -> Iterator[Draft]:
         f"{_REFUSED_FRAMES} refused {watched.message} are counted",
         "counted",
         [
+            Quiet(message=watched.message),  # good frames between would have their counters skip
             Hold(duration_s=_TOLD_S, mark="before"),
             Send(message=watched.message, count=_REFUSED_FRAMES, period_s=0.1 * watched.period_s,
                  wrong=Wrong(what="crc"), mark=APPLIED),
@@ -305,7 +319,7 @@ def _burst(profile: Profile, watched: Watched) -> Draft:
         "burst",
         [
             *_begun(watched),
-            Send(message=watched.message, count=_BURST_FRAMES),
+            Send(message=watched.message, signals=watched.asks, count=_BURST_FRAMES),
             Hold(duration_s=hold_s),
             *watched.last(),
             Hold(duration_s=hold_s),
