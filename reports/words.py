@@ -205,7 +205,8 @@ def _wrong(wrong: c.Wrong | None) -> str:
         "data id": "the checksum of another message",
         "swapped": "the place of the next one",
     }[wrong.what]
-    which = {0: "the first", 1: "each"}.get(wrong.every, f"each {wrong.every}th")
+    order = {2: "2nd", 3: "3rd"}.get(wrong.every, f"{wrong.every}th")
+    which = {0: "the first", 1: "each"}.get(wrong.every, f"each {order}")
     return f", {which} with {said}"
 
 

@@ -703,6 +703,10 @@ class Profile(Description):
                 named = f"{report.message_for(n)}.{report.signal_for(n)}"
                 yield ("telemetry", name, "signal"), named
         yield from self._message_signals()
+        for name, received in self.can.receives.items() if self.can else ():
+            yield from received.signals(name)
+        for name, signals in self.start.request.items():
+            yield from ((("start", "request", name, s), f"{name}.{s}") for s in signals)
         yield from self.energy.signals() if self.energy else ()
         for section in (self.events, self.allowance):
             yield from section.signals() if section is not None else ()

@@ -5,11 +5,12 @@ Pure description. Who makes such frames is `rig.bench.partner`; what is done to 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rig.description import Description, Names, mistake_error
+from rig.description import Description, Location, Names, mistake_error
 from rig.dut.e2e import CrcKind
 from rig.quantity import Seconds
 
@@ -40,6 +41,15 @@ class Received(Description):
         str | None, Field(description="a signal that counts refused frames and wraps")
     ] = None
     traces_to: Names = ()
+
+    def signals(self, name: str) -> Iterator[tuple[Location, str]]:
+        """Give every "Message.Signal" named here, with where; `name` is the message's own."""
+        where: Location = ("can", "receives", name)
+        for key, signal in (("counter", self.counter), ("crc", self.crc)):
+            if signal is not None:
+                yield (*where, key), f"{name}.{signal}"
+        if self.counts_refused is not None:
+            yield (*where, "counts refused"), self.counts_refused
 
     @model_validator(mode="after")
     def _can_tell(self) -> Received:

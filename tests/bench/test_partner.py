@@ -9,14 +9,14 @@ from crccheck.crc import Crc8SaeJ1850
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.bench.partner import Outgoing, Sender
+from rig.bench.partner import Outgoing, Partner, Sender
 from rig.dut.can_messages import Messages
 from rig.dut.profile import Profile, load_profile
 from rig.dut.received import Received
-from rig.plan.case import Wrong
+from rig.plan.case import Traffic, Wrong
 
 PROFILE = load_profile("esp32-4s")
-HOST = 0x305
+HOST, MS = 0x305, 1_000_000
 
 
 def a_sender(profile: Profile = PROFILE, **changes: object) -> Sender:
@@ -128,3 +128,88 @@ def test_a_message_without_protection_is_sent_as_the_dbc_has_it() -> None:
 def test_what_can_not_be_seen_can_not_be_refused() -> None:
     with pytest.raises(ValueError, match="without a crc"):
         Received.model_validate({"period": "200 ms", "refuses": ["wrong crc"]})
+
+
+# ---- in the background --------------------------------------------------------------------------
+class ScriptedClock:
+    """A clock that stands where it is put."""
+
+    def __init__(self) -> None:
+        self.time_ns = 0
+
+    def now_ns(self) -> int:
+        return self.time_ns
+
+
+class Posted:
+    """What was handed to the adapter, and when, in ms."""
+
+    def __init__(self, clock: ScriptedClock) -> None:
+        self._clock = clock
+        self.frames: list[tuple[int, int]] = []
+
+    def post(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
+        assert (can_id, extended) == (HOST, False)
+        self.frames.append((self._clock.time_ns // MS, data[1] & 0xF))
+
+
+def a_partner() -> tuple[Partner, ScriptedClock, Posted]:
+    assert PROFILE.can is not None
+    assert PROFILE.dbc_path is not None
+    clock = ScriptedClock()
+    posted = Posted(clock)
+    partner = Partner(
+        clock,  # type: ignore[arg-type]
+        posted,  # type: ignore[arg-type]
+        Messages(PROFILE.dbc_path),
+        PROFILE.can.receives,
+    )
+    return partner, clock, posted
+
+
+def looked(partner: Partner, clock: ScriptedClock, *at_ms: int) -> None:
+    for ms in at_ms:
+        clock.time_ns = ms * MS
+        partner.pump()
+
+
+def test_a_frame_that_is_late_does_not_move_the_ones_behind_it() -> None:
+    partner, clock, posted = a_partner()
+
+    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    looked(partner, clock, 100, 170, 200, 299, 300, 431)
+
+    assert posted.frames == [(0, 0), (100, 1), (200, 2), (300, 3), (431, 4)]
+    assert partner.due_ns == 500 * MS
+
+
+def test_periods_that_nobody_could_send_in_are_left_out_and_the_counter_goes_on() -> None:
+    partner, clock, posted = a_partner()
+
+    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    looked(partner, clock, 450, 500, 600)
+
+    assert posted.frames == [(0, 0), (450, 1), (500, 2), (600, 3)]
+
+
+def test_a_partner_that_is_reset_is_silent_and_counts_from_0() -> None:
+    partner, clock, posted = a_partner()
+    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    looked(partner, clock, 100)
+
+    partner.reset()
+    looked(partner, clock, 200, 300)
+    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+
+    assert posted.frames == [(0, 0), (100, 1), (300, 0)]
+
+
+def test_nothing_falls_due_once_it_is_quiet() -> None:
+    partner, clock, posted = a_partner()
+    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+
+    partner.end("HostAlive")
+    looked(partner, clock, 100, 200)
+
+    assert partner.due_ns is None
+    assert posted.frames == [(0, 0)]

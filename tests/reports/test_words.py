@@ -112,6 +112,21 @@ CROSSED = c.Crossing(quantity="cell 3", level=3.65, rising=True)
             c.Send(message="HostAlive", count=5, period_s=0.2),
             "Send HostAlive 5 times, every 200 ms",
         ),
+        (
+            c.Send(message="HostAlive", wrong=c.Wrong(what="crc")),
+            "Send HostAlive, each with a wrong checksum",
+        ),
+        (
+            c.Traffic(message="HostAlive", signals={"Request": 1}, period_s=0.2, jitter_s=0.02),
+            "Keep sending HostAlive (Request = 1) every 200 ms + up to 20 ms",
+        ),
+        (
+            c.Traffic(
+                message="HostAlive", period_s=0.2, wrong=c.Wrong(what="length", by=4, every=3)
+            ),
+            "Keep sending HostAlive every 200 ms, each 3rd with 4 bytes only",
+        ),
+        (c.Quiet(message="HostAlive"), "Stop sending HostAlive"),
         (c.Type(line="clear faults"), "Type “clear faults” on the console"),
         (c.Power(on=False), "Switch the BMS's supply off"),
     ],
