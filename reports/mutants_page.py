@@ -6,6 +6,7 @@ Must not judge: what counts as found is the result's.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +137,7 @@ def _row(result: Result, row: Row) -> RowView:
 
 def _command(result: Result, variant: str, seed: int, case_id: str) -> str:
     chosen = f'"{result.plan}::{case_id}"' if case_id else result.plan
-    build = f" --variant {variant}" if variant else ""
+    build = f" --variant {shlex.quote(variant)}" if variant else ""
     return f"rig run {chosen}{build} --seed {seed} --dut {result.dut} --bench {result.bench}"
 
 
