@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import (
     Balances,
+    Begins,
     ConsoleNeverSays,
     Expectation,
     Hold,
@@ -26,7 +27,7 @@ from rig.plan.families.reports import timing
 from rig.plan.stimulus import REMOVED, Stimulus, home, stimuli
 
 _BY_HARDWARE_S = 0.01  # a delay so short is no timer's, and a record so long too coarse for it
-_BEFORE_S, _AFTER_S = 3.0, 6.0  # watched around the wrap
+_AFTER_S = 6.0  # watched beyond the wrap
 
 
 def timer_wrap(profile: Profile, options: Options) -> Iterator[Draft]:
@@ -68,7 +69,8 @@ def _at_rest(profile: Profile) -> Draft:
         Traffic(message=message, period_s=received.period_s)
         for message, received in (profile.can.receives if profile.can else {}).items()
     ]
-    begin, end = "near", "over"
+    # Begun while it runs, so that frames are heard before the wrap whatever comes after it.
+    begin, end = None, "over"
     expected: list[Expectation] = [
         *(timing(name, promise, begin, end) for name, promise in profile.messages.items()),
         *all_stay(profile, {}, begin, end),
@@ -80,12 +82,9 @@ def _at_rest(profile: Profile) -> Draft:
         profile,
         "nothing stops, opens or is said when the timers wrap",
         "at rest",
-        [
-            *_started(profile, _BEFORE_S),
-            *traffic,
-            Hold(duration_s=_BEFORE_S + _AFTER_S, mark="over"),
-        ],
+        [*traffic, Hold(duration_s=_wrap_s(profile) + _AFTER_S, mark="over")],
         expected,
+        begins="ready",
     )
 
 
@@ -146,6 +145,7 @@ def _draft(  # noqa: PLR0913, PLR0917 -- the parts of a case
     steps: list[Step],
     expectations: list[Expectation],
     severity: str = "critical",
+    begins: Begins = "off",
 ) -> Draft:
     return Draft(
         title=title,
@@ -155,5 +155,5 @@ def _draft(  # noqa: PLR0913, PLR0917 -- the parts of a case
         expectations=expectations,
         severity=severity,
         traces_to=profile.timers.traces_to if profile.timers else (),
-        begins="off",
+        begins=begins,
     )

@@ -123,7 +123,10 @@ class Bms:
             image.status_line_ns, self._print_status, phase_ns=self._phase(image.status_line_ns)
         )
         chip.every(image.wear_ns, self._wear, phase_ns=self._phase(image.wear_ns))
-        chip.arm_watchdog(image.watchdog_ns)
+        self._arm_watchdog()
+
+    def _arm_watchdog(self) -> None:
+        self._chip.arm_watchdog(self._image.watchdog_ns)
 
     def _start_frames(self) -> None:
         """Start the CAN tasks, after the first scan; their slots lie 20 ms apart."""

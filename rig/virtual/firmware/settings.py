@@ -113,7 +113,7 @@ class Settings:
     def _pair_is_legal(self, item: Setting, raw: int) -> bool:
         """A release must lie on the healthy side of its trip level."""
         by_field = {i.moves: i for i in self.items.values() if i.rule == item.rule}
-        if item.moves == "ticks" or "release" not in by_field:
+        if item.moves == "ticks" or not {"threshold", "release"} <= by_field.keys():
             return True
         levels = {field: self.values[i.name] for field, i in by_field.items()} | {item.moves: raw}
         return self._is_hysteresis(item.rule, levels["threshold"], levels["release"])

@@ -42,6 +42,10 @@ class SettingsTask:
         else:
             self._without(record)
             yield "W", "lost, factory settings in force"
+        self.apply()
+
+    def apply(self) -> None:
+        """Have the protections take the settings."""
         self._apply(self._settings)
 
     def _without(self, record: Record | None) -> None:
@@ -79,13 +83,13 @@ class SettingsTask:
                 self._tell(self._settings.shown(name))
             case "set", [name, text]:
                 self._settings.change(name, text)
-                self._apply(self._settings)
+                self.apply()
                 self._tell("OK")
             case "save", []:
                 self._save()
             case "factory", []:
                 self._settings.restore_factory()
-                self._apply(self._settings)
+                self.apply()
                 self._save()
             case _:
                 return False

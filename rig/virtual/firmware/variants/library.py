@@ -17,6 +17,9 @@ from rig.virtual.firmware.variants import (
     partner,
     protections,
     recovery,
+    resets,
+    storage,
+    time,
 )
 
 # One module for each kind of mistake; a new module is named here.
@@ -30,6 +33,9 @@ MODULES: tuple[ModuleType, ...] = (
     bus,
     frames,
     limits,
+    storage,
+    resets,
+    time,
 )
 
 

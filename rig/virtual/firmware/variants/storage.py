@@ -1,0 +1,189 @@
+"""Settings got wrong: how they are taken, applied and kept (bms-defects.md, chapters 5 and 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from rig.virtual.firmware.flash import ERASED
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.settings import DelayTable, Setting
+from rig.virtual.firmware.storage import Record
+from rig.virtual.firmware.variants import variant
+
+
+# ---- taken --------------------------------------------------------------------------------------
+class _CastTooSoon:
+    """The number is cast to an integer and only then scaled to the stored step."""
+
+    def _steps(self, item: Setting, number: float) -> int:
+        return int(number) * item.per_unit
+
+
+@variant("limits-cut-to-whole-units", "D10", "S1", "a limit is cast to integer before it is scaled")
+def limits_cut_to_whole_units(build: Build) -> Build:
+    """Build it."""
+    return build.patch(settings=_CastTooSoon)
+
+
+class _ChecksReleaseOnly:
+    """The pair is looked at where the release is set; a trip level may pass it."""
+
+    def _pair_is_legal(self, item: Setting, raw: int) -> bool:
+        if item.moves == "threshold":
+            return True
+        legal: bool = super()._pair_is_legal(item, raw)  # type: ignore[misc]
+        return legal
+
+
+@variant("trip-level-beyond-release", "D57", "S2", "the pair is checked where a release is set")
+def trip_level_beyond_release(build: Build) -> Build:
+    """Build it."""
+    return build.patch(settings=_ChecksReleaseOnly)
+
+
+# ---- applied ------------------------------------------------------------------------------------
+@variant("setting-of-the-neighbour", "D39", "S1", "the row of UTC in the table names its neighbour")
+def setting_of_the_neighbour(build: Build) -> Build:
+    """Build it."""
+    items = build.image.settings
+    return build.configure(
+        settings=tuple(replace(i, rule="UTD") if i.name == "utc.trip" else i for i in items)
+    )
+
+
+class _ReadsPastTheTable:
+    """The table's size in bytes is taken for its number of entries; what lies behind it is read."""
+
+    # The limits for overcurrent in discharge, in mV, as a bq769x0's driver has them next.
+    BEHIND = (8, 11, 14, 17, 19, 22, 25, 28)
+
+    def _entries(self, table: DelayTable) -> tuple[int, ...]:
+        entries = table.values
+        size_bytes = 2 * len(entries)
+        return (entries + self.BEHIND)[:size_bytes]
+
+
+@variant("delay-from-behind-the-table", "D69", "S1", "a table's size in bytes used as its length")
+def delay_from_behind_the_table(build: Build) -> Build:
+    """Build it."""
+    return build.patch(settings=_ReadsPastTheTable)
+
+
+class _StaleRange:
+    """Rules are changed, but not the range within which they are not looked at."""
+
+    def _find_ranges(self) -> None:
+        """Leave it as it was compiled in."""
+
+
+@variant("new-limit-read-back-only", "D70", "S1", "the range that wakes a rule keeps its ends")
+def new_limit_read_back_only(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_StaleRange)
+
+
+class _MixesUnits:
+    """The wish in ms is compared with a table in s."""
+
+    def _in_table_units(self, _table: DelayTable, wish_ms: int) -> float:
+        return wish_ms
+
+
+@variant("seconds-for-milliseconds", "1.6.1", "S1", "a delay in ms is looked up in a table in s")
+def seconds_for_milliseconds(build: Build) -> Build:
+    """Build it."""
+    return build.patch(settings=_MixesUnits)
+
+
+@variant("two-seconds-are-one", "1.6.4", "S2", "the constant for 2000 ms has 1000 in it")
+def two_seconds_are_one(build: Build) -> Build:
+    """Build it."""
+    for short in ("OTC", "OTD", "UTC", "UTD"):
+        build = build.with_rule(short, ticks=98)
+    return build
+
+
+# ---- kept ---------------------------------------------------------------------------------------
+class _LastNotRead:
+    """The loop over the stored fields ends one too soon."""
+
+    def _stored_items(self) -> Iterable[Setting]:
+        items: list[Setting] = list(super()._stored_items())  # type: ignore[misc]
+        return items[:-1]
+
+
+@variant("last-setting-not-loaded", "D103", "S1", "written, but the loop that reads ends one short")
+def last_setting_not_loaded(build: Build) -> Build:
+    """Build it."""
+    return build.patch(settings=_LastNotRead)
+
+
+@variant("delay-stored-in-a-byte", "D103", "S1", "delays of 16 bits are stored in 8")
+def delay_stored_in_a_byte(build: Build) -> Build:
+    """Build it."""
+    items = build.image.settings
+    return build.configure(
+        settings=tuple(replace(i, width=1) if i.moves == "ticks" else i for i in items)
+    )
+
+
+class _SavesLater:
+    """To spare the flash, a record is written when nothing was saved for 5 s; said at once."""
+
+    _LATER_NS = 5_000_000_000
+    _chip: Any
+
+    def save(self, payload: bytes, done: Callable[[bool], None]) -> None:
+        write = super().save  # type: ignore[misc]
+        self._chip.after(self._LATER_NS, lambda: write(payload, lambda _kept: None))
+        done(True)  # noqa: FBT003
+
+
+@variant("saved-but-not-yet", "D103", "S1", "saved is said at once, written is it 5 s later")
+def saved_but_not_yet(build: Build) -> Build:
+    """Build it."""
+    return build.patch(store=_SavesLater)
+
+
+class _Formats:
+    """A store whose check fails is formatted, as sample code for the library does it."""
+
+    bad_slots: tuple[int, ...]
+    _flash: Any
+
+    def load(self) -> Record | None:
+        record: Record | None = super().load()  # type: ignore[misc]
+        if self.bad_slots:
+            self._flash.pages[:] = [ERASED for _ in self._flash.pages]
+            return None
+        return record
+
+
+class _TakesItForNew:
+    """No record means a device fresh from the factory."""
+
+    _settings: Any
+
+    def _without(self, _record: Record | None) -> None:
+        self._settings.restore_factory()
+
+
+@variant("formats-what-is-torn", "D104", "S1", "a store whose check fails is formatted")
+def formats_what_is_torn(build: Build) -> Build:
+    """Build it."""
+    return build.patch(store=_Formats, settings_task=_TakesItForNew)
+
+
+class _InPlace:
+    """The record is written where it was."""
+
+    def _victim(self, current: Record | None) -> int:
+        return 0 if current is None else current.slot
+
+
+@variant("written-in-place", "D104", "S1", "the only good copy is erased to write the next")
+def written_in_place(build: Build) -> Build:
+    """Build it."""
+    return build.patch(store=_InPlace)

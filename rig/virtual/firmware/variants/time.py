@@ -1,0 +1,55 @@
+"""Time got wrong where the 32-bit counter of milliseconds wraps (bms-defects.md, chapter 10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.variants import variant
+
+
+class _WideDueTime:
+    """The due time is kept in 64 bits and compared with a counter of 32."""
+
+    def _next_due(self, due_ms: int, period_ms: int) -> int:
+        return due_ms + period_ms
+
+    def _wait_ms(self, now_ms: int, due_ms: int) -> int:
+        return max(0, due_ms - now_ms)
+
+
+@variant("frames-stop-at-the-wrap", "D96", "S2", "due times of 64 bits against a counter of 32")
+def frames_stop_at_the_wrap(build: Build) -> Build:
+    """Build it."""
+    return build.patch(timers=_WideDueTime)
+
+
+class _ComparesStamps:
+    """`now > last + timeout` in unsigned 32 bits."""
+
+    _timeout_ms: int
+
+    def _is_late(self, now_ms: int, last_ms: int) -> bool:
+        return now_ms > (last_ms + self._timeout_ms) % (1 << 32)
+
+
+@variant("host-lost-at-the-wrap", "D97", "S1", "a sum of time stamps wraps before the time does")
+def host_lost_at_the_wrap(build: Build) -> Build:
+    """Build it."""
+    return build.patch(host=_ComparesStamps)
+
+
+class _SignedDifference:
+    """The time at rest is a difference in 64 bits: negative once the counter has wrapped."""
+
+    _balancer: Any
+
+    def _has_rested(self, now_ms: int, since_ms: int) -> bool:
+        rested: bool = self._balancer.has_rested(now_ms - since_ms)
+        return rested
+
+
+@variant("no-balancing-after-the-wrap", "1.6.11", "S3", "a difference of time stamps goes negative")
+def no_balancing_after_the_wrap(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_SignedDifference)
