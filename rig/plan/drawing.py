@@ -23,6 +23,7 @@ from rig.plan.case import (
     Fault,
     Hold,
     Mark,
+    Read,
     Recovers,
     Reset,
     Send,
@@ -249,9 +250,23 @@ def _may_follow(case: Case, before: Case) -> bool:
     if any(isinstance(e, ThresholdIs) for e in case.expectations):
         # A staircase's reaction is the first that its output shows.
         return not any(isinstance(e, Trips | Recovers) for e in wanted)
+    if not (_agree_alone(case, before) and _agree_alone(before, case)):
+        return False
     # An output that has recovered stays closed until a command; a line or a frame is none.
     says = any(isinstance(step, Type | Reset | Send | Traffic) for step in case.steps)
     return not (says and any(isinstance(e, Recovers) for e in wanted))
+
+
+def _agree_alone(case: Case, other: Case) -> bool:
+    """Whether the reports that a case expects to agree with readings are not held to another's.
+
+    A report is held to every reading of its quantity, and "the highest cell" is cell 1 in the one
+    case and cell 4 in the other.
+    """
+    read = {q for step in other.steps if isinstance(step, Read) for q in step.quantities}
+    read |= {step.quantity for step in other.steps if isinstance(step, Staircase)}
+    agreeing = (e for e in case.expectations if isinstance(e, TelemetryAgrees))
+    return all(e.quantity not in read or e in other.expectations for e in agreeing)
 
 
 def _once(expectations: Iterable[Expectation]) -> Sequence[Expectation]:

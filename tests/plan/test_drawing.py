@@ -138,6 +138,15 @@ def test_a_staircase_never_stands_behind_another_reaction() -> None:
     assert not any(isinstance(e, Recovers) for case in drawn for e in case.expectations)
 
 
+def test_the_highest_cell_of_one_case_is_not_held_to_the_readings_of_another() -> None:
+    first, second = [c for c in DRAWER.cases if c.family == "extremes"][:2]
+    alone = Drawer(PROFILE, (first,), (second,))
+
+    drawn = [alone.draw(1, number) for number in range(10)]
+
+    assert not any(case.title.startswith("after ") for case in drawn)
+
+
 def test_a_case_without_marks_joins_too(esp32: Profile) -> None:
     plain = complete(replace(ORIGIN, steps=(Hold(duration_s=1.0),)), esp32)
     wanted = Stays(output="charge path", is_open=False, begin=None, end=None)
