@@ -19,6 +19,7 @@ from rig.mutants.result import (
     ERROR,
     FOUND,
     INCONCLUSIVE,
+    MISNAMED,
     MISSED,
     UNFINISHED,
     Result,
@@ -30,11 +31,12 @@ from rig.mutants.result import (
 _LOOKS = {
     FOUND: "pass",
     MISSED: "fail",
+    MISNAMED: "fail",
     INCONCLUSIVE: "inconclusive",
     ERROR: "error",
     UNFINISHED: "not-run",
 }
-_ORDER = (MISSED, INCONCLUSIVE, ERROR, UNFINISHED, FOUND)  # worst first
+_ORDER = (MISSED, MISNAMED, INCONCLUSIVE, ERROR, UNFINISHED, FOUND)  # worst first
 _MOST_SPARE = 400  # cases in the list of those that could be cut
 
 
@@ -109,7 +111,7 @@ def _answer(result: Result) -> tuple[str, str, str]:
     if found == total:
         return "pass", "All found", f"each of the {total} variants made at least one case fail"
     lost = total - found
-    look = "fail" if result.count(MISSED) + result.count(INCONCLUSIVE) else "error"
+    look = "fail" if sum(map(result.count, (MISSED, MISNAMED, INCONCLUSIVE))) else "error"
     return look, "Not all found", f"{lost} of {total} variants would have been shipped"
 
 

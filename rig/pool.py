@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import re
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,8 @@ class Work:
         Which of the plan's cases, in which order, by their ids; None: all as the plan has them.
     cases : tuple of Case
         In place of a plan's.
+    shows : str
+        A regular expression: a fail counts only where its findings match it.
     until : str
         When to stop: at the "end", at the first "fail", or when cases of "two families" failed
         (then a family that found something is done, and the others go on).
@@ -58,6 +61,7 @@ class Work:
     plan: Path | None = None
     order: tuple[str, ...] | None = None
     cases: tuple[Case, ...] = ()
+    shows: str = ""
     until: Until = "end"
 
 
@@ -72,6 +76,7 @@ class Ran:
     sentence: str  # of the finding that decided; "" for a pass, which nobody reads in thousands
     wall_s: float
     virtual_s: float
+    names_it: bool = True  # of a fail: its findings match what the work is to show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +205,9 @@ def _ran(work: Work) -> Iterator[Ran]:
                 continue
             began = time.perf_counter()
             judgement, _ = lane.run(case)
-            yield _told(work, case, judgement, time.perf_counter() - began, lane.lasted_s)
-            if judgement.verdict is Verdict.FAIL:
+            ran = _told(work, case, judgement, time.perf_counter() - began, lane.lasted_s)
+            yield ran
+            if ran.verdict is Verdict.FAIL and ran.names_it:
                 found_by.add(case.family)
             if lane.has_given_up or len(found_by) >= _ENOUGH[work.until]:
                 return
@@ -228,7 +234,18 @@ def _told(work: Work, case: Case, judgement: Judgement, wall_s: float, virtual_s
         sentence="" if is_pass else judgement.sentence,
         wall_s=round(wall_s, 3),
         virtual_s=round(virtual_s, 3),
+        names_it=names_it(judgement, work.shows),
     )
+
+
+def names_it(judgement: Judgement, shows: str) -> bool:
+    """Whether what failed names what was to be shown; without a pattern, anything does."""
+    told = (
+        f"{judgement.case_id}: {finding.expectation}: {finding.sentence}"
+        for finding in judgement.findings
+        if finding.verdict is Verdict.FAIL
+    )
+    return not shows or any(re.search(shows, text) for text in told)
 
 
 # Read once by each worker: who edits a plan while it is tried out must not get half of each.

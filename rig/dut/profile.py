@@ -693,7 +693,7 @@ class Profile(Description):
         is_cell = quantity.startswith("cell")
         return self.limits.cell_v if is_cell else self.limits.temperature_degc
 
-    def signals(self) -> Iterator[tuple[Location, str]]:
+    def signals(self) -> Iterator[tuple[Location, str]]:  # noqa: C901  a table of sections
         """Give every "Message.Signal" that the profile names, with where it stands in the file."""
         for name, protection in self.protections.items():
             yield from ((("protections", name, "says", said), said) for said in protection.says)

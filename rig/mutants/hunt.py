@@ -176,6 +176,7 @@ class Hunt:
             profile=self.ground.profile_path,
             seed=variant_seed(self.ground.seed, variant.name),
             variant=build,
+            shows=variant.shows,
             plan=self.ground.plan,
             order=order,
             until=until,
@@ -188,6 +189,7 @@ def _outcome(ran: Ran) -> Outcome:
         family=ran.family,
         verdict=ran.verdict,
         sentence=ran.sentence,
+        names_it=ran.names_it,
         wall_s=ran.wall_s,
         virtual_s=ran.virtual_s,
     )

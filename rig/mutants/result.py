@@ -17,9 +17,10 @@ from rig.judge.verdict import Verdict
 
 Control = Literal["plan", "findings"]
 SCHEMA = "bms-hil-rig/mutants/1"
-FOUND, MISSED, INCONCLUSIVE, ERROR, UNFINISHED = (
+FOUND, MISSED, MISNAMED, INCONCLUSIVE, ERROR, UNFINISHED = (
     "found",
     "NOT found",
+    "misnamed",
     "inconclusive",
     "error",
     "unfinished",
@@ -34,6 +35,7 @@ class Variant:
     row: str = ""  # of the list of defects
     severity: str = ""
     title: str = ""
+    shows: str = ""  # a regular expression that a report of the right finding matches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +46,14 @@ class Outcome:
     family: str
     verdict: Verdict
     sentence: str  # "" for a pass
+    names_it: bool = True  # of a fail: its findings name what the variant gets wrong
     wall_s: float
     virtual_s: float
+
+    @property
+    def finds(self) -> bool:
+        """Whether it finds the variant: it fails, for what the variant gets wrong."""
+        return self.verdict is Verdict.FAIL and self.names_it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,26 +69,29 @@ class Row:
 
     @property
     def finding(self) -> Outcome | None:
-        """The first case that failed."""
-        return next((o for o in self.outcomes if o.verdict is Verdict.FAIL), None)
+        """The first case that failed for what is wrong."""
+        return next((o for o in self.outcomes if o.finds), None)
 
     @property
     def state(self) -> str:
         """Found or not. Only a `fail` finds; what is undecided or in error proves nothing."""
         verdicts = {outcome.verdict for outcome in self.outcomes}
-        if Verdict.FAIL in verdicts:
+        if self.finding is not None:
             return FOUND
         if not self.finished:
             return UNFINISHED
         if self.trouble or Verdict.ERROR in verdicts or not verdicts:
             return ERROR
+        if Verdict.FAIL in verdicts:
+            return MISNAMED
         return INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts else MISSED
 
     @property
     def told(self) -> Outcome | None:
         """The outcome that says the most: the finding, else an error, else what is undecided."""
         order = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE)
-        return next((o for v in order for o in self.outcomes if o.verdict is v), None)
+        told = next((o for v in order for o in self.outcomes if o.verdict is v), None)
+        return self.finding or told
 
     @property
     def until_found(self) -> tuple[float, float]:
@@ -88,14 +99,14 @@ class Row:
         wall_s = virtual_s = 0.0
         for outcome in self.outcomes:
             wall_s, virtual_s = wall_s + outcome.wall_s, virtual_s + outcome.virtual_s
-            if outcome.verdict is Verdict.FAIL:
+            if outcome.finds:
                 break
         return wall_s, virtual_s
 
     @property
     def found_by(self) -> dict[str, str]:
-        """Ids of the cases that failed, with their families."""
-        return {o.case_id: o.family for o in self.outcomes if o.verdict is Verdict.FAIL}
+        """Ids of the cases that found it, with their families."""
+        return {o.case_id: o.family for o in self.outcomes if o.finds}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +147,7 @@ class Result:
         """0 all found; 1 one slipped through or the good firmware failed; 3 nothing is proven."""
         states = {row.state for row in self.rows}
         control = self.control.state if self.control else ERROR
-        if states & {MISSED, INCONCLUSIVE} or control in {FOUND, INCONCLUSIVE}:
+        if states & {MISSED, MISNAMED, INCONCLUSIVE} or control in {FOUND, INCONCLUSIVE}:
             return 1
         return 0 if states == {FOUND} and self.is_control_good else 3
 

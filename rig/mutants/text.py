@@ -9,6 +9,7 @@ from rig.mutants.result import (
     ERROR,
     FOUND,
     INCONCLUSIVE,
+    MISNAMED,
     MISSED,
     UNFINISHED,
     Result,
@@ -33,7 +34,7 @@ def text_of(result: Result, *, width: int = 200) -> str:
 def summary(result: Result) -> Iterator[str]:
     """What came out, in a few lines."""
     total = len(result.rows)
-    states = {s: result.count(s) for s in (MISSED, INCONCLUSIVE, ERROR, UNFINISHED)}
+    states = {s: result.count(s) for s in (MISSED, MISNAMED, INCONCLUSIVE, ERROR, UNFINISHED)}
     rest = ", ".join(f"{n} {state}" for state, n in states.items() if n)
     yield (
         f"{result.plan} on {result.dut}: {result.count(FOUND)} of {total} variants found"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -78,7 +79,14 @@ def sampled(variants: Sequence[Variant], count: int, seed: int) -> list[Variant]
 
 def _variant(line: str) -> Variant:
     told = json.loads(line)
-    return Variant(**{key: str(told.get(key, "")) for key in ("name", "row", "severity", "title")})
+    keys = ("name", "row", "severity", "title", "shows")
+    variant = Variant(**{key: str(told.get(key, "")) for key in keys})
+    try:
+        re.compile(variant.shows)
+    except re.error as error:
+        what = f"what it shows is no regular expression: {error}: {variant.shows!r}"
+        raise DescriptionError(what, f"variant {variant.name}", "correct its shows=") from error
+    return variant
 
 
 def _both(variants: Sequence[Variant]) -> Variant:
@@ -92,4 +100,5 @@ def _both(variants: Sequence[Variant]) -> Variant:
         row=joined((v.row for v in variants), " "),
         severity=min(v.severity for v in variants),
         title=joined((v.title for v in variants), "; "),
+        shows=joined((v.shows for v in variants), "|"),
     )

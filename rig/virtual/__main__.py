@@ -76,10 +76,13 @@ def _read(arguments: list[str] | None) -> Setup | None:
     )
 
 
+_TOLD = ("name", "row", "severity", "title", "shows")
+
+
 def _list_variants(dut: str, own: str) -> None:
     """Print the variants of a BMS; those of a user's own file by the names that choose them."""
     for each in (from_file(Path(own), dut) if own else variants_of(dut)).values():
-        told = {key: getattr(each, key) for key in ("name", "row", "severity", "title")}
+        told = {key: getattr(each, key) for key in _TOLD}
         if own:
             told["name"] = f"{own}:{each.name}"
         print(json.dumps(told))  # noqa: T201 (asked for)

@@ -10,13 +10,42 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.errors import DescriptionError
-from rig.judge.verdict import Verdict
+from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.mutants import reverse
 from rig.mutants.result import Result, load_result, save_result
 from rig.mutants.text import text_of
+from rig.pool import names_it
 from tests.mutants.factories import FAIL, PASS, a_control, a_result, a_row, an_outcome
 
 INCONCLUSIVE, ERROR = Verdict.INCONCLUSIVE, Verdict.ERROR
+
+
+def test_a_fail_for_another_reason_finds_nothing() -> None:
+    wrong = replace(an_outcome("trip[a]"), names_it=False)
+    right = an_outcome("trip[b]")
+
+    assert a_row("v", wrong).state == "misnamed"
+    assert a_row("v", wrong).found_by == {}
+    assert a_row("v", wrong).told is wrong
+    assert a_row("v", wrong, right).finding is right
+
+
+@pytest.mark.parametrize(
+    ("shows", "named"),
+    [("", True), ("charge path", True), (r"trip\[OVP", True), ("discharge", False)],
+)
+def test_what_failed_names_what_the_variant_gets_wrong(shows: str, *, named: bool) -> None:
+    def finding(verdict: Verdict, what: str) -> Finding:
+        return Finding(expectation=what, means="output", verdict=verdict, sentence="seen")
+
+    judgement = Judgement(
+        case_id="trip[OVP-cell1]",
+        verdict=FAIL,
+        sentence="",
+        findings=(finding(FAIL, "charge path opens"), finding(PASS, "discharge path stays")),
+    )
+
+    assert names_it(judgement, shows) is named
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,10 @@ class Variant:
         S1 protection lost … S4 availability or diagnosis, as that list has it.
     title : str
         What is wrong, in one clause.
+    shows : str
+        A regular expression that a report which finds it for the right reason matches: the
+        protection, message, line or quantity that goes wrong. Tools that test plans look for it in
+        what failed; no plan and no judge knows it.
     duts : tuple of str
         The virtual BMS that can carry it.
     """
@@ -46,15 +50,30 @@ class Variant:
     title: str
     duts: tuple[str, ...]
     change: Change
+    shows: str = ""
 
 
-def variant(
-    name: str, row: str, severity: str, title: str, *, duts: tuple[str, ...] = ("esp32-4s",)
+def variant(  # noqa: PLR0913  (what a list of defects says of each)
+    name: str,
+    row: str,
+    severity: str,
+    title: str,
+    *,
+    duts: tuple[str, ...] = ("esp32-4s",),
+    shows: str = "",
 ) -> Callable[[Change], Variant]:
     """Make a variant of a function from Build to Build."""
 
     def decorate(change: Change) -> Variant:
-        return Variant(name=name, row=row, severity=severity, title=title, duts=duts, change=change)
+        return Variant(
+            name=name,
+            row=row,
+            severity=severity,
+            title=title,
+            duts=duts,
+            change=change,
+            shows=shows,
+        )
 
     return decorate
 
