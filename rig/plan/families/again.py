@@ -37,6 +37,8 @@ def in_turn(profile: Profile, options: Options) -> Iterator[Draft]:
     The others stand at nominal, at the other end of their normal range, or at the same end.
     """
     for name, protection in chosen(profile, options, _comes_and_goes):
+        if protection.unit == "A" and not _closes_by_itself(profile):
+            continue  # no current flows again until it is asked for
         turns = _turns(profile, name, protection)
         cycles = [cycle(profile, s, protection, f" {i}") for i, s in enumerate(turns, start=1)]
         yield draft_of(
@@ -55,6 +57,11 @@ def in_turn(profile: Profile, options: Options) -> Iterator[Draft]:
                 *_lasts(protection, len(turns)),
             ],
         )
+
+
+def _closes_by_itself(profile: Profile) -> bool:
+    """Whether its paths conduct again once a protection has let go, without being asked."""
+    return profile.start.by != "request"
 
 
 def _comes_and_goes(protection: Protection) -> bool:
@@ -103,24 +110,41 @@ def _lasts(protection: Protection, turns: int) -> Iterator[Expectation]:
 
 
 def with_current(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Let current flow one way, then the other: what watches voltage or heat acts all the same."""
-    if not (flows := _flows(profile)):
+    """Let current flow one way, then the other: what watches voltage or heat acts all the same.
+
+    Where no current flows again until it is asked for, that takes a case each.
+    """
+    if not (ways := _flows(profile)):
         return
-    for stimulus, protection in one_stimulus_each(profile, options, _is_no_current):
-        parts = [cycle(profile, stimulus, protection, f" at {amps:g} A") for amps in flows]
-        steps: list[Step] = [Dither(span_s=DITHER_S)]
-        for amps, part in zip(flows, parts, strict=True):
-            steps += [Set(values={"current": amps}), Hold(duration_s=AFTER_S), *part.steps]
-        yield draft_of(
-            f"{protection.short} acts and lets go while {_said(flows)} flow",
-            stimulus,
-            protection,
-            steps=steps,
-            expectations=[
-                *(e for part in parts for e in part.expectations),
-                *all_stay(profile, stimulus.values, None, None),
-            ],
-        )
+    together = _closes_by_itself(profile)
+    for flows in [ways] if together else [[amps] for amps in ways]:
+        for stimulus, protection in one_stimulus_each(profile, options, _is_no_current):
+            yield _with(profile, stimulus, protection, flows, together=together)
+
+
+def _with(
+    profile: Profile,
+    stimulus: Stimulus,
+    protection: Protection,
+    flows: Sequence[float],
+    *,
+    together: bool,
+) -> Draft:
+    parts = [cycle(profile, stimulus, protection, f" at {amps:g} A") for amps in flows]
+    steps: list[Step] = [Dither(span_s=DITHER_S)]
+    for amps, part in zip(flows, parts, strict=True):
+        steps += [Set(values={"current": amps}), Hold(duration_s=AFTER_S), *part.steps]
+    return draft_of(
+        f"{protection.short} acts and lets go while {_said(flows)} flow",
+        stimulus,
+        protection,
+        parameters=None if together else {"current": f"{flows[0]:g} A"},
+        steps=steps,
+        expectations=[
+            *(e for part in parts for e in part.expectations),
+            *all_stay(profile, stimulus.values, None, None),
+        ],
+    )
 
 
 def _is_no_current(protection: Protection) -> bool:
