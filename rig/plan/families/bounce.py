@@ -121,10 +121,11 @@ def _pattern(profile: Profile, stimulus: Stimulus, protection: Protection) -> Pl
 def _for_good(profile: Profile, stimulus: Stimulus, protection: Protection) -> list[Step]:
     """Stay beyond the threshold until it must have acted: with noise, where commands allow it.
 
-    While a supply takes its command nobody stamps console lines, so a current stands still.
+    While a supply takes its command nobody stamps console lines, so a current stands still; a
+    decade box gives other values for a moment while it switches, so a temperature does too.
     """
     lasts_s = delay_of(protection).high + AFTER_S
-    if protection.watches == "cell spread" or protection.unit == "A":
+    if protection.watches == "cell spread" or protection.unit != "V":
         return [*stimulus.apply, Hold(duration_s=lasts_s)]
     far = beyond(profile, stimulus.protection)
     nearest = 0.5 * (protection.level + far)
@@ -181,7 +182,11 @@ def _recovers(protection: Protection, since: Crossing, time: Interval) -> Iterat
 
 
 def chatter(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Drift slowly through trip and recovery level, with noise between the two: one edge each."""
+    """Drift slowly through trip and recovery level, with noise between the two: one edge each.
+
+    The time counts from the end of the drift where a decade box plays it: each of its steps gives
+    another value for a moment, at which a counter may start again.
+    """
     for stimulus, protection in one_stimulus_each(profile, options, _has_hysteresis):
         level, release = protection.level, protection.recovery_level
         if release is None:
@@ -192,8 +197,9 @@ def chatter(profile: Profile, options: Options) -> Iterator[Draft]:
         delay, time = delay_of(protection), recovery_time_of(protection)
         there = crossing(profile, stimulus, level, tripping=True, after="noise")
         back = crossing(profile, stimulus, release, tripping=False, after="held")
-        acts = Interval(max(0.0, delay.low - wander.slack_s), delay.high + wander.slack_s, "s")
-        lets_go = Interval(max(0.0, time.low - wander.slack_s), time.high + wander.slack_s, "s")
+        late_s = wander.slack_s + (_DRIFT_S if protection.unit == "°C" else 0.0)
+        acts = Interval(max(0.0, delay.low - wander.slack_s), delay.high + late_s, "s")
+        lets_go = Interval(max(0.0, time.low - wander.slack_s), time.high + late_s, "s")
         provoked = replace(stimulus, since=there)
         slowly = protection.model_copy(update={"delay": acts})
         yield draft_of(
