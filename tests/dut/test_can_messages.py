@@ -245,3 +245,16 @@ def test_any_flipped_bit_breaks_the_checksum(
 def test_a_signal_that_is_not_a_byte_holds_no_checksum(messages: Messages) -> None:
     with pytest.raises(DescriptionError, match="not one whole byte"):
         messages.check_crc(some_frames(256, np.zeros((1, 8))), "Status", "Alive", 0)
+
+
+@pytest.mark.parametrize("message", ["Status", "Motorola", "Extended"])
+def test_a_bit_is_spare_if_no_signal_moves_with_it(messages: Messages, message: str) -> None:
+    base = int.from_bytes(bytes((0x3F,)) * 8, "little")  # as a float, one that shows its sign
+    at_base = messages.decode_one(message, base.to_bytes(8, "little"))
+    for bit in range(64):
+        alone = np.array([[1 << bit]], "<u8").view(np.uint8)
+        frames = some_frames(messages.can_id(message), alone, flags=int(message == "Extended"))
+
+        flipped = messages.decode_one(message, (base ^ 1 << bit).to_bytes(8, "little"))
+
+        assert messages.spare_is_zero(frames, message).tolist() == [flipped == at_base], bit

@@ -16,6 +16,7 @@ from rig.plan.case import (
     Hold,
     Mark,
     MessageComes,
+    MessageSound,
     MessageTiming,
     SignalBecomes,
     SignalStays,
@@ -444,3 +445,46 @@ def test_as_many_are_counted_as_came(after_s: list[float]) -> None:
     wanted = replace(COMES, high_s=1.0, at_least=times.size, at_most=times.size)
 
     assert the_finding(wanted, can_trace(frames)).verdict == "pass"
+
+
+# ---- what a frame holds ------------------------------------------------------------------------
+SOUND = MessageSound(message="m", length=8, spare_zero=True)
+
+
+def test_a_message_of_one_frame_is_sound() -> None:
+    found = the_finding(SOUND, can_trace(some_frames([1.5])))
+
+    assert (found.verdict, found.sentence) == ("pass", "all 1 frames of m were right")
+
+
+def test_a_bit_that_no_signal_has_is_a_failure() -> None:
+    data = np.zeros((EVERY_100_MS.size, 8), np.uint8)
+    data[3:, 7] = 1
+
+    for wanted in (SOUND, replace(TIMING, spare_zero=True)):
+        found = the_finding(wanted, can_trace(some_frames(EVERY_100_MS, data)))
+        assert found.verdict == "fail"
+        assert "26 frames with spare bits set, the first at 400" in found.sentence
+    assert the_finding(TIMING, can_trace(some_frames(EVERY_100_MS, data))).verdict == "pass"
+
+
+def test_a_short_frame_is_not_sound() -> None:
+    found = the_finding(SOUND, can_trace(some_frames(EVERY_100_MS, length=7)))
+
+    assert found.verdict == "fail"
+    assert "29 frames of 7 bytes, not 8" in found.sentence
+
+
+def test_a_message_that_never_came_is_not_sound() -> None:
+    found = the_finding(SOUND, can_trace(some_frames(EVERY_100_MS, can_id=0x200)))
+
+    assert found.verdict == "fail"
+
+
+def test_an_own_frame_that_left_shows_that_the_bus_was_alive() -> None:
+    """Somebody acknowledged it: a BMS that says nothing is not taken for a dead bus."""
+    own = some_frames(EVERY_100_MS, can_id=0x200)
+    own = replace(own, flags=np.full(own.flags.size, 8, np.uint8))
+    comes = MessageComes(message="m", since=Mark(mark="go"), high_s=0.5)
+
+    assert the_finding(comes, can_trace(own)).verdict == "fail"

@@ -1,0 +1,166 @@
+"""What families about the messages of a BMS ask for: which flags, events, limits, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rig.dut.profile import Profile, load_profile
+from rig.plan.case import Load, MessageComes, Set, SignalStays, SignalWithin
+from rig.plan.families import FAMILIES, Draft, Options
+
+DUTS = Path(__file__).parents[2] / "fixtures" / "duts"
+
+
+@pytest.fixture(scope="module")
+def esp32() -> Profile:
+    return load_profile(DUTS / "esp32-4s" / "profile.yaml")
+
+
+def drafts(family: str, profile: Profile) -> list[Draft]:
+    return list(FAMILIES[family](profile, Options()))
+
+
+def limits_at(draft: Draft, said: str) -> list[tuple[float, float]]:
+    """Give the ranges in which a limit is expected, in order."""
+    return [
+        (e.low, e.high)
+        for e in draft.expectations
+        if isinstance(e, SignalWithin) and f"{e.message}.{e.signal}" == said
+    ]
+
+
+def the_draft(family: str, profile: Profile, **parameters: str) -> Draft:
+    [found] = [d for d in drafts(family, profile) if dict(d.parameters) == parameters]
+    return found
+
+
+# ---- flags ------------------------------------------------------------------------------------
+def test_each_protection_is_provoked_once_and_all_other_flags_stay_down(esp32: Profile) -> None:
+    made = drafts("flags", esp32)
+
+    assert [d.protection for d in made] == [n for n, p in esp32.protections.items() if p.says]
+    [overvoltage] = [d for d in made if d.protection == "cell overvoltage"]
+    values = {
+        e.signal: e.value for e in overvoltage.expectations
+        if isinstance(e, SignalStays) and e.message == "BMS_Status"
+    }  # fmt: skip
+    assert values["OV"] == 1.0
+    assert {s: v for s, v in values.items() if v} == {
+        "OV": 1.0, "DischargePath": 1.0, "AnyFault": 1.0
+    }  # fmt: skip
+    assert {"UV", "OTC", "LimitExceeded"} <= set(values)
+
+
+def test_a_flag_that_a_second_stage_raises_too_is_not_asked_to_stay_down(esp32: Profile) -> None:
+    [hot] = [d for d in drafts("flags", esp32) if d.protection == "discharge overtemperature"]
+
+    quiet = {e.signal for e in hot.expectations if isinstance(e, SignalStays) and not e.value}
+
+    assert "OTC" not in quiet
+    assert "UTD" in quiet
+
+
+# ---- events -----------------------------------------------------------------------------------
+def test_each_coded_protection_has_its_own_code_in_one_trip_and_one_recovery(
+    esp32: Profile,
+) -> None:
+    assert esp32.events is not None
+    for draft in drafts("events", esp32):
+        protection = esp32.protections[draft.protection or ""]
+        code = esp32.events.codes[protection.short]
+        wanted = [e for e in draft.expectations if isinstance(e, MessageComes)]
+
+        for tripped in (0.0, 1.0):
+            own = [e for e in wanted if e.where.get("Code") == code and e.where["Set"] == tripped]
+            assert [(e.at_least, e.at_most) for e in own] == [(1, 1)] * 2, draft.title
+
+
+def test_the_bus_is_full_whenever_a_reaction_is_due(esp32: Profile) -> None:
+    assert esp32.can is not None
+    bears = esp32.can.bears
+    assert bears is not None
+    loaded = [d for d in drafts("events", esp32) if d.parameters.get("bus") == "loaded"]
+    assert loaded
+
+    for draft in loaded:
+        first, last = (s for s in draft.steps if isinstance(s, Load))
+        assert first.burst_s <= bears.burst_s
+        assert first.share == last.share == bears.share
+        delay = esp32.protections[draft.protection or ""].delay
+        assert delay is not None
+        before = draft.steps[: draft.steps.index(first)]
+        begin_s = sum(getattr(s, "duration_s", 0.0) for s in before)
+        assert begin_s < delay.low
+        assert begin_s + first.burst_s > delay.high
+
+
+# ---- limits -----------------------------------------------------------------------------------
+def test_a_walk_goes_away_from_nominal_so_that_limits_only_fall(esp32: Profile) -> None:
+    for draft in drafts("limits", esp32):
+        if "side" not in draft.parameters:
+            continue
+        target = draft.parameters["at"]
+        values = [
+            s.values[target] for s in draft.steps if isinstance(s, Set) and target in s.values
+        ]
+        for said in ("BMS_Limits.CCL", "BMS_Limits.DCL"):
+            tops = [high for _, high in limits_at(draft, said)]
+            assert tops == sorted(tops, reverse=True), draft.title
+        assert values == sorted(values, reverse=draft.parameters["side"] == "below")
+
+
+def test_each_point_of_a_curve_allows_what_the_inputs_are_known_to(esp32: Profile) -> None:
+    draft = the_draft("limits", esp32, at="temperature 2", side="above")
+
+    warm = [s.values["temperature 2"] for s in sets(draft.steps) if "temperature 2" in s.values]
+    ccl = dict(zip(warm, limits_at(draft, "BMS_Limits.CCL"), strict=True))
+
+    assert ccl[41.5] == pytest.approx((20.0 * 2.0 / 7.0 - 0.3, 20.0 * 5.0 / 7.0 + 0.3))
+    assert ccl[45.0] == pytest.approx((0.0, 20.0 * 1.5 / 7.0 + 0.3))
+
+
+def test_a_limit_may_be_zero_where_its_path_may_be_open(esp32: Profile) -> None:
+    draft = the_draft("limits", esp32, at="temperature 1", side="below")
+
+    assert all(low == 0.0 for low, _ in limits_at(draft, "BMS_Limits.CCL")[-4:])
+
+
+@pytest.mark.parametrize("way", ["charge", "discharge"])
+def test_a_partner_that_is_to_be_warned_of_exceeds_the_fallen_limit_and_not_the_old_one(
+    esp32: Profile, way: str
+) -> None:
+    draft = the_draft("limits", esp32, way=way, partner="ignores")
+    assert esp32.allowance is not None
+    limit = esp32.allowance.currents[way]
+
+    flowing, followed = [
+        abs(step.values["current"]) for step in sets(draft.steps) if "current" in step.values
+    ]
+
+    assert followed < flowing < limit.most_a
+    assert not any(
+        p.opens and p.watches == f"{way} current" and p.threshold and p.threshold.low < flowing
+        for p in esp32.protections.values()
+    )
+
+
+def sets(steps: object) -> list[Set]:
+    assert isinstance(steps, list | tuple)
+    return [step for step in steps if isinstance(step, Set)]
+
+
+# ---- extremes ---------------------------------------------------------------------------------
+def test_every_cell_is_the_highest_once_and_the_orders_include_rising_and_falling(
+    esp32: Profile,
+) -> None:
+    orders = []
+    for draft in drafts("extremes", esp32):
+        stages = [step.values for step in sets(draft.steps) if "cell 1" in step.values]
+        orders += [sorted(values, key=lambda q: values[q]) for values in stages]
+
+    cells = list(esp32.cell_names)
+    assert {order[-1] for order in orders} == set(cells)
+    assert cells in orders
+    assert cells[::-1] in orders
