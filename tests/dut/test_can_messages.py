@@ -257,4 +257,4 @@ def test_a_bit_is_spare_if_no_signal_moves_with_it(messages: Messages, message: 
 
         flipped = messages.decode_one(message, (base ^ 1 << bit).to_bytes(8, "little"))
 
-        assert messages.spare_is_zero(frames, message).tolist() == [flipped == at_base], bit
+        assert messages.spare_is_zero(frames, message).tolist() == [flipped != at_base], bit

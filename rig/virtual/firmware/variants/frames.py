@@ -35,7 +35,9 @@ class _TenthsAsTenths(_Telemetry):
         return super().limits(replace(limits, cvl_v=limits.cvl_v / 10.0))
 
 
-@variant("charge-voltage-tenfold-low", "D02", "S3", "0.1 V is put into a field of 0.01 V")
+@variant(
+    "charge-voltage-tenfold-low", "D02", "S3", "0.1 V is put into a field of 0.01 V", shows=r"CVL"
+)
 def charge_voltage_tenfold_low(build: Build) -> Build:
     """Build it."""
     return build.patch(telemetry=_TenthsAsTenths)
@@ -48,7 +50,13 @@ class _EventInMilliamps(_Telemetry):
         return super().event(code, tripped=tripped, channel=channel, value=value * 10.0)
 
 
-@variant("event-value-tenfold", "D02", "S3", "mA are put into an event's field of 10 mA")
+@variant(
+    "event-value-tenfold",
+    "D02",
+    "S3",
+    "mA are put into an event's field of 10 mA",
+    shows=r"BMS_Event.Value",
+)
 def event_value_tenfold(build: Build) -> Build:
     """Build it."""
     return build.patch(telemetry=_EventInMilliamps)
@@ -62,7 +70,13 @@ class _MaxBigEndian(_Telemetry):
         return data[:2] + data[3:4] + data[2:3] + data[4:]
 
 
-@variant("highest-cell-byte-swapped", "D05", "S3", "one signal goes out in the other byte order")
+@variant(
+    "highest-cell-byte-swapped",
+    "D05",
+    "S3",
+    "one signal goes out in the other byte order",
+    shows=r"MaxCell_V",
+)
 def highest_cell_byte_swapped(build: Build) -> Build:
     """Build it."""
     return build.patch(telemetry=_MaxBigEndian)
@@ -78,7 +92,13 @@ class _DischargePositive(_Bms):
         readings.current_a = current_a
 
 
-@variant("console-counts-discharge-positive", "D07", "S3", "two sign conventions in one firmware")
+@variant(
+    "console-counts-discharge-positive",
+    "D07",
+    "S3",
+    "two sign conventions in one firmware",
+    shows=r"console|current",
+)
 def console_counts_discharge_positive(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_DischargePositive)
@@ -96,7 +116,13 @@ class _SumsTheFirstTwice(_FrontEnd):
         into.pack_v = total_v
 
 
-@variant("pack-one-cell-too-high", "D14", "S3", "the sum of the cells begins with one of them")
+@variant(
+    "pack-one-cell-too-high",
+    "D14",
+    "S3",
+    "the sum of the cells begins with one of them",
+    shows=r"PackVoltage|pack",
+)
 def pack_one_cell_too_high(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_SumsTheFirstTwice)
@@ -110,7 +136,13 @@ class _BothFromTheHighest(_Extremes):
         return most, most
 
 
-@variant("lowest-temperature-is-the-highest", "D33", "S1", "both extremes are read from one byte")
+@variant(
+    "lowest-temperature-is-the-highest",
+    "D33",
+    "S1",
+    "both extremes are read from one byte",
+    shows=r"MinTemp|UTC|UTD|charge path|discharge path",
+)
 def lowest_temperature_is_the_highest(build: Build) -> Build:
     """Build it."""
     build = build.with_rule("UTC", reads="hottest").with_rule("UTD", reads="hottest")
@@ -130,7 +162,13 @@ class _ElseIf(_Extremes):
         return least, most
 
 
-@variant("lowest-missed-in-rising-order", "D34", "S1", "else-if between the tests of the extremes")
+@variant(
+    "lowest-missed-in-rising-order",
+    "D34",
+    "S1",
+    "else-if between the tests of the extremes",
+    shows=r"MinCell_V",
+)
 def lowest_missed_in_rising_order(build: Build) -> Build:
     """Build it."""
     return build.patch(extremes=_ElseIf)
@@ -154,7 +192,13 @@ class _OneStagingBuffer(_Transmitter):
         return super()._hand_over(can_id, self._staged[: len(data)].ljust(len(data), b"\0"))
 
 
-@variant("data-under-another-identifier", "D44", "S1", "two tasks fill one transmit buffer")
+@variant(
+    "data-under-another-identifier",
+    "D44",
+    "S1",
+    "two tasks fill one transmit buffer",
+    shows=r"wrong checksum|spare bits|bytes",
+)
 def data_under_another_identifier(build: Build) -> Build:
     """Build it."""
     return build.patch(transmitter=_OneStagingBuffer)
@@ -168,14 +212,26 @@ class _EventsDoNotWait(_Transmitter):
             self._hand_over(can_id, data)
 
 
-@variant("event-lost-on-a-busy-bus", "D45", "S2", "one-shot frames are dropped, not queued")
+@variant(
+    "event-lost-on-a-busy-bus",
+    "D45",
+    "S2",
+    "one-shot frames are dropped, not queued",
+    shows=r"BMS_Event",
+)
 def event_lost_on_a_busy_bus(build: Build) -> Build:
     """Build it."""
     build = build.configure(transmit=replace(build.image.transmit, for_events=0))
     return build.patch(transmitter=_EventsDoNotWait)
 
 
-@variant("alarm-waits-behind-bulk", "D46", "S2", "transmit buffers are sent in order of filling")
+@variant(
+    "alarm-waits-behind-bulk",
+    "D46",
+    "S2",
+    "transmit buffers are sent in order of filling",
+    shows=r"BMS_Event",
+)
 def alarm_waits_behind_bulk(build: Build) -> Build:
     """Build it."""
     return build.configure(transmit=replace(build.image.transmit, in_order=True))
@@ -188,7 +244,13 @@ class _LimitsOneByteShort(_Telemetry):
         return super().limits(limits)[:7]
 
 
-@variant("limits-one-byte-short", "D47", "S3", "seven bytes are sent where eight are promised")
+@variant(
+    "limits-one-byte-short",
+    "D47",
+    "S3",
+    "seven bytes are sent where eight are promised",
+    shows=r"BMS_Limits",
+)
 def limits_one_byte_short(build: Build) -> Build:
     """Build it."""
     return build.patch(telemetry=_LimitsOneByteShort)
@@ -202,7 +264,13 @@ class _OtherTransceiver(_Transmitter):
         return True
 
 
-@variant("silent-transmitter", "D53", "S4", "send calls succeed and nothing is on the wire")
+@variant(
+    "silent-transmitter",
+    "D53",
+    "S4",
+    "send calls succeed and nothing is on the wire",
+    shows=r"did not come",
+)
 def silent_transmitter(build: Build) -> Build:
     """Build it."""
     return build.patch(transmitter=_OtherTransceiver)
@@ -218,7 +286,13 @@ class _PolledPeriods(_SoftTimers):
 _LOOP_MS = 10
 
 
-@variant("period-of-one-loop-more", "D54", "S4", "now - last > period, and last set to now")
+@variant(
+    "period-of-one-loop-more",
+    "D54",
+    "S4",
+    "now - last > period, and last set to now",
+    shows=r"apart|interval",
+)
 def period_of_one_loop_more(build: Build) -> Build:
     """Build it."""
     return build.patch(timers=_PolledPeriods)
@@ -233,7 +307,13 @@ class _TwoBitsOneMask(_Protections):
         return masks.get(rule.short, super()._bits_of(rule))
 
 
-@variant("alarm-bits-mixed-up", "D48", "S1", "one mask has two bits, another none")
+@variant(
+    "alarm-bits-mixed-up",
+    "D48",
+    "S1",
+    "one mask has two bits, another none",
+    shows=r"BMS_Status.(OV|UV)",
+)
 def alarm_bits_mixed_up(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_TwoBitsOneMask)
@@ -248,7 +328,13 @@ class _PathsInByte6(_Telemetry):
         return self._protect(can.STATUS_ID, bytes(data))
 
 
-@variant("path-bits-in-a-spare-byte", "D50", "S1", "the right bits are written to the wrong byte")
+@variant(
+    "path-bits-in-a-spare-byte",
+    "D50",
+    "S1",
+    "the right bits are written to the wrong byte",
+    shows=r"ChargePath|DischargePath|spare bits",
+)
 def path_bits_in_a_spare_byte(build: Build) -> Build:
     """Build it."""
     return build.patch(telemetry=_PathsInByte6)
@@ -262,13 +348,19 @@ class _SocPlaceholder(_Telemetry):
         return super().pack(current_a, pack_v, 1.0)
 
 
-@variant("soc-always-full", "D51", "S3", "a placeholder was left in")
+@variant("soc-always-full", "D51", "S3", "a placeholder was left in", shows=r"SoC")
 def soc_always_full(build: Build) -> Build:
     """Build it."""
     return build.patch(telemetry=_SocPlaceholder)
 
 
-@variant("cold-told-as-hot", "D65", "S2", "overtemperature's names in the branch for the cold")
+@variant(
+    "cold-told-as-hot",
+    "D65",
+    "S2",
+    "overtemperature's names in the branch for the cold",
+    shows=r"BMS_Status.(OT|UT)[CD]",
+)
 def cold_told_as_hot(build: Build) -> Build:
     """Build it."""
     return build.with_rule("UTD", flag="OTD").with_rule("UTC", flag="OTC")

@@ -25,7 +25,7 @@ class _MilliampsAgainstAmps(_LimitWatch):
         return super()._is_over(current_a, limit_a * 1000.0)
 
 
-@variant("limit-watch-never-acts", "D09", "S1", "A are compared with mA")
+@variant("limit-watch-never-acts", "D09", "S1", "A are compared with mA", shows=r"LimitExceeded")
 def limit_watch_never_acts(build: Build) -> Build:
     """Build it."""
     return build.patch(limit_watch=_MilliampsAgainstAmps)
@@ -38,7 +38,13 @@ class _FirstSensorOnly(_Limiter):
         return degc[:1]
 
 
-@variant("limits-follow-one-sensor", "D38", "S3", "the limits read sensor 1 whatever is configured")
+@variant(
+    "limits-follow-one-sensor",
+    "D38",
+    "S3",
+    "the limits read sensor 1 whatever is configured",
+    shows=r"CCL|DCL",
+)
 def limits_follow_one_sensor(build: Build) -> Build:
     """Build it."""
     return build.patch(limiter=_FirstSensorOnly)
@@ -51,7 +57,13 @@ class _NotLeftIn(_Limiter):
         return super()._granted(may_a, allowed=not allowed)
 
 
-@variant("permission-inverted", "D49", "S1", "'not allowed' is tested in the branch that grants")
+@variant(
+    "permission-inverted",
+    "D49",
+    "S1",
+    "'not allowed' is tested in the branch that grants",
+    shows=r"CCL|DCL",
+)
 def permission_inverted(build: Build) -> Build:
     """Build it."""
     return build.patch(limiter=_NotLeftIn)
@@ -64,13 +76,25 @@ class _RampBeforeTheBlock(_Limiter):
         return self._granted(ramp.step(may_a), allowed=allowed)
 
 
-@variant("limit-jumps-after-a-block", "D76", "S2", "the ramp sits before the stage that writes 0")
+@variant(
+    "limit-jumps-after-a-block",
+    "D76",
+    "S2",
+    "the ramp sits before the stage that writes 0",
+    shows=r"CCL|DCL",
+)
 def limit_jumps_after_a_block(build: Build) -> Build:
     """Build it."""
     return build.patch(limiter=_RampBeforeTheBlock)
 
 
-@variant("phantom-limit-alarm", "D77", "S2", "a new limit is held against the current at once")
+@variant(
+    "phantom-limit-alarm",
+    "D77",
+    "S2",
+    "a new limit is held against the current at once",
+    shows=r"LimitExceeded",
+)
 def phantom_limit_alarm(build: Build) -> Build:
     """Build it."""
     return build.configure(limits=replace(build.image.limits, reaction_steps=2))
