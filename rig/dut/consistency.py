@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rig.description import Document, Location, Mistake, suggest
+from rig.dut.settings_fit import misfits
 
 if TYPE_CHECKING:  # the profile asks here when it is read
     from rig.dut.profile import Profile, Protection
@@ -32,7 +33,7 @@ def contradictions(document: Document[Profile]) -> list[Mistake]:
             mistakes += _unknown(document, (*where, "message"), named, received, "received message")
         if protection.threshold is not None:
             mistakes += _within_limits(document, where, protection)
-    mistakes += _energy(document)
+    mistakes += [*_energy(document), *misfits(document)]
     mistakes += _event_codes(document)
     mistakes += _allowance_paths(document)
     mistakes += [*_balance_outputs(document), *_contactors(document)]

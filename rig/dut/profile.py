@@ -707,9 +707,11 @@ class Profile(Description):
             yield from received.signals(name)
         for name, signals in self.start.request.items():
             yield from ((("start", "request", name, s), f"{name}.{s}") for s in signals)
-        yield from self.energy.signals() if self.energy else ()
-        for section in (self.events, self.allowance):
+        for section in (self.energy, self.events, self.allowance, self.settings):
             yield from section.signals() if section is not None else ()
+        yield from self._output_signals()
+
+    def _output_signals(self) -> Iterator[tuple[Location, str]]:
         if self.any_fault is not None:
             yield ("any fault",), self.any_fault
         for name, output in self.outputs.items():

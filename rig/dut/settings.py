@@ -7,11 +7,12 @@ it is not repeated here. Must not hold defaults for promises: what is left out i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from rig.description import Description, Names, Pattern, mistake_error
+from rig.description import Description, Location, Names, Pattern, mistake_error
 from rig.quantity import Interval, QuantityError, Seconds, parse_range, reader
 
 _UNITS = ("V", "A", "°C", "s")
@@ -101,6 +102,11 @@ class Settings(Description):
         texts = "|".join(re.escape(self.each[name].text(value)) for value in values)
         shows = self.shows.replace("{name}", re.escape(name))
         return shows.replace("{value}", f"(?:{texts})")
+
+    def signals(self) -> Iterator[tuple[Location, str]]:
+        """Give every "Message.Signal" that the section names, with where it stands."""
+        for said in self.loss.says if self.loss else ():
+            yield ("settings", "loss", "says", said), said
 
     def touches(self, line: str) -> bool:
         """Whether a typed line may change a setting."""

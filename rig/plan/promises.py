@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rig.dut.profile import Profile, Protection
-from rig.plan import promised_messages
+from rig.plan import promised_messages, promised_settings
 from rig.plan.case import (
     Balances,
     Case,
@@ -78,6 +78,7 @@ def _promised(profile: Profile) -> Iterator[str]:
     yield from _of_can(profile)
     yield from _of_energy(profile)
     yield from promised_messages.promised(profile)
+    yield from promised_settings.promised(profile)
     yield "start: says ready"
     yield from (f"start: closes {output}" for output in profile.start.closes)
     yield from (f"requirement {r}" for r in _requirements(profile))
@@ -149,6 +150,7 @@ def _requirements(profile: Profile) -> Iterator[str]:
     yield from profile.balancing.traces_to if profile.balancing else ()
     yield from profile.energy.requirements() if profile.energy else ()
     yield from promised_messages.requirements(profile)
+    yield from promised_settings.requirements(profile)
 
 
 def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds
@@ -159,6 +161,7 @@ def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a ta
     yield from _touched_on_can(profile, case)
     yield from _touched_of_energy(case)
     yield from promised_messages.touched(profile, case)
+    yield from promised_settings.touched(profile, case)
     for e in case.expectations:
         match e:
             case MessageTiming():

@@ -23,6 +23,7 @@ from rig.plan.case import (
     Hold,
     OutputState,
     Play,
+    Power,
     Quiet,
     Read,
     Send,
@@ -294,3 +295,26 @@ def test_the_bus_shorted_and_mended_the_bms_is_heard_again(bench: Bench) -> None
     assert trace.error is None
     assert not np.any((status_ns > shorted_ns) & (status_ns < mended_ns - 50_000_000))
     assert np.any((status_ns > mended_ns) & (status_ns < mended_ns + 500_000_000))
+
+
+# ---- settings of the BMS ------------------------------------------------------------------------
+def shown(bench: Bench, *before: Step) -> str:
+    asked = driven(bench, *before, Type(line="get ovp.trip"), Hold(duration_s=0.1))
+    return next(line.text for line in asked.lines if "ovp.trip=" in line.text)
+
+
+def test_a_case_finds_factory_settings_whatever_the_one_before_it_left(bench: Bench) -> None:
+    saved = Await(until=ConsoleLine(pattern="OK saved"), within_s=0.5)
+    left = (Type(line="set ovp.trip 3.600"), Hold(duration_s=0.05), Type(line="save"), saved)
+
+    assert shown(bench, *left) == "ovp.trip=3.600 V"
+    assert shown(bench) == "ovp.trip=3.650 V"
+
+
+def test_a_case_that_ends_without_supply_and_settings_spoilt_poisons_no_other(
+    bench: Bench,
+) -> None:
+    driven(bench, Type(line="test storage"), Hold(duration_s=0.05), Power(on=False))
+
+    assert shown(bench) == "ovp.trip=3.650 V"
+    assert not any("copy" in line.text and "bad" in line.text for line in driven(bench).lines)

@@ -627,3 +627,11 @@ def test_without_a_link_to_the_bus_there_is_no_bus_fault(esp32: Profile) -> None
     bare = esp32.model_copy(update={"links": {}})
 
     assert cases_of("bus fault", bare) == []
+
+
+def test_what_a_reset_opens_at_once_is_watched_from_before_its_cause(esp32: Profile) -> None:
+    for case in cases_of("reset", esp32):
+        marks = [step.mark for step in case.steps]
+        for e in case.expectations:
+            if isinstance(e, Trips) and isinstance(e.since, Mark):
+                assert marks.index(e.since.mark) < marks.index("reset"), case.id

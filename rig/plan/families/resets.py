@@ -37,7 +37,8 @@ from rig.plan.stimulus import opened, paths, stimuli
 from rig.quantity import format
 
 _SAID_WITHIN_S = 0.5  # of a start, the line that names its cause
-_HEALTHY_S = 0.1  # recorded before the cause, so that what it changes can be seen
+# A reset opens at once, and the record's clock is known to a ms: what is watched begins before it.
+_LEAD_S = 0.02
 _RAMP_STEP_V, _RAMP_DWELL_S = 0.5, 0.1
 _DIPS_S = (0.03, 0.1, 0.3, 1.0)  # the bench's own slopes come on top
 
@@ -136,7 +137,8 @@ def _restart(profile: Profile, cause: str, talk: Talk | None = None) -> Talk:
     closed = {e.output for e in talk.expectations if isinstance(e, Stays)}
     within_s = promised.opens_within_s
     already = bool(talk.steps)
-    talk.do(Dither(span_s=DITHER_S), Hold(duration_s=_HEALTHY_S))
+    talk.do(Dither(span_s=DITHER_S), Hold(duration_s=_LEAD_S, mark="before"))
+    talk.do(Hold(duration_s=_LEAD_S))
     lasts_s = within_s or _lasts_s(profile, cause)
     talk.do(*reset_by(profile, cause))
     talk.do(Hold(duration_s=within_s or 0.0, mark="opened") if within_s else _now("opened"))
@@ -144,7 +146,9 @@ def _restart(profile: Profile, cause: str, talk: Talk | None = None) -> Talk:
     if within_s is not None and not already:
         talk.expect(
             *(
-                Trips(output=output, since=Mark(mark=RESET), low_s=0.0, high_s=within_s)
+                Trips(
+                    output=output, since=Mark(mark="before"), low_s=0.0, high_s=_LEAD_S + within_s
+                )
                 for output in profile.start.closes
                 if output not in closed
             )

@@ -1,0 +1,108 @@
+"""Promises of settings, resets, timers and console, and which of them a case looks at.
+
+For `rig.plan.promises`, which has the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rig.dut.profile import Console, Profile
+from rig.dut.settings import Settings
+from rig.plan.case import Case, ConsoleSays, Mark, Power, Recovers, Set, SignalBecomes, Trips, Type
+
+__all__ = ["promised", "requirements", "touched"]
+
+
+def promised(profile: Profile) -> Iterator[str]:
+    """Give each promise, in words that `touched` uses too."""
+    causes = profile.resets.causes if profile.resets else {}
+    if (settings := profile.settings) is not None:
+        for name in settings.each:
+            yield from (f"setting {name}: {what}" for what in ("acts", "is refused", "is kept"))
+        yield from (f"settings kept: after {cause}" for cause in causes)
+        yield "settings kept: through a power cut"
+        if settings.loss is not None:
+            yield "settings lost: told"
+    yield from (f"reset: {cause}" for cause in causes)
+    if profile.resets is not None and profile.resets.works_above_v is not None:
+        yield "reset: none by a low supply"
+    yield from ["timers: their wrap"] if profile.timers else []
+    if profile.console is not None:
+        yield from (f"console: answers {name}" for name in profile.console.answers)
+        yield from ["console: refuses"] if profile.console.refuses else []
+
+
+def requirements(profile: Profile) -> Iterator[str]:
+    """Give every requirement that these promises trace to."""
+    for section in (profile.settings, profile.resets, profile.timers, profile.console):
+        yield from section.traces_to if section is not None else ()
+
+
+def touched(profile: Profile, case: Case) -> Iterator[str]:
+    """Give what the steps and expectations of a case look at."""
+    if profile.settings is not None:
+        yield from _of_settings(profile.settings, case)
+    if profile.resets is not None:
+        yield from _of_resets(profile, case)
+    if profile.timers is not None and case.duration_s > profile.timers.wrap_after_s:
+        yield "timers: their wrap"
+    if profile.console is not None:
+        yield from _of_console(profile.console, _patterns(case))
+
+
+def _of_console(console: Console, patterns: list[str]) -> Iterator[str]:
+    for name, answer in console.answers.items():
+        yield from [f"console: answers {name}"] if answer in patterns else []
+    yield from ["console: refuses"] if console.refuses in patterns else []
+
+
+def _patterns(case: Case) -> list[str]:
+    return [e.pattern for e in case.expectations if isinstance(e, ConsoleSays)]
+
+
+def _of_settings(settings: Settings, case: Case) -> Iterator[str]:
+    acts = any(isinstance(e, Trips | Recovers) for e in case.expectations)
+    restarts = "after" in case.parameters or any(isinstance(s, Power) for s in case.steps)
+    for name, answer in _answered(settings, case):
+        if answer == settings.refused:
+            yield f"setting {name}: is refused"
+        elif answer == settings.taken:
+            yield from [f"setting {name}: acts"] if acts else []
+        elif restarts:
+            yield f"setting {name}: is kept"
+    if "saved" not in case.parameters:  # else of settings that nobody saved
+        yield f"settings kept: after {case.parameters.get('after')}"
+    if "cut" in case.parameters:
+        yield "settings kept: through a power cut"
+    told = [f"{e.message}.{e.signal}" for e in case.expectations if isinstance(e, SignalBecomes)]
+    if settings.loss is not None and set(settings.loss.says) & set(told):
+        yield "settings lost: told"
+
+
+def _answered(settings: Settings, case: Case) -> Iterator[tuple[str, str]]:
+    """Each setting that is asked for, with the answer expected."""
+    asked = {step.mark: step.line for step in case.steps if isinstance(step, Type)}
+    for e in case.expectations:
+        if isinstance(e, ConsoleSays) and isinstance(e.since, Mark):
+            name = _named(settings, asked.get(e.since.mark, ""))
+            if name is not None:
+                yield name, e.pattern
+
+
+def _named(settings: Settings, line: str) -> str | None:
+    words = line.split()
+    return next((name for name in settings.each if name in words), None)
+
+
+def _of_resets(profile: Profile, case: Case) -> Iterator[str]:
+    resets = profile.resets
+    for name, cause in resets.causes.items() if resets else ():
+        if case.parameters.get("by") == name and cause.says in _patterns(case):
+            yield f"reset: {name}"
+    lowest = resets.works_above_v if resets else None
+    supplies = [
+        s.values["supply"] for s in case.steps if isinstance(s, Set) and "supply" in s.values
+    ]
+    if lowest is not None and lowest in supplies and min(supplies) == lowest:
+        yield "reset: none by a low supply"
