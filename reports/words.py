@@ -259,6 +259,8 @@ def expectation(expected: c.Expectation) -> str:  # noqa: C901, PLR0911, PLR0912
             return f"{message}.{signal} stays {value:g}{_span(expected)}"
         case c.SignalWithin(message=message, signal=signal, low=low, high=high, unit=unit):
             limits = f"{low:g} to {high:g} {unit}".rstrip()
+            if expected.or_says is not None:
+                limits += f" or says {expected.or_says:g}"
             return f"{message}.{signal} stays within {limits}{_span(expected)}"
         case c.SignalOrdered() | c.SignalSteady():
             return f"{said_move(expected)}{_span(expected)}"
@@ -311,6 +313,8 @@ def _span(
     | c.ConsoleNeverSays,
 ) -> str:
     begin = f" from “{expected.begin}”" if expected.begin else ""
+    if isinstance(expected, c.SignalWithin) and expected.once_sent:
+        begin = f" from its first frame after “{expected.begin}”" if expected.begin else ""
     end = f" to “{expected.end}”" if expected.end else ""
     return begin + end
 

@@ -31,11 +31,17 @@ def contradictions(document: Document[Profile]) -> list[Mistake]:
         if protection.message is not None:
             named = (protection.message,)
             mistakes += _unknown(document, (*where, "message"), named, received, "received message")
+        if protection.link is not None:
+            named = (protection.link,)
+            mistakes += _unknown(document, (*where, "link"), named, profile.links, "link")
         if protection.threshold is not None:
             mistakes += _within_limits(document, where, protection)
     mistakes += [*_energy(document), *misfits(document)]
     mistakes += _event_codes(document)
     mistakes += _allowance_paths(document)
+    for name, link in profile.links.items():
+        known = profile.telemetry.reports()
+        mistakes += _unknown(document, ("links", name, "carries"), link.carries, known, "report")
     mistakes += [*_balance_outputs(document), *_contactors(document)]
     return [*mistakes, *_nominal(document), *_links(document)]
 

@@ -1,4 +1,4 @@
-"""A BMS's own buses, as its data sheet has them, and what can be done to each.
+"""A BMS's own buses and its front end, as its data sheet has them, and what can be done to each.
 
 A bench that leads a link through its relays can break it or short its lines. Must not know which
 relays these are.
@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rig.description import Description
-from rig.quantity import Seconds
+from rig.description import Description, Pattern
+from rig.quantity import Seconds, Volts
 
 Carried = Literal["cell voltage", "pack voltage", "current", "temperature", "soc"]
 
@@ -31,3 +31,19 @@ class Link(Description):
         Seconds,
         Field(alias="rides through", description="a break so long neither trips nor shows"),
     ] = 0.0
+
+
+class FrontEnd(Description):
+    """The chip that measures the cells, and is supplied by them."""
+
+    dips_to_v: Annotated[
+        Volts, Field(alias="dips to", description="of every cell: its supply is gone")
+    ]
+    dips_for_s: Annotated[
+        Seconds, Field(alias="for at most", description="so long without a trip", gt=0)
+    ]
+    limits_again_s: Annotated[
+        Seconds, Field(alias="limits again within", description="after a dip")
+    ]
+    console: Pattern | None = None  # the line that tells of it
+    traces_to: tuple[str, ...] = ()

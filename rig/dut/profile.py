@@ -36,7 +36,7 @@ from rig.dut.allowance import Allowance
 from rig.dut.consistency import contradictions
 from rig.dut.contactors import Contactors
 from rig.dut.energy import Energy
-from rig.dut.links import Link
+from rig.dut.links import FrontEnd, Link
 from rig.dut.messages import BusLoad, Events, MessagePromise
 from rig.dut.received import Received
 from rig.dut.resets import Resets, Timers
@@ -615,6 +615,7 @@ class Profile(Description):
     start: Start
     outputs: Annotated[dict[str, OutputPin], Field(min_length=1)]
     links: dict[str, Link] = Field(default_factory=dict)
+    front_end: FrontEnd | None = None
     telemetry: Telemetry = Telemetry()
     messages: dict[str, MessagePromise] = Field(default_factory=dict)
     events: Events | None = None
@@ -693,7 +694,7 @@ class Profile(Description):
         is_cell = quantity.startswith("cell")
         return self.limits.cell_v if is_cell else self.limits.temperature_degc
 
-    def signals(self) -> Iterator[tuple[Location, str]]:  # noqa: C901  a table of sections
+    def signals(self) -> Iterator[tuple[Location, str]]:
         """Give every "Message.Signal" that the profile names, with where it stands in the file."""
         for name, protection in self.protections.items():
             yield from ((("protections", name, "says", said), said) for said in protection.says)

@@ -166,6 +166,8 @@ def judge_signal_within(
     seen = frames_between(trace, wanted, decode)
     slack = _SAME * max(1.0, abs(wanted.low), abs(wanted.high))
     outside = (seen.values < wanted.low - slack) | (seen.values > wanted.high + slack)
+    if wanted.or_says is not None:
+        outside &= ~_equal(seen.values, wanted.or_says)
     broke = first_broken(trace, question, seen, outside, wanted.unit)
     if broke := broke or silence(trace, question, seen):
         return broke
@@ -212,6 +214,8 @@ def frames_between(trace: Trace, wanted: InSpan, decode: Decoder) -> Seen:
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
     times, values = decode(trace.frames, wanted.message, wanted.signal)
     inside = (times >= begin_ns) & (times <= end_ns)
+    if isinstance(wanted, SignalWithin) and wanted.once_sent and inside.any():
+        begin_ns = int(times[inside][0])
     return Seen(
         message=wanted.message,
         name=f"{wanted.message}.{wanted.signal}",

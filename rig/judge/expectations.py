@@ -121,6 +121,8 @@ def _span(
     | ConsoleNeverSays,
 ) -> str:
     begin = repr(wanted.begin) if wanted.begin else "the start"
+    if isinstance(wanted, SignalWithin) and wanted.once_sent:
+        begin = f"its first frame after {begin}"
     end = repr(wanted.end) if wanted.end else "the end"
     return f"from {begin} to {end}"
 
@@ -160,7 +162,8 @@ def said_counts(wanted: CountsCharge) -> str:
 
 def _said_limits(wanted: SignalWithin) -> str:
     unit = f" {wanted.unit}" if wanted.unit else ""
-    return f"{wanted.low:g} to {wanted.high:g}{unit}"
+    instead = f", or says {wanted.or_says:g}," if wanted.or_says is not None else ""
+    return f"{wanted.low:g} to {wanted.high:g}{unit}{instead}"
 
 
 def said_message(message: str, where: Mapping[str, float]) -> str:

@@ -402,6 +402,14 @@ class Expected(Description):
     moves_at_most: float | None = None
     counts: Names = ()  # energy: what must change by the charge that flows
     follows_cells: Names = ()  # energy: what the cells' voltages make of it
+    or_says: Annotated[
+        float | None, Field(alias="or", description="a value beside between that is as good")
+    ] = None
+    unit: Annotated[str, Field(description="of between, for people")] = ""
+    by: Literal["console"] | None = None  # telemetry: as it is printed there
+    once_sent: Annotated[
+        bool, Field(alias="once sent", description="between: from the signal's first frame on")
+    ] = False
     comes: Annotated[
         dict[str, float] | None, Field(description="a message with these values of its signals")
     ] = None

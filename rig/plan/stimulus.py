@@ -57,7 +57,7 @@ def _stimulus(profile: Profile, name: str, target: str) -> Stimulus:
         return _spread(profile, name, target)
     if protection.threshold is not None:
         return _level(name, protection, target, beyond(profile, name), home(profile, target))
-    if protection.watches in ("sense wire", "sensor open", "sensor short"):
+    if protection.watches in ("sense wire", "sensor open", "sensor short", "link"):
         return _fault(name, protection, target)
     if protection.watches == "host message":
         return _silence(profile, name, target)

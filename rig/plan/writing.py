@@ -214,7 +214,15 @@ def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, 
             stays = {"stays": _number(wanted.value)} | _span(wanted)
             return {f"{wanted.message}.{wanted.signal}": stays}
         case c.SignalWithin():
-            between = {"between": [_number(wanted.low), _number(wanted.high)]} | _span(wanted)
+            between: dict[str, Any] = {
+                "between": [_number(wanted.low), _number(wanted.high)]
+            } | _span(wanted)
+            if wanted.unit:
+                between |= {"unit": wanted.unit}
+            if wanted.or_says is not None:
+                between |= {"or": _number(wanted.or_says)}
+            if wanted.once_sent:
+                between |= {"once sent": True}
             return {f"{wanted.message}.{wanted.signal}": between}
         case c.SignalOrdered() | c.SignalSteady():
             return {f"{wanted.message}.{wanted.signal}": _moves(wanted) | _span(wanted)}
@@ -230,7 +238,7 @@ def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, 
         case c.MessageSound():
             return {wanted.message: {"is sound": True} | _span(wanted)}
         case c.TelemetryAgrees():
-            return {"telemetry": {"agrees": [wanted.quantity]}}
+            return {"telemetry": {"agrees": [wanted.quantity]} | _by(wanted)}
         case c.Balances():
             return {"balancing": {"cells": list(wanted.cells), "at": wanted.at}}
         case c.ConsoleSays():
@@ -284,3 +292,7 @@ def _comes(wanted: c.MessageComes) -> dict[str, Any]:
     where = {signal: _number(value) for signal, value in wanted.where.items()}
     often = {} if wanted.at_most is None else {"times": wanted.at_most}
     return {"comes": where, "within": _limits(wanted)} | often | _after(wanted.since)
+
+
+def _by(wanted: c.TelemetryAgrees) -> dict[str, Any]:
+    return {} if wanted.pattern is None else {"by": "console"}

@@ -342,6 +342,7 @@ class _Resolver:
             stray := e.given()
             - _WORDS[kind]
             - {"after", "within", "from", "to", "reaction", "at", "times"}
+            - {"or", "once sent", "unit", "by"}
         ):
             what = f'"{sorted(stray)[0]}" says nothing about {kind}'
             self._add(where, what, f"for {kind}: {', '.join(sorted(_WORDS[kind]))}")
@@ -451,7 +452,15 @@ class _Resolver:
             if low > high:
                 self._add(where, f"between {low:g} and {high:g} lies nothing", "lowest first")
             yield SignalWithin(
-                message=message, signal=signal, low=low, high=high, begin=e.begin, end=e.end
+                message=message,
+                signal=signal,
+                low=low,
+                high=high,
+                unit=e.unit,
+                or_says=e.or_says,
+                once_sent=e.once_sent,
+                begin=e.begin,
+                end=e.end,
             )
             return
         if moves := _moves(message, signal, e):
@@ -540,15 +549,16 @@ class _Resolver:
                 self._add(where, what, "remove it, or add accuracy to its telemetry")
                 continue
             self._is_read(where, quantity)
+            also = report.also_for(number) if e.by == "console" else None
             yield TelemetryAgrees(
                 quantity=quantity,
                 accuracy=report.accuracy,
                 relative=report.relative,
                 unit=report.unit,
-                message=report.message_for(number),
-                signal=report.signal_for(number),
-                pattern=report.pattern_for(number),
-                factor=report.factor,
+                message=None if also else report.message_for(number),
+                signal=None if also else report.signal_for(number),
+                pattern=also or report.pattern_for(number),
+                factor=1.0 if also else report.factor,
                 settle_s=report.settles_s,
             )
 

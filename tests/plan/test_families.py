@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rig.plan.case import (
     Mark,
     MessageComes,
     Play,
+    Read,
     Recovers,
     Send,
     Set,
@@ -33,6 +35,7 @@ from rig.plan.case import (
     TelemetryAgrees,
     Traffic,
     Trips,
+    Type,
 )
 from rig.plan.expand import expand, expand_family, families
 from rig.plan.families import FAMILIES, Options
@@ -120,6 +123,7 @@ def test_the_nightly_plan_leaves_no_promise_of_the_reference_bms_untested(esp32:
     assert untested(esp32, cases) == [
         # A slower stage of the same path acts on the way to these levels; `hold` and `trip` take
         # them between just inside and well beyond.
+        "cell overvoltage 2: threshold",
         "charge overcurrent 2: threshold",
         "discharge overcurrent 2: threshold",
         "short circuit: threshold",
@@ -290,7 +294,7 @@ def test_a_hold_lasts_ten_delays_and_a_minute_but_under_a_slower_stage(profile: 
         else:
             assert _hold_s(case) >= 10.0 * (protection.delay.high if protection.delay else 0.0)
 
-    assert short == ({"OCC2", "OCD2", "SCD"} if profile.name == "esp32-4s" else set())
+    assert short == ({"OVP2", "OCC2", "OCD2", "SCD"} if profile.name == "esp32-4s" else set())
 
 
 @pytest.mark.parametrize(
@@ -466,10 +470,16 @@ def test_a_report_has_time_to_come_while_the_value_holds_still(profile: Profile)
     for case in cases_of("telemetry", profile):
         for e in case.expectations:
             assert isinstance(e, TelemetryAgrees)
+            if e.message is None and any(isinstance(s, Type) for s in case.steps):
+                continue  # printed when asked
             message = profile.messages.get(e.message or "")
             every_s = profile.console.every_s if profile.console else None
             period_s = message.period.value if message else every_s
-            holds = [s.duration_s for s in case.steps if isinstance(s, Hold)]
+            holds = [
+                s.duration_s
+                for s, then in pairwise(case.steps)
+                if isinstance(s, Hold) and isinstance(then, Read)
+            ]
             assert period_s is not None
             assert min(holds) >= e.settle_s + 1.2 * period_s, case.id
 
@@ -542,7 +552,7 @@ def test_in_turn_visits_every_cell_by_little_and_by_much(esp32: Profile) -> None
     assert [set(s.values) for s in applied] == [{f"cell {n}"} for n in (1, 2, 3, 4)]
     values = [next(iter(s.values.values())) for s in applied]
     assert min(values) == pytest.approx(3.665)
-    assert max(values) == pytest.approx(4.5)
+    assert max(values) == pytest.approx(3.87)  # short of the next stage
 
 
 def test_noise_between_the_levels_touches_neither(esp32: Profile) -> None:

@@ -24,6 +24,8 @@ from rig.plan.families.energy import charge_counted, charge_ends, from_cells, fu
 from rig.plan.families.events import events
 from rig.plan.families.extremes import extremes
 from rig.plan.families.flags import flags
+from rig.plan.families.links import cells_sag, link_bounce, link_lost
+from rig.plan.families.measuring import load_after_start, reports_while_bleeding
 from rig.plan.families.pairs import pairs
 from rig.plan.families.partner import partner
 from rig.plan.families.recovery import hysteresis, latch, recovery
@@ -99,4 +101,9 @@ FAMILIES: dict[str, Family] = {
     "events": events,
     "limits": limits,
     "extremes": extremes,
+    "link lost": link_lost,
+    "link bounce": link_bounce,
+    "cells sag": cells_sag,
+    "load after start": load_after_start,
+    "reports while bleeding": reports_while_bleeding,
 }

@@ -88,7 +88,7 @@ def recovers_at_an_output(protection: Protection) -> bool:
 
 def can_be_there_at_start(protection: Protection) -> bool:
     """Whether its cause can be there before the BMS is powered, on any bench."""
-    quiet = protection.watches in ("cell voltage", "temperature", "sense wire")
+    quiet = protection.watches in ("cell voltage", "temperature", "sense wire", "link")
     return bool(protection.opens) and (quiet or protection.watches.startswith("sensor"))
 
 

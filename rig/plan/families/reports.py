@@ -15,10 +15,13 @@ from rig.plan.case import (
     Set,
     Step,
     TelemetryAgrees,
+    Type,
 )
 from rig.plan.families.choosing import delay_of, each_stimulus, is_slow
 from rig.plan.families.draft import Draft, Options, setting
 from rig.quantity import format
+
+_PRINTED_S = 0.05  # a line of a hundred characters takes 9 ms at 115200 baud
 
 
 def message_timing(profile: Profile, options: Options) -> Iterator[Draft]:
@@ -84,10 +87,28 @@ def telemetry(profile: Profile, options: Options) -> Iterator[Draft]:
         allowed = profile.allowed(quantities[name][0])
         low, high = max(report.within.low, allowed.low), min(report.within.high, allowed.high)
         values = _levels(profile, name, low, high, points)
-        levels = [dict.fromkeys(quantities[name], value) for value in values]
+        levels = _at_different_levels(quantities[name], values)
         title = f"{name} reported from {format(values[0], report.unit)}"
         title += f" to {format(values[-1], report.unit)}"
         yield _telemetry_draft(profile, report, name, quantities[name], levels, title)
+
+
+def _at_different_levels(
+    quantities: Sequence[str], values: Sequence[float]
+) -> list[dict[str, float]]:
+    """Let each go through all values, every second one downwards, no two beginning at one value.
+
+    So a value at a wrong place shows, and each value is come to from either side.
+    """
+    count = len(values)
+    apart = max(1, count // len(quantities))
+    return [
+        {
+            quantity: values[(i + k * apart) % count if k % 2 == 0 else (k * apart - i) % count]
+            for k, quantity in enumerate(quantities)
+        }
+        for i in range(count)
+    ]
 
 
 def _at_least_two(points: Any) -> int:
@@ -105,11 +126,13 @@ def _telemetry_draft(  # noqa: PLR0913, PLR0917
     title: str = "",
 ) -> Draft:
     steps: list[Step] = []
+    asked = _printed_when_asked(profile, report)
     for values in levels:
         steps += [
             *([Set(values=values)] if values else []),
             Hold(duration_s=report.settles_s + _reported_every_s(profile, report)),
             Read(quantities=quantities),
+            *asked,
         ]
     return Draft(
         title=title or f"{name} as reported, at rest and under current",
@@ -119,15 +142,15 @@ def _telemetry_draft(  # noqa: PLR0913, PLR0917
         expectations=[
             agrees
             for n, quantity in enumerate(quantities, 1)
-            for agrees in _agrees(report, n, quantity)
+            for agrees in telemetry_agrees(report, quantity, n)
         ],
         traces_to=report.traces_to,
     )
 
 
-def _agrees(report: Report, n: int, quantity: str) -> Iterator[TelemetryAgrees]:
-    """It agrees wherever it is told."""
-    first = TelemetryAgrees(
+def telemetry_agrees(report: Report, quantity: str, n: int) -> Iterator[TelemetryAgrees]:
+    """What it says of a quantity agrees with the meter, wherever it says it."""
+    agrees = TelemetryAgrees(
         quantity=quantity,
         accuracy=report.accuracy or 0.0,
         relative=report.relative,
@@ -138,15 +161,26 @@ def _agrees(report: Report, n: int, quantity: str) -> Iterator[TelemetryAgrees]:
         factor=report.factor,
         settle_s=report.settles_s,
     )
-    yield first
+    yield agrees
     if (also := report.also_for(n)) is not None:
-        yield replace(first, message=None, signal=None, pattern=also, factor=1.0)
+        yield replace(agrees, message=None, signal=None, pattern=also, factor=1.0)
+
+
+def _printed_when_asked(profile: Profile, report: Report) -> list[Step]:
+    """Have it print what it believes at once, instead of waiting until it does so by itself."""
+    command = _status(profile) if report.also_console is not None else None
+    return [Type(line=command), Hold(duration_s=_PRINTED_S)] if command is not None else []
+
+
+def _status(profile: Profile) -> str | None:
+    return profile.console.commands.get("status") if profile.console else None
 
 
 def _reported_every_s(profile: Profile, report: Report) -> float:
     """Time in which a report surely comes: one and a half of its periods, wherever it is told."""
     promise = profile.messages.get(report.message_for(1) or "")
-    on_console = report.console is not None or report.also_console is not None
+    waits_for_it = report.also_console is not None and _status(profile) is None
+    on_console = report.console is not None or waits_for_it
     every_s = profile.console.every_s if profile.console and on_console else None
     period_s = max(promise.period.value if promise else 0.0, every_s or 0.0)
     return 1.5 * (period_s or 0.2)

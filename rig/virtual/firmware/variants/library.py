@@ -7,6 +7,7 @@ from types import ModuleType
 
 from rig.virtual.firmware.variants import (
     Variant,
+    afe_bus,
     balancing,
     bus,
     debounce,
@@ -14,6 +15,7 @@ from rig.virtual.firmware.variants import (
     found_in,
     frames,
     limits,
+    measuring,
     partner,
     protections,
     recovery,
@@ -36,6 +38,8 @@ MODULES: tuple[ModuleType, ...] = (
     storage,
     resets,
     time,
+    measuring,
+    afe_bus,
 )
 
 

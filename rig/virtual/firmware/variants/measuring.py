@@ -1,0 +1,254 @@
+"""Readings made wrongly of what the front end says (bms-defects.md, chapters 1, 5 and 9)."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+
+from rig.virtual import afe_chip as chip
+from rig.virtual.firmware.afe import FrontEnd, FrontEndImage, Readings, Thermistor
+from rig.virtual.firmware.bms import Bms, bleed_of
+from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.quantities import Quantities
+from rig.virtual.firmware.variants import variant
+
+
+# ---- current ------------------------------------------------------------------------------------
+class _UnsignedCurrent(FrontEnd):
+    """The register is taken for a uint16_t."""
+
+    def _amps(self, raw: int) -> float:
+        return super()._amps(raw & 0xFFFF)
+
+
+@variant("discharge-shown-as-charge", "D01", "S1", "the current's register is read as unsigned")
+def discharge_shown_as_charge(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_UnsignedCurrent)
+
+
+class _ShortMilliamperes(FrontEnd):
+    """Milliamperes are kept in an int16_t."""
+
+    def _amps(self, raw: int) -> float:
+        milliamperes = round(super()._amps(raw) * 1000.0)
+        return min(max(milliamperes, -0x8000), 0x7FFF) / 1000.0
+
+
+@variant("current-stops-at-32-a", "D04", "S1", "the current is kept in mA in 16 bits")
+def current_stops_at_32_a(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_ShortMilliamperes)
+
+
+class _DefaultGain(FrontEnd):
+    """The formula takes the data sheet's default for what the factory has trimmed."""
+
+    def _amps(self, raw: int) -> float:
+        return raw * chip.CURRENT_LSB_A
+
+
+@variant("current-gain-not-applied", "D11", "S3", "the shunt's trim is never applied")
+def current_gain_not_applied(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_DefaultGain)
+
+
+# ---- cells --------------------------------------------------------------------------------------
+class _ShortProduct(FrontEnd):
+    """Sixteenths of a millivolt in a uint16_t: room for 4.096 V."""
+
+    def _volts(self, raw: int) -> float:
+        sixteenths = round(super()._volts(raw) * 16_000.0)
+        return (sixteenths & 0xFFFF) / 16_000.0
+
+
+@variant("cell-voltage-wraps", "D06", "S1", "a product of 16 bits wraps above 4.096 V")
+def cell_voltage_wraps(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_ShortProduct)
+
+
+@variant("cells-read-3-3-v-at-most", "D64", "S1", "the input's divider is not switched on")
+def cells_read_3_3_v_at_most(build: Build) -> Build:
+    """Build it."""
+    return build.configure(front_end=FrontEndImage(control=chip.CONVERTER_ON))
+
+
+class _UnsignedOffset(FrontEnd):
+    """The factory's offset is read as a uint8_t."""
+
+    def _take_trims(self, trims: bytes) -> None:
+        super()._take_trims(trims)
+        _, offset, _ = struct.unpack(">bBB", trims)
+        self._offset_v = offset * chip.OFFSET_LSB_V
+
+
+@variant("offset-read-as-unsigned", "1.6.2", "S1", "the signed ADC offset is read as unsigned")
+def offset_read_as_unsigned(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_UnsignedOffset)
+
+
+class _NoOpenWireTest(FrontEnd):
+    """The open-wire register is never looked at: what floats is taken for a voltage."""
+
+    def _take_cells(self, raw: Sequence[int], wires: int, into: Readings) -> None:  # noqa: ARG002
+        super()._take_cells(raw, 0, into)
+
+
+@variant("open-tap-not-noticed", "D92", "S1", "no open-wire test: a floating tap is a voltage")
+def open_tap_not_noticed(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_NoOpenWireTest)
+
+
+class _BleedsOn(Bms):
+    """The bleeds are not switched off while the cells are converted."""
+
+    def _pause_bleeding(self) -> None:
+        wanted = self._balancer.wanted
+        if not any(wanted):
+            super()._pause_bleeding()
+            return
+        for index, on in enumerate(self._bleeding):
+            if on and not wanted[index]:
+                self._chip.pins.drive(bleed_of(index), False)  # noqa: FBT003
+                self._bleeding[index] = False
+
+
+@variant("measured-while-bleeding", "D93", "S3", "the cells are measured while bleed current flows")
+def measured_while_bleeding(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_BleedsOn)
+
+
+class _FrozenWhileBleeding(Bms):
+    """What is read while a cell bleeds is wrong anyway, so it is not read."""
+
+    def _scan(self) -> None:
+        kept_v = self._readings.cells_v if self._balancer.active else None
+        super()._scan()
+        if kept_v is not None:
+            self._readings.cells_v = kept_v
+
+
+@variant("readings-frozen-while-bleeding", "1.6.6", "S1", "no new readings while a cell bleeds")
+def readings_frozen_while_bleeding(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_FrozenWhileBleeding)
+
+
+def _mean_of(count: int) -> type:
+    """Make a filter over the last scans, behind which the protections lie."""
+
+    class Filtered(Quantities):
+        _past: list[Sequence[float]]
+
+        def cells(self, r: Readings) -> Sequence[float]:
+            past = self.__dict__.setdefault("_past", [])
+            if not past or past[-1] is not r.cells_v:
+                past.append(r.cells_v)
+                del past[:-count]
+            return [sum(values) / len(past) for values in zip(*past, strict=True)]
+
+    return Filtered
+
+
+@variant("late-by-its-filter", "D63", "S2", "protections see the mean of the last 10 scans")
+def late_by_its_filter(build: Build) -> Build:
+    """Build it."""
+    return build.patch(quantities=_mean_of(10))
+
+
+class _FlagsMasked(FrontEnd):
+    """The mask of the flags to look at names the bit beside the comparator's."""
+
+    def _take_flags(self, status: int, into: Readings) -> None:
+        super()._take_flags(status & ~chip.OVERVOLTAGE, into)
+
+
+@variant("hard-overvoltage-ignored", "D71", "S1", "the comparator's flag is masked away")
+def hard_overvoltage_ignored(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_FlagsMasked)
+
+
+# ---- temperatures -------------------------------------------------------------------------------
+class _UnsignedDecidegrees(FrontEnd):
+    """Tenths of a degree are kept in a uint16_t."""
+
+    def _decidegrees(self, index: int, ohm: float) -> float:
+        return round(super()._decidegrees(index, ohm)) & 0xFFFF
+
+
+@variant("frost-read-as-fire", "D03", "S1", "temperatures are kept as unsigned")
+def frost_read_as_fire(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_UnsignedDecidegrees)
+
+
+class _WholeDegrees(FrontEnd):
+    """The table of the second type of sensor holds degrees, not tenths."""
+
+    def _decidegrees(self, index: int, ohm: float) -> float:
+        decidegrees: float = super()._decidegrees(index, ohm)
+        return decidegrees / 10.0 if index == 1 else decidegrees
+
+
+@variant("sensor-type-in-whole-degrees", "D08", "S1", "a sensor's table is in degrees, not tenths")
+def sensor_type_in_whole_degrees(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_WholeDegrees)
+
+
+class _OneSensorShort(FrontEnd):
+    """The loop ends one sensor early."""
+
+    def _take_sensor(self, index: int, raw: int, into: Readings) -> None:
+        if index < self._sensors - 1:
+            super()._take_sensor(index, raw, into)
+
+
+@variant("last-sensor-never-read", "D32", "S1", "the loop over the sensors ends one too early")
+def last_sensor_never_read(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_OneSensorShort)
+
+
+class _SensorRegister(FrontEnd):
+    """The register that the second sensor is read from is written to switch it on."""
+
+    def _settings(self) -> Sequence[tuple[int, bytes]]:
+        limits, (_, sensors) = super()._settings()
+        return limits, (chip.CELLS, sensors)
+
+
+@variant("second-sensor-never-configured", "D95", "S1", "a read address is used to configure")
+def second_sensor_never_configured(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_SensorRegister)
+
+
+class _Saturates(Thermistor):
+    """The formula saturates at either end, and nothing looks whether there is a sensor."""
+
+    def degc(self, ohm: float) -> float:
+        if math.isinf(ohm) or ohm < 1.0:
+            return -273.15
+        return max(super().degc(ohm), -273.15)
+
+
+@variant("broken-sensor-reads-cold", "D91", "S1", "no range check: open or short, it is just cold")
+def broken_sensor_reads_cold(build: Build) -> Build:
+    """Build it."""
+    thermistor = _Saturates(open_ohm=math.inf, short_ohm=-1.0)
+    return build.configure(thermistor=thermistor).patch(front_end=_NoRangeCheck)
+
+
+class _NoRangeCheck(FrontEnd):
+    """Infinity is no resistance that an integer could hold either."""
+
+    def _is_open(self, ohm: float) -> bool:  # noqa: ARG002
+        return False
