@@ -18,7 +18,13 @@ class _ChargeOnly:
         return current_a >= self._limits.rest_current_a
 
 
-@variant("bleeds-while-discharging", "D94", "S2", "only charge current counts as no rest")
+@variant(
+    "bleeds-while-discharging",
+    "D94",
+    "S2",
+    "only charge current counts as no rest",
+    shows=r"discharging.*(cell \d bleeds|Bal\d was 1)",
+)
 def bleeds_while_discharging(build: Build) -> Build:
     """Build it."""
     return build.patch(balancer=_ChargeOnly)
@@ -35,7 +41,13 @@ class _NoTarget:
         return super()._keeps(on, volts, above_v)  # type: ignore[misc,no-any-return]
 
 
-@variant("bleeds-past-the-target", "D94", "S2", "bleeding does not stop where the cells are level")
+@variant(
+    "bleeds-past-the-target",
+    "D94",
+    "S2",
+    "bleeding does not stop where the cells are level",
+    shows=r"level.*(cell \d bleeds|Bal\d was 1)",
+)
 def bleeds_past_the_target(build: Build) -> Build:
     """Build it."""
     return build.patch(balancer=_NoTarget)
@@ -49,7 +61,13 @@ class _NoHysteresis:
         return super()._keeps(False, volts, above_v)  # type: ignore[misc,no-any-return]  # noqa: FBT003
 
 
-@variant("bleeding-chatters", "D94", "S2", "bleeding ends where it begins: no hysteresis")
+@variant(
+    "bleeding-chatters",
+    "D94",
+    "S2",
+    "bleeding ends where it begins: no hysteresis",
+    shows=r"does not bleed|Bal\d (was|became) 0",
+)
 def bleeding_chatters(build: Build) -> Build:
     """Build it."""
     return build.patch(balancer=_NoHysteresis)
@@ -62,13 +80,25 @@ class _FirstByte:
         return bool(flags & 0xFF)
 
 
-@variant("bleeds-in-a-fault", "D94", "S2", "the mask of faults that end bleeding is one byte wide")
+@variant(
+    "bleeds-in-a-fault",
+    "D94",
+    "S2",
+    "the mask of faults that end bleeding is one byte wide",
+    shows=r"fault.*(cell \d bleeds|Bal\d was 1)",
+)
 def bleeds_in_a_fault(build: Build) -> Build:
     """Build it."""
     return build.patch(balancer=_FirstByte)
 
 
-@variant("rests-half-the-time", "1.6.4", "S2", "the constant named for 2000 ms is 1000")
+@variant(
+    "rests-half-the-time",
+    "1.6.4",
+    "S2",
+    "the constant named for 2000 ms is 1000",
+    shows=r"Bal\d (became|was) 1|cell \d bleeds",
+)
 def rests_half_the_time(build: Build) -> Build:
     """Build it."""
     return build.configure(balancing=replace(build.image.balancing, rest_ms=1000))
@@ -84,7 +114,13 @@ class _Milliseconds:
         return rest_ms >= rest_s
 
 
-@variant("bleeds-at-once", "1.6.2", "S2", "a time of rest in s is compared with ms")
+@variant(
+    "bleeds-at-once",
+    "1.6.2",
+    "S2",
+    "a time of rest in s is compared with ms",
+    shows=r"Bal\d (became|was) 1|cell \d bleeds",
+)
 def bleeds_at_once(build: Build) -> Build:
     """Build it."""
     return build.patch(balancer=_Milliseconds)

@@ -18,7 +18,13 @@ class _StaysOff(Bms):
         """Nobody calls twai_initiate_recovery()."""
 
 
-@variant("bus-off-for-ever", "D42", "S2", "nothing starts the recovery from bus-off")
+@variant(
+    "bus-off-for-ever",
+    "D42",
+    "S2",
+    "nothing starts the recovery from bus-off",
+    shows=r"BMS_\w+ did not come|no BMS_\w+ in|only one BMS_\w+ in",
+)
 def bus_off_for_ever(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_StaysOff)
@@ -33,7 +39,13 @@ class _RecoversOnce(Bms):
             super()._leave_bus_off()
 
 
-@variant("second-bus-off-for-ever", "D42", "S2", "the recovery from bus-off is started only once")
+@variant(
+    "second-bus-off-for-ever",
+    "D42",
+    "S2",
+    "the recovery from bus-off is started only once",
+    shows=r"BMS_\w+ did not come|no BMS_\w+ in|only one BMS_\w+ in",
+)
 def second_bus_off_for_ever(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_RecoversOnce)
@@ -44,7 +56,13 @@ class _Asserts(Bms):
         self._chip.panic("assert failed: twai_handle_tx_buffer_frame, tx_msg_count >= 0")
 
 
-@variant("reboots-in-bus-off", "D43", "S1", "the CAN driver asserts on its count of queued frames")
+@variant(
+    "reboots-in-bus-off",
+    "D43",
+    "S1",
+    "the CAN driver asserts on its count of queued frames",
+    shows=r"bus_fault.*(path (was open|opened)|console said)",
+)
 def reboots_in_bus_off(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_Asserts)
@@ -65,6 +83,7 @@ class _WaitsForAMailbox(Bms):
     "D98",
     "S1",
     "the main task waits for a frame that nobody acknowledges, until the watchdog bites",
+    shows=r"bus_fault.*(path|console said|ready)",
 )
 def unheard_it_stands_still(build: Build) -> Build:
     """Build it."""

@@ -21,7 +21,11 @@ class _NeverReset:
 
 
 @variant(
-    "short-violations-add-up", "D60", "S2", "the debounce counter is not reset by a good value"
+    "short-violations-add-up",
+    "D60",
+    "S2",
+    "the debounce counter is not reset by a good value",
+    shows=r"(opened|was open|became 1|was 1|console said)",
 )
 def short_violations_add_up(build: Build) -> Build:
     """Build it."""
@@ -33,6 +37,7 @@ def short_violations_add_up(build: Build) -> Build:
     "D60",
     "S2",
     "a leaky counter where values in a row are promised: bad for 60 % of the time trips",
+    shows=r"(opened|was open|became 1|was 1|console said)",
 )
 def counts_down_instead_of_again(build: Build) -> Build:
     """Build it."""
@@ -53,7 +58,13 @@ class _TimerRunsOn:
         return self.count
 
 
-@variant("first-violation-trips-in-the-end", "D60", "S2", "a good value does not stop the timer")
+@variant(
+    "first-violation-trips-in-the-end",
+    "D60",
+    "S2",
+    "a good value does not stop the timer",
+    shows=r"(opened|was open|became 1|was 1|console said)",
+)
 def first_violation_trips_in_the_end(build: Build) -> Build:
     """Build it."""
     return build.patch(debounce=_TimerRunsOn)
@@ -69,7 +80,13 @@ class _LocalCounter:
         return count
 
 
-@variant("nothing-lasts", "D61", "S1", "the debounce counter is a local variable")
+@variant(
+    "nothing-lasts",
+    "D61",
+    "S1",
+    "the debounce counter is a local variable",
+    shows=r"(did not|was closed|was 0)",
+)
 def nothing_lasts(build: Build) -> Build:
     """Build it."""
     return build.patch(debounce=_LocalCounter)
@@ -86,20 +103,36 @@ class _EightBits:
         return self.count
 
 
-@variant("slow-warning-never-comes", "D61", "S1", "a counter of 8 bits for a delay of 498 ticks")
+@variant(
+    "slow-warning-never-comes",
+    "D61",
+    "S1",
+    "a counter of 8 bits for a delay of 498 ticks",
+    shows=r"(VIM|Imbalance|\.delay).*(did not|was closed|was 0)",
+)
 def slow_warning_never_comes(build: Build) -> Build:
     """Build it."""
     return build.patch(debounce=_EightBits)
 
 
-@variant("trips-on-one-sample", "D62", "S2", "the threshold acts on one raw sample")
+@variant(
+    "trips-on-one-sample",
+    "D62",
+    "S2",
+    "the threshold acts on one raw sample",
+    shows=r"(OVP|UVP).*(opened|was open|became 1|was 1|console said)",
+)
 def trips_on_one_sample(build: Build) -> Build:
     """Build it."""
     return build.with_rule("OVP", ticks=1).with_rule("UVP", ticks=1)
 
 
 @variant(
-    "charge-overcurrent-at-once", "1.6.2", "S2", "charge over-current ignores its delay: one poll"
+    "charge-overcurrent-at-once",
+    "1.6.2",
+    "S2",
+    "charge over-current ignores its delay: one poll",
+    shows=r"OCC1.*(opened|was open|became 1|was 1|console said)",
 )
 def charge_overcurrent_at_once(build: Build) -> Build:
     """Build it."""
@@ -123,7 +156,11 @@ class _Smoothed:
 
 
 @variant(
-    "late-where-it-is-close", "D63", "S2", "a smoothed value is late where the limit is just passed"
+    "late-where-it-is-close",
+    "D63",
+    "S2",
+    "a smoothed value is late where the limit is just passed",
+    shows=r"(OVP|UVP|VIM).*(after|at) cell \d",
 )
 def late_where_it_is_close(build: Build) -> Build:
     """Build it."""
@@ -144,7 +181,13 @@ class _FirstSeenForAll:
                 detector._counts.clear()
 
 
-@variant("second-violation-restarts-the-first", "D66", "S2", "one timer for all pending violations")
+@variant(
+    "second-violation-restarts-the-first",
+    "D66",
+    "S2",
+    "one timer for all pending violations",
+    shows=r"(pairs|two_faults).*(opened|became 1|console said|did not)",
+)
 def second_violation_restarts_the_first(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_FirstSeenForAll)
@@ -177,6 +220,7 @@ class _IdleDirection:
     "1.6.9",
     "S2",
     "temperature and current counters of the idle direction freeze while current flows",
+    shows=r"(OT|UT|OC)[CD].*(opened|became 1|console said|did not)",
 )
 def counters_freeze_in_the_other_direction(build: Build) -> Build:
     """Build it."""

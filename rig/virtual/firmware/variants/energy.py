@@ -21,7 +21,11 @@ class _Unsigned:
 
 
 @variant(
-    "empty-has-655-ah", "D12", "S3", "the reserve is taken from what is left without a look at 0"
+    "empty-has-655-ah",
+    "D12",
+    "S3",
+    "the reserve is taken from what is left without a look at 0",
+    shows=r"RemainingCapacity",
 )
 def empty_has_655_ah(build: Build) -> Build:
     """Build it."""
@@ -41,7 +45,13 @@ class _ClampedWhereSent:
         self.fraction = self._at_zero + self._counted_as / self._capacity_as
 
 
-@variant("empty-winds-up", "D12", "S3", "the count goes on below 0, only the frame is clamped")
+@variant(
+    "empty-winds-up",
+    "D12",
+    "S3",
+    "the count goes on below 0, only the frame is clamped",
+    shows=r"(SoC|RemainingCapacity) changed by",
+)
 def empty_winds_up(build: Build) -> Build:
     """Build it."""
     return build.patch(counter=_ClampedWhereSent)
@@ -57,7 +67,13 @@ class _DividesFirst:
         return energy_wh // max(round(pack_v), 1) * STEPS_PER_AH
 
 
-@variant("capacity-in-steps", "D13", "S3", "divided before multiplied, by the present pack voltage")
+@variant(
+    "capacity-in-steps",
+    "D13",
+    "S3",
+    "divided before multiplied, by the present pack voltage",
+    shows=r"RemainingCapacity",
+)
 def capacity_in_steps(build: Build) -> Build:
     """Build it."""
     return build.patch(gauge=_DividesFirst)
@@ -76,7 +92,13 @@ class _Placeholder:
         del current_a
 
 
-@variant("always-100-percent", "D51", "S3", "the placeholder of the state of charge was left in")
+@variant(
+    "always-100-percent",
+    "D51",
+    "S3",
+    "the placeholder of the state of charge was left in",
+    shows=r"SoC|RemainingCapacity",
+)
 def always_100_percent(build: Build) -> Build:
     """Build it."""
     return build.patch(counter=_Placeholder)
@@ -91,7 +113,13 @@ class _Thousandth:
         return current_a * self._step_s / 1000.0
 
 
-@variant("charge-hardly-counts", "D83", "S3", "the charge is divided by 1000 once too often")
+@variant(
+    "charge-hardly-counts",
+    "D83",
+    "S3",
+    "the charge is divided by 1000 once too often",
+    shows=r"(SoC|RemainingCapacity) changed by",
+)
 def charge_hardly_counts(build: Build) -> Build:
     """Build it."""
     return build.patch(counter=_Thousandth)
@@ -110,7 +138,13 @@ class _LostSign:
         self._at_zero = fraction - abs(self._counted_as) / self._capacity_as
 
 
-@variant("jumps-after-rest", "D84", "S3", "abs() of the count where it is corrected, sign lost")
+@variant(
+    "jumps-after-rest",
+    "D84",
+    "S3",
+    "abs() of the count where it is corrected, sign lost",
+    shows=r"(SoC|RemainingCapacity) (changed by|was)",
+)
 def jumps_after_rest(build: Build) -> Build:
     """Build it."""
     return build.patch(counter=_LostSign)
@@ -126,13 +160,25 @@ class _UnsignedProduct:
         return centiamps * self._step_s / 100.0
 
 
-@variant("discharge-charges", "D85", "S3", "signed current times unsigned time")
+@variant(
+    "discharge-charges",
+    "D85",
+    "S3",
+    "signed current times unsigned time",
+    shows=r"(SoC|RemainingCapacity) (changed by|was)",
+)
 def discharge_charges(build: Build) -> Build:
     """Build it."""
     return build.patch(counter=_UnsignedProduct)
 
 
-@variant("ocv-table-slip", "D86", "S3", "one wrong entry in the table of open-circuit voltages")
+@variant(
+    "ocv-table-slip",
+    "D86",
+    "S3",
+    "one wrong entry in the table of open-circuit voltages",
+    shows=r"(SoC|RemainingCapacity) was .*(with the cells at|V and less)",
+)
 def ocv_table_slip(build: Build) -> Build:
     """Build it."""
     soc = tuple(0.85 if value == 0.75 else value for value in LFP.soc)
@@ -140,7 +186,13 @@ def ocv_table_slip(build: Build) -> Build:
     return build.configure(energy=replace(build.image.energy, lfp=lfp))
 
 
-@variant("full-on-a-peak", "D87", "S3", "one scan above the full voltage sets 100 %")
+@variant(
+    "full-on-a-peak",
+    "D87",
+    "S3",
+    "one scan above the full voltage sets 100 %",
+    shows=r"soc: full|SoC",
+)
 def full_on_a_peak(build: Build) -> Build:
     """Build it."""
     return build.configure(energy=replace(build.image.energy, full_scans=1))
@@ -154,7 +206,13 @@ class _Shadowed:
         is_full = True  # noqa: F841
 
 
-@variant("full-again-and-again", "D88", "S4", "what keeps full from being set again is a local")
+@variant(
+    "full-again-and-again",
+    "D88",
+    "S4",
+    "what keeps full from being set again is a local",
+    shows=r"soc: full",
+)
 def full_again_and_again(build: Build) -> Build:
     """Build it."""
     return build.patch(soc=_Shadowed)
@@ -171,7 +229,9 @@ class _WearsByPasses:
             self.fraction -= 0.001
 
 
-@variant("ages-in-a-minute", "D89", "S3", "a fixed decrement in each pass when cold or hot")
+@variant(
+    "ages-in-a-minute", "D89", "S3", "a fixed decrement in each pass when cold or hot", shows=r"SoH"
+)
 def ages_in_a_minute(build: Build) -> Build:
     """Build it."""
     return build.patch(health=_WearsByPasses)
@@ -187,7 +247,13 @@ class _OtherSwitch:
         return image.lfp if image.capacity_ah >= 50.0 else image.nmc
 
 
-@variant("wrong-chemistry", "D90", "S3", "the table is chosen by another figure than the chemistry")
+@variant(
+    "wrong-chemistry",
+    "D90",
+    "S3",
+    "the table is chosen by another figure than the chemistry",
+    shows=r"SoC|RemainingCapacity",
+)
 def wrong_chemistry(build: Build) -> Build:
     """Build it."""
     return build.patch(soc=_OtherSwitch)
@@ -202,7 +268,13 @@ class _DeadBand:
         return current_a * self._step_s if abs(current_a) >= 0.8 else 0.0
 
 
-@variant("small-currents-lost", "1.6.7", "S3", "currents below 0.8 A are never counted")
+@variant(
+    "small-currents-lost",
+    "1.6.7",
+    "S3",
+    "currents below 0.8 A are never counted",
+    shows=r"(SoC|RemainingCapacity) changed by",
+)
 def small_currents_lost(build: Build) -> Build:
     """Build it."""
     return build.patch(counter=_DeadBand)

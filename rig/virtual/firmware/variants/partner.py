@@ -42,7 +42,11 @@ class _PollsInTheScan(Bms):
 
 
 @variant(
-    "host-missed-late", "D16", "S2", "the host's time-out is counted in polls of a slower loop"
+    "host-missed-late",
+    "D16",
+    "S2",
+    "the host's time-out is counted in polls of a slower loop",
+    shows=r"(CTO|bus_fault).*(opened|became 1|console said|did not)",
 )
 def host_missed_late(build: Build) -> Build:
     """Build it."""
@@ -58,7 +62,11 @@ class _StampsTheFirstOnly(HostWatch):
 
 
 @variant(
-    "healthy-host-missed", "D20", "S2", "the receive handler arms the time-out, never refreshes it"
+    "healthy-host-missed",
+    "D20",
+    "S2",
+    "the receive handler arms the time-out, never refreshes it",
+    shows=r"CTO.*(opened|was open|became 1|was 1|console said)",
 )
 def healthy_host_missed(build: Build) -> Build:
     """Build it."""
@@ -70,7 +78,13 @@ class _NoWayBack(HostWatch):
         return False
 
 
-@variant("host-missed-for-ever", "D21", "S2", "a time-out of the host has no branch that clears it")
+@variant(
+    "host-missed-for-ever",
+    "D21",
+    "S2",
+    "a time-out of the host has no branch that clears it",
+    shows=r"(CTO|bus_fault).*(did not close|did not become 0|did not say|was open|was 1)",
+)
 def host_missed_for_ever(build: Build) -> Build:
     """Build it."""
     return build.patch(host=_NoWayBack)
@@ -100,6 +114,7 @@ class _TwoKindsOfLoss(Bms):
     "D21",
     "S2",
     "a loss by refused frames is another mode than silence, and only silence clears",
+    shows=r"CTO.*(did not close|did not become 0|did not say|was open|was 1)",
 )
 def broken_frames_never_forgiven(build: Build) -> Build:
     """Build it."""
@@ -136,6 +151,7 @@ class _NowReadFirst(Bms):
     "D22",
     "S2",
     '"now" is read before the stamp that another task moves on; the difference wraps',
+    shows=r"(CTO|CommTimeout).*(was open|opened|was 1|became 1|console said)",
 )
 def host_missed_now_and_then(build: Build) -> Build:
     """Build it."""
@@ -147,7 +163,13 @@ class _TakesAnyChecksum(HostCheck):
         return True
 
 
-@variant("host-checksum-unchecked", "D23", "S1", "the checksum of the host's frames is not checked")
+@variant(
+    "host-checksum-unchecked",
+    "D23",
+    "S1",
+    "the checksum of the host's frames is not checked",
+    shows=r"HostAlive-(crc|bit|dataid)|HostErrors",
+)
 def host_checksum_unchecked(build: Build) -> Build:
     """Build it."""
     return build.patch(host_check=_TakesAnyChecksum)
@@ -158,7 +180,13 @@ class _TakesAnyCounter(HostCheck):
         return True
 
 
-@variant("frozen-host-is-alive", "D23", "S1", "the counter of the host's frames is not checked")
+@variant(
+    "frozen-host-is-alive",
+    "D23",
+    "S1",
+    "the counter of the host's frames is not checked",
+    shows=r"HostAlive-counter|HostErrors",
+)
 def frozen_host_is_alive(build: Build) -> Build:
     """Build it."""
     return build.patch(host_check=_TakesAnyCounter)
@@ -170,7 +198,11 @@ class _SumsItsOwnByte(HostCheck):
 
 
 @variant(
-    "good-host-frames-refused", "D24", "S4", "the checksum's own byte is summed in with the data"
+    "good-host-frames-refused",
+    "D24",
+    "S4",
+    "the checksum's own byte is summed in with the data",
+    shows=r"CTO|CommTimeout|HostErrors",
 )
 def good_host_frames_refused(build: Build) -> Build:
     """Build it."""
@@ -187,6 +219,7 @@ class _FillsUpWhatIsMissing(HostCheck):
     "D25",
     "S1",
     "a host's frame that was cut short but summed right is taken with defaults",
+    shows=r"HostAlive-length|HostErrors",
 )
 def short_host_frame_is_healthy(build: Build) -> Build:
     """Build it."""
@@ -199,7 +232,11 @@ class _OneMore(HostWatch):
 
 
 @variant(
-    "host-back-one-frame-late", "1.6.5", "S4", "frames of the returning host are compared with >"
+    "host-back-one-frame-late",
+    "1.6.5",
+    "S4",
+    "frames of the returning host are compared with >",
+    shows=r"CTO.*(path (closed|did not close)|CommTimeout (became|did not become) 0|CTO cleared)",
 )
 def host_back_one_frame_late(build: Build) -> Build:
     """Build it."""
@@ -207,7 +244,11 @@ def host_back_one_frame_late(build: Build) -> Build:
 
 
 @variant(
-    "host-back-one-frame-early", "1.6.5", "S2", "the constant for 3 frames is 2, counted from 0"
+    "host-back-one-frame-early",
+    "1.6.5",
+    "S2",
+    "the constant for 3 frames is 2, counted from 0",
+    shows=r"CTO.*(charge path closed|CommTimeout became 0|CTO cleared)",
 )
 def host_back_one_frame_early(build: Build) -> Build:
     """Build it."""
@@ -219,7 +260,13 @@ class _LeavesTheOverrun(Receiver):
         """Nobody thought of it: the flag stands, and nothing is stored any more."""
 
 
-@variant("deaf-after-a-burst", "D52", "S2", "an overrun of the receive FIFO is never cleared")
+@variant(
+    "deaf-after-a-burst",
+    "D52",
+    "S2",
+    "an overrun of the receive FIFO is never cleared",
+    shows=r"burst.*(was open|was 1|did not|HostErrors)",
+)
 def deaf_after_a_burst(build: Build) -> Build:
     """Build it."""
     return build.patch(receiver=_LeavesTheOverrun)
@@ -233,7 +280,13 @@ class _ReadsOneByteOn(Receiver):
         super().interrupt(now_ms, can_id, shifted, extended=extended)
 
 
-@variant("shifted-after-a-burst", "D52", "S2", "after an overrun data are read one byte further on")
+@variant(
+    "shifted-after-a-burst",
+    "D52",
+    "S2",
+    "after an overrun data are read one byte further on",
+    shows=r"burst.*(was open|was 1|did not|HostErrors)",
+)
 def shifted_after_a_burst(build: Build) -> Build:
     """Build it."""
     return build.patch(receiver=_ReadsOneByteOn)

@@ -11,7 +11,13 @@ from rig.virtual.firmware.protections import Detector, Rule
 from rig.virtual.firmware.variants import variant
 
 
-@variant("empty-cell-ignored", "D30", "S1", "undervoltage looks at the highest cell")
+@variant(
+    "empty-cell-ignored",
+    "D30",
+    "S1",
+    "undervoltage looks at the highest cell",
+    shows=r"(UVP|cell \d falls below).*(did not|was closed|was 0)",
+)
 def empty_cell_ignored(build: Build) -> Build:
     """Build it."""
     return build.with_rule("UVP", reads="highest cell")
@@ -30,13 +36,25 @@ class _ElseIf:
         return [coldest]
 
 
-@variant("cold-first-sensor-ignored", "D34", "S1", "else-if between the tests for max and min")
+@variant(
+    "cold-first-sensor-ignored",
+    "D34",
+    "S1",
+    "else-if between the tests for max and min",
+    shows=r"UT[CD].*(did not|was closed|was 0)",
+)
 def cold_first_sensor_ignored(build: Build) -> Build:
     """Build it."""
     return build.patch(quantities=_ElseIf)
 
 
-@variant("undervoltage-forbids-charging", "D59", "S2", "undervoltage opens both paths: a deadlock")
+@variant(
+    "undervoltage-forbids-charging",
+    "D59",
+    "S2",
+    "undervoltage opens both paths: a deadlock",
+    shows=r"UVP.*(\bcharge path (was open|opened|did not close)|\bChargePath|CCL)",
+)
 def undervoltage_forbids_charging(build: Build) -> Build:
     """Build it."""
     return build.with_rule("UVP", opens_charge=True)
@@ -47,6 +65,7 @@ def undervoltage_forbids_charging(build: Build) -> Build:
     "D65",
     "S2",
     "the undertemperature branch was copied: flag and recovery of the other one",
+    shows=r"BMS_Status\.(UTD|OTD)|prot: (UTD|OTD)|UTD.*BMS_Event",
 )
 def cold_discharge_says_overtemperature(build: Build) -> Build:
     """Build it."""
@@ -54,7 +73,11 @@ def cold_discharge_says_overtemperature(build: Build) -> Build:
 
 
 @variant(
-    "cold-recovers-by-the-wrong-level", "D65", "S2", "charge's recovery level used for discharge"
+    "cold-recovers-by-the-wrong-level",
+    "D65",
+    "S2",
+    "charge's recovery level used for discharge",
+    shows=r"UTD.*(path (closed|did not close|was closed)|BMS_Status\.UTD|UTD cleared)",
 )
 def cold_recovers_by_the_wrong_level(build: Build) -> Build:
     """Build it."""
@@ -62,7 +85,13 @@ def cold_recovers_by_the_wrong_level(build: Build) -> Build:
     return build.with_rule("UTD", release=release)
 
 
-@variant("overvoltage-opens-the-discharge-path", "D67", "S1", "a copy of the undervoltage branch")
+@variant(
+    "overvoltage-opens-the-discharge-path",
+    "D67",
+    "S1",
+    "a copy of the undervoltage branch",
+    shows=r"OVP.*(charge path (opened|did not open|was)|(Disc|\bC)hargePath)",
+)
 def overvoltage_opens_the_discharge_path(build: Build) -> Build:
     """Build it."""
     return build.with_rule("OVP", opens_charge=False, opens_discharge=True)
@@ -78,7 +107,13 @@ class _OneFaultVariable:
         return tripped[:1]
 
 
-@variant("one-fault-hides-another", "D66", "S1", "one variable for the fault: the first match wins")
+@variant(
+    "one-fault-hides-another",
+    "D66",
+    "S1",
+    "one variable for the fault: the first match wins",
+    shows=r"(pairs|two_faults).*(did not|was 0|was closed|opened|became 1)",
+)
 def one_fault_hides_another(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_OneFaultVariable)
@@ -92,7 +127,13 @@ class _BusyWithOne:
         return [d for d in counting if d.tripped] or counting
 
 
-@variant("blind-while-tripped", "D66", "S1", "in the fault state the other rules are not looked at")
+@variant(
+    "blind-while-tripped",
+    "D66",
+    "S1",
+    "in the fault state the other rules are not looked at",
+    shows=r"(pairs|two_faults).*(did not|was 0|was closed|opened|became 1)",
+)
 def blind_while_tripped(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_BusyWithOne)
@@ -105,7 +146,13 @@ class _OnePathPerFault:
         return rule.opens_discharge and not rule.opens_charge
 
 
-@variant("both-paths-fault-opens-one", "D75", "S1", "only the first path of a fault of both opens")
+@variant(
+    "both-paths-fault-opens-one",
+    "D75",
+    "S1",
+    "only the first path of a fault of both opens",
+    shows=r"discharge path (did not open|was closed)|DischargePath was 1|DCL",
+)
 def both_paths_fault_opens_one(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_OnePathPerFault)
@@ -121,14 +168,24 @@ class _PolledGates:
             super()._drive_paths()  # type: ignore[misc]
 
 
-@variant("turn-off-by-a-slow-poll", "1.6.8", "S2", "the FETs are turned off by a task of 250 ms")
+@variant(
+    "turn-off-by-a-slow-poll",
+    "1.6.8",
+    "S2",
+    "the FETs are turned off by a task of 250 ms",
+    shows=r"path (opened|did not open|closed|was closed)",
+)
 def turn_off_by_a_slow_poll(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_PolledGates)
 
 
 @variant(
-    "host-back-after-two-frames", "1.6.5", "S2", "one frame too few counts as the host's return"
+    "host-back-after-two-frames",
+    "1.6.5",
+    "S2",
+    "one frame too few counts as the host's return",
+    shows=r"CTO.*(charge path closed|CommTimeout became 0|CTO cleared)",
 )
 def host_back_after_two_frames(build: Build) -> Build:
     """Build it."""
@@ -146,7 +203,11 @@ class _ClosesFirst:
 
 
 @variant(
-    "closes-onto-a-pending-fault", "D18", "S2", "a start closes the paths while a violation lasts"
+    "closes-onto-a-pending-fault",
+    "D18",
+    "S2",
+    "a start closes the paths while a violation lasts",
+    shows=r"(start|reset|power).*path (was closed|closed)",
 )
 def closes_onto_a_pending_fault(build: Build) -> Build:
     """Build it."""

@@ -9,7 +9,13 @@ from rig.virtual.firmware.protections import Detector, Event, Rule
 from rig.virtual.firmware.variants import variant
 
 
-@variant("no-hysteresis", "D56", "S2", "the recovery level is the trip level, and nothing waits")
+@variant(
+    "no-hysteresis",
+    "D56",
+    "S2",
+    "the recovery level is the trip level, and nothing waits",
+    shows=r"(OVP|UVP).*(path (closed|was closed)|(became|was) 0|cleared)",
+)
 def no_hysteresis(build: Build) -> Build:
     """Build it."""
     trip = {rule.short: rule.threshold for rule in build.image.rules}
@@ -32,7 +38,13 @@ class _ClearedOnTheEdge:
         return recovered
 
 
-@variant("never-recovers", "D58", "S2", "the flag is cleared once, on the alert's edge; no retry")
+@variant(
+    "never-recovers",
+    "D58",
+    "S2",
+    "the flag is cleared once, on the alert's edge; no retry",
+    shows=r"did not (close|become 0)|did not say .*cleared",
+)
 def never_recovers(build: Build) -> Build:
     """Build it."""
     return build.patch(detector=_ClearedOnTheEdge)
@@ -51,7 +63,13 @@ class _OneRetry:
         return True
 
 
-@variant("recovers-only-once", "D58", "S2", "the counter of allowed retries is never set back")
+@variant(
+    "recovers-only-once",
+    "D58",
+    "S2",
+    "the counter of allowed retries is never set back",
+    shows=r"did not (close|become 0)|did not say .*cleared",
+)
 def recovers_only_once(build: Build) -> Build:
     """Build it."""
     return build.patch(detector=_OneRetry)
@@ -69,7 +87,13 @@ class _GoodAddsUp:
         return self._good_ticks >= self.rule.release_ticks
 
 
-@variant("recovery-adds-up", "D60", "S2", "the recovery's timer is not reset by a relapse")
+@variant(
+    "recovery-adds-up",
+    "D60",
+    "S2",
+    "the recovery's timer is not reset by a relapse",
+    shows=r"(path (closed|was closed)|(became|was) 0|cleared)",
+)
 def recovery_adds_up(build: Build) -> Build:
     """Build it."""
     return build.patch(detector=_GoodAddsUp)
@@ -85,7 +109,13 @@ class _AnyIsGood:
         return any(v < release if self.rule.above else v > release for v in values)
 
 
-@variant("one-healthy-cell-clears-all", "D80", "S1", "any cell within limits clears the fault")
+@variant(
+    "one-healthy-cell-clears-all",
+    "D80",
+    "S1",
+    "any cell within limits clears the fault",
+    shows=r"(OVP|UVP|OT[CD]|UT[CD]).*(path (closed|was closed)|(became|was) 0|cleared)",
+)
 def one_healthy_cell_clears_all(build: Build) -> Build:
     """Build it."""
     return build.patch(detector=_AnyIsGood)
@@ -104,7 +134,13 @@ class _OffIsAnError:
         return allows and not has_error
 
 
-@variant("discharge-never-again", "D68", "S2", 'the bit "FET is off" counts as an error')
+@variant(
+    "discharge-never-again",
+    "D68",
+    "S2",
+    'the bit "FET is off" counts as an error',
+    shows=r"\bdischarge path (did not close|was open)|DischargePath",
+)
 def discharge_never_again(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_OffIsAnError)
@@ -125,7 +161,13 @@ class _ClearsEverything:
         return events
 
 
-@variant("one-recovery-clears-all", "D66", "S1", "the first fault that recovers takes all with it")
+@variant(
+    "one-recovery-clears-all",
+    "D66",
+    "S1",
+    "the first fault that recovers takes all with it",
+    shows=r"(pairs|two_faults).*(path (closed|was closed)|(became|was) 0|cleared)",
+)
 def one_recovery_clears_all(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_ClearsEverything)
@@ -139,7 +181,11 @@ class _BlindToTheLoad:
 
 
 @variant(
-    "short-circuit-cleared-under-load", "3.load", "S1", "a latch is cleared while its load is there"
+    "short-circuit-cleared-under-load",
+    "3.load",
+    "S1",
+    "a latch is cleared while its load is there",
+    shows=r"SCD.*(ERR load|discharge path (was closed|closed)|SCD (was|became) 0)",
 )
 def short_circuit_cleared_under_load(build: Build) -> Build:
     """Build it."""
