@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -271,6 +272,14 @@ EVERY = [(dut, name) for dut in DUTS for name in variants_of(dut)]
 @pytest.mark.parametrize(("dut", "name"), EVERY)
 def test_every_variant_differs_from_the_released_build(dut: str, name: str) -> None:
     assert build_of(dut, name) != build_of(dut, None)
+
+
+@pytest.mark.parametrize(("dut", "name"), EVERY)
+def test_every_variant_says_what_a_report_that_finds_it_names(dut: str, name: str) -> None:
+    shows = variants_of(dut)[name].shows
+
+    assert shows
+    assert not re.search(shows, "")  # what matches nothing at all matches every report
 
 
 def test_a_minute_costs_little() -> None:

@@ -18,7 +18,13 @@ class _NoAge(FrontEnd):
         return False
 
 
-@variant("stale-for-ever", "D15", "S1", "the last values stay when the front end is silent")
+@variant(
+    "stale-for-ever",
+    "D15",
+    "S1",
+    "the last values stay when the front end is silent",
+    shows=r"ATO|AfeLost",
+)
 def stale_for_ever(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_NoAge)
@@ -32,7 +38,13 @@ class _ClearedBuffer(FrontEnd):
         return bytes(count) if reply is None and register == chip.PACK else reply
 
 
-@variant("lost-reply-reads-zero", "D17", "S2", "a read that failed leaves zeros, which are used")
+@variant(
+    "lost-reply-reads-zero",
+    "D17",
+    "S2",
+    "a read that failed leaves zeros, which are used",
+    shows=r"link_.*(Cell\d_V|PackVoltage|Current|Temp\d|\bUV)",
+)
 def lost_reply_reads_zero(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_ClearedBuffer)
@@ -49,7 +61,13 @@ class _HarmlessDefaults(FrontEnd):
         return readings
 
 
-@variant("plausible-before-measured", "D19", "S1", "values start harmless instead of invalid")
+@variant(
+    "plausible-before-measured",
+    "D19",
+    "S1",
+    "values start harmless instead of invalid",
+    shows=r"(Cell\d_V|PackVoltage|Current|Temp\d) was",
+)
 def plausible_before_measured(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_HarmlessDefaults)
@@ -65,7 +83,13 @@ class _CrcOverData(FrontEnd):
         return crc == 0
 
 
-@variant("good-replies-rejected", "D24", "S4", "the CRC is made without the address bytes")
+@variant(
+    "good-replies-rejected",
+    "D24",
+    "S4",
+    "the CRC is made without the address bytes",
+    shows=r"ATO|AfeLost|ready|path did not close",
+)
 def good_replies_rejected(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_CrcOverData)
@@ -78,7 +102,13 @@ class _CrcUnchecked(FrontEnd):
         return True
 
 
-@variant("broken-replies-taken", "D23", "S1", "the CRC of a reply is not checked")
+@variant(
+    "broken-replies-taken",
+    "D23",
+    "S1",
+    "the CRC of a reply is not checked",
+    shows=r"link_.*(Cell\d_V|PackVoltage|Current|Temp\d)",
+)
 def broken_replies_taken(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_CrcUnchecked)
@@ -94,7 +124,13 @@ class _FilledInPlace(Bms):
             self._readings.cells_v = [0.0] * len(self._readings.cells_v)
 
 
-@variant("torn-reading", "D26", "S3", "values are cleared, then filled; frames go out meanwhile")
+@variant(
+    "torn-reading",
+    "D26",
+    "S3",
+    "values are cleared, then filled; frames go out meanwhile",
+    shows=r"Cell\d?_V|PackVoltage|CellSum",
+)
 def torn_reading(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_FilledInPlace)
@@ -115,7 +151,13 @@ class _StaysInSettings(FrontEnd):
         return super()._write(register, data)
 
 
-@variant("current-frozen-after-start", "D27", "S2", "the chip is left in its settings mode")
+@variant(
+    "current-frozen-after-start",
+    "D27",
+    "S2",
+    "the chip is left in its settings mode",
+    shows=r"BMS_Pack\.Current|/ i=",
+)
 def current_frozen_after_start(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_StaysInSettings)
@@ -137,7 +179,13 @@ class _TimeoutIsAnAnswer(FrontEnd):
         return kept[register]
 
 
-@variant("bus-hangs-unnoticed", "D29", "S1", "a read that timed out returns the old buffer")
+@variant(
+    "bus-hangs-unnoticed",
+    "D29",
+    "S1",
+    "a read that timed out returns the old buffer",
+    shows=r"ATO|AfeLost",
+)
 def bus_hangs_unnoticed(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_TimeoutIsAnAnswer)
@@ -159,7 +207,13 @@ class _SpinsOnTheChip(Bms):
             super()._main()
 
 
-@variant("front-end-starves-the-rest", "D99", "S2", "its task spins at the highest priority")
+@variant(
+    "front-end-starves-the-rest",
+    "D99",
+    "S2",
+    "its task spins at the highest priority",
+    shows=r"path (opened|did not open)|(became|did not become) 1",
+)
 def front_end_starves_the_rest(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_SpinsOnTheChip)
@@ -172,7 +226,13 @@ class _PowerOnUnseen(FrontEnd):
         return False
 
 
-@variant("limits-lost-after-a-dip", "D102", "S1", "the chip's power-on flag is not looked at")
+@variant(
+    "limits-lost-after-a-dip",
+    "D102",
+    "S1",
+    "the chip's power-on flag is not looked at",
+    shows=r"OVP2|afe: reset",
+)
 def limits_lost_after_a_dip(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_PowerOnUnseen)

@@ -97,7 +97,7 @@ class _DischargePositive(_Bms):
     "D07",
     "S3",
     "two sign conventions in one firmware",
-    shows=r"console|current",
+    shows=r"meter's current",
 )
 def console_counts_discharge_positive(build: Build) -> Build:
     """Build it."""
@@ -121,7 +121,7 @@ class _SumsTheFirstTwice(_FrontEnd):
     "D14",
     "S3",
     "the sum of the cells begins with one of them",
-    shows=r"PackVoltage|pack",
+    shows=r"PackVoltage|meter's pack",
 )
 def pack_one_cell_too_high(build: Build) -> Build:
     """Build it."""
@@ -141,7 +141,7 @@ class _BothFromTheHighest(_Extremes):
     "D33",
     "S1",
     "both extremes are read from one byte",
-    shows=r"MinTemp|UTC|UTD|charge path|discharge path",
+    shows=r"MinTemp|\bUT[CD]",
 )
 def lowest_temperature_is_the_highest(build: Build) -> Build:
     """Build it."""
@@ -197,7 +197,7 @@ class _OneStagingBuffer(_Transmitter):
     "D44",
     "S1",
     "two tasks fill one transmit buffer",
-    shows=r"wrong checksum|spare bits|bytes",
+    shows=r"wrong checksums|spare bits set|frames of \d+ bytes",
 )
 def data_under_another_identifier(build: Build) -> Build:
     """Build it."""
@@ -269,7 +269,7 @@ class _OtherTransceiver(_Transmitter):
     "D53",
     "S4",
     "send calls succeed and nothing is on the wire",
-    shows=r"did not come",
+    shows=r"BMS_\w+ did not come",
 )
 def silent_transmitter(build: Build) -> Build:
     """Build it."""
@@ -333,7 +333,7 @@ class _PathsInByte6(_Telemetry):
     "D50",
     "S1",
     "the right bits are written to the wrong byte",
-    shows=r"ChargePath|DischargePath|spare bits",
+    shows=r"ChargePath|DischargePath|spare bits set",
 )
 def path_bits_in_a_spare_byte(build: Build) -> Build:
     """Build it."""

@@ -22,7 +22,13 @@ class _UnsignedCurrent(FrontEnd):
         return super()._amps(raw & 0xFFFF)
 
 
-@variant("discharge-shown-as-charge", "D01", "S1", "the current's register is read as unsigned")
+@variant(
+    "discharge-shown-as-charge",
+    "D01",
+    "S1",
+    "the current's register is read as unsigned",
+    shows=r"BMS_Pack\.Current|/ i=|\bOC[CD]\d",
+)
 def discharge_shown_as_charge(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_UnsignedCurrent)
@@ -36,7 +42,13 @@ class _ShortMilliamperes(FrontEnd):
         return min(max(milliamperes, -0x8000), 0x7FFF) / 1000.0
 
 
-@variant("current-stops-at-32-a", "D04", "S1", "the current is kept in mA in 16 bits")
+@variant(
+    "current-stops-at-32-a",
+    "D04",
+    "S1",
+    "the current is kept in mA in 16 bits",
+    shows=r"BMS_Pack\.Current|/ i=|\bOC[CD]2",
+)
 def current_stops_at_32_a(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_ShortMilliamperes)
@@ -49,7 +61,13 @@ class _DefaultGain(FrontEnd):
         return raw * chip.CURRENT_LSB_A
 
 
-@variant("current-gain-not-applied", "D11", "S3", "the shunt's trim is never applied")
+@variant(
+    "current-gain-not-applied",
+    "D11",
+    "S3",
+    "the shunt's trim is never applied",
+    shows=r"BMS_Pack\.Current|/ i=|threshold\[OC|changed by",
+)
 def current_gain_not_applied(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_DefaultGain)
@@ -64,13 +82,25 @@ class _ShortProduct(FrontEnd):
         return (sixteenths & 0xFFFF) / 16_000.0
 
 
-@variant("cell-voltage-wraps", "D06", "S1", "a product of 16 bits wraps above 4.096 V")
+@variant(
+    "cell-voltage-wraps",
+    "D06",
+    "S1",
+    "a product of 16 bits wraps above 4.096 V",
+    shows=r"Cell\d?_V|/ v=|CellSum|OVP",
+)
 def cell_voltage_wraps(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_ShortProduct)
 
 
-@variant("cells-read-3-3-v-at-most", "D64", "S1", "the input's divider is not switched on")
+@variant(
+    "cells-read-3-3-v-at-most",
+    "D64",
+    "S1",
+    "the input's divider is not switched on",
+    shows=r"Cell\d?_V|/ v=|CellSum|OVP",
+)
 def cells_read_3_3_v_at_most(build: Build) -> Build:
     """Build it."""
     return build.configure(front_end=FrontEndImage(control=chip.CONVERTER_ON))
@@ -85,7 +115,13 @@ class _UnsignedOffset(FrontEnd):
         self._offset_v = offset * chip.OFFSET_LSB_V
 
 
-@variant("offset-read-as-unsigned", "1.6.2", "S1", "the signed ADC offset is read as unsigned")
+@variant(
+    "offset-read-as-unsigned",
+    "1.6.2",
+    "S1",
+    "the signed ADC offset is read as unsigned",
+    shows=r"Cell\d?_V|/ v=|CellSum|threshold\[[OU]VP",
+)
 def offset_read_as_unsigned(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_UnsignedOffset)
@@ -98,7 +134,13 @@ class _NoOpenWireTest(FrontEnd):
         super()._take_cells(raw, 0, into)
 
 
-@variant("open-tap-not-noticed", "D92", "S1", "no open-wire test: a floating tap is a voltage")
+@variant(
+    "open-tap-not-noticed",
+    "D92",
+    "S1",
+    "no open-wire test: a floating tap is a voltage",
+    shows=r"\bOW\b|OpenWire",
+)
 def open_tap_not_noticed(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_NoOpenWireTest)
@@ -118,7 +160,13 @@ class _BleedsOn(Bms):
                 self._bleeding[index] = False
 
 
-@variant("measured-while-bleeding", "D93", "S3", "the cells are measured while bleed current flows")
+@variant(
+    "measured-while-bleeding",
+    "D93",
+    "S3",
+    "the cells are measured while bleed current flows",
+    shows=r"(bleed|balancing).*(Cell\d?_V|/ v=)",
+)
 def measured_while_bleeding(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_BleedsOn)
@@ -134,7 +182,13 @@ class _FrozenWhileBleeding(Bms):
             self._readings.cells_v = kept_v
 
 
-@variant("readings-frozen-while-bleeding", "1.6.6", "S1", "no new readings while a cell bleeds")
+@variant(
+    "readings-frozen-while-bleeding",
+    "1.6.6",
+    "S1",
+    "no new readings while a cell bleeds",
+    shows=r"(bleed|balancing).*(Cell\d?_V|/ v=|path|\.[OU]V|prot:)",
+)
 def readings_frozen_while_bleeding(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_FrozenWhileBleeding)
@@ -156,7 +210,13 @@ def _mean_of(count: int) -> type:
     return Filtered
 
 
-@variant("late-by-its-filter", "D63", "S2", "protections see the mean of the last 10 scans")
+@variant(
+    "late-by-its-filter",
+    "D63",
+    "S2",
+    "protections see the mean of the last 10 scans",
+    shows=r"(OVP|UVP|VIM).*(after|at) cell \d",
+)
 def late_by_its_filter(build: Build) -> Build:
     """Build it."""
     return build.patch(quantities=_mean_of(10))
@@ -169,7 +229,9 @@ class _FlagsMasked(FrontEnd):
         super()._take_flags(status & ~chip.OVERVOLTAGE, into)
 
 
-@variant("hard-overvoltage-ignored", "D71", "S1", "the comparator's flag is masked away")
+@variant(
+    "hard-overvoltage-ignored", "D71", "S1", "the comparator's flag is masked away", shows=r"OVP2"
+)
 def hard_overvoltage_ignored(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_FlagsMasked)
@@ -183,7 +245,13 @@ class _UnsignedDecidegrees(FrontEnd):
         return round(super()._decidegrees(index, ohm)) & 0xFFFF
 
 
-@variant("frost-read-as-fire", "D03", "S1", "temperatures are kept as unsigned")
+@variant(
+    "frost-read-as-fire",
+    "D03",
+    "S1",
+    "temperatures are kept as unsigned",
+    shows=r"Temp|/ t=|\b[OU]T[CD]",
+)
 def frost_read_as_fire(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_UnsignedDecidegrees)
@@ -197,7 +265,13 @@ class _WholeDegrees(FrontEnd):
         return decidegrees / 10.0 if index == 1 else decidegrees
 
 
-@variant("sensor-type-in-whole-degrees", "D08", "S1", "a sensor's table is in degrees, not tenths")
+@variant(
+    "sensor-type-in-whole-degrees",
+    "D08",
+    "S1",
+    "a sensor's table is in degrees, not tenths",
+    shows=r"Temp2|temperature ?2",
+)
 def sensor_type_in_whole_degrees(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_WholeDegrees)
@@ -211,7 +285,13 @@ class _OneSensorShort(FrontEnd):
             super()._take_sensor(index, raw, into)
 
 
-@variant("last-sensor-never-read", "D32", "S1", "the loop over the sensors ends one too early")
+@variant(
+    "last-sensor-never-read",
+    "D32",
+    "S1",
+    "the loop over the sensors ends one too early",
+    shows=r"Temp2|temperature ?2",
+)
 def last_sensor_never_read(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_OneSensorShort)
@@ -225,7 +305,13 @@ class _SensorRegister(FrontEnd):
         return limits, (chip.CELLS, sensors)
 
 
-@variant("second-sensor-never-configured", "D95", "S1", "a read address is used to configure")
+@variant(
+    "second-sensor-never-configured",
+    "D95",
+    "S1",
+    "a read address is used to configure",
+    shows=r"Temp2|temperature ?2",
+)
 def second_sensor_never_configured(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_SensorRegister)
@@ -240,7 +326,13 @@ class _Saturates(Thermistor):
         return max(super().degc(ohm), -273.15)
 
 
-@variant("broken-sensor-reads-cold", "D91", "S1", "no range check: open or short, it is just cold")
+@variant(
+    "broken-sensor-reads-cold",
+    "D91",
+    "S1",
+    "no range check: open or short, it is just cold",
+    shows=r"\bTS[OS]\b",
+)
 def broken_sensor_reads_cold(build: Build) -> Build:
     """Build it."""
     thermistor = _Saturates(open_ohm=math.inf, short_ohm=-1.0)

@@ -44,7 +44,13 @@ class _ChecksBeforeTheScan:
             self._settings.apply()
 
 
-@variant("undervoltage-at-boot", "D18", "S2", "rules run before the first scan, on zeroed readings")
+@variant(
+    "undervoltage-at-boot",
+    "D18",
+    "S2",
+    "rules run before the first scan, on zeroed readings",
+    shows=r"BMS_Status\.UV|UVP|\bdischarge path (did not close|closed|was open)",
+)
 def undervoltage_at_boot(build: Build) -> Build:
     """Build it."""
     return build.patch(front_end=_ZeroedReadings, program=_ChecksBeforeTheScan)
@@ -60,7 +66,13 @@ class _ClearsAtInit:
         super().start()  # type: ignore[misc]
 
 
-@variant("latch-lost-in-a-reset", "D74", "S1", "setting up the comparator clears its latch")
+@variant(
+    "latch-lost-in-a-reset",
+    "D74",
+    "S1",
+    "setting up the comparator clears its latch",
+    shows=r"SCD.*(path (closed|was closed)|BMS_Status\.SCD|prot:)",
+)
 def latch_lost_in_a_reset(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_ClearsAtInit)
@@ -83,13 +95,25 @@ class _PicksUpWhereItWas:
                     self._chip.pins.drive(gate, True)  # noqa: FBT003
 
 
-@variant("closes-again-after-a-reset", "D74", "S1", "the state of the paths outlives a reset")
+@variant(
+    "closes-again-after-a-reset",
+    "D74",
+    "S1",
+    "the state of the paths outlives a reset",
+    shows=r"path (closed|was closed|did not open)",
+)
 def closes_again_after_a_reset(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_PicksUpWhereItWas)
 
 
-@variant("stack-in-words", "D100", "S4", "a stack given in words where bytes are meant")
+@variant(
+    "stack-in-words",
+    "D100",
+    "S4",
+    "a stack given in words where bytes are meant",
+    shows=r"console\[.*(did not say|console said|opened|was open)",
+)
 def stack_in_words(build: Build) -> Build:
     """Build it."""
     return build.configure(console_stack_bytes=build.image.console_stack_bytes // 4)
@@ -102,7 +126,13 @@ class _NoWatchdog:
         """Arm nothing."""
 
 
-@variant("watchdog-not-armed", "D101", "S1", "the watchdog is armed in another board's build only")
+@variant(
+    "watchdog-not-armed",
+    "D101",
+    "S1",
+    "the watchdog is armed in another board's build only",
+    shows=r"watchdog|WDT",
+)
 def watchdog_not_armed(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_NoWatchdog)
@@ -118,7 +148,13 @@ class _FedElsewhere:
         self._chip.feed()
 
 
-@variant("watchdog-fed-elsewhere", "D101", "S1", "a task that never hangs feeds the watchdog too")
+@variant(
+    "watchdog-fed-elsewhere",
+    "D101",
+    "S1",
+    "a task that never hangs feeds the watchdog too",
+    shows=r"watchdog|WDT",
+)
 def watchdog_fed_elsewhere(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_FedElsewhere)

@@ -21,7 +21,13 @@ class _CastTooSoon:
         return int(number) * item.per_unit
 
 
-@variant("limits-cut-to-whole-units", "D10", "S1", "a limit is cast to integer before it is scaled")
+@variant(
+    "limits-cut-to-whole-units",
+    "D10",
+    "S1",
+    "a limit is cast to integer before it is scaled",
+    shows=r"\.(trip|release)",
+)
 def limits_cut_to_whole_units(build: Build) -> Build:
     """Build it."""
     return build.patch(settings=_CastTooSoon)
@@ -37,14 +43,26 @@ class _ChecksReleaseOnly:
         return legal
 
 
-@variant("trip-level-beyond-release", "D57", "S2", "the pair is checked where a release is set")
+@variant(
+    "trip-level-beyond-release",
+    "D57",
+    "S2",
+    "the pair is checked where a release is set",
+    shows=r"(ERR|settings_refused).*\.trip",
+)
 def trip_level_beyond_release(build: Build) -> Build:
     """Build it."""
     return build.patch(settings=_ChecksReleaseOnly)
 
 
 # ---- applied ------------------------------------------------------------------------------------
-@variant("setting-of-the-neighbour", "D39", "S1", "the row of UTC in the table names its neighbour")
+@variant(
+    "setting-of-the-neighbour",
+    "D39",
+    "S1",
+    "the row of UTC in the table names its neighbour",
+    shows=r"utc\\?\.|\bUT[CD]\b",
+)
 def setting_of_the_neighbour(build: Build) -> Build:
     """Build it."""
     items = build.image.settings
@@ -65,7 +83,13 @@ class _ReadsPastTheTable:
         return (entries + self.BEHIND)[:size_bytes]
 
 
-@variant("delay-from-behind-the-table", "D69", "S1", "a table's size in bytes used as its length")
+@variant(
+    "delay-from-behind-the-table",
+    "D69",
+    "S1",
+    "a table's size in bytes used as its length",
+    shows=r"\.delay",
+)
 def delay_from_behind_the_table(build: Build) -> Build:
     """Build it."""
     return build.patch(settings=_ReadsPastTheTable)
@@ -78,7 +102,13 @@ class _StaleRange:
         """Leave it as it was compiled in."""
 
 
-@variant("new-limit-read-back-only", "D70", "S1", "the range that wakes a rule keeps its ends")
+@variant(
+    "new-limit-read-back-only",
+    "D70",
+    "S1",
+    "the range that wakes a rule keeps its ends",
+    shows=r"settings.*(path (opened|did not open|was)|BMS_Status\.|prot:)",
+)
 def new_limit_read_back_only(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_StaleRange)
@@ -91,13 +121,25 @@ class _MixesUnits:
         return wish_ms
 
 
-@variant("seconds-for-milliseconds", "1.6.1", "S1", "a delay in ms is looked up in a table in s")
+@variant(
+    "seconds-for-milliseconds",
+    "1.6.1",
+    "S1",
+    "a delay in ms is looked up in a table in s",
+    shows=r"\.delay",
+)
 def seconds_for_milliseconds(build: Build) -> Build:
     """Build it."""
     return build.patch(settings=_MixesUnits)
 
 
-@variant("two-seconds-are-one", "1.6.4", "S2", "the constant for 2000 ms has 1000 in it")
+@variant(
+    "two-seconds-are-one",
+    "1.6.4",
+    "S2",
+    "the constant for 2000 ms has 1000 in it",
+    shows=r"(OT|UT)[CD].*(opened|was open|became 1|was 1|console said)",
+)
 def two_seconds_are_one(build: Build) -> Build:
     """Build it."""
     for short in ("OTC", "OTD", "UTC", "UTD"):
@@ -114,13 +156,21 @@ class _LastNotRead:
         return items[:-1]
 
 
-@variant("last-setting-not-loaded", "D103", "S1", "written, but the loop that reads ends one short")
+@variant(
+    "last-setting-not-loaded",
+    "D103",
+    "S1",
+    "written, but the loop that reads ends one short",
+    shows=r"utc\\?\.delay|settings.*UTC",
+)
 def last_setting_not_loaded(build: Build) -> Build:
     """Build it."""
     return build.patch(settings=_LastNotRead)
 
 
-@variant("delay-stored-in-a-byte", "D103", "S1", "delays of 16 bits are stored in 8")
+@variant(
+    "delay-stored-in-a-byte", "D103", "S1", "delays of 16 bits are stored in 8", shows=r"\.delay"
+)
 def delay_stored_in_a_byte(build: Build) -> Build:
     """Build it."""
     items = build.image.settings
@@ -141,7 +191,13 @@ class _SavesLater:
         done(True)  # noqa: FBT003
 
 
-@variant("saved-but-not-yet", "D103", "S1", "saved is said at once, written is it 5 s later")
+@variant(
+    "saved-but-not-yet",
+    "D103",
+    "S1",
+    "saved is said at once, written is it 5 s later",
+    shows=r"(settings_\w+|power_cuts).*(did not say|console said)",
+)
 def saved_but_not_yet(build: Build) -> Build:
     """Build it."""
     return build.patch(store=_SavesLater)
@@ -170,7 +226,13 @@ class _TakesItForNew:
         self._settings.restore_factory()
 
 
-@variant("formats-what-is-torn", "D104", "S1", "a store whose check fails is formatted")
+@variant(
+    "formats-what-is-torn",
+    "D104",
+    "S1",
+    "a store whose check fails is formatted",
+    shows=r"(power_cuts|storage_loss).*(path|console)",
+)
 def formats_what_is_torn(build: Build) -> Build:
     """Build it."""
     return build.patch(store=_Formats, settings_task=_TakesItForNew)
@@ -183,7 +245,13 @@ class _InPlace:
         return 0 if current is None else current.slot
 
 
-@variant("written-in-place", "D104", "S1", "the only good copy is erased to write the next")
+@variant(
+    "written-in-place",
+    "D104",
+    "S1",
+    "the only good copy is erased to write the next",
+    shows=r"(power_cuts|storage_loss).*(path|console)",
+)
 def written_in_place(build: Build) -> Build:
     """Build it."""
     return build.patch(store=_InPlace)

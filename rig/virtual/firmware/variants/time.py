@@ -18,7 +18,13 @@ class _WideDueTime:
         return max(0, due_ms - now_ms)
 
 
-@variant("frames-stop-at-the-wrap", "D96", "S2", "due times of 64 bits against a counter of 32")
+@variant(
+    "frames-stop-at-the-wrap",
+    "D96",
+    "S2",
+    "due times of 64 bits against a counter of 32",
+    shows=r"BMS_\w+ comes every|no BMS_\w+ in|only one BMS_\w+ in",
+)
 def frames_stop_at_the_wrap(build: Build) -> Build:
     """Build it."""
     return build.patch(timers=_WideDueTime)
@@ -33,7 +39,13 @@ class _ComparesStamps:
         return now_ms > (last_ms + self._timeout_ms) % (1 << 32)
 
 
-@variant("host-lost-at-the-wrap", "D97", "S1", "a sum of time stamps wraps before the time does")
+@variant(
+    "host-lost-at-the-wrap",
+    "D97",
+    "S1",
+    "a sum of time stamps wraps before the time does",
+    shows=r"CTO|CommTimeout|timer_wrap.*\bcharge path (opened|was open)",
+)
 def host_lost_at_the_wrap(build: Build) -> Build:
     """Build it."""
     return build.patch(host=_ComparesStamps)
@@ -49,7 +61,13 @@ class _SignedDifference:
         return rested
 
 
-@variant("no-balancing-after-the-wrap", "1.6.11", "S3", "a difference of time stamps goes negative")
+@variant(
+    "no-balancing-after-the-wrap",
+    "1.6.11",
+    "S3",
+    "a difference of time stamps goes negative",
+    shows=r"does not bleed|Bal\d (was 0|did not become 1)",
+)
 def no_balancing_after_the_wrap(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_SignedDifference)
