@@ -356,7 +356,7 @@ def _read_rightly(profile: Profile, bleeding: tuple[int, ...]) -> Iterator[Expec
             accuracy=report.accuracy,
             relative=report.relative,
             unit=report.unit,
-            message=report.message,
+            message=report.message_for(n),
             signal=report.signal_for(n),
             pattern=report.pattern_for(n),
             factor=report.factor,

@@ -350,9 +350,9 @@ class Bms:
 
     def _send_cells(self) -> None:
         cells_v = self._readings.cells_v
-        for first in range(0, len(cells_v), can.CELLS_A_FRAME):
-            data = self._telemetry.cells(cells_v[first : first + can.CELLS_A_FRAME])
-            self._transmitter.post(can.CELLS_ID + first // can.CELLS_A_FRAME, data)
+        for frame in range(self._telemetry.frames_of(len(cells_v))):
+            data = self._telemetry.cells(self._telemetry.group(cells_v, frame))
+            self._transmitter.post(can.CELLS_ID + frame, data)
 
     def _send_pack(self) -> None:
         r = self._readings

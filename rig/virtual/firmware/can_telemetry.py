@@ -101,6 +101,14 @@ class Telemetry:
         """Pack a frame of cell voltages: four of them."""
         return _CELLS.pack(*[self._millivolts(volts) for volts in cells_v])
 
+    def frames_of(self, cells: int) -> int:
+        """Tell how many frames so many cells take."""
+        return -(-cells // CELLS_A_FRAME)
+
+    def group(self, cells_v: Sequence[float], frame: int) -> Sequence[float]:
+        """Pick the cells of a frame; frames count from 0."""
+        return cells_v[frame * CELLS_A_FRAME : (frame + 1) * CELLS_A_FRAME]
+
     def pack(self, current_a: float, pack_v: float, soc: float) -> bytes:
         """Pack BMS_Pack; `soc` is 0 to 1."""
         volts = self._centivolts(pack_v)

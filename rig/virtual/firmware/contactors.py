@@ -94,11 +94,13 @@ class Request:
 class ContactorControl:
     """The ladder; `tick` is called by each run of the main task."""
 
+    requests: type[Request] = Request
+
     def __init__(self, pins: Pins, figures: ContactorFigures, sense: LinkSense, note: Note) -> None:
         self._figures, self._sense = figures, sense
         self.main = Contactor(pins, MAIN, note)
         self.precharge = Contactor(pins, PRECHARGE, note)
-        self.request = Request()
+        self.request = self.requests()
         self.state = OPEN
         self.tries = self._ticks = 0
         self.precharge_failed = False  # latched

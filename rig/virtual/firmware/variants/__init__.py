@@ -16,7 +16,9 @@ from typing import Any
 
 from rig.errors import DescriptionError
 
-__all__ = ["Change", "Variant", "from_file", "named", "variant"]
+__all__ = ["BOTH", "Change", "Variant", "from_file", "named", "variant"]
+
+BOTH = ("esp32-4s", "esp32-16s")  # the reference BMS in either form
 
 Change = Callable[[Any], Any]
 

@@ -10,6 +10,7 @@ from rig.virtual.firmware.variants import (
     afe_bus,
     balancing,
     bus,
+    contactors,
     debounce,
     energy,
     found_in,
@@ -20,6 +21,7 @@ from rig.virtual.firmware.variants import (
     protections,
     recovery,
     resets,
+    sixteen,
     storage,
     time,
 )
@@ -40,6 +42,8 @@ MODULES: tuple[ModuleType, ...] = (
     time,
     measuring,
     afe_bus,
+    contactors,
+    sixteen,
 )
 
 

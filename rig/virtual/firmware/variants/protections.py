@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rig.virtual.firmware.afe import Readings
 from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.protections import Detector, Rule
-from rig.virtual.firmware.variants import variant
+from rig.virtual.firmware.variants import BOTH, variant
 
 
 @variant(
@@ -17,6 +17,7 @@ from rig.virtual.firmware.variants import variant
     "S1",
     "undervoltage looks at the highest cell",
     shows=r"(UVP|cell \d falls below).*(did not|was closed|was 0)",
+    duts=BOTH,
 )
 def empty_cell_ignored(build: Build) -> Build:
     """Build it."""
@@ -42,6 +43,7 @@ class _ElseIf:
     "S1",
     "else-if between the tests for max and min",
     shows=r"UT[CD].*(did not|was closed|was 0)",
+    duts=BOTH,
 )
 def cold_first_sensor_ignored(build: Build) -> Build:
     """Build it."""
