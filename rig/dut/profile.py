@@ -704,10 +704,7 @@ class Profile(Description):
                 named = f"{report.message_for(n)}.{report.signal_for(n)}"
                 yield ("telemetry", name, "signal"), named
         yield from self._message_signals()
-        for name, received in self.can.receives.items() if self.can else ():
-            yield from received.signals(name)
-        for name, signals in self.start.request.items():
-            yield from ((("start", "request", name, s), f"{name}.{s}") for s in signals)
+        yield from self._received_signals()
         for section in (self.energy, self.events, self.allowance, self.settings):
             yield from section.signals() if section is not None else ()
         yield from self._output_signals()
@@ -718,6 +715,12 @@ class Profile(Description):
         for name, output in self.outputs.items():
             if output.signal is not None:
                 yield ("outputs", name, "signal"), output.signal
+
+    def _received_signals(self) -> Iterator[tuple[Location, str]]:
+        for name, received in self.can.receives.items() if self.can else ():
+            yield from received.signals(name)
+        for name, signals in self.start.request.items():
+            yield from ((("start", "request", name, s), f"{name}.{s}") for s in signals)
 
     def _message_signals(self) -> Iterator[tuple[Location, str]]:
         for name, promise in self.messages.items():

@@ -58,7 +58,8 @@ def bus_fault(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: A
 # ---- the cases ----------------------------------------------------------------------------------
 def _brief(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
     """No partner is missed, so nothing may happen but silence."""
-    at_home = [0.5 * p.delay.low for p in partners if p.is_at_home]
+    # Before and after it, a node in bus-off and the partner's period take their time too.
+    at_home = [0.25 * p.delay.low for p in partners if p.is_at_home]
     brief_s = min([_BRIEF_S, *at_home])
     return _draft(
         profile,
@@ -79,7 +80,7 @@ def _long(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
     violation = _violation(profile, partners)
     steps: list[Step] = [Hold(duration_s=_LONG_S)]
     acts: list[Expectation] = []
-    opened = {output for p in partners for output in p.protection.opens}
+    opened = {output for p in partners for output in _opened_without(profile, p)}
     if violation is not None:
         stimulus, protection = violation
         late_s = delay_of(protection).high + AFTER_S
@@ -153,7 +154,10 @@ def _at_start(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft
         ],
         [
             ConsoleSays(pattern=ready, since=on, high_s=start.ready_within_s),
-            *(Recovers(output=o, since=on, low_s=0.0, high_s=wait_s) for o in start.closes),
+            *(
+                Recovers(output=o, since=on, low_s=0.0, high_s=wait_s)
+                for o in profile.closes_at_start
+            ),
             *_heard_again(profile),
             ConsoleNeverSays(pattern=ready, begin="waited"),
         ],
@@ -222,16 +226,24 @@ def _all_closed(profile: Profile) -> Iterator[Stays]:
     yield from (Stays(output=output, is_open=False) for output in profile.start.closes)
 
 
+def _opened_without(profile: Profile, partner: Watched) -> tuple[str, ...]:
+    """Outputs that open when it is missed; contactors do so for good."""
+    contactors = profile.contactors
+    drops = contactors is not None and partner.name in contactors.opened_by
+    return (*partner.protection.opens, *((contactors.main,) if contactors and drops else ()))
+
+
 def _missed(profile: Profile, partner: Watched) -> Iterator[Expectation]:
     """Its last frame came up to a period before the bus broke."""
     delay = partner.delay
-    for output in partner.protection.opens:
+    for output in _opened_without(profile, partner):
         yield Trips(
             output=output,
             since=Mark(mark=_BROKEN),
             low_s=delay.low - 1.5 * partner.period_s,
             high_s=delay.high + AFTER_S,
         )
+    for output in partner.protection.opens:
         yield Recovers(
             output=output,
             since=Mark(mark=_MENDED),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 else:  # a mixin's base is known when it is laid over the part
     Bms = object
 
+BOTH = ("esp32-4s", "esp32-16s")
+
 
 class _StaysOff(Bms):
     def _leave_bus_off(self) -> None:
@@ -24,6 +26,7 @@ class _StaysOff(Bms):
     "S2",
     "nothing starts the recovery from bus-off",
     shows=r"BMS_\w+ did not come|no BMS_\w+ in|only one BMS_\w+ in",
+    duts=BOTH,
 )
 def bus_off_for_ever(build: Build) -> Build:
     """Build it."""
@@ -45,6 +48,7 @@ class _RecoversOnce(Bms):
     "S2",
     "the recovery from bus-off is started only once",
     shows=r"BMS_\w+ did not come|no BMS_\w+ in|only one BMS_\w+ in",
+    duts=BOTH,
 )
 def second_bus_off_for_ever(build: Build) -> Build:
     """Build it."""
@@ -62,6 +66,7 @@ class _Asserts(Bms):
     "S1",
     "the CAN driver asserts on its count of queued frames",
     shows=r"bus_fault.*(path (was open|opened)|console said)",
+    duts=BOTH,
 )
 def reboots_in_bus_off(build: Build) -> Build:
     """Build it."""
@@ -84,6 +89,7 @@ class _WaitsForAMailbox(Bms):
     "S1",
     "the main task waits for a frame that nobody acknowledges, until the watchdog bites",
     shows=r"bus_fault.*(path|console said|ready)",
+    duts=BOTH,
 )
 def unheard_it_stands_still(build: Build) -> Build:
     """Build it."""

@@ -17,6 +17,8 @@ else:  # a mixin's base is known when it is laid over the part
 
 _MAIN_MS = 10
 
+BOTH = ("esp32-4s", "esp32-16s")
+
 
 class _CountsPolls(HostWatch):
     """The time-out is a number of polls, reckoned as if the main task did them."""
@@ -47,6 +49,7 @@ class _PollsInTheScan(Bms):
     "S2",
     "the host's time-out is counted in polls of a slower loop",
     shows=r"(CTO|bus_fault).*(opened|became 1|console said|did not)",
+    duts=BOTH,
 )
 def host_missed_late(build: Build) -> Build:
     """Build it."""
@@ -67,6 +70,7 @@ class _StampsTheFirstOnly(HostWatch):
     "S2",
     "the receive handler arms the time-out, never refreshes it",
     shows=r"CTO.*(opened|was open|became 1|was 1|console said)",
+    duts=BOTH,
 )
 def healthy_host_missed(build: Build) -> Build:
     """Build it."""
@@ -84,6 +88,7 @@ class _NoWayBack(HostWatch):
     "S2",
     "a time-out of the host has no branch that clears it",
     shows=r"(CTO|bus_fault).*(did not close|did not become 0|did not say|was open|was 1)",
+    duts=BOTH,
 )
 def host_missed_for_ever(build: Build) -> Build:
     """Build it."""
@@ -115,6 +120,7 @@ class _TwoKindsOfLoss(Bms):
     "S2",
     "a loss by refused frames is another mode than silence, and only silence clears",
     shows=r"CTO.*(did not close|did not become 0|did not say|was open|was 1)",
+    duts=BOTH,
 )
 def broken_frames_never_forgiven(build: Build) -> Build:
     """Build it."""
@@ -152,6 +158,7 @@ class _NowReadFirst(Bms):
     "S2",
     '"now" is read before the stamp that another task moves on; the difference wraps',
     shows=r"(CTO|CommTimeout).*(was open|opened|was 1|became 1|console said)",
+    duts=BOTH,
 )
 def host_missed_now_and_then(build: Build) -> Build:
     """Build it."""
@@ -169,6 +176,7 @@ class _TakesAnyChecksum(HostCheck):
     "S1",
     "the checksum of the host's frames is not checked",
     shows=r"HostAlive-(crc|bit|dataid)|HostErrors",
+    duts=BOTH,
 )
 def host_checksum_unchecked(build: Build) -> Build:
     """Build it."""
@@ -186,6 +194,7 @@ class _TakesAnyCounter(HostCheck):
     "S1",
     "the counter of the host's frames is not checked",
     shows=r"HostAlive-counter|HostErrors",
+    duts=BOTH,
 )
 def frozen_host_is_alive(build: Build) -> Build:
     """Build it."""
@@ -203,6 +212,7 @@ class _SumsItsOwnByte(HostCheck):
     "S4",
     "the checksum's own byte is summed in with the data",
     shows=r"CTO|CommTimeout|HostErrors",
+    duts=BOTH,
 )
 def good_host_frames_refused(build: Build) -> Build:
     """Build it."""
@@ -220,6 +230,7 @@ class _FillsUpWhatIsMissing(HostCheck):
     "S1",
     "a host's frame that was cut short but summed right is taken with defaults",
     shows=r"HostAlive-length|HostErrors",
+    duts=BOTH,
 )
 def short_host_frame_is_healthy(build: Build) -> Build:
     """Build it."""
@@ -237,6 +248,7 @@ class _OneMore(HostWatch):
     "S4",
     "frames of the returning host are compared with >",
     shows=r"CTO.*(path (closed|did not close)|CommTimeout (became|did not become) 0|CTO cleared)",
+    duts=BOTH,
 )
 def host_back_one_frame_late(build: Build) -> Build:
     """Build it."""
@@ -249,6 +261,7 @@ def host_back_one_frame_late(build: Build) -> Build:
     "S2",
     "the constant for 3 frames is 2, counted from 0",
     shows=r"CTO.*(charge path closed|CommTimeout became 0|CTO cleared)",
+    duts=BOTH,
 )
 def host_back_one_frame_early(build: Build) -> Build:
     """Build it."""
@@ -266,6 +279,7 @@ class _LeavesTheOverrun(Receiver):
     "S2",
     "an overrun of the receive FIFO is never cleared",
     shows=r"burst.*(was open|was 1|did not|HostErrors)",
+    duts=BOTH,
 )
 def deaf_after_a_burst(build: Build) -> Build:
     """Build it."""
@@ -286,6 +300,7 @@ class _ReadsOneByteOn(Receiver):
     "S2",
     "after an overrun data are read one byte further on",
     shows=r"burst.*(was open|was 1|did not|HostErrors)",
+    duts=BOTH,
 )
 def shifted_after_a_burst(build: Build) -> Build:
     """Build it."""
