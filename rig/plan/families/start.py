@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rig.dut.contactors import ContactorRequest
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import (
     ConsoleSays,
@@ -17,6 +18,7 @@ from rig.plan.case import (
     Send,
     Stays,
     Step,
+    Traffic,
 )
 from rig.plan.families.choosing import (
     can_be_there_at_start,
@@ -67,6 +69,42 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
                 for o in own
             ),
             *(Stays(output=o, is_open=True, begin="before") for o in asked_for),
+        ],
+        severity="critical",
+        traces_to=start.traces_to,
+        begins="off",
+    )
+    if profile.contactors is not None:
+        yield _asked_to_close(profile, profile.contactors.request)
+
+
+def _asked_to_close(profile: Profile, asked: ContactorRequest) -> Draft:
+    """Ask for it once it is ready: else a BMS that heeds no request would never get a verdict."""
+    start = profile.start
+    receives = profile.can.receives if profile.can else {}
+    period_s, closed_s = receives[asked.message].period_s, start.closed_within_s
+    none, close = (
+        Traffic(message=asked.message, signals={asked.signal: float(value)}, period_s=period_s,
+                mark=mark)
+        for value, mark in ((asked.none, None), (asked.close, "asked"))
+    )  # fmt: skip
+    return Draft(
+        title=f"asked to after power-up it closes within {format(closed_s, 's')}",
+        protection=None,
+        parameters={"then": "asked"},
+        steps=[
+            Power(on=True),
+            Hold(duration_s=start.ready_within_s),
+            none,  # a request is new only behind something else
+            Hold(duration_s=_SPOKEN * period_s),
+            Dither(span_s=DITHER_S, mark="before"),
+            close,
+            Hold(duration_s=closed_s + AFTER_S),
+        ],
+        expectations=[
+            Recovers(output=output, since=Mark(mark="asked"), low_s=0.0, high_s=closed_s)
+            for output in start.closes
+            if output not in profile.closes_at_start
         ],
         severity="critical",
         traces_to=start.traces_to,
