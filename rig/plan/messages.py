@@ -1,9 +1,12 @@
-"""What a profile promises of a message's bytes, as an expectation. Must not expand families."""
+"""What a profile promises of messages and reports, as expectations. Must not expand families."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rig.dut.messages import MessageContent
-from rig.plan.case import MessageSound
+from rig.dut.profile import Report
+from rig.plan.case import MessageSound, TelemetryAgrees
 
 
 def message_sound(
@@ -22,3 +25,22 @@ def message_sound(
         begin=begin,
         end=end,
     )
+
+
+def agrees(report: Report, number: int | None, quantity: str) -> list[TelemetryAgrees]:
+    """Expect a report to agree with the meter wherever it is told, the profile's own first."""
+    first = TelemetryAgrees(
+        quantity=quantity,
+        accuracy=report.accuracy or 0.0,
+        relative=report.relative,
+        unit=report.unit,
+        message=report.message_for(number),
+        signal=report.signal_for(number),
+        pattern=report.pattern_for(number),
+        factor=report.factor,
+        settle_s=report.settles_s,
+    )
+    also = report.also_for(number)
+    if also is None:
+        return [first]
+    return [first, replace(first, message=None, signal=None, pattern=also, factor=1.0)]

@@ -124,9 +124,7 @@ def _sending(key: str, value: Any) -> Any:
 
 def _level(key: str, value: Any) -> tuple[bool, float]:
     """Read "above 3.65 V": the quantity crosses the level, rising or falling."""
-    unit = unit_of(key)
-    if not unit:
-        raise mistake_error(f'"{key}" is nothing that can be crossed', suggest(key, SETTABLE))
+    unit = unit_of(key) or "V"  # what is no quantity is an output; the profile knows its name
     match = re.fullmatch(r"(above|below)\s+(.*)", str(value))
     if match is None:
         raise mistake_error(f'"{value}" does not say which way', 'write for example "above 3.65 V"')
@@ -381,7 +379,10 @@ class Expected(Description):
     says: Pattern | None = None  # console
     never_says: Pattern | None = None
     every: TolerancedSeconds | None = None  # message
-    is_sound: Literal[True] | None = None  # message: length, counter, checksum of every frame
+    is_sound: Annotated[
+        Literal[True, "but for its counter"] | None,
+        Field(description="message: length, counter, checksum and spare bits of every frame"),
+    ] = None
     cells: tuple[int, ...] | None = None  # balancing
     at: str | None = None
     agrees: Names = ()  # telemetry: quantities
@@ -406,7 +407,9 @@ class Expected(Description):
         float | None, Field(alias="or", description="a value beside between that is as good")
     ] = None
     unit: Annotated[str, Field(description="of between, for people")] = ""
-    by: Literal["console"] | None = None  # telemetry: as it is printed there
+    by: Annotated[
+        str | None, Field(description="telemetry: which report of it, console or Message.Signal")
+    ] = None
     once_sent: Annotated[
         bool, Field(alias="once sent", description="between: from the signal's first frame on")
     ] = False

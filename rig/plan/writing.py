@@ -178,14 +178,22 @@ def _sending(step: c.Send | c.Traffic) -> dict[str, Any]:
     return {step.message: signals, **often, **every, **wrong}
 
 
+def _by(wanted: c.TelemetryAgrees) -> str:
+    return f"{wanted.message}.{wanted.signal}" if wanted.message else "console"
+
+
 def _load(step: c.Load) -> dict[str, Any]:
     return {
-        "share": step.share,
+        "share": f"{_tidy_percent(step.share)} %",
         "burst": _seconds(step.burst_s),
         "times": step.bursts,
         "from": step.first_id,
         "to": step.last_id,
     }
+
+
+def _tidy_percent(share: float) -> str:
+    return f"{round(100.0 * share, 9):.15g}"
 
 
 def _wrong(wrong: c.Wrong) -> dict[str, int]:
@@ -236,9 +244,10 @@ def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, 
             every = f"{_seconds(wanted.period_s)} ± {_seconds(wanted.tolerance_s)}"
             return {wanted.message: {"every": every} | _span(wanted)}
         case c.MessageSound():
-            return {wanted.message: {"is sound": True} | _span(wanted)}
+            sound = True if wanted.counter else "but for its counter"
+            return {wanted.message: {"is sound": sound} | _span(wanted)}
         case c.TelemetryAgrees():
-            return {"telemetry": {"agrees": [wanted.quantity]} | _by(wanted)}
+            return {"telemetry": {"agrees": [wanted.quantity], "by": _by(wanted)}}
         case c.Balances():
             return {"balancing": {"cells": list(wanted.cells), "at": wanted.at}}
         case c.ConsoleSays():
@@ -259,7 +268,7 @@ def _after(since: c.Instant) -> dict[str, Any]:
     if isinstance(since, c.Mark):
         return {"after": since.mark}
     way = "above" if since.rising else "below"
-    level = f"{way} {_exact(since.level, unit_of(since.quantity))}"
+    level = f"{way} {_exact(since.level, unit_of(since.quantity) or 'V')}"  # V: an output
     return {"after": {since.quantity: level} | ({"since": since.after} if since.after else {})}
 
 

@@ -7,11 +7,12 @@ named at once. Must not expand families.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rig.description import BrokenDescriptionError, Location, Mistake, suggest
-from rig.dut.profile import Profile
+from rig.dut.profile import Profile, Report
 from rig.dut.received import Received
 from rig.plan import energy
 from rig.plan.case import (
@@ -59,7 +60,7 @@ from rig.plan.case import (
     Wrong,
 )
 from rig.plan.complete import complete
-from rig.plan.messages import message_sound
+from rig.plan.messages import agrees, message_sound
 from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp, unit_of
 from rig.quantity import Interval
 
@@ -390,7 +391,8 @@ class _Resolver:
         if "mark" in after:
             return Mark(mark=after["mark"])
         [(quantity, (rising, level))] = after.items()
-        self._known((*where, "after", quantity), quantity, self._profile.settable, "quantity")
+        known = (*self._profile.settable, *self._profile.outputs)
+        self._known((*where, "after", quantity), quantity, known, "quantity")
         return Crossing(quantity=quantity, level=level, rising=rising, after=since)
 
     def _output(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
@@ -504,7 +506,8 @@ class _Resolver:
         if e.is_sound:
             promised = self._profile.events if name not in self._profile.messages else None
             content = promised or self._profile.messages[name]
-            yield message_sound(name, content, begin=e.begin, end=e.end)
+            sound = message_sound(name, content, begin=e.begin, end=e.end)
+            yield sound if e.is_sound is True else replace(sound, counter=None)
             return
         if name not in self._profile.messages:
             self._add(where, f"{name} comes once and has no period", "write comes: or is sound:")
@@ -539,7 +542,7 @@ class _Resolver:
         reports = self._profile.telemetry.reports()
         for quantity in e.agrees:
             kind, number = _report_of(quantity)
-            report = reports.get(kind)
+            report = self._extreme(e.by, kind) or reports.get(kind)
             if report is None:
                 what = f'the profile has no report of "{quantity}"'
                 self._add(where, what, suggest(kind, reports, "it reports"))
@@ -549,18 +552,26 @@ class _Resolver:
                 self._add(where, what, "remove it, or add accuracy to its telemetry")
                 continue
             self._is_read(where, quantity)
-            also = report.also_for(number) if e.by == "console" else None
-            yield TelemetryAgrees(
-                quantity=quantity,
-                accuracy=report.accuracy,
-                relative=report.relative,
-                unit=report.unit,
-                message=None if also else report.message_for(number),
-                signal=None if also else report.signal_for(number),
-                pattern=also or report.pattern_for(number),
-                factor=1.0 if also else report.factor,
-                settle_s=report.settles_s,
-            )
+            yield from self._told_by(where, e.by, agrees(report, number, quantity))
+
+    def _extreme(self, teller: str | None, kind: str) -> Report | None:
+        """Find the report of the lowest or highest, where it is that one which is named."""
+        word = kind.split()[0]  # of "cell voltage"
+        named = self._profile.telemetry.reports()
+        extremes = (named.get(f"{end} {word}") for end in ("lowest", "highest"))
+        return next((r for r in extremes if r and teller == f"{r.message}.{r.signal}"), None)
+
+    def _told_by(
+        self, where: Location, teller: str | None, made: Sequence[TelemetryAgrees]
+    ) -> Iterable[TelemetryAgrees]:
+        """Keep the report that is named; without a name the first, which is the profile's own."""
+        if teller is None:
+            return made[:1]
+        tellers = {f"{m.message}.{m.signal}" if m.message else "console": m for m in made}
+        if teller not in tellers:
+            what = f"{made[0].quantity} is not told by {teller}"
+            self._add((*where, "by"), what, suggest(teller, tellers))
+        return [found for found in (tellers.get(teller),) if found]
 
     def _balancing(self, where: Location, _: str, e: Expected) -> Iterable[Expectation]:
         if e.at is None:

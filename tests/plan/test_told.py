@@ -8,7 +8,10 @@ import pytest
 
 from rig.dut.profile import Profile, load_profile
 from rig.plan.case import Load, MessageComes, Set, SignalStays, SignalWithin
+from rig.plan.expand import expand
 from rig.plan.families import FAMILIES, Draft, Options
+from rig.plan.model import parse_plan
+from rig.plan.writing import plan_text, written_out
 
 DUTS = Path(__file__).parents[2] / "fixtures" / "duts"
 
@@ -94,6 +97,28 @@ def test_the_bus_is_full_whenever_a_reaction_is_due(esp32: Profile) -> None:
         begin_s = sum(getattr(s, "duration_s", 0.0) for s in before)
         assert begin_s < delay.low
         assert begin_s + first.burst_s > delay.high
+
+
+def test_a_case_that_counts_from_an_output_can_be_written_out_and_read_again(
+    esp32: Profile,
+) -> None:
+    [case] = [
+        c
+        for c in expand(parse_plan(_EVENTS, "p.yaml"), esp32, seed=1)
+        if c.parameters["at"] == "cell 1" and "bus" not in c.parameters
+    ]
+
+    text = plan_text("again", "esp32-4s", [written_out(case, "again")])
+    [again] = expand(parse_plan(text, "p.yaml"), esp32, seed=1)
+
+    assert again.expectations == case.expectations
+
+
+_EVENTS = """
+plan: p
+cases:
+  - {family: events, protections: [cell overvoltage], cells: [1]}
+"""
 
 
 # ---- limits -----------------------------------------------------------------------------------

@@ -212,6 +212,7 @@ def _heard_again(profile: Profile) -> Iterator[Expectation]:
                 counter_last=promise.counter_last,
                 crc=promise.crc,
                 crc_kind=promise.crc_kind,
+                spare_zero=promise.spare_zero,
                 crc_data_id=promise.crc_data_id,
                 begin=_SETTLED,
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from rig.dut.messages import MessagePromise
@@ -19,6 +18,7 @@ from rig.plan.case import (
 )
 from rig.plan.families.choosing import delay_of, each_stimulus, is_slow
 from rig.plan.families.draft import Draft, Options, setting
+from rig.plan.messages import agrees
 from rig.quantity import format
 
 _PRINTED_S = 0.05  # a line of a hundred characters takes 9 ms at 115200 baud
@@ -140,9 +140,9 @@ def _telemetry_draft(  # noqa: PLR0913, PLR0917
         parameters={"quantity": name},
         steps=steps,
         expectations=[
-            agrees
+            told
             for n, quantity in enumerate(quantities, 1)
-            for agrees in telemetry_agrees(report, quantity, n)
+            for told in telemetry_agrees(report, quantity, n)
         ],
         traces_to=report.traces_to,
     )
@@ -150,20 +150,7 @@ def _telemetry_draft(  # noqa: PLR0913, PLR0917
 
 def telemetry_agrees(report: Report, quantity: str, n: int) -> Iterator[TelemetryAgrees]:
     """What it says of a quantity agrees with the meter, wherever it says it."""
-    agrees = TelemetryAgrees(
-        quantity=quantity,
-        accuracy=report.accuracy or 0.0,
-        relative=report.relative,
-        unit=report.unit,
-        message=report.message_for(n),
-        signal=report.signal_for(n),
-        pattern=report.pattern_for(n),
-        factor=report.factor,
-        settle_s=report.settles_s,
-    )
-    yield agrees
-    if (also := report.also_for(n)) is not None:
-        yield replace(agrees, message=None, signal=None, pattern=also, factor=1.0)
+    yield from agrees(report, n, quantity)
 
 
 def _printed_when_asked(profile: Profile, report: Report) -> list[Step]:
