@@ -28,6 +28,7 @@ class _Remembers(ContactorControl):
 @variant(
     *("recloses-when-a-fault-is-gone", "D72", "S1", "the request is kept over the shutdown"),
     duts=_DUT,
+    shows=r"contactor_faults.*contactor (closed|was closed)",
 )
 def recloses_when_a_fault_is_gone(build: Build) -> Build:
     """Build it."""
@@ -47,6 +48,7 @@ class _LooksAtTheEdge(_Remembers):
 @variant(
     *("precharges-into-a-fault", "D72", "S1", "shutdown is left at once, and idle begins anew"),
     duts=_DUT,
+    shows=r"contactor_faults.*contactor (closed|was closed)",
 )
 def precharges_into_a_fault(build: Build) -> Build:
     """Build it."""
@@ -60,7 +62,11 @@ class _NoLimit(ContactorControl):
         return True
 
 
-@variant(*("precharges-for-ever", "D73", "S1", "the limit of tries is not applied"), duts=_DUT)
+@variant(
+    *("precharges-for-ever", "D73", "S1", "the limit of tries is not applied"),
+    duts=_DUT,
+    shows=r"precharge_fails.*precharge contactor|PrechargeFailed",
+)
 def precharges_for_ever(build: Build) -> Build:
     """Build it."""
     return build.patch(contactors=_NoLimit)
@@ -75,7 +81,9 @@ class _NoLatch(ContactorControl):
 
 
 @variant(
-    *("failed-precharge-forgotten", "D73", "S1", "the failed state goes back to off"), duts=_DUT
+    *("failed-precharge-forgotten", "D73", "S1", "the failed state goes back to off"),
+    duts=_DUT,
+    shows=r"precharge_fails.*contactor (closed|was closed)|PrechargeFailed",
 )
 def failed_precharge_forgotten(build: Build) -> Build:
     """Build it."""
@@ -96,6 +104,7 @@ class _OldRequestCounts(ContactorControl):
 @variant(
     *("old-request-survives", "D74", "S1", "a request from before the power cycle closes"),
     duts=_DUT,
+    shows=r"(contactor_requests|start|power).*contactor (closed|was closed)",
 )
 def old_request_survives(build: Build) -> Build:
     """Build it."""
@@ -110,7 +119,11 @@ class _StartsAsking(ContactorControl):
         self.request.wants_closed = True
 
 
-@variant(*("closes-unasked", "D74", "S1", "the start counts as a request"), duts=_DUT)
+@variant(
+    *("closes-unasked", "D74", "S1", "the start counts as a request"),
+    duts=_DUT,
+    shows=r"contactor (closed|was closed)",
+)
 def closes_unasked(build: Build) -> Build:
     """Build it."""
     return build.patch(contactors=_StartsAsking)
@@ -129,6 +142,7 @@ class _FirstUnitOnly(ContactorControl):
 @variant(
     *("second-contactor-stays-closed", "D75", "S1", "the fault's branch opens the first alone"),
     duts=_DUT,
+    shows=r"precharge contactor (opened|did not open|was closed)",
 )
 def second_contactor_stays_closed(build: Build) -> Build:
     """Build it."""
@@ -144,7 +158,11 @@ class _SharedPin(ContactorControl):
             contactor.net = MAIN
 
 
-@variant(*("one-pin-for-both", "D41", "S1", "a pin constant shared by instances"), duts=_DUT)
+@variant(
+    *("one-pin-for-both", "D41", "S1", "a pin constant shared by instances"),
+    duts=_DUT,
+    shows=r"contactor (closed|opened|did not|was)",
+)
 def one_pin_for_both(build: Build) -> Build:
     """Build it."""
     return build.patch(contactors=_SharedPin)
@@ -160,6 +178,7 @@ class _TimeAlone(ContactorControl):
 @variant(
     *("closes-upon-an-empty-link", "1.2.precharge", "S1", "a precharge of 100 ms, come what may"),
     duts=_DUT,
+    shows=r"main contactor (closed|was closed)",
 )
 def closes_upon_an_empty_link(build: Build) -> Build:
     """Build it."""
@@ -169,6 +188,7 @@ def closes_upon_an_empty_link(build: Build) -> Build:
 @variant(
     *("closed-without-a-host", "1.2.host", "S1", "a lost host opens the charge path alone"),
     duts=_DUT,
+    shows=r"(CTO|HostAlive).*main contactor (did not open|was closed)",
 )
 def closed_without_a_host(build: Build) -> Build:
     """Build it."""

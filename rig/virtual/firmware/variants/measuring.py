@@ -87,7 +87,7 @@ class _ShortProduct(FrontEnd):
     "D06",
     "S1",
     "a product of 16 bits wraps above 4.096 V",
-    shows=r"Cell\d?_V|/ v=|CellSum|OVP",
+    shows=r"Cell\d*_V|/ v=|CellSum|OVP",
 )
 def cell_voltage_wraps(build: Build) -> Build:
     """Build it."""
@@ -99,7 +99,7 @@ def cell_voltage_wraps(build: Build) -> Build:
     "D64",
     "S1",
     "the input's divider is not switched on",
-    shows=r"Cell\d?_V|/ v=|CellSum|OVP",
+    shows=r"Cell\d*_V|/ v=|CellSum|OVP",
 )
 def cells_read_3_3_v_at_most(build: Build) -> Build:
     """Build it."""
@@ -120,7 +120,7 @@ class _UnsignedOffset(FrontEnd):
     "1.6.2",
     "S1",
     "the signed ADC offset is read as unsigned",
-    shows=r"Cell\d?_V|/ v=|CellSum|threshold\[[OU]VP",
+    shows=r"Cell\d*_V|/ v=|CellSum|threshold\[[OU]VP",
 )
 def offset_read_as_unsigned(build: Build) -> Build:
     """Build it."""
@@ -165,7 +165,7 @@ class _BleedsOn(Bms):
     "D93",
     "S3",
     "the cells are measured while bleed current flows",
-    shows=r"(bleed|balancing).*(Cell\d?_V|/ v=)",
+    shows=r"(bleed|balancing).*(Cell\d*_V|/ v=)",
 )
 def measured_while_bleeding(build: Build) -> Build:
     """Build it."""
@@ -187,7 +187,7 @@ class _FrozenWhileBleeding(Bms):
     "1.6.6",
     "S1",
     "no new readings while a cell bleeds",
-    shows=r"(bleed|balancing).*(Cell\d?_V|/ v=|path|\.[OU]V|prot:)",
+    shows=r"(bleed|balancing).*(Cell\d*_V|/ v=|path|\.[OU]V|prot:)",
 )
 def readings_frozen_while_bleeding(build: Build) -> Build:
     """Build it."""

@@ -25,6 +25,7 @@ class _NoOffset(Telemetry):
 @variant(
     *("every-group-is-the-first", "D31", "S1", "the group's offset is left out of the index"),
     duts=_DUT,
+    shows=r"BMS_CellVoltages\d",
 )
 def every_group_is_the_first(build: Build) -> Build:
     """Build it."""
@@ -39,7 +40,9 @@ class _FourBits(Telemetry):
 
 
 @variant(
-    *("sixteen-cells-vanish", "D36", "S1", "the count of cells is kept in four bits"), duts=_DUT
+    *("sixteen-cells-vanish", "D36", "S1", "the count of cells is kept in four bits"),
+    duts=_DUT,
+    shows=r"BMS_CellVoltages\d",
 )
 def sixteen_cells_vanish(build: Build) -> Build:
     """Build it."""
@@ -62,7 +65,9 @@ class _BeginsAtCount(Bms):
 
 
 @variant(
-    *("sixteen-cells-reboot", "D37", "S4", "a loop begins at the count, not one before"), duts=_DUT
+    *("sixteen-cells-reboot", "D37", "S4", "a loop begins at the count, not one before"),
+    duts=_DUT,
+    shows=r"ready|path did not close|panic",
 )
 def sixteen_cells_reboot(build: Build) -> Build:
     """Build it."""
@@ -72,6 +77,7 @@ def sixteen_cells_reboot(build: Build) -> Build:
 @variant(
     *("overvoltage-at-4-volts", "D10", "S1", "limits are cast to integers before they are scaled"),
     duts=_DUT,
+    shows=r"OVP",
 )
 def overvoltage_at_4_volts(build: Build) -> Build:
     """Build it."""
@@ -79,7 +85,11 @@ def overvoltage_at_4_volts(build: Build) -> Build:
     return build.with_rule("OVP", threshold=int(rule.threshold), release=int(rule.release))
 
 
-@variant(*("nmc-by-the-lfp-table", "D90", "S3", "the table is not chosen by chemistry"), duts=_DUT)
+@variant(
+    *("nmc-by-the-lfp-table", "D90", "S3", "the table is not chosen by chemistry"),
+    duts=_DUT,
+    shows=r"SoC|RemainingCapacity",
+)
 def nmc_by_the_lfp_table(build: Build) -> Build:
     """Build it."""
     image = build.image
