@@ -301,7 +301,3 @@ def _comes(wanted: c.MessageComes) -> dict[str, Any]:
     where = {signal: _number(value) for signal, value in wanted.where.items()}
     often = {} if wanted.at_most is None else {"times": wanted.at_most}
     return {"comes": where, "within": _limits(wanted)} | often | _after(wanted.since)
-
-
-def _by(wanted: c.TelemetryAgrees) -> dict[str, Any]:
-    return {} if wanted.pattern is None else {"by": "console"}
