@@ -85,7 +85,7 @@ class I2cBus:
     link : str
         The link of the board that the lines go through.
     random
-        Seeded: which bit is hurt while a relay bounces.
+        Seeded: where in a transaction a relay that bounces loses contact.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class I2cBus:
         self._link, self._random = link, random
         self._held = False  # SDA, by the chip
         self._is_free = pins.link(link) == "healthy"
-        self._bounces_until_ns = 0
+        self._bounces_until_ns, self._idle = 0, b"\xff"
         pins.on_link(link, self._moved)
 
     def read(self, register: int, count: int) -> bytes:
@@ -133,6 +133,9 @@ class I2cBus:
 
     def _moved(self) -> None:
         self._bounces_until_ns = self._kernel.now_ns + BOUNCE_NS
+        state = self._pins.link(self._link)
+        if state != "healthy":  # a relay that goes back bounces between whole and what was
+            self._idle = b"\x00" if state == "short" else b"\xff"
         self._look()
 
     def _look(self) -> None:
@@ -147,7 +150,6 @@ class I2cBus:
         raise NoAnswerError
 
     def _hurt(self, data: bytes) -> bytes:
-        """Flip one bit."""
-        bit = int(self._random.uniform(0.0, 8.0 * len(data)))
-        whole = int.from_bytes(data, "big") ^ 1 << bit
-        return whole.to_bytes(len(data), "big")
+        """Lose the contact at some byte: from there on the line is high, or low where shorted."""
+        kept = int(self._random.uniform(0.0, float(len(data))))
+        return data[:kept] + self._idle * (len(data) - kept)

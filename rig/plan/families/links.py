@@ -46,7 +46,7 @@ _LOST, _MENDING, _BACK, _END = "lost", "mending", "back", "end"
 _ITS_TIMES = 1.2  # a loss this little longer than its time-out must be got over as a long one is
 _BLIND_S = 1.0  # watched while it knows nothing
 _SEEN_S = 0.7  # of what it says afterwards: longer than any message's period here
-_BREAKS, _BREAK_S, _BETWEEN_S = 24, 0.01, 0.1  # contacts that bounce, at any phase of its tasks
+_BREAKS, _BREAK_S, _BETWEEN_S = 20, 0.01, 0.1  # contacts that bounce, at any phase of its tasks
 # What the bench itself may be off by: its sources, and their settling.
 _SLACK = {"V": 0.005, "A": 0.3, "°C": 0.5}
 _LOAD_A = -5.0  # flows while contacts bounce, where no protection is near it
@@ -396,6 +396,8 @@ def link_bounce(profile: Profile, options: Options) -> Iterator[Draft]:
                 loss.fault,
                 Hold(duration_s=_BREAK_S),
                 _mend(loss),
+                # As long whole as it may be broken: more breaks than that are a loss.
+                Hold(duration_s=profile.links[loss.link].rides_through_s),
                 Dither(span_s=_BETWEEN_S),
             ]
         steps.append(Hold(duration_s=_SEEN_S, mark=_END))
