@@ -132,7 +132,7 @@ def trips_on_one_sample(build: Build) -> Build:
     "1.6.2",
     "S2",
     "charge over-current ignores its delay: one poll",
-    shows=r"OCC1.*(opened|was open|became 1|was 1|console said)",
+    shows=r"OCC.*(opened|was open|became 1|was 1|console said)",
 )
 def charge_overcurrent_at_once(build: Build) -> Build:
     """Build it."""

@@ -114,7 +114,7 @@ class _AnyIsGood:
     "D80",
     "S1",
     "any cell within limits clears the fault",
-    shows=r"(OVP|UVP|OT[CD]|UT[CD]).*(path (closed|was closed)|(became|was) 0|cleared)",
+    shows=r"(OVP|UVP|[OU]T[CD]|TS[OS]|OW).*(path (closed|was closed)|(became|was) 0|cleared)",
 )
 def one_healthy_cell_clears_all(build: Build) -> Build:
     """Build it."""
