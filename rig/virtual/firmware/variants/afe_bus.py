@@ -129,7 +129,7 @@ class _FilledInPlace(Bms):
     "D26",
     "S3",
     "values are cleared, then filled; frames go out meanwhile",
-    shows=r"Cell\d*_V|PackVoltage|CellSum",
+    shows=r"Cell\d*_V|/ v=|PackVoltage|/ pack=|CellSum",
 )
 def torn_reading(build: Build) -> Build:
     """Build it."""
