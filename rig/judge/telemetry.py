@@ -6,6 +6,7 @@ still: later than `settle_s` after the last command before the reading, earlier 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -85,6 +86,11 @@ def judge_telemetry(
     compared = [comparison for comparison in found if comparison is not None]
     if not compared:
         return _no_report(trace, question, reports, readings)
+    for comparison in compared:
+        if not math.isfinite(comparison.reported):
+            read = show(comparison.reading.value, comparison.reading.unit)
+            sentence = f"the BMS reported no number where the meter read {read}"
+            return question.answer(Verdict.FAIL, sentence)
     verdict = worst(comparison.verdict for comparison in compared)
     deciding = max(
         (c for c in compared if c.verdict is verdict), key=lambda comparison: comparison.share
@@ -132,9 +138,17 @@ def _reports(trace: Trace, wanted: TelemetryAgrees, decode: Decoder) -> _Reports
     found = [(ln.time_ns, m) for ln in trace.lines if (m := pattern.search(ln.text))]
     return _Reports(
         times=np.array([time_ns for time_ns, _ in found], np.int64),
-        values=np.array([float(match.group(1)) for _, match in found]) * wanted.factor,
+        values=np.array([_number(match.group(1)) for _, match in found]) * wanted.factor,
         link="console",
     )
+
+
+def _number(text: str) -> float:
+    """Read what a console says; a word in place of a number ("nan", "--") is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _compared(

@@ -281,6 +281,18 @@ def test_a_report_on_the_console_is_read_by_its_pattern() -> None:
     assert found.measurement.value == pytest.approx(0.001)
 
 
+@pytest.mark.parametrize("text", ["nan", "--"])
+def test_a_report_that_is_no_number_fails(text: str) -> None:
+    wanted = TelemetryAgrees(quantity="cell 3", accuracy=0.005, unit="V", pattern=r"c3=(\S+)")
+    lines = (Line(time_ns=1_000 * MS, late_ns=0, text=f"v c3={text} c4=1"),)
+    trace = reported([], [3.3], lines=lines, links={"console": a_link("console")})
+
+    found = the_finding(wanted, trace)
+
+    assert found.verdict == "fail"
+    assert found.sentence == "the BMS reported no number where the meter read 3.300 V"
+
+
 # ---- balancing -------------------------------------------------------------------------------
 def bleeding(currents: dict[int, float], accuracy: float = 0.001) -> Trace:
     readings = [a_reading(f"bleed {n}", a, 1.0, accuracy) for n, a in currents.items()]
