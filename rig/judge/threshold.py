@@ -44,8 +44,9 @@ class Level:
 def judge_threshold(case: Case, trace: Trace, wanted: ThresholdIs, question: Question) -> Finding:
     """Judge that the level of the reaction lies within its tolerance."""
     levels = staircase_levels(case, trace, wanted.quantity)
-    start_ns = levels[0].begin_ns
-    seen = watch(case, trace, wanted.output, start_ns, closing=not wanted.is_open)
+    # The level before the start may be the one that tripped it, and then it still is to open there.
+    start = levels[0] if wanted.is_open else levels[min(1, len(levels) - 1)]
+    seen = watch(case, trace, wanted.output, start.begin_ns, closing=not wanted.is_open)
     if seen.change is None:
         return _no_reaction(question, wanted, levels, seen)
     low, high = _bracketing(levels, seen.change, wanted.delay_s)
@@ -95,7 +96,8 @@ def _first_of_staircase(case: Case, commands: list[Command], quantity: str) -> i
     stairs = [s for s in case.steps if isinstance(s, Staircase) and s.quantity == quantity]
     if not stairs:
         return 0
-    at_start = [i for i, c in enumerate(commands) if abs(c.value - stairs[0].start) < 1e-9]
+    near = 0.1 * abs(stairs[0].step)  # a source has steps of its own: what it gives is near
+    at_start = [i for i, c in enumerate(commands) if abs(c.value - stairs[0].start) < near]
     return max(at_start[0] - 1, 0) if at_start else 0
 
 

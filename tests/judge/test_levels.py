@@ -158,6 +158,25 @@ def test_a_reaction_at_the_first_level_is_below_all_of_them() -> None:
     assert "between the steps 3.300 V and 3.640 V" in found.sentence
 
 
+def test_a_path_that_never_closes_again_fails() -> None:
+    """The stimulus trips it 1 s on; from its next level, near the start, a staircase goes down."""
+    start = 3.5200001  # as near as the source comes
+    levels = [(3.7, 0.0), *((start - 0.004 * i, 2.0 + 1.2 * i) for i in range(11))]
+    trace = a_trace(
+        a_waveform(a_channel("charge path", step(18_000, 1_000.0, 12.0, 0.0)), interval_s=1e-3),
+        commands=[a_command("cell 3", level, at_s) for level, at_s in levels],
+        readings=[a_reading("cell 3", level, at_s + 0.01) for level, at_s in levels],
+        end_s=18.0,
+    )
+    wanted = replace(THRESHOLD, is_open=False, level=3.5, tolerance=0.01)
+    stairs = replace(STAIRS, start=3.52, stop=3.48, step=-0.004)
+
+    found = the_finding(wanted, trace, stairs)
+
+    assert found.verdict == "fail"
+    assert "charge path did not close up to cell 3 = 3.480 V" in found.sentence
+
+
 def test_without_a_meter_nothing_can_be_said() -> None:
     trace = replace(staircase(3.65), readings=())
 
