@@ -220,7 +220,7 @@ class _IdleDirection:
     "1.6.9",
     "S2",
     "temperature and current counters of the idle direction freeze while current flows",
-    shows=r"(OT|UT|OC)[CD].*(opened|became 1|console said|did not)",
+    shows=r"(OVP2|[OU]T[CD]|OC[CD]).*(opened|became 1|console said|did not)",
 )
 def counters_freeze_in_the_other_direction(build: Build) -> Build:
     """Build it."""
