@@ -164,7 +164,11 @@ class FrontEnd:
 
     # ---- settings --------------------------------------------------------------------------------
     def _set_up(self) -> bool:
-        """Read the trims, write the settings that the chip has not, and go back to measuring."""
+        """Read the trims, write the settings that the chip has not, and go back to measuring.
+
+        What the comparator saw before, while nobody was there to read it, is no reason to trip: if
+        it still holds, the chip says so anew.
+        """
         trims = self._read(chip.CELL_GAIN, 3)
         if trims is None or not self._write(chip.CONTROL, self._control(chip.SETTINGS_MODE)):
             return False
@@ -172,7 +176,7 @@ class FrontEnd:
         self._is_set = (
             self._write_settings()
             and self._write(chip.CONTROL, self._control(0))
-            and self._write(chip.STATUS, bytes((chip.POWER_ON,)))
+            and self._write(chip.STATUS, bytes((chip.POWER_ON | chip.OVERVOLTAGE,)))
         )
         return self._is_set
 

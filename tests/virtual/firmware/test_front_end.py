@@ -152,6 +152,39 @@ def test_a_hard_overvoltage_lets_go_by_the_cells_voltage(desk: Desk) -> None:
     assert 2.0 * S <= closed_ns - since_ns <= 2.1 * S
 
 
+def restart(desk: Desk, off_s: float = 0.1) -> None:
+    desk.set(aux=0.0)
+    desk.run(off_s)
+    desk.set(aux=12.0)
+    desk.run(1.5)
+
+
+def test_a_hard_overvoltage_that_was_over_before_the_start_opens_nothing(desk: Desk) -> None:
+    desk.set(cell_2=4.4)
+    desk.run(0.2)
+    desk.set(aux=0.0, cell_2=3.3)  # the chip, which the cells supply, remembers
+
+    since_ns = desk.kernel.now_ns
+    restart(desk)
+
+    assert gates(desk) == (True, True)
+    assert "OVP2" not in desk.console(since_ns)
+
+
+def test_a_hard_overvoltage_that_goes_on_keeps_the_charge_path_open_from_the_start(
+    desk: Desk,
+) -> None:
+    desk.set(cell_2=4.4)
+    desk.run(0.2)
+
+    since_ns = desk.kernel.now_ns
+    restart(desk)
+
+    assert gates(desk) == (False, True)
+    assert "OVP2" in desk.console(since_ns)
+    assert not desk.times("charge gate", 6.0, rising=True, since_ns=since_ns)
+
+
 def test_every_reply_that_can_not_be_used_is_counted(desk: Desk) -> None:
     front_end = desk.chip.program._front_end  # type: ignore[union-attr]
     before = front_end.errors
