@@ -19,7 +19,7 @@ mutants: $(STAMP)
 	$(BIN)/rig mutants testplans/nightly.yaml --seed $(SEED) $(if $(filter all,$(MUTANTS)),,--sample $(or $(MUTANTS),6))
 
 test: $(STAMP)
-	@$(BIN)/pytest tests --junitxml=out/test-report/junit.xml; code=$$?; \
+	@$(BIN)/pytest tests -n auto --dist worksteal --junitxml=out/test-report/junit.xml; code=$$?; \
 	echo "report:   out/test-report/junit.xml"; exit $$code
 
 lint: $(STAMP)

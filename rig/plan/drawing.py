@@ -28,6 +28,7 @@ from rig.plan.case import (
     Reset,
     Send,
     Set,
+    SignalWithin,
     Staircase,
     Step,
     TelemetryAgrees,
@@ -81,6 +82,8 @@ class Drawer:
     def _changed(self, dice: random.Random, case: Case) -> Case:
         """Other levels beyond thresholds, other pulses, another phase."""
         part = dice.uniform(_LEAST_BEYOND, 1.0)
+        if any(isinstance(e, SignalWithin) for e in case.expectations):
+            part = 1.0  # the figure that the BMS is to tell goes with the level
         factor = dice.uniform(*_PULSES) if case.family == "pulse" else 1.0
         own = self._own(case)
         steps = [self._with_level(_with_time(step, factor), part, own) for step in case.steps]

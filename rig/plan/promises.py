@@ -226,13 +226,13 @@ def _touched_of_energy(case: Case) -> Iterator[str]:
 
 
 def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds
-    clears = case.parameters.get("cleared by")
+    clears, at = case.parameters.get("cleared by"), case.parameters.get("at")  # families' cases
     if case.family == "bounce":
         yield f"counts {p.counter}"
     for e in case.expectations:
         match e:
             case Trips():
-                yield f"acts at {case.parameters['at']}"
+                yield f"acts at {at or getattr(e.since, 'quantity', None)}"
                 yield f"opens {e.output}"
                 if p.delay and (e.low_s, e.high_s) == (p.delay.low, p.delay.high):
                     yield "delay"
@@ -251,7 +251,7 @@ def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a ta
             case ConsoleSays() if p.latched and e.pattern == p.latched.refused:
                 yield f"cleared once {p.latched.once}"
             case ConsoleSays():
-                told = {p.console_for(t) for t in (case.parameters["at"], None)}
+                told = {p.console_for(t) for t in (at, None)}
                 yield "console" if e.pattern in told else "console clears"
             case _:
                 pass

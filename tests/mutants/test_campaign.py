@@ -20,7 +20,7 @@ def test_what_finds_a_variant_is_proposed_as_a_plan_that_finds_it(
     plan.write_text(PLAN, encoding="utf-8")
     options = ["--variants", "trips-on-one-sample", "--seed", "3", "--out", str(out)]
 
-    code = main(["campaign", "--hours", "0.4", "--plan", str(plan), *options])
+    code = main(["campaign", "--hours", "0.15", "--plan", str(plan), *options])
 
     said = capsys.readouterr().out
     assert code == 1, said

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.dut.profile import Profile, load_profile
-from rig.plan.case import Case, Crossing, Hold, Recovers, Set, Staircase, Stays, Trips
+from rig.plan.case import Case, Crossing, Hold, Recovers, Set, SignalWithin, Staircase, Stays, Trips
 from rig.plan.complete import complete
 from rig.plan.drawing import Drawer, drawer, joined, leaves_home
 from rig.plan.expand import expand
@@ -66,6 +66,15 @@ def test_a_drawn_case_can_be_written_into_a_plan(number: int) -> None:
 
     assert len(again.steps) == len(case.steps)
     assert len(again.expectations) == len(case.expectations)
+
+
+def test_a_level_that_the_bms_is_to_tell_stays_as_it_is() -> None:
+    case = made_by("events", "OVP")
+    assert any(isinstance(e, SignalWithin) for e in case.expectations)
+    alone = Drawer(PROFILE, (case,), (made_by("message timing"),))
+
+    for number in range(3):
+        assert _provoking(case)[-1] in _provoking(alone.draw(1, number))
 
 
 @pytest.mark.parametrize("family", ["trip", "two faults", "dip", "hysteresis"])

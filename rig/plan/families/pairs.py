@@ -135,8 +135,11 @@ def _union(profile: Profile, first: _One, second: _One, gap_s: float) -> Iterato
     """Each output opens at the earlier of the reactions that open it; the others stay."""
     p, q = delay_of(first.protection), delay_of(second.protection)
     values = {**first.stimulus.values, **second.stimulus.values}
+    already = opened(profile, first.stimulus.values)  # by another that the first sets off, too
     for output in paths(profile):
         by_first, by_second = (output in one.protection.opens for one in (first, second))
+        if by_second and not by_first and output in already:
+            continue  # nothing would be seen of the second
         low_s, high_s = (p.low, p.high) if by_first else (q.low, q.high)
         if by_first and by_second:
             low_s = min(p.low, gap_s + q.low)
