@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -643,12 +644,12 @@ class Profile(Description):
         """Voltage of the BMS's own supply; 0 where it has none that can be switched."""
         return self.supply.volts if self.supply else 0.0
 
-    @property
+    @cached_property  # asked 100 000 times for a plan
     def cell_names(self) -> tuple[str, ...]:
         """Give "cell 1", "cell 2" and so on."""
         return tuple(f"cell {n}" for n in range(1, self.cells.count + 1))
 
-    @property
+    @cached_property
     def temperature_names(self) -> tuple[str, ...]:
         """Give "temperature 1" and so on."""
         count = self.temperatures.count if self.temperatures else 0

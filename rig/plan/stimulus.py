@@ -156,7 +156,8 @@ def acting(profile: Profile, values: Mapping[str, float]) -> dict[str, Protectio
     return {
         name: p
         for name, p in profile.protections.items()
-        if p.threshold is not None and any(_exceeds(profile, p, q, now) for q in now)
+        if p.threshold is not None
+        and any(_exceeds(profile, p, q, now) for q in p.quantities(profile))
     }
 
 
@@ -259,8 +260,6 @@ def _is_next_stage(other: Protection, protection: Protection) -> bool:
 def _exceeds(
     profile: Profile, protection: Protection, quantity: str, now: Mapping[str, float]
 ) -> bool:
-    if quantity not in protection.quantities(profile):
-        return False
     if protection.watches == "cell spread":
         cells = [now[c] for c in profile.cell_names]
         return max(cells) - min(cells) > protection.level
