@@ -190,7 +190,8 @@ def find_instant(case: Case, trace: Trace, since: Instant) -> At:
     recorded = channel_of(trace, since.quantity)
     if recorded is None:
         return _commanded_crossing(trace, since, start_ns)
-    at = recorded_crossing(*recorded, since, start_ns)
+    early_ns = _misaligned_ns(recorded[0], start_ns)
+    at = recorded_crossing(*recorded, since, start_ns - early_ns)
     if at is None:
         raise NoEvidence(_never_crossed(*recorded, since, start_ns))
     return at
@@ -257,6 +258,16 @@ def recorded_crossing(
     if edge is None:
         return None
     return edge_at(waveform, edge, said_crossing(since), start_ns)
+
+
+def _misaligned_ns(waveform: Waveform, time_ns: float) -> float:
+    """Return how early the record may show what happened at a rig time: its clock runs apart.
+
+    A minute at 75 ppm is 4.5 ms, and a supply may follow its command sooner than that.
+    """
+    apart = waveform.rate_tolerance + RIG_RATE_TOLERANCE
+    since_start_ns = max(time_ns - waveform.start_ns, 0.0)
+    return waveform.start_u_s * DIVISORS["rectangular"] * 1e9 + apart * since_start_ns
 
 
 def _never_crossed(waveform: Waveform, channel: Channel, since: Crossing, start_ns: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
@@ -279,12 +279,12 @@ class CellString:
 
     def emf_v(self) -> float:
         """Tell the string's voltage behind its R0: OCV and polarisation."""
-        return float(sum(np.sum(cells.emf_v()) for cells in self._cells))
+        return _total(cells.emf_v() for cells in self._cells)
 
     def r0_ohms(self) -> float:
         """Tell the string's R0 at its temperature."""
         factor = self.chemistry.r0_factor_at(self.temperature_c)
-        return factor * float(sum(np.sum(cells.r0_ohms()) for cells in self._cells))
+        return factor * _total(cells.r0_ohms() for cells in self._cells)
 
     def voltages_v(self, amps: float = 0.0) -> NDArray[np.float64]:
         """Tell each cell's terminal voltage while `amps` flow."""
@@ -294,8 +294,14 @@ class CellString:
 
     def polarisation_v(self) -> float:
         """Tell the largest voltage on any RC pair: how far from rest the string is."""
-        return float(max(np.max(np.abs(v)) for cells in self._cells for v in cells.polarisation))
+        pairs = (v for cells in self._cells for v in cells.polarisation)
+        return float(max(abs(v) if isinstance(v, float) else np.abs(v).max() for v in pairs))
 
     def soc(self) -> NDArray[np.float64]:
         """Tell each cell's state of charge."""
         return np.concatenate([np.atleast_1d(cells.soc) for cells in self._cells])
+
+
+def _total(parts: Iterable[_Number]) -> float:
+    # A few cells are plain floats, whose sum takes numpy ten times as long.
+    return float(sum(part if isinstance(part, float) else part.sum() for part in parts))

@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 
 from rig.judge.instants import At, elapsed, find_instant
-from rig.plan.case import Mark, Send
+from rig.judge.rules import NoEvidence
+from rig.plan.case import Crossing, Hold, Mark, Send
 from rig.trace.model import Frames
-from tests.judge.synthetic import S, a_case, a_trace, a_waveform, some_frames
+from tests.judge.synthetic import (
+    S,
+    a_case,
+    a_channel,
+    a_trace,
+    a_waveform,
+    some_frames,
+    step,
+)
 
 SEND = Send(message="HostAlive", count=2, period_s=0.2, mark="sent")
 SENT = {"sent": (0.9, 1.2)}  # begin and end of the step
@@ -73,3 +82,20 @@ def test_a_records_start_is_bounded_by_its_two_stamps() -> None:
     _, budget = elapsed(At(time_ns=1.0 * S, waveform=waveform), At(time_ns=0.0))
 
     assert 0.95 * 5e-3 < budget.expanded < 5e-3
+
+
+@pytest.mark.parametrize(("apart", "is_seen"), [(25e-6, True), (0.0, False)])
+def test_a_crossing_is_found_though_the_record_shows_it_before_its_mark(
+    *, apart: float, is_seen: bool
+) -> None:
+    cell = a_channel("cell 3", step(60_100, 59_997, 3.3, 3.7))  # 3 ms before the mark
+    waveform = a_waveform(cell, interval_s=1e-3, rate_tolerance=apart)
+    since = Crossing(quantity="cell 3", level=3.65, rising=True, after="waited")
+    case = a_case(steps=(Hold(duration_s=60.0, mark="waited"),))
+    trace = a_trace(waveform, end_s=60.1, marks={"waited": (0.0, 60.0)})
+
+    if is_seen:
+        assert find_instant(case, trace, since).time_ns == pytest.approx(59.997 * S, abs=1e6)
+    else:
+        with pytest.raises(NoEvidence):
+            find_instant(case, trace, since)
