@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import entry_points
 
@@ -88,7 +89,7 @@ def _expand_one(plan: PlanFile, planned: PlanCase, profile: Profile, seed: int) 
         source=planned.source,
     )
     try:
-        yield from expand_family(planned.family, options, profile, origin, seed)
+        cases = list(expand_family(planned.family, options, profile, origin, seed))
     except DescriptionError as error:
         mistake = planned.mistake(("settings",), error.what, error.mend)
         raise BrokenDescriptionError([mistake]) from error
@@ -96,6 +97,29 @@ def _expand_one(plan: PlanFile, planned: PlanCase, profile: Profile, seed: int) 
         what = f'the family "{planned.family}" has no setting "{stray[0]}"'
         mend = suggest(stray[0], sorted(settings.asked)) if settings.asked else "it has none"
         raise BrokenDescriptionError([planned.mistake(("settings", stray[0]), what, mend)])
+    yield from _only(cases, planned)
+
+
+def _only(cases: Sequence[Case], planned: PlanCase) -> Sequence[Case]:
+    """Choose by what stands in the brackets of a case's id, but for the number of its repeat."""
+    if not planned.only:
+        return cases
+    names = [_bracketed(case) for case in cases]
+    chosen: set[str] = set()
+    for i, pattern in enumerate(planned.only):
+        meant = {name for name in names if fnmatchcase(name, pattern)}
+        if not meant:
+            what = f'the family "{planned.family}" makes no case "{pattern}" here'
+            mend = suggest(pattern, sorted(set(names)))
+            raise BrokenDescriptionError([planned.mistake(("only", i), what, mend)])
+        chosen |= meant
+    return [case for case, name in zip(cases, names, strict=True) if name in chosen]
+
+
+def _bracketed(case: Case) -> str:
+    inner = case.id.partition("[")[2].removesuffix("]")
+    repeat = case.parameters.get("repeat")
+    return inner.removesuffix(f"r{repeat}").removesuffix("-") if repeat else inner
 
 
 class _Settings(dict[str, object]):

@@ -513,6 +513,10 @@ class PlanCase(Description):
     cells: Choice = "each"
     sensors: Choice = "each"
     repeats: Annotated[int, Field(ge=1, le=10_000)] = 1
+    only: Annotated[
+        Names,
+        Field(description="of its cases those whose brackets hold one of these; * is anything"),
+    ] = ()
     settings: dict[str, Any] = Field(default_factory=dict)  # of the family
     begins: Annotated[
         Literal["ready", "off"],
@@ -566,7 +570,7 @@ class PlanCase(Description):
         return _numbers(self.sensors, count)
 
 
-_OF_FAMILIES = {"protections", "cells", "sensors", "settings", "repeats"}
+_OF_FAMILIES = {"protections", "cells", "sensors", "settings", "repeats", "only"}
 
 
 def _numbers(chosen: Any, count: int) -> tuple[int, ...]:

@@ -96,6 +96,44 @@ def test_the_same_case_twice_is_refused(esp32: Profile, tmp_path: Path) -> None:
         _expanded(_plan(tmp_path, text), esp32)
 
 
+@pytest.mark.parametrize(
+    ("only", "ids"),
+    [
+        ("OVP-cell2", ["OVP-cell2-r1", "OVP-cell2-r2"]),
+        ("[UVP-*, OVP-cell1]", ["OVP-cell1-r1", "OVP-cell1-r2", "UVP-cell1-r1", "UVP-cell1-r2"]),
+    ],
+)
+def test_a_plan_chooses_by_what_stands_in_brackets(
+    esp32: Profile, tmp_path: Path, only: str, ids: list[str]
+) -> None:
+    text = f"  - {{family: trip, protections: [cell overvoltage, cell undervoltage], only: {only}"
+
+    cases = _expanded(_plan(tmp_path, f"{text}, cells: [1, 2], repeats: 2}}\n"), esp32)
+
+    assert [c.id for c in cases if not c.id.startswith("trip[UVP-cell2")] == [
+        f"trip[{inner}]" for inner in ids
+    ]
+
+
+def test_what_a_plan_chooses_has_the_seed_that_it_has_among_all(
+    esp32: Profile, tmp_path: Path
+) -> None:
+    (chosen,) = _expanded(_plan(tmp_path, "  - {family: trip, only: OVP-cell3}\n"), esp32)
+
+    every = _expanded(_plan(tmp_path, "  - {family: trip}\n"), esp32)
+    assert chosen in [replace(case, source=chosen.source) for case in every]
+
+
+def test_a_choice_that_no_case_meets_is_a_mistake_that_names_the_nearest(
+    esp32: Profile, tmp_path: Path
+) -> None:
+    text = "  - {family: trip, only: [OVP-cell1, OPV-cell3]}\n"
+
+    with pytest.raises(DescriptionError, match=r'no case "OPV-cell3".*mean "OVP-cell3"') as told:
+        _expanded(_plan(tmp_path, text), esp32)
+    assert "only[2]" in str(told.value)
+
+
 @pytest.mark.parametrize("settings", ["{points: many}", "{points: 1}"])
 def test_a_setting_that_cannot_be_is_a_mistake_of_the_plan(
     esp32: Profile, tmp_path: Path, settings: str
