@@ -64,7 +64,8 @@ class _DividesFirst:
 
     def _left(self, soc: float, soh: float, pack_v: float) -> int:
         energy_wh = round(soc * soh * self._image.capacity_ah * self._image.nominal_v)
-        return energy_wh // max(round(pack_v), 1) * STEPS_PER_AH
+        whole_v = round(pack_v) if pack_v > 1.0 else 1  # NaN where no cell is known
+        return energy_wh // whole_v * STEPS_PER_AH
 
 
 @variant(
