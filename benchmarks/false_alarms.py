@@ -252,7 +252,8 @@ def repeat(where: Ground, journal: Journal, seed: int, case_id: str) -> int:
             print(event.trouble, end="")
         else:
             last = event
-    if last is None:
+    if last is None or last.case_id != case_id:
+        print(f"{case_id} was not run")
         return _NOT_DONE
     print(f"{last.verdict} {last.case_id} {last.sentence}")
     return 0 if last.verdict is Verdict.PASS else 1

@@ -151,10 +151,11 @@ def shrink_recorded(
 def shortest_plan(run: Run, found: Shrunk) -> str:
     """Return a plan with the shortest case, as a person can read, change and keep it."""
     case = found.case
+    steps = own_steps(case, load_profile(run.path / "inputs" / "profile.yaml"))
     return plan_text(
         "shortest",
         run.meta.dut,
-        [written_out(case, f"shortest of {case.id}")],
+        [written_out(case, f"shortest of {case.id}", steps)],
         why=f"What is left of {case.id} of {run.run_id} when every step is left out that can be.",
     )
 

@@ -54,6 +54,8 @@ class _Drive:
     def __init__(self, case: Case, bench: Bench) -> None:
         self._case, self._bench, self._clock = case, bench, bench.clock
         self._random = random.Random(case.seed)  # noqa: S311 -- a dither, not a secret
+        # Of its own, so that a wait is as long whether there is noise before it or not.
+        self._noise = random.Random(f"noise {case.seed}")  # noqa: S311
         self._commands: list[Command] = []
         self._readings: list[Reading] = []
         self._markers: dict[str, Marker] = {}
@@ -184,7 +186,7 @@ class _Drive:
         due_ns = self._clock.now_ns()
         for value in step.values * step.times:
             sleep_ns(self._bench, due_ns - self._clock.now_ns())
-            off = self._random.uniform(-step.noise, step.noise) if step.noise else 0.0
+            off = self._noise.uniform(-step.noise, step.noise) if step.noise else 0.0
             self._commands.extend(self._bench.set({step.quantity: value + off}))
             due_ns += round(step.interval_s * 1e9)
         sleep_ns(self._bench, due_ns - self._clock.now_ns())

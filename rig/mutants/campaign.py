@@ -78,8 +78,12 @@ class Campaign:
         hunting = bool(self.missed)
         try:
             while self.virtual_s < 3600.0 * self.hours and (self.missed or not hunting):
+                before_s = self.virtual_s
                 self._batch(source)
                 self.on_batch(self)
+                if self.virtual_s == before_s:  # else it would go on for ever
+                    self.troubles.append("no case of the last batch could be driven")
+                    break
         except KeyboardInterrupt:
             self.interrupted = True
 

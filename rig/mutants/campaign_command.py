@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from rig.judge.verdict import Verdict
 from rig.mutants.campaign import Alarm, Campaign
@@ -14,7 +15,9 @@ from rig.mutants.command import hunt_for
 from rig.mutants.hunt import Ground, ground
 from rig.mutants.result import FOUND, Variant, load_result
 from rig.mutants.variants import chosen, listed
+from rig.plan.case import Case
 from rig.plan.writing import plan_text, written_out
+from rig.shrink import own_steps
 
 
 def campaign(options: argparse.Namespace) -> int:
@@ -39,7 +42,8 @@ def campaign(options: argparse.Namespace) -> int:
         return 2
     if running.finds or any(alarm.verdict is Verdict.FAIL for alarm in running.alarms):
         return 1
-    return 3 if running.troubles else 0
+    broken = any(alarm.verdict is Verdict.ERROR for alarm in running.alarms)
+    return 3 if running.troubles or broken else 0
 
 
 def _missed(options: argparse.Namespace, where: Ground) -> list[Variant]:
@@ -83,6 +87,10 @@ def _word(alarm: Alarm) -> str:
     return "FALSE ALARM" if alarm.verdict is Verdict.FAIL else f"undecided ({alarm.verdict})"
 
 
+def _written(running: Campaign, case: Case, name: str) -> dict[str, Any]:
+    return written_out(case, name, own_steps(case, running.ground.profile))
+
+
 def _stored(running: Campaign, out: Path) -> Sequence[Path]:
     """Write the proposals and, where there are any, the cases that were false alarms."""
     out.mkdir(parents=True, exist_ok=True)
@@ -91,12 +99,12 @@ def _stored(running: Campaign, out: Path) -> Sequence[Path]:
     paths = []
     if running.finds:
         why = "Proposed by rig campaign: each finds a variant that the plan does not find."
-        cases = [written_out(f.case, f"finds {f.variant.name}") for f in running.finds]
+        cases = [_written(running, f.case, f"finds {f.variant.name}") for f in running.finds]
         paths.append(out / "proposed.yaml")
         paths[-1].write_text(plan_text("proposed", dut, cases, why=why), encoding="utf-8")
     if running.alarms:
         why = "Drawn by rig campaign: the good firmware did not pass these."
-        cases = [written_out(alarm.case, alarm.case.id) for alarm in running.alarms]
+        cases = [_written(running, alarm.case, alarm.case.id) for alarm in running.alarms]
         paths.append(out / "not-passed.yaml")
         paths[-1].write_text(plan_text("not passed", dut, cases, why=why), encoding="utf-8")
     facts = {

@@ -140,7 +140,9 @@ class Result:
     def is_control_good(self) -> bool:
         """The released firmware passed every case."""
         row = self.control
-        return row is not None and bool(row.outcomes) and not row.trouble and row.told is None
+        if row is None or not row.finished or row.trouble:
+            return False
+        return bool(row.outcomes) and row.told is None
 
     @property
     def exit_code(self) -> int:

@@ -14,7 +14,7 @@ from rig.bench.description import load_bench
 from rig.dut.profile import find_described, load_profile
 from rig.judge.verdict import Verdict
 from rig.lanes import Lane, LaneSetup
-from rig.plan.case import Case, Dither, Hold, OutputState, Send, Set, Staircase, Step
+from rig.plan.case import Case, Dither, Hold, OutputState, Play, Send, Set, Staircase, Step
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
 from rig.shrink import (
@@ -85,6 +85,19 @@ def test_random_waits_become_those_that_were_waited() -> None:
     assert not any(isinstance(step, Dither) for step in fixed.steps)
     assert fixed.steps == without_dither(case).steps
     assert len(fixed.steps) == len(case.steps)
+
+
+def test_noise_before_a_random_wait_does_not_change_its_length() -> None:
+    wait = Dither(span_s=0.5, mark="waited")
+    play = Play(quantity="cell 1", values=(3.3,), interval_s=0.02, times=3, noise=0.001)
+    case = replace(NIGHTLY["trip[OVP-cell3-r1]"], expectations=(), steps=(play, wait))
+
+    with a_lane(None) as lane:
+        times = [lane.run(c)[1] for c in (case, without_dither(case))]
+
+    waited = [t.markers["waited"] for t in times if t is not None]
+    first, second = (m.time_ns - m.begin_ns for m in waited)
+    assert abs(first - second) < 1e6
 
 
 def a_lane(variant: str | None) -> Lane:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rig.check import check
 from rig.cli import main
+from rig.judge.verdict import Verdict
+from rig.mutants.result import save_result
+from rig.pool import Ran, Work
+from tests.mutants.factories import a_result
 
 PLAN = "plan: nothing but the start\nfor: esp32-4s\ncases:\n  - {family: power up}\n"
 
@@ -32,3 +38,38 @@ def test_what_finds_a_variant_is_proposed_as_a_plan_that_finds_it(
     assert check([proposed]).ok
     again = ["--variants", "trips-on-one-sample", "--out", str(tmp_path / "again")]
     assert main(["mutants", str(proposed), *again]) == 0, capsys.readouterr().out
+
+
+def test_a_bench_that_can_not_be_had_ends_the_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tmp_path / "start.yaml"
+    plan.write_text(PLAN, encoding="utf-8")
+    result = tmp_path / "mutants.json"
+    save_result(a_result({}), result)
+
+    def no_lane(works: Iterable[Work], _jobs: int | None) -> Iterator[Ran]:
+        for work in works:
+            for case in work.cases:
+                yield replace(A_RUN, work=work.name, case_id=case.id)
+
+    monkeypatch.setattr("rig.mutants.campaign.run_all", no_lane)
+    options = ["--missed-of", str(result), "--variants", "trips-on-one-sample"]
+
+    code = main(
+        ["campaign", "--hours", "1", "--plan", str(plan), *options, "--out", str(tmp_path / "out")]
+    )
+
+    assert code == 3
+    assert "no case of the last batch could be driven" in capsys.readouterr().out
+
+
+A_RUN = Ran(
+    work="",
+    case_id="",
+    family="drawn",
+    verdict=Verdict.ERROR,
+    sentence="no bench answers",
+    wall_s=0.0,
+    virtual_s=0.0,
+)

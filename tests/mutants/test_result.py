@@ -173,3 +173,11 @@ def test_another_file_is_refused_as_a_result(tmp_path: Path) -> None:
 
     with pytest.raises(DescriptionError, match="it is no result of rig mutants"):
         load_result(tmp_path / "x.json")
+
+
+def test_a_control_that_was_interrupted_proves_nothing() -> None:
+    control = replace(a_control(), finished=False)
+    result = a_result({"v": {"trip[a]": FAIL}}, control=control)
+
+    assert not result.is_control_good
+    assert result.exit_code == 3
