@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from rig.plan.families import Options
 from rig.plan.model import load_plan
 from tests.plan.test_families import ORIGIN
 
+PLANS = Path(__file__).parents[2] / "testplans"
 OVP_1 = Options(protections=("cell overvoltage",), targets=("cell 1",))
 
 
@@ -169,3 +173,34 @@ def test_titles_and_ids_of_our_families_are_short(esp32: Profile, tmp_path: Path
     assert "balancing[cell3]" in titles
     assert not [title for title in titles.values() if "at current" in title or " 0 s to" in title]
     assert max(map(len, titles)) <= 40
+
+
+_DIGESTS = """
+import hashlib, sys
+from rig.dut.profile import load_profile
+from rig.plan.case import CASE_JSON
+from rig.plan.expand import expand
+from rig.plan.model import load_plan
+for path, profile in zip(sys.argv[1::2], sys.argv[2::2]):
+    for case in expand(load_plan(path), load_profile(profile), 1):
+        print(case.id, hashlib.sha256(CASE_JSON.dump_json(case)).hexdigest())
+"""
+
+
+def test_another_hash_seed_makes_the_same_cases() -> None:
+    plans = [PLANS / "nightly.yaml", "esp32-4s", PLANS / "nightly-16s.yaml", "esp32-16s"]
+    expanding = [
+        subprocess.Popen(
+            [sys.executable, "-c", _DIGESTS, *plans],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(PLANS.parent)},
+        )
+        for seed in ("1", "2")
+    ]
+
+    one, other = (process.communicate(timeout=60)[0].splitlines() for process in expanding)
+
+    assert all(process.returncode == 0 for process in expanding)
+    assert len(one) > 900
+    assert one == other

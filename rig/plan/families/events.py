@@ -302,9 +302,10 @@ def _loaded_draft(
 
 def _loaded_instant(story: _Story, *, tripped: bool) -> tuple[Instant, Interval]:
     """Each stage is told by the edge of an output that it alone opens, else in its own time."""
-    alone = set(story.protection.opens) - _held_open_by_others(story)
-    for output in alone:
-        return _of_output(story, output, rising=not tripped), _in_time(story)
+    taken = _held_open_by_others(story)
+    alone = [output for output in story.protection.opens if output not in taken]
+    if alone:
+        return _of_output(story, alone[0], rising=not tripped), _in_time(story)
     time = delay_of(story.protection) if tripped else recovery_time_of(story.protection)
     mark = APPLIED if tripped else REMOVED
     return Mark(mark=mark), Interval(time.low - _SAME_S, time.high + story.promise.within_s, "s")

@@ -136,7 +136,7 @@ def settings_alone(profile: Profile, options: Options) -> Iterator[Draft]:  # no
         talk = _Asked(profile)
         for name in names:
             talk.change(name, _stricter(profile, name), f"set {name}")
-        for name in profile.settings.each.keys() - set(names):
+        for name in (n for n in profile.settings.each if n not in names):
             talk.read(name, factory_value(profile, name), f"read {name}")
         others = [p for p in _changeable(profile) if p != of]
         for currents, mark in ((1.0, "charged"), (-1.0, "discharged")):
