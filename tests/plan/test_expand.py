@@ -20,7 +20,7 @@ from rig.plan.families import Options
 from rig.plan.model import load_plan
 from tests.plan.test_families import ORIGIN
 
-PLANS = Path(__file__).parents[2] / "testplans"
+ROOT = Path(__file__).parents[2]
 OVP_1 = Options(protections=("cell overvoltage",), targets=("cell 1",))
 
 
@@ -177,24 +177,26 @@ def test_titles_and_ids_of_our_families_are_short(esp32: Profile, tmp_path: Path
 
 _DIGESTS = """
 import hashlib, sys
+from pathlib import Path
 from rig.dut.profile import load_profile
 from rig.plan.case import CASE_JSON
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
 for path, profile in zip(sys.argv[1::2], sys.argv[2::2]):
-    for case in expand(load_plan(path), load_profile(profile), 1):
+    for case in expand(load_plan(Path(path)), load_profile(profile), 1):
         print(case.id, hashlib.sha256(CASE_JSON.dump_json(case)).hexdigest())
 """
 
 
 def test_another_hash_seed_makes_the_same_cases() -> None:
-    plans = [PLANS / "nightly.yaml", "esp32-4s", PLANS / "nightly-16s.yaml", "esp32-16s"]
+    plans = ["testplans/nightly.yaml", "esp32-4s", "testplans/nightly-16s.yaml", "esp32-16s"]
     expanding = [
         subprocess.Popen(
             [sys.executable, "-c", _DIGESTS, *plans],
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(PLANS.parent)},
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
         )
         for seed in ("1", "2")
     ]

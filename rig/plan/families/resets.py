@@ -6,6 +6,7 @@ And about what must reset nothing: a supply that is low but allowed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rig.dut.profile import Profile, Protection
 from rig.dut.resets import Resets
@@ -13,6 +14,7 @@ from rig.plan.case import (
     Balances,
     ConsoleNeverSays,
     ConsoleSays,
+    Cycles,
     Dither,
     Expectation,
     Hold,
@@ -32,7 +34,7 @@ from rig.plan.families.asking import Talk, until_ready
 from rig.plan.families.choosing import can_be_there_at_start, chosen, delay_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
 from rig.plan.families.expecting import said_within_s, signals_of
-from rig.plan.families.resetting import RESET, cause_of, reset_by
+from rig.plan.families.resetting import DIP_S, OFF_S, RESET, cause_of, reset_by
 from rig.plan.stimulus import opened, paths, stimuli
 from rig.quantity import format
 
@@ -40,7 +42,7 @@ _SAID_WITHIN_S = 0.5  # of a start, the line that names its cause
 # A reset opens at once, and the record's clock is known to a ms: what is watched begins before it.
 _LEAD_S = 0.02
 _RAMP_STEP_V, _RAMP_DWELL_S = 0.5, 0.1
-_DIPS_S = (0.03, 0.1, 0.3, 1.0)  # the bench's own slopes come on top
+_LOW_S = (0.03, 0.1, 0.3, 1.0)  # of a dip, after the supply has had its time to fall
 
 
 # ---- a reset in every state ---------------------------------------------------------------------
@@ -134,7 +136,6 @@ def _restart(profile: Profile, cause: str, talk: Talk | None = None) -> Talk:
     """Reset it: outputs open in time and stay so until it is ready, and it says why it started."""
     talk = talk or Talk()
     promised = cause_of(profile, cause)
-    closed = {e.output for e in talk.expectations if isinstance(e, Stays)}
     within_s = promised.opens_within_s
     already = bool(talk.steps)
     talk.do(Dither(span_s=DITHER_S), Hold(duration_s=_LEAD_S, mark="before"))
@@ -150,7 +151,6 @@ def _restart(profile: Profile, cause: str, talk: Talk | None = None) -> Talk:
                     output=output, since=Mark(mark="before"), low_s=0.0, high_s=_LEAD_S + within_s
                 )
                 for output in profile.start.closes
-                if output not in closed
             )
         )
     talk.expect(
@@ -291,22 +291,29 @@ def _low_but_enough(profile: Profile, volts: float) -> Draft:
 def _dips(profile: Profile, cause: str) -> Draft:
     """Brown-outs of several lengths: after each it is ready anew, its outputs open till then."""
     talk = Talk()
-    start = profile.start
-    for number, dip_s in enumerate(_DIPS_S, 1):
-        ready, closed = f"ready {number}", f"closed {number}"
-        talk.do(*_without_mark(reset_by(profile, cause, dip_s=_DIPS_S[-1] + dip_s)))
-        talk.do(_now(f"back {number}"), *until_ready(profile, ready))
-        talk.do(Hold(duration_s=start.closed_within_s, mark=closed), Hold(duration_s=0.1))
-        talk.expect(
-            *(
-                Stays(output=o, is_open=True, begin=f"back {number}", end=ready)
-                for o in start.closes
-            )
-        )
-        if number < len(_DIPS_S):
-            continue
-        talk.expect(*(Stays(output=o, is_open=False, begin=closed) for o in start.closes))
+    falls_s = cause_of(profile, cause).opens_within_s or DIP_S
+    for number, low_s in enumerate(_LOW_S, 1):
+        talk.do(*_without_mark(reset_by(profile, cause, dip_s=falls_s + low_s)))
+        _starts_anew(profile, talk, number)
     return _supply_draft(profile, f"each {cause} starts it anew", talk, "dips")
+
+
+def _starts_anew(profile: Profile, talk: Talk, number: int) -> None:
+    """Ready in time after the dip of this number, open till then, and closed until the next."""
+    start = profile.start
+    back, ready = f"back {number}", f"ready {number}"
+    closed, held = f"closed {number}", f"held {number}"
+    talk.do(_now(back), *until_ready(profile, ready))
+    talk.do(Hold(duration_s=start.closed_within_s, mark=closed))
+    talk.do(Hold(duration_s=0.1, mark=held), Hold(duration_s=_LEAD_S))
+    if profile.console is not None:
+        says, since = profile.console.ready, Mark(mark=back)
+        talk.expect(ConsoleSays(pattern=says, since=since, high_s=start.ready_within_s))
+    for output in start.closes:
+        talk.expect(
+            Stays(output=output, is_open=True, begin=back, end=ready),
+            Stays(output=output, is_open=False, begin=closed, end=held),
+        )
 
 
 def _without_mark(steps: Sequence[Step]) -> list[Step]:
@@ -319,28 +326,46 @@ def _without_mark(steps: Sequence[Step]) -> list[Step]:
 
 
 def _slow_ramp(profile: Profile) -> Draft:
-    """Take the supply away slowly and bring it back slowly: the outputs open and close once."""
+    """Take the supply away slowly and bring it back slowly: the outputs close once, and stay so.
+
+    It is switched off at the end, so that what was closed then is a whole cycle, and the only one.
+    """
     supply_v = profile.supply_v
     count = round(supply_v / _RAMP_STEP_V)
     levels = [round(supply_v - _RAMP_STEP_V * n, 6) for n in range(1, count + 1)]
     start = profile.start
+    latest_s = start.ready_within_s + start.closed_within_s
+    rising_s = len(levels) * (_RAMP_DWELL_S + 0.35)
     talk = Talk()
     for level in levels:
         talk.do(Set(values={"supply": level}), Hold(duration_s=_RAMP_DWELL_S))
     talk.do(_now("off"))
     for level in reversed(levels[:-1]):
         talk.do(Set(values={"supply": level}), Hold(duration_s=_RAMP_DWELL_S))
-    talk.do(Set(values={"supply": supply_v}, mark="on"))
-    latest_s = start.ready_within_s + start.closed_within_s
-    talk.do(Hold(duration_s=latest_s + AFTER_S))
-    rising_s = len(levels) * (_RAMP_DWELL_S + 0.35)
-    talk.expect(
-        *(
-            Recovers(output=o, since=Mark(mark="off"), low_s=0.0, high_s=rising_s + latest_s)
-            for o in start.closes
-        )
+    talk.do(Set(values={"supply": supply_v}, mark="on"), Hold(duration_s=latest_s + AFTER_S))
+    for output in start.closes:
+        since = Mark(mark="off")
+        talk.expect(Recovers(output=output, since=since, low_s=0.0, high_s=rising_s + latest_s))
+    draft = _supply_draft(profile, "a supply that falls and rises slowly", talk, "ramp")
+    ended: list[Step] = [Power(on=False), Hold(duration_s=OFF_S, mark="ended")]
+    steps = [*draft.steps, *ended]
+    most_s = 2.0 * rising_s + sum(step.duration_s for step in steps if isinstance(step, Hold))
+    once = [_closes_once(output, most_s) for output in start.closes]
+    return replace(draft, steps=steps, expectations=[*draft.expectations, *once])
+
+
+def _closes_once(output: str, most_s: float) -> Cycles:
+    """However long it is closed: that it came in time is asked apart."""
+    return Cycles(
+        output=output,
+        count=1,
+        low_s=0.0,
+        high_s=most_s,
+        pause_low_s=0.0,
+        pause_high_s=0.0,
+        begin="off",
+        end="ended",
     )
-    return _supply_draft(profile, "a supply that falls and rises slowly", talk, "ramp")
 
 
 def never_starts(profile: Profile) -> Iterator[Expectation]:

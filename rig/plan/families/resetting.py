@@ -7,8 +7,8 @@ from rig.dut.resets import ResetCause
 from rig.plan.case import Hold, Power, Reset, Set, Step, Type
 
 RESET = "reset"
-_OFF_S = 0.5  # longer than the hold-up time of a BMS's own supply
-_DIP_S = 0.3  # a bench's supply takes as long to fall
+OFF_S = 0.5  # longer than the hold-up time of a BMS's own supply
+DIP_S = 0.3  # a bench's supply takes as long to fall
 
 
 def cause_of(profile: Profile, name: str) -> ResetCause:
@@ -24,11 +24,11 @@ def cause_of(profile: Profile, name: str) -> ResetCause:
     return profile.resets.causes[name]
 
 
-def reset_by(profile: Profile, name: str, *, dip_s: float = _DIP_S) -> list[Step]:
+def reset_by(profile: Profile, name: str, *, dip_s: float = DIP_S) -> list[Step]:
     """Steps that reset it; the one that begins it bears the mark RESET."""
     cause = cause_of(profile, name)
     if cause.by == "power cycle":
-        return [Power(on=False, mark=RESET), Hold(duration_s=_OFF_S), Power(on=True)]
+        return [Power(on=False, mark=RESET), Hold(duration_s=OFF_S), Power(on=True)]
     if cause.by == "reset line":
         return [Reset(mark=RESET)]
     if cause.by == "command":
