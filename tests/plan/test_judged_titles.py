@@ -8,7 +8,12 @@ from rig.plan.case import (
     Cycles,
     Hold,
     Mark,
+    Read,
+    Recovers,
+    SignalBecomes,
+    SignalStays,
     Stays,
+    Trips,
 )
 from tests.plan.test_families import cases_of, only, the_case
 
@@ -50,3 +55,42 @@ def test_on_a_slow_ramp_outputs_close_once_and_no_more(esp32: Profile) -> None:
 
     assert [(c.output, c.count) for c in cycles] == [(o, 1) for o in esp32.start.closes]
     assert only(case, Cycles).end == case.steps[-1].mark
+
+
+# ---- balancing --------------------------------------------------------------------------------
+def test_over_the_wrap_balancing_begins_in_its_time_and_not_before(esp32: Profile) -> None:
+    rules = esp32.balancing
+    assert rules is not None
+
+    case = the_case("timer wrap", esp32, "rest")
+
+    becomes = only(case, SignalBecomes)
+    assert (becomes.since, becomes.value) == (Mark(mark="removed"), 1.0)
+    assert 0.0 < becomes.low_s < rules.at_rest_s < becomes.high_s
+    stays = only(case, SignalStays)
+    assert (stays.begin, stays.end, stays.value) == ("flowing", "removed", 0.0)
+
+
+def test_bleeding_is_read_at_the_outputs_that_a_profile_names(esp32: Profile) -> None:
+    assert esp32.balancing is not None
+    rules = esp32.balancing.model_copy(update={"output": "balance {n}"})
+    outputs = {f"balance {n}": esp32.outputs["charge path"] for n in (1, 2, 3, 4)}
+    named = esp32.model_copy(update={"balancing": rules, "outputs": {**esp32.outputs, **outputs}})
+
+    for family in ("timer wrap", "reset", "reports while bleeding"):
+        read = {q for c in cases_of(family, named) for s in c.steps if isinstance(s, Read)
+                for q in s.quantities}  # fmt: skip
+        assert "balance 1" in read, family
+        assert "bleed 1" not in read, family
+
+
+# ---- the partner ------------------------------------------------------------------------------
+def test_a_partner_lost_again_and_again_is_judged_each_time(esp32: Profile) -> None:
+    case = the_case("partner", esp32, "CTO-HostAlive-again")
+
+    for kind, mark in ((Trips, "lost"), (Recovers, "back")):
+        marks = [e.since.mark for e in case.expectations
+                 if isinstance(e, kind) and isinstance(e.since, Mark)]  # fmt: skip
+        assert marks == [f"{mark} {n}" for n in (1, 2, 3)]
+    kept = {(e.begin, e.end) for e in case.expectations if isinstance(e, Stays)}
+    assert {("kept 1", "lost 2"), ("kept 2", "lost 3")} <= kept

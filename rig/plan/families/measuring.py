@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from rig.dut.profile import Balancing, Profile
 from rig.plan.case import Balances, Hold, Power, Read, Set, Step
+from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.draft import Draft, Options, setting
 from rig.plan.families.links import carried_by
 from rig.plan.families.reports import telemetry_agrees
@@ -65,7 +66,6 @@ def reports_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft
     if rules is None or rules.spread_v is None or report is None or report.accuracy is None:
         return
     names = profile.cell_names
-    bleeds = tuple(f"bleed {n}" for n in range(1, len(names) + 1))
     for n in dict.fromkeys((2, len(names))):  # one with two neighbours, one at the end
         yield Draft(
             title=f"while cell {n} bleeds all cells are reported right",
@@ -74,7 +74,7 @@ def reports_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft
             steps=[
                 Set(values=_one_high(profile, rules, n)),
                 Hold(duration_s=rules.at_rest_s + rules.begins_within_s + report.settles_s),
-                Read(quantities=bleeds, mark="bleeding"),
+                Read(quantities=bleed_outputs(profile), mark="bleeding"),
                 Read(quantities=names),
                 Hold(duration_s=report.settles_s),
                 Read(quantities=names),

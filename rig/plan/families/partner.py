@@ -24,12 +24,11 @@ from rig.plan.case import (
     Stays,
     Step,
     Traffic,
-    Trips,
     Wrong,
 )
 from rig.plan.families.choosing import chosen, delay_of, recovery_time_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
-from rig.plan.families.expecting import all_stay, says, stays_silent, unsays
+from rig.plan.families.expecting import all_stay, says, stays_silent, trips, unsays
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus
 from rig.quantity import Interval, format
 
@@ -86,12 +85,10 @@ class Watched:
         until_s = (self.frames - 1) * self.period_s
         return Interval(0.9 * until_s, until_s + recovery_time_of(self.protection).high, "s")
 
-    @property
-    def stimulus(self) -> Stimulus:
-        """Its absence, counted from the mark APPLIED."""
-        since = Mark(mark=APPLIED)
+    def absence(self, since: str) -> Stimulus:
+        """Its absence, counted from the mark of its last frame."""
         return Stimulus(protection=self.name, target=self.message, apply=(), remove=(),
-                        since=since, values={}, outlasts=True)  # fmt: skip
+                        since=Mark(mark=since), values={}, outlasts=True)  # fmt: skip
 
     def traffic(
         self, period_s: float | None = None, *, jitter_s: float = 0.0, wrong: Wrong | None = None,
@@ -206,23 +203,27 @@ def _away(profile: Profile, watched: Watched) -> Iterator[Draft]:
 
 
 def _away_again(profile: Profile, watched: Watched) -> Draft:
-    """Lose it several times in a row: the last time is like the first."""
+    """Lose it several times in a row: each time is like the first."""
     away_s = 1.2 * watched.delay.high
     rounds: list[Step] = []
+    expected: list[Expectation] = list(_others_stay(profile, watched))
     for n in range(1, _AGAIN + 1):
-        last = n == _AGAIN
+        lost, back, kept = f"lost {n}", f"back {n}", f"kept {n}"
         rounds += [
-            *watched.last(APPLIED if last else f"lost {n}"),
+            *watched.last(lost),
             Hold(duration_s=away_s),
-            watched.traffic(mark=REMOVED if last else f"back {n}"),
-            Hold(duration_s=watched.back.high + AFTER_S),
+            watched.traffic(mark=back),
+            Hold(duration_s=watched.back.high + AFTER_S, mark=kept),
         ]
+        again = f"lost {n + 1}" if n < _AGAIN else None
+        expected += _missed_and_heard(watched, lost, back, lasts=again is None)
+        expected += _kept(watched, kept, again)
     return _draft(
         watched,
         f"{watched.message} lost {_AGAIN} times in a row is missed and back each time",
         "again",
         [*_begun(watched), *rounds],
-        _lost_and_back(profile, watched),
+        expected,
     )
 
 
@@ -231,18 +232,33 @@ def _begun(watched: Watched) -> list[Step]:
 
 
 def _lost_and_back(profile: Profile, watched: Watched) -> list[Expectation]:
-    protection, delay, back = watched.protection, watched.delay, watched.back
-    since = Mark(mark=APPLIED)
-    kept = [o for o in all_stay(profile, {}, None, None) if isinstance(o, Stays)]
-    return [
-        *(Trips(output=o, since=since, low_s=delay.low, high_s=delay.high)
-          for o in protection.opens),
-        *says(watched.stimulus, protection),
-        *(Recovers(output=o, since=Mark(mark=REMOVED), low_s=back.low, high_s=back.high)
-          for o in protection.opens),
-        *unsays(protection, Mark(mark=REMOVED), back),
-        *(stays for stays in kept if stays.output not in protection.opens),
-    ]  # fmt: skip
+    return [*_missed_and_heard(watched, APPLIED, REMOVED), *_others_stay(profile, watched)]
+
+
+def _kept(watched: Watched, kept: str, lost: str | None) -> Iterator[Expectation]:
+    """Between two losses nothing opens: the next one is commanded, so no recovery looks at it."""
+    if lost is not None:
+        for output in watched.protection.opens:
+            yield Stays(output=output, is_open=False, begin=kept, end=lost)
+
+
+def _missed_and_heard(
+    watched: Watched, lost: str, back: str, *, lasts: bool = True
+) -> Iterator[Expectation]:
+    """It is missed in time after the mark of its last frame, and heard after that of its return."""
+    protection, absence, returned = watched.protection, watched.absence(lost), Mark(mark=back)
+    time = watched.back
+    yield from trips(absence, protection)
+    yield from says(absence, protection)
+    for output in protection.opens:
+        yield Recovers(output=output, since=returned, low_s=time.low, high_s=time.high, lasts=lasts)
+    yield from unsays(protection, returned, time)
+
+
+def _others_stay(profile: Profile, watched: Watched) -> Iterator[Expectation]:
+    for stays in all_stay(profile, {}, None, None):
+        if isinstance(stays, Stays) and stays.output not in watched.protection.opens:
+            yield stays
 
 
 # ---- wrong --------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from rig.plan.case import (
     Type,
 )
 from rig.plan.families.asking import Talk, until_ready
+from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.choosing import can_be_there_at_start, chosen, delay_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
 from rig.plan.families.expecting import said_within_s, signals_of
@@ -120,12 +121,11 @@ def _balancing(profile: Profile, cause: str) -> Draft:
     high_v = rules.above_v + (rules.spread_v or 0.0) + 0.03
     values = dict.fromkeys(profile.cell_names, rules.above_v + 0.01)
     values[profile.cell_names[-1]] = high_v
-    bleeds = tuple(f"bleed {n}" for n in range(1, profile.cells.count + 1))
     talk = Talk()
     talk.do(Set(values=values), Hold(duration_s=rules.at_rest_s + rules.begins_within_s))
-    talk.do(Read(quantities=bleeds, mark="bled"))
+    talk.do(Read(quantities=bleed_outputs(profile), mark="bled"))
     talk = _restart(profile, cause, talk)
-    talk.do(Read(quantities=bleeds, mark="read"))
+    talk.do(Read(quantities=bleed_outputs(profile), mark="read"))
     talk.do(Hold(duration_s=profile.start.closed_within_s + AFTER_S))
     talk.expect(Balances(cells=(profile.cells.count,), at="bled"), Balances(cells=(), at="read"))
     talk.expect(*(_closes(profile, output) for output in profile.start.closes))

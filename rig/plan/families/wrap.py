@@ -20,6 +20,7 @@ from rig.plan.case import (
     Step,
     Traffic,
 )
+from rig.plan.families.balancing import begins_after_rest, bleed_outputs
 from rig.plan.families.choosing import chosen, delay_of
 from rig.plan.families.draft import AFTER_S, Draft, Options
 from rig.plan.families.expecting import all_stay, said_within_s, says, stays_silent, trips
@@ -117,7 +118,6 @@ def _rest_before_balancing(profile: Profile) -> Draft:
     assert rules is not None  # noqa: S101 -- the family asked
     values = dict.fromkeys(profile.cell_names, rules.above_v + 0.01)
     values[profile.cell_names[0]] = rules.above_v + (rules.spread_v or 0.0) + 0.03
-    bleeds = tuple(f"bleed {n}" for n in range(1, profile.cells.count + 1))
     flowing = -max(2.0, 3.0 * (rules.rest_below_a or 0.0))
     return _draft(
         profile,
@@ -127,14 +127,14 @@ def _rest_before_balancing(profile: Profile) -> Draft:
             Power(on=True, mark="on"),
             Set(values={"current": 0.0}),
             Hold(duration_s=3.0),
-            Set(values={"current": flowing}),
+            Set(values={"current": flowing}, mark="flowing"),
             Hold(duration_s=_wrap_s(profile) - 3.0 - 0.5 * rules.at_rest_s),
             Set(values=values),
             Set(values={"current": home(profile, "current")}, mark=REMOVED),
-            Hold(duration_s=rules.at_rest_s + rules.begins_within_s),
-            Read(quantities=bleeds, mark="bled"),
+            Hold(duration_s=rules.at_rest_s + rules.begins_within_s + AFTER_S),
+            Read(quantities=bleed_outputs(profile), mark="bled"),
         ],
-        [Balances(cells=(1,), at="bled")],
+        [*begins_after_rest(rules, 1, "flowing", REMOVED), Balances(cells=(1,), at="bled")],
     )
 
 
