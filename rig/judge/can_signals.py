@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.decoder import Decoder
-from rig.judge.expectations import said_message
+from rig.judge.expectations import said_instant, said_message
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns, window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.rules import (
@@ -40,7 +40,7 @@ from rig.plan.case import (
 from rig.trace.model import Frames, Trace
 
 _SENT = 8  # bit of Frames.flags: the rig's own
-_SILENCE = 3.0  # this many periods without the message are a silence, no longer jitter
+SILENCE = 3.0  # this many periods without the message are a silence, no longer jitter
 _SAME = 1e-9  # relative: a decoded value is raw * factor, in floats
 
 Times = NDArray[np.int64]
@@ -75,7 +75,30 @@ def judge_signal_becomes(
     )
     what = (f"{name} became {wanted.value:g}", cause.said)
     limits_s = wanted.low_s, wanted.high_s
-    return judged_duration(question, elapsed(effect, cause), limits_s, what, marks=(mark,))
+    found = judged_duration(question, elapsed(effect, cause), limits_s, what, marks=(mark,))
+    if found.verdict is Verdict.PASS:
+        period_ns = due_every_ns(case, trace, wanted.message, times, decode)
+        _must_have_changed(wanted, times, values, found_ns, period_ns)
+    return found
+
+
+def _must_have_changed(
+    wanted: SignalBecomes, times: Times, values: Values, found_ns: float, period_ns: float | None
+) -> None:
+    """Refuse a value that was told all along: a signal that is stuck at it shows no effect.
+
+    No fail, as with an output that was open already: what came before the cause is not judged here.
+    After a silence the BMS may have started anew, so that what it told before says nothing.
+    """
+    before = int(np.searchsorted(times, found_ns)) - 1
+    if before < 0 or not _equal(values[before : before + 1], wanted.value).all():
+        return
+    if period_ns is not None and found_ns - times[before] > SILENCE * period_ns:
+        return
+    raise NoEvidence(
+        f"{wanted.message}.{wanted.signal} was {wanted.value:g} already before"
+        f" {said_instant(wanted.since)}: whether it would become so can't be seen"
+    )
 
 
 def _first_taken(
@@ -151,8 +174,7 @@ def judge_signal_stays(
     case: Case, trace: Trace, wanted: SignalStays, question: Question, decode: Decoder
 ) -> Finding:
     """Judge that a signal has one value in every frame, and that frames came all the time."""
-    del case
-    seen = frames_between(trace, wanted, decode)
+    seen = frames_between(case, trace, wanted, decode)
     wrong = ~_equal(seen.values, wanted.value)
     broke = first_broken(trace, question, seen, wrong) or silence(trace, question, seen)
     return broke or question.answer(Verdict.PASS, f"{seen.name} was {wanted.value:g} {seen.span()}")
@@ -162,8 +184,7 @@ def judge_signal_within(
     case: Case, trace: Trace, wanted: SignalWithin, question: Question, decode: Decoder
 ) -> Finding:
     """Judge that a signal lies in a range in every frame, and that frames came all the time."""
-    del case
-    seen = frames_between(trace, wanted, decode)
+    seen = frames_between(case, trace, wanted, decode)
     slack = _SAME * max(1.0, abs(wanted.low), abs(wanted.high))
     outside = (seen.values < wanted.low - slack) | (seen.values > wanted.high + slack)
     if wanted.or_says is not None:
@@ -187,7 +208,7 @@ class Seen:
     values: Values
     begin_ns: int
     end_ns: int
-    period_ns: float  # of the message, as it usually comes in this case
+    period_ns: float | None  # of the message; None: nothing says how often it is due
 
     def span(self) -> str:
         """Say how many frames of what time these are."""
@@ -208,7 +229,7 @@ class InSpan(Protocol):
     def end(self) -> str | None: ...  # noqa: D102
 
 
-def frames_between(trace: Trace, wanted: InSpan, decode: Decoder) -> Seen:
+def frames_between(case: Case, trace: Trace, wanted: InSpan, decode: Decoder) -> Seen:
     """Return what a signal was between two marks, on proof that something listened."""
     must_have_listened(trace, "can")
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
@@ -223,7 +244,7 @@ def frames_between(trace: Trace, wanted: InSpan, decode: Decoder) -> Seen:
         values=values[inside],
         begin_ns=begin_ns,
         end_ns=end_ns,
-        period_ns=_usual_period_ns(times, begin_ns, end_ns),
+        period_ns=due_every_ns(case, trace, wanted.message, times, decode),
     )
 
 
@@ -233,8 +254,10 @@ def first_broken(
     """Judge the first wrong value; next to the span's ends the adapter's clock decides nothing."""
     if not broken.any():
         return None
-    at = int(np.flatnonzero(broken)[0])
     margin_ns = 1e9 * Budget.of((adapter_row(trace.frames),)).expanded
+    inside_ns = np.minimum(seen.times - seen.begin_ns, seen.end_ns - seen.times)
+    sure = np.flatnonzero(broken & (inside_ns >= margin_ns))
+    at = int(sure[0] if sure.size else np.flatnonzero(broken)[0])
     since_s = (int(seen.times[at]) - seen.begin_ns) * 1e-9
     value = f"{seen.values[at]:g}" + (f" {unit}" if unit else "")
     sentence = f"{seen.name} was {value} {show(since_s, 's')} after the span began"
@@ -243,17 +266,31 @@ def first_broken(
         channel="CAN",
         time_s=(int(seen.times[at]) - trace.begin_ns) * 1e-9,
     )
-    if since_s * 1e9 <= margin_ns and at == seen.times.size - 1:
+    if not sure.size:
+        needed = show(float(inside_ns[at]) * 1e-9, "s")
         return question.answer(
-            Verdict.INCONCLUSIVE, f"{sentence}; needs U <= {show(since_s, 's')}", (mark,)
+            Verdict.INCONCLUSIVE,
+            f"{sentence}, which may be just outside it; needs U <= {needed}",
+            (mark,),
         )
     return question.answer(Verdict.FAIL, sentence, (mark,))
 
 
 def silence(trace: Trace, question: Question, seen: Seen) -> Finding | None:
-    """Judge a span in which the message was missing while others came."""
+    """Judge a span in which the message was missing while others came.
+
+    Raises
+    ------
+    NoEvidence
+        Nothing came at all; or frames came, but nothing says how often they were due.
+    """
     gap_ns, gap_from_ns = _longest_gap(seen.times, seen.begin_ns, seen.end_ns)
-    if seen.times.size and gap_ns <= _SILENCE * seen.period_ns:
+    if seen.times.size and seen.period_ns is None:
+        raise NoEvidence(
+            f"one {seen.message} came in the whole case and none is promised at intervals: no proof"
+            f" of what it would have said for {show(gap_ns * 1e-9, 's')}"
+        )
+    if seen.times.size and seen.period_ns is not None and gap_ns <= SILENCE * seen.period_ns:
         return None
     if seen.times.size and not _others_came(trace, gap_from_ns, gap_from_ns + gap_ns):
         raise NoEvidence(f"nothing came on CAN for {show(gap_ns * 1e-9, 's')} of the span")
@@ -268,9 +305,15 @@ def _longest_gap(times: Times, begin_ns: int, end_ns: int) -> tuple[int, int]:
     return int(gaps[longest]), int(points[longest])
 
 
-def _usual_period_ns(times: Times, begin_ns: int, end_ns: int) -> float:
-    """Return the message's median period in the case; with one frame there is none to compare."""
-    return float(np.median(np.diff(times))) if times.size > 1 else float(end_ns - begin_ns)
+def due_every_ns(
+    case: Case, trace: Trace, message: str, times: Times, decode: Decoder
+) -> float | None:
+    """Return how often a signal is due: as its message is promised, else as it usually came."""
+    promised_s = case.periods.get(message)
+    # A multiplexed signal is not in every frame of its message.
+    if promised_s is not None and decode.rows(trace.frames, message).size == times.size:
+        return promised_s * 1e9
+    return float(np.median(np.diff(times))) if times.size > 1 else None
 
 
 def _others_came(trace: Trace, begin_ns: int, end_ns: int) -> bool:
@@ -296,12 +339,14 @@ def judge_message_comes(
         EventMark(label=wanted.message, channel="CAN", time_s=(int(t) - trace.begin_ns) * 1e-9)
         for t in perhaps[:1]
     ]
-    verdict = _judge_count(surely, perhaps.size, wanted)
-    if verdict is not Verdict.PASS and trace.end_ns < high_ns:
+    verdict, sentence = _judge_count(surely, perhaps.size, wanted), _counted(wanted, perhaps, cause)
+    if trace.end_ns < high_ns and not _settled(surely, wanted):
         verdict = Verdict.INCONCLUSIVE
+        missing = show((high_ns - trace.end_ns) * 1e-9, "s")
+        sentence += f"; the case ended {missing} before the latest time allowed"
     if not perhaps.size:
         _bus_was_alive(trace, int(low_ns), int(high_ns))
-    return question.answer(verdict, _counted(wanted, perhaps, cause), marks)
+    return question.answer(verdict, sentence, marks)
 
 
 def _times_where(trace: Trace, wanted: MessageComes, decode: Decoder) -> Times:
@@ -321,6 +366,13 @@ def _judge_count(surely: int, perhaps: int, wanted: MessageComes) -> Verdict:
     if perhaps < wanted.at_least or surely > most:
         return Verdict.FAIL
     return Verdict.PASS if wanted.at_least <= surely and perhaps <= most else Verdict.INCONCLUSIVE
+
+
+def _settled(surely: int, wanted: MessageComes) -> bool:
+    """Tell whether no message that may still come can change the verdict."""
+    if wanted.at_most is None:
+        return surely >= wanted.at_least
+    return surely > wanted.at_most
 
 
 def _counted(wanted: MessageComes, times: Times, cause: At) -> str:

@@ -18,8 +18,7 @@ def judge_signal_ordered(
     case: Case, trace: Trace, wanted: SignalOrdered, question: Question, decode: Decoder
 ) -> Finding:
     """Judge that a signal never comes back from the furthest it has been."""
-    del case
-    seen = frames_between(trace, wanted, decode)
+    seen = frames_between(case, trace, wanted, decode)
     way = seen.values if wanted.rising else -seen.values
     back = np.maximum.accumulate(way) - way if way.size else way
     broke = first_broken(trace, question, seen, back > wanted.slack + _SAME)
@@ -36,8 +35,7 @@ def judge_signal_steady(
     case: Case, trace: Trace, wanted: SignalSteady, question: Question, decode: Decoder
 ) -> Finding:
     """Judge how far a signal moved, from frame to frame and altogether."""
-    del case
-    seen = frames_between(trace, wanted, decode)
+    seen = frames_between(case, trace, wanted, decode)
     steps = np.abs(np.diff(seen.values, prepend=seen.values[:1]))
     spans = _spans(seen)
     wrong = np.zeros(seen.values.size, np.bool_)

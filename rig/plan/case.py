@@ -652,6 +652,7 @@ class Case:
     source: str = ""  # file:line of the plan that it came from
     duration_s: float = 0.0  # upper bound of what the steps take
     begins: Begins = "ready"
+    periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
 
 
 CASE_JSON: TypeAdapter[Case] = TypeAdapter(Case)

@@ -58,6 +58,7 @@ def complete(case: Case, profile: Profile) -> Case:
     return replace(
         case,
         steps=steps,
+        periods={name: promise.period.value for name, promise in profile.messages.items()},
         outputs=outputs,
         capture=_capture(case, profile, duration_s),
         duration_s=duration_s,

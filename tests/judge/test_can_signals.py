@@ -104,6 +104,26 @@ def test_a_flag_that_came_and_went_before_its_cause_is_not_its_effect() -> None:
     assert found.measurement.value == pytest.approx(0.3, abs=1e-4)
 
 
+def test_a_flag_that_is_stuck_since_before_its_mark_shows_no_effect() -> None:
+    found = the_finding(BECOMES, can_trace(flagged(0.3)))
+
+    assert found.verdict == "error"
+    assert "m.b3 was 1 already before 'go'" in found.sentence
+    late = replace(BECOMES, low_s=0.3)
+    assert the_finding(late, can_trace(flagged(0.3))).verdict == "fail"  # before its time
+
+
+def test_what_was_told_before_a_silence_says_nothing_of_a_new_start() -> None:
+    marks = a_trace(marks={"go": (1.0, 1.0)}).markers
+    times = np.array([0.1, 0.2, 0.3, 1.4, 1.5, 1.6])
+    data = np.zeros((times.size, 8), np.uint8)
+    data[:, 3] = 1
+
+    found = the_finding(BECOMES, can_trace(some_frames(times, data), markers=marks))
+
+    assert found.verdict == "pass"
+
+
 def test_both_clocks_are_in_the_budget() -> None:
     case = a_case(replace(BECOMES, since=CELL_RISES))
     cell = a_channel("cell 3", step(30_000, 10_000, 3.3, 3.7))
@@ -217,6 +237,44 @@ def test_a_message_that_falls_silent_does_not_stay() -> None:
     found = the_finding(STAYS, can_trace(alive))
     assert found.verdict == "fail"
     assert found.sentence == "no m in 0.700 s; the bus was alive (1 other frames, none dropped)"
+
+
+@pytest.mark.parametrize("span", [("go", None), (None, "stop")])
+def test_old_values_next_to_an_end_of_the_span_decide_nothing(
+    span: tuple[str | None, str | None],
+) -> None:
+    """A mark 100 µs to either side of a frame, by a clock that is good to 1 ms."""
+    wanted = replace(STAYS, begin=span[0], end=span[1])
+    marks = a_trace(marks={"go": (1.0999, 1.0999), "stop": (1.9001, 1.9001)}).markers
+    old = {("go", None): (0.0, 1.15), (None, "stop"): (1.85, 9.0)}[span]
+
+    found = the_finding(wanted, can_trace(flagged(*old, time_u_s=1e-3), markers=marks))
+    sure = the_finding(wanted, can_trace(flagged(*old, time_u_s=1e-5), markers=marks))
+
+    assert (found.verdict, sure.verdict) == ("inconclusive", "fail")
+    assert "needs U <= 100 µs" in found.sentence
+    longer = can_trace(flagged(old[0], 1.25, time_u_s=1e-3), markers=marks)
+    if span[0]:
+        assert the_finding(wanted, longer).verdict == "fail"  # the next frame is wrong too
+
+
+def test_one_frame_in_the_whole_case_proves_nothing_of_the_rest() -> None:
+    trace = can_trace(some_frames([1.5]))
+
+    found = the_finding(STAYS, trace)
+
+    assert found.verdict == "error"
+    assert "one m came in the whole case" in found.sentence
+
+
+@pytest.mark.parametrize(("promised_s", "verdict"), [(0.1, "error"), (1.0, "pass")])
+def test_a_gap_is_held_against_the_promised_period(promised_s: float, verdict: str) -> None:
+    """Two frames far apart make a long usual period of their own."""
+    case = replace(a_case(STAYS), periods={"m": promised_s})
+
+    found = judge(case, can_trace(some_frames([1.2, 1.8])), Bytes()).findings[0]
+
+    assert found.verdict == verdict
 
 
 def test_no_frame_in_the_span_proves_nothing() -> None:
@@ -429,6 +487,28 @@ def test_a_message_that_must_never_come_needs_a_living_bus() -> None:
 
     assert the_finding(never, can_trace(flagged(5.0))).verdict == "pass"
     assert the_finding(never, can_trace(some_frames([]))).verdict == "error"
+
+
+@pytest.mark.parametrize(
+    ("at_least", "at_most", "until_s", "verdict"),
+    [
+        pytest.param(0, 0, 1.0, "inconclusive", id="never so far"),
+        pytest.param(1, 1, 1.3, "inconclusive", id="once so far"),
+        pytest.param(1, None, 1.3, "pass", id="often enough already"),
+        pytest.param(0, 0, 1.3, "fail", id="too often already"),
+        pytest.param(3, None, 1.3, "inconclusive", id="too rarely so far"),
+    ],
+)
+def test_a_case_that_ends_before_the_window_proves_no_absence(
+    at_least: int, at_most: int | None, until_s: float, verdict: str
+) -> None:
+    wanted = replace(COMES, high_s=49.0, at_least=at_least, at_most=at_most)
+
+    found = the_finding(wanted, can_trace(flagged(1.2, until_s)))
+
+    assert found.verdict == verdict
+    early = "the case ended 47.000 s before the latest time allowed" in found.sentence
+    assert early == (verdict == "inconclusive")
 
 
 @given(st.lists(st.floats(0.02, 0.98), max_size=5, unique=True))

@@ -23,6 +23,7 @@ from rig.plan.case import (
     Recovers,
     Set,
     SignalBecomes,
+    SignalStays,
     SignalWithin,
     Stays,
     Step,
@@ -290,7 +291,7 @@ def _at_start(loss: _Loss) -> _Case:
 def _while_pending(loss: _Loss, violation: Stimulus) -> _Case:
     """A violation is half-way through its delay when the link goes, and still there afterwards."""
     profile, its = loss.profile, loss.profile.protections[violation.protection]
-    restored = Mark(mark=REMOVED)
+    told_s = delay_of(its).high + its.says_within_s + _reconnect_s(profile)
     wait_s = max(delay_of(its).high, loss.recovery.high) + said_within_s(its) + AFTER_S
     return _Case(
         steps=[
@@ -300,19 +301,15 @@ def _while_pending(loss: _Loss, violation: Stimulus) -> _Case:
             loss.fault,
             Hold(duration_s=loss.gone_s, mark=_LOST),
             _mend(loss),
-            Hold(duration_s=wait_s, mark=_END),
+            Hold(duration_s=told_s, mark=_BACK),
+            Hold(duration_s=max(wait_s - told_s, _SEEN_S), mark=_END),
         ],
         expectations=[
             *trips(loss.stimulus, loss.protection),
             *(Stays(output=o, is_open=True, begin=_LOST, end=_END) for o in its.opens),
+            # It may tell so before the link is back: it saw the violation begin.
             *(
-                SignalBecomes(
-                    message=m,
-                    signal=s,
-                    value=float(v),
-                    since=restored,
-                    high_s=delay_of(its).high + its.says_within_s + _reconnect_s(profile),
-                )
+                SignalStays(message=m, signal=s, value=float(v), begin=_BACK, end=_END)
                 for m, s, v in signals_of(its)
             ),
         ],
