@@ -422,6 +422,9 @@ class Expected(Description):
     closes: Annotated[int | None, Field(ge=0, description="an output, just so often")] = None
     each: Promise | None = None  # how long it is closed each time ...
     pauses: Promise | None = None  # ... and open between
+    lasts: Annotated[
+        bool, Field(description="closes within: false where it may open again uncommanded")
+    ] = True
 
     @model_validator(mode="before")
     @classmethod

@@ -207,7 +207,9 @@ def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, 
         case c.Trips():
             return {wanted.output: {"opens within": _limits(wanted)} | _after(wanted.since)}
         case c.Recovers():
-            return {wanted.output: {"closes within": _limits(wanted)} | _after(wanted.since)}
+            lasts = {} if wanted.lasts else {"lasts": False}
+            closes = {"closes within": _limits(wanted)} | lasts | _after(wanted.since)
+            return {wanted.output: closes}
         case c.Stays():
             state = "open" if wanted.is_open else "closed"
             return {wanted.output: {"stays": state} | _span(wanted)}

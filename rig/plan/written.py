@@ -339,21 +339,27 @@ class _Resolver:
             known = [*self._profile.outputs, *self._profile.messages, *_KINDS[:3]]
             self._add(where, f'there is no output or message "{name}"', suggest(name, known))
             return ()
-        if (
-            stray := e.given()
-            - _WORDS[kind]
-            - {"after", "within", "from", "to", "reaction", "at", "times"}
-            - {"or", "once sent", "unit", "by"}
-        ):
-            what = f'"{sorted(stray)[0]}" says nothing about {kind}'
-            self._add(where, what, f"for {kind}: {', '.join(sorted(_WORDS[kind]))}")
-            return ()
-        if len(e.given() & _WORDS[kind]) != 1:
-            what = f"what is expected of {kind}?"
-            self._add(where, what, f"write one of {', '.join(sorted(_WORDS[kind]))}")
+        if not self._fits(where, kind, e.given()):
             return ()
         self._marked(where, e)
         return make(where, name, e)
+
+    def _fits(self, where: Location, kind: str, given: set[str]) -> bool:
+        """Whether one word says what is expected of this kind, and each other one belongs to it."""
+        words = _WORDS[kind]
+        said, known = given & words.keys(), ", ".join(sorted(words))
+        if len(said) == 1:
+            [word] = said
+            strays, takes = given - said - words[word], ", ".join(sorted(words[word]))
+            beside, mend = f'beside "{word}"', f'beside "{word}" stands {takes or "nothing"}'
+        else:
+            strays = given - words.keys() - set().union(*words.values())
+            beside, mend = f"about {kind}", f"for {kind}: {known}"
+        for stray in sorted(strays):
+            self._add(where, f'"{stray}" says nothing {beside}', mend)
+        if len(said) != 1 and not strays:
+            self._add(where, f"what is expected of {kind}?", f"write one of {known}")
+        return len(said) == 1 and not strays
 
     def _kind(self, name: str) -> tuple[str | None, Callable[..., Iterable[Expectation]]]:
         by_word: dict[str, tuple[str, Callable[..., Iterable[Expectation]]]] = {
@@ -405,7 +411,8 @@ class _Resolver:
             yield Trips(output=name, since=self._since(where, e), low_s=low_s, high_s=high_s)
         elif e.closes_within is not None:
             low_s, high_s = e.closes_within.low, e.closes_within.high
-            yield Recovers(output=name, since=self._since(where, e), low_s=low_s, high_s=high_s)
+            since = self._since(where, e)
+            yield Recovers(output=name, since=since, low_s=low_s, high_s=high_s, lasts=e.lasts)
         elif e.closes is not None:
             yield self._cycles(where, name, e)
         else:
@@ -652,17 +659,32 @@ class _Resolver:
 
 
 _GROUPS = ("cells", "temperatures")
-_WORDS = {
+_SPAN = frozenset({"from", "to"})
+_TIME = frozenset({"within", "after"})
+# What is expected of each kind, and which words may stand beside that.
+_WORDS: dict[str, dict[str, frozenset[str]]] = {
     "a signal": {
-        *("becomes", "stays", "between", "only rises but for", "only falls but for"),
-        *("steps at most", "moves at most"),
+        "becomes": _TIME,
+        "stays": _SPAN,
+        "between": _SPAN | {"or", "once sent", "unit"},
+        "only rises but for": _SPAN,
+        "only falls but for": _SPAN,
+        "steps at most": _SPAN,
+        "moves at most": _SPAN,
     },
-    "an output": {"opens within", "closes within", "closes", "opens at", "closes at", "stays"},
-    "a message": {"every", "comes", "is sound"},
-    "the console": {"says", "never says"},
-    "telemetry": {"agrees"},
-    "balancing": {"cells"},
-    "energy": {"counts", "follows cells"},
+    "an output": {
+        "opens within": frozenset({"after"}),
+        "closes within": frozenset({"after", "lasts"}),
+        "closes": _SPAN | {"each", "pauses"},
+        "opens at": frozenset({"reaction"}),
+        "closes at": frozenset({"reaction"}),
+        "stays": _SPAN,
+    },
+    "a message": {"every": _SPAN, "comes": _TIME | {"times"}, "is sound": _SPAN},
+    "the console": {"says": _TIME, "never says": _SPAN},
+    "telemetry": {"agrees": frozenset({"by"})},
+    "balancing": {"cells": frozenset({"at"})},
+    "energy": {"counts": _SPAN, "follows cells": frozenset()},
 }
 _KINDS = ("console", "telemetry", "balancing", "energy")
 

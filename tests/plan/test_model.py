@@ -16,6 +16,7 @@ from rig.plan.case import (
     ConsoleNeverSays,
     ConsoleSays,
     Crossing,
+    Cycles,
     Dither,
     Fault,
     Hold,
@@ -311,3 +312,36 @@ def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BrokenDescriptionError, match="stands here twice, first as case 1"):
         load_plan(path)
+
+
+@pytest.mark.parametrize(
+    ("expected", "what"),
+    [
+        (
+            "charge path: {stays: closed, within: 2 s, after: m}",
+            r'"after" says nothing beside "stays"; beside "stays" stands from, to',
+        ),
+        ("charge path: {stays: closed, after: m, within: 2 s}", '"within" says nothing beside'),
+        ("charge path: {opens within: 1 s to 2 s, after: m, to: m}", '"to" says nothing beside'),
+        ("charge path: {stays: open, at: m}", '"at" says nothing beside "stays"'),
+        ("BMS_Status.OV: {stays: 0, within: 2 s}", '"within" says nothing beside "stays"'),
+        ("BMS_Status.OV: {becomes: 1, within: 1 s, after: m, from: m}", '"from" says nothing'),
+        ("BMS_Status: {every: 100 ms ± 5 ms, times: 3}", '"times" says nothing beside "every"'),
+        ("console: {never says: panic, after: m}", 'beside "never says" stands from, to'),
+        ("energy: {follows cells: [soc], from: m}", 'beside "follows cells" stands nothing'),
+    ],
+)
+def test_a_word_that_says_nothing_beside_another_is_named(
+    profile: Profile, expected: str, what: str
+) -> None:
+    with pytest.raises(BrokenDescriptionError, match=what):
+        a_case(profile, "{hold: 1 s, as: m}, {read: [cells]}", f"{{{expected}}}")
+
+
+def test_an_output_that_closes_so_often_has_a_time_for_each(profile: Profile) -> None:
+    text = "{charge path: {closes: 2, each: 1 s to 2 s, pauses: 3 s to 4 s, from: m}}"
+
+    [cycles] = a_case(profile, "{hold: 1 s, as: m}", text).expectations
+
+    assert cycles == Cycles(output="charge path", count=2, low_s=1.0, high_s=2.0,
+                            pause_low_s=3.0, pause_high_s=4.0, begin="m")  # fmt: skip

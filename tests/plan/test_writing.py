@@ -19,6 +19,7 @@ ESP32 = load_profile(find_described("esp32-4s", "duts", "profile.yaml"))
 NIGHTLY = expand(load_plan(ROOT / "testplans" / "nightly.yaml"), ESP32, 1)
 # One of each family is enough to meet every kind of step and expectation that families make.
 ONE_EACH = list({case.family: case for case in NIGHTLY}.values())
+MAY_OPEN_AGAIN = next(case for case in NIGHTLY if case.id == "partner[CTO-HostAlive-again]")
 
 
 def read_back(case: Case) -> Case:
@@ -42,6 +43,12 @@ def test_a_case_reads_back_as_it_was(case: Case) -> None:
         case.severity,
         case.begins,
     )
+
+
+def test_that_an_output_may_open_again_is_read_back() -> None:
+    again = read_back(MAY_OPEN_AGAIN)
+
+    assert rounded(again.expectations) == rounded(MAY_OPEN_AGAIN.expectations)
 
 
 def test_the_reason_stands_at_the_head() -> None:
