@@ -5,6 +5,7 @@ The record is as fine as the tightest time limit asks for and as long as the ste
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -37,6 +38,7 @@ _PER_WINDOW = 1000  # samples in the tightest time window, so that sampling is n
 _FINEST_S = 1e-6
 _COARSEST_S = 1e-3
 _MOST_SAMPLES = 150_000  # a channel; beyond it the record gets coarser
+_PER_CAUSE = 6  # samples, at the least, in a current that its own trip ends: fewer are a spike
 _PER_COMMAND_S = 0.35  # a slow instrument's command and its confirmation (instruments.md 5)
 _PER_READING_S = 0.35  # of a quantity, by a scanner at its slowest
 _PER_LEVEL_S = 0.6  # of a staircase: command, meter reading
@@ -107,11 +109,20 @@ def _capture(case: Case, profile: Profile, duration_s: float) -> Capture | None:
     if profile.has_current and outputs:
         quantities.append("current")
     interval_s = max(_interval_s(case.expectations), duration_s / _MOST_SAMPLES)
+    interval_s = min(interval_s, _briefest_s(case, profile) / _PER_CAUSE)
     return Capture(
         quantities=tuple(dict.fromkeys([*quantities, *outputs])),
         duration_s=duration_s,
         interval_s=interval_s,
     )
+
+
+def _briefest_s(case: Case, profile: Profile) -> float:
+    """Return how long a current lasts at the least that the case's protection ends."""
+    protection = profile.protections.get(case.protection or "")
+    if protection is None or protection.delay is None or protection.unit != "A":
+        return math.inf
+    return protection.delay.low or math.inf
 
 
 def _interval_s(expectations: Iterable[Expectation]) -> float:

@@ -141,3 +141,19 @@ def test_balancing_by_outputs_names_them_all(pbmslsuite: Profile) -> None:
 
     assert set(case.outputs) == {f"balance {n}" for n in range(1, 5)}
     assert complete(replace(ORIGIN, expectations=(wanted,)), ESP32).outputs == {}
+
+
+@pytest.mark.parametrize("hold_s", [1.0, 25.0])
+def test_a_record_however_long_shows_a_current_that_its_own_trip_ends(hold_s: float) -> None:
+    since = Crossing(quantity="current", level=-80.0, rising=False)
+    case = replace(
+        ORIGIN,
+        protection="short circuit",
+        steps=(Set(values={"current": -90.0}), Hold(duration_s=hold_s)),
+        expectations=(Trips(output="discharge path", since=since, low_s=2e-4, high_s=5e-4),),
+    )
+
+    capture = complete(case, ESP32).capture
+
+    assert capture is not None
+    assert 6.0 * capture.interval_s <= 200e-6 * (1.0 + 1e-9)
