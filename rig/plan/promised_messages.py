@@ -13,8 +13,10 @@ from rig.dut.profile import Profile
 from rig.plan.case import (
     Case,
     Load,
+    Mark,
     MessageComes,
     MessageSound,
+    Power,
     SignalBecomes,
     SignalStays,
     SignalWithin,
@@ -71,13 +73,14 @@ def touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a tab
     events = profile.events
     if events is not None and any(isinstance(step, Load) for step in case.steps):
         yield "events: on a loaded bus"
+    powered = [Mark(mark=s.mark) for s in case.steps if isinstance(s, Power) and s.on and s.mark]
     shorts = {code: short for short, code in events.codes.items()} if events else {}
     for e in case.expectations:
         match e:
             case MessageComes() if events is not None and e.message == events.message:
                 short = shorts.get(int(e.where.get(events.code, -1.0)))
                 yield f"event {short}: {e.where.get(events.tripped, 1.0):g}"
-            case MessageComes():
+            case MessageComes() if e.since in powered and e.at_least:
                 yield f"message {e.message}: comes after power-up"
             case MessageSound():
                 yield f"message {e.message}: its bytes"

@@ -197,15 +197,28 @@ _REFUSED = {
 def _touched_on_can(profile: Profile, case: Case) -> Iterator[str]:
     """What wrong frames and a broken bus show, if something is expected of it."""
     receives = profile.can.receives if profile.can else {}
+    trips = any(isinstance(e, Trips) for e in case.expectations)
     for step in case.steps:
-        if isinstance(step, Traffic) and step.wrong and step.wrong.what in _REFUSED:
-            yield f"message {step.message}: refuses {_REFUSED[step.wrong.what]}"
-        if isinstance(step, Send) and step.wrong and step.message in receives:
-            counter = receives[step.message].counts_refused
-            yield f"message {step.message}: refused ones are counted in {counter}"
+        match step:
+            # Only where no right frame comes between does a trip show that none was taken.
+            case Traffic(wrong=wrong) if wrong and wrong.what in _REFUSED:
+                if wrong.every == 1 and trips:
+                    yield f"message {step.message}: refuses {_REFUSED[wrong.what]}"
+            case Send(wrong=wrong) if wrong and step.message in receives:
+                counter = receives[step.message].counts_refused
+                if _is_expected_to_count(case, counter):
+                    yield f"message {step.message}: refused ones are counted in {counter}"
+            case _:
+                pass
     broken = any(isinstance(s, Fault) and s.target == "can bus" for s in case.steps)
     if broken and any(isinstance(e, MessageComes) for e in case.expectations):
         yield "the bus: back within its time"
+
+
+def _is_expected_to_count(case: Case, counter: str | None) -> bool:
+    """Whether something but 0 is expected of this signal."""
+    told = [e for e in case.expectations if isinstance(e, SignalBecomes | SignalStays)]
+    return any(f"{e.message}.{e.signal}" == counter and e.value for e in told)
 
 
 def _touched_of_energy(case: Case) -> Iterator[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rig.dut.profile import Profile
 from rig.plan.case import (
+    Case,
     ConsoleSays,
     Cycles,
     Hold,
@@ -15,6 +18,7 @@ from rig.plan.case import (
     Stays,
     Trips,
 )
+from rig.plan.promises import untested
 from tests.plan.test_families import cases_of, only, the_case
 
 
@@ -94,3 +98,35 @@ def test_a_partner_lost_again_and_again_is_judged_each_time(esp32: Profile) -> N
         assert marks == [f"{mark} {n}" for n in (1, 2, 3)]
     kept = {(e.begin, e.end) for e in case.expectations if isinstance(e, Stays)}
     assert {("kept 1", "lost 2"), ("kept 2", "lost 3")} <= kept
+
+
+# ---- what counts as looked at -----------------------------------------------------------------
+def _left(profile: Profile, cases: list[Case], start: str) -> list[str]:
+    return [promise for promise in untested(profile, cases) if promise.startswith(start)]
+
+
+def test_a_partner_that_is_disturbed_shows_no_refusal(esp32: Profile) -> None:
+    """With right frames between, nothing happens whether or not the wrong ones are taken."""
+    cases = cases_of("partner", esp32)
+    disturbed = [case for case in cases if case.parameters["partner"] == "disturbed"]
+    assert esp32.can is not None
+
+    refused = "message HostAlive: refuses"
+    assert not _left(esp32, cases, refused)
+    assert len(_left(esp32, disturbed, refused)) == len(esp32.can.receives["HostAlive"].refuses)
+
+
+def test_refused_frames_that_nobody_asks_for_are_not_counted(esp32: Profile) -> None:
+    case = the_case("partner", esp32, "CTO-HostAlive-counted")
+    unasked = replace(case, expectations=case.expectations[:1])  # 0 before
+
+    counted = "message HostAlive: refused ones are counted"
+    assert not _left(esp32, [case], counted)
+    assert _left(esp32, [unasked], counted)
+
+
+def test_a_message_after_a_bus_fault_does_not_come_after_power_up(esp32: Profile) -> None:
+    after = [f"message {name}: comes after power-up" for name in esp32.messages]
+
+    assert set(after) <= set(untested(esp32, cases_of("bus fault", esp32)))
+    assert not set(after) & set(untested(esp32, cases_of("first frames", esp32)))
