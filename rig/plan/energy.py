@@ -12,6 +12,9 @@ from rig.dut.energy import Energy
 from rig.dut.profile import Profile
 from rig.plan.case import CountsCharge, FollowsCells
 
+# A state of charge is promised in percentage points; it is sent in tenths of them on every frame
+# that reference/dut-ecosystem.md collects.
+SOC_STEP = 0.001
 SOC, REMAINING, CELL_SUM, HEALTH = "soc", "remaining capacity", "cell sum", "health"
 
 
@@ -47,8 +50,7 @@ def counts(profile: Profile, name: str, begin: str, end: str) -> CountsCharge:
     if name == REMAINING and energy.remaining_capacity is not None:
         resolution_ah, ah_per_unit = energy.remaining_capacity.resolution_ah, 1.0
     else:
-        ah_per_unit = resolution_ah = capacity_ah * factor
-        resolution_ah *= _SOC_STEP
+        ah_per_unit, resolution_ah = capacity_ah * factor, capacity_ah * SOC_STEP
     return CountsCharge(
         quantity=name,
         message=message,
@@ -60,11 +62,6 @@ def counts(profile: Profile, name: str, begin: str, end: str) -> CountsCharge:
         begin=begin,
         end=end,
     )
-
-
-# A state of charge is promised in percentage points; it is sent in tenths of them on every frame
-# that reference/dut-ecosystem.md collects.
-_SOC_STEP = 0.1
 
 
 def follows(profile: Profile, name: str) -> FollowsCells:

@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from rig.description import BrokenDescriptionError
 from rig.dut.energy import ChargePromise
 from rig.dut.profile import Profile
-from rig.plan.case import CountsCharge, Expectation, FollowsCells, Set, SignalOrdered, SignalSteady
-from rig.plan.energy import CELL_SUM, REMAINING, SOC, counts, follows
+from rig.plan.case import (
+    CountsCharge,
+    Expectation,
+    FollowsCells,
+    Set,
+    SignalOrdered,
+    SignalSteady,
+    SignalWithin,
+)
+from rig.plan.energy import CELL_SUM, REMAINING, SOC, counts, follows, signals_of
 from rig.plan.expand import expand
 from rig.plan.families import FAMILIES, Options
 from rig.plan.model import parse_plan
@@ -59,6 +67,45 @@ def test_the_sum_is_the_mean_times_the_cells(esp32: Profile, volts: float) -> No
 def test_a_unit_of_each_signal_is_its_share_of_the_rated_capacity(esp32: Profile) -> None:
     assert counts(esp32, SOC, "a", "b").ah_per_unit == pytest.approx(0.2)  # 1 % of 20 Ah
     assert counts(esp32, REMAINING, "a", "b").ah_per_unit == 1.0
+
+
+@pytest.mark.parametrize("family", ["charge counted", "full", "charge ends"])
+def test_limits_on_a_signal_are_in_its_own_unit(esp32: Profile, family: str) -> None:
+    """What is sent as 0 to 1 has a hundredth of each limit of what is sent in percent."""
+    message, signal = signals_of(esp32)[SOC]
+    percents, shares = (
+        [limit for draft in FAMILIES[family](profile, Options())
+         for e in draft.expectations for limit in _limits(e, message, signal)]
+        for profile in (esp32, _with_soc_factor(esp32, 1.0))
+    )  # fmt: skip
+
+    assert percents
+    assert shares == pytest.approx([0.01 * limit for limit in percents])
+
+
+def _with_soc_factor(profile: Profile, factor: float) -> Profile:
+    soc = profile.telemetry.soc
+    assert soc is not None
+    telemetry = profile.telemetry.model_copy(
+        update={"soc": soc.model_copy(update={"factor": factor})}
+    )
+    return profile.model_copy(update={"telemetry": telemetry})
+
+
+def _limits(wanted: Expectation, message: str, signal: str) -> list[float]:
+    match wanted:
+        case SignalSteady() | SignalOrdered() | SignalWithin() if (
+            wanted.message == message and wanted.signal == signal
+        ):
+            names = ("most_step", "most_span", "slack", "low", "high")
+            return [limit for name in names if (limit := getattr(wanted, name, None)) is not None]
+    return []
+
+
+def test_a_count_is_rounded_to_a_tenth_of_a_percent_whatever_the_unit(esp32: Profile) -> None:
+    for factor in (0.01, 1.0):
+        counted = counts(_with_soc_factor(esp32, factor), SOC, "a", "b")
+        assert counted.resolution_ah == pytest.approx(0.02)  # of 20 Ah
 
 
 def test_a_bms_that_promises_nothing_of_it_is_asked_nothing(pbmslsuite: Profile) -> None:

@@ -31,6 +31,7 @@ from rig.plan.energy import (
     HEALTH,
     REMAINING,
     SOC,
+    SOC_STEP,
     counts,
     follows,
     percent_of,
@@ -273,7 +274,13 @@ def _full_draft(profile: Profile, situation: str, steps: Sequence[Step]) -> Draf
     }
     message, signal = signals_of(profile)[SOC]
     expected: list[Expectation] = [
-        SignalSteady(message=message, signal=signal, most_span=1.0, begin="begun", end="over")
+        SignalSteady(
+            message=message,
+            signal=signal,
+            most_span=percent_of(profile, 0.01),
+            begin="begun",
+            end="over",
+        )
     ]
     if promise is not None and promise.console is not None:
         expected.append(ConsoleNeverSays(pattern=promise.console))
@@ -295,7 +302,12 @@ def _becomes_full(profile: Profile, promise: FullPromise) -> Iterator[Expectatio
         high_s=latest_s,
     )
     yield SignalWithin(
-        message=message, signal=signal, low=top - 0.5, high=top, begin="told", end="over"
+        message=message,
+        signal=signal,
+        low=percent_of(profile, 0.995),
+        high=top,
+        begin="told",
+        end="over",
     )
     if promise.console is not None:
         yield ConsoleSays(
@@ -424,7 +436,9 @@ def _ordered(profile: Profile, name: str, move: tuple[str, str, bool]) -> Signal
     begin, end, rising = move
     message, signal = signals_of(profile)[name]
     remaining = profile.energy.remaining_capacity if profile.energy else None
-    slack = remaining.resolution_ah if name == REMAINING and remaining else 0.1
+    slack = percent_of(profile, SOC_STEP)
+    if name == REMAINING and remaining:
+        slack = remaining.resolution_ah
     return SignalOrdered(
         message=message,
         signal=signal,
