@@ -389,14 +389,23 @@ def judge_stays(case: Case, trace: Trace, wanted: Stays, question: Question) -> 
         span_ns = (_record_begin_ns(trace, recorded, span_ns[0]), span_ns[1])
     must_cover(recorded, *span_ns)
     first, last = (index_at(recorded.waveform, t) for t in span_ns)
+    if first >= last:
+        raise NoEvidence(
+            f"no sample of {wanted.output} lies in the span: it is {show(_length_s(span_ns), 's')}"
+            f" long, the record has one each {show(recorded.waveform.interval_s, 's')}"
+        )
     broken = _broken(recorded, first, last, is_open=wanted.is_open)
     if broken.size:
         return _broken_finding(trace, recorded, wanted, question, broken, span_ns)
     state = "open" if wanted.is_open else "closed"
-    covered = f"{show((span_ns[1] - span_ns[0]) * 1e-9, 's')}, {last - first} samples"
+    covered = f"{show(_length_s(span_ns), 's')}, {last - first} samples"
     return question.answer(
         Verdict.PASS, f"{wanted.output} was {state} all the time ({covered}){_caveat(recorded)}"
     )
+
+
+def _length_s(span_ns: tuple[int, int]) -> float:
+    return (span_ns[1] - span_ns[0]) * 1e-9
 
 
 def _record_begin_ns(trace: Trace, recorded: Recorded, begin_ns: int) -> int:
@@ -425,7 +434,11 @@ def _clock_u_s(waveform: Waveform, at_ns: float) -> float:
 
 
 def _caveat(recorded: Recorded) -> str:
-    """Say so where the tap never showed the output closed."""
+    """Say so where the tap never showed the output closed.
+
+    No more than that: a contactor that nobody asks for is open for the whole of a case that is
+    right, and only another case of the plan, which closes it, proves the tap.
+    """
     if recorded.runs.starts.size:
         return ""
     return "; it was never closed in this record"

@@ -482,6 +482,18 @@ def test_the_case_begins_with_its_record() -> None:
     assert the_finding(GATE_STAYS, before).verdict == "error"
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_span_without_a_sample_proves_nothing(is_open: bool) -> None:  # noqa: FBT001
+    trace = stays_trace(np.full(3_001, 0.0 if is_open else 12.0))
+    marks = a_trace(marks={"a": (1.0001, 1.0001), "b": (1.0004, 1.0004)}).markers
+    wanted = replace(GATE_STAYS, is_open=is_open, begin="a", end="b")
+
+    found = the_finding(wanted, replace(trace, markers=marks))
+
+    assert found.verdict == "error"
+    assert "no sample of charge path lies in the span" in found.sentence
+
+
 def test_no_record_no_absence() -> None:
     found = the_finding(GATE_STAYS, a_trace())
 
