@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from rig.judge.budget import Row
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns, window_ns
 from rig.judge.listening import must_have_listened
@@ -12,6 +14,8 @@ from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_range
 from rig.plan.case import Case, ConsoleNeverSays, ConsoleSays
 from rig.trace.model import Line, Trace
+
+_SILENCE = 2.0  # this many pauses without a line are a silence
 
 
 def line_instant(line: Line) -> At:
@@ -70,7 +74,6 @@ def judge_console_never_says(
     case: Case, trace: Trace, wanted: ConsoleNeverSays, question: Question
 ) -> Finding:
     """Judge that no such line came between two marks, on proof that others did."""
-    del case
     must_have_listened(trace, "console")
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
     pattern = re.compile(wanted.pattern)
@@ -83,11 +86,43 @@ def judge_console_never_says(
         raise NoEvidence(
             "the console said nothing in the whole case: no proof that it is connected"
         )
+    if not touching:
+        _must_be_too_short_for_one(case, trace, begin_ns, end_ns)
     sentence = (
         f"no such line in {show((end_ns - begin_ns) * 1e-9, 's')}; {len(touching)} others came"
         f" ({len(trace.lines)} in the whole case)"
     )
     return question.answer(Verdict.PASS, sentence)
+
+
+def _must_be_too_short_for_one(case: Case, trace: Trace, begin_ns: int, end_ns: int) -> None:
+    """Refuse a span in which nothing was heard though lines were due."""
+    span = show((end_ns - begin_ns) * 1e-9, "s")
+    usual_s = case.prints_every_s or _usual_s(trace, begin_ns, end_ns)
+    if usual_s is None:
+        raise NoEvidence(
+            f"the console said nothing for {span}, and nothing says how often it speaks: no proof"
+            " that it was alive"
+        )
+    if (end_ns - begin_ns) * 1e-9 > _SILENCE * usual_s:
+        raise NoEvidence(
+            f"the console said nothing for {span}, where a line comes every {show(usual_s, 's')}:"
+            " no proof that it was alive"
+        )
+
+
+def _usual_s(trace: Trace, begin_ns: int, end_ns: int) -> float | None:
+    """Return the pause between lines in which most of the time outside a span passed.
+
+    The median of the pauses would be that within a burst of lines.
+    """
+    times = np.array([line.time_ns for line in trace.lines], np.int64)
+    outside = (times[1:] <= begin_ns) | (times[:-1] >= end_ns)
+    pauses = np.sort(np.diff(times)[outside])
+    if not pauses.size:
+        return None
+    passed = np.cumsum(pauses)
+    return float(pauses[np.searchsorted(passed, 0.5 * passed[-1])]) * 1e-9
 
 
 def _early(line: Line) -> int:

@@ -652,6 +652,8 @@ class Case:
     source: str = ""  # file:line of the plan that it came from
     duration_s: float = 0.0  # upper bound of what the steps take
     begins: Begins = "ready"
+    prints_every_s: float | None = None  # its console, as promised
+    cells: int = 0  # how many the BMS has; 0: not said
     periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
 
 

@@ -60,6 +60,8 @@ def complete(case: Case, profile: Profile) -> Case:
     return replace(
         case,
         steps=steps,
+        prints_every_s=profile.console.every_s if profile.console else None,
+        cells=profile.cells.count,
         periods={name: promise.period.value for name, promise in profile.messages.items()},
         outputs=outputs,
         capture=_capture(case, profile, duration_s),

@@ -115,9 +115,35 @@ def test_a_dead_receiver_proves_nothing(expectation: Expectation) -> None:
     ],
 )
 def test_never_is_about_its_span(at_s: float, late_ms: float, verdict: str) -> None:
-    found = the_finding(NEVER, console_trace(STATUS, a_line(at_s, "OVP cell 1", late_ms)))
+    lines = sorted([STATUS, a_line(1.5, STATUS.text), a_line(at_s, "OVP cell 1", late_ms)],
+                   key=lambda line: line.time_ns)  # fmt: skip
+
+    found = the_finding(NEVER, console_trace(*lines))
 
     assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("at_s", "promised_s", "verdict"),
+    [
+        pytest.param([0.1], None, "error", id="one line in all"),
+        pytest.param([0.1, 0.5, 0.9], None, "error", id="silent though it spoke often"),
+        pytest.param([0.05, 0.06, 0.07, 0.9, 0.91], None, "pass", id="a burst is not its pace"),
+        pytest.param([0.1, 0.9], 0.4, "error", id="silent against its promise"),
+        pytest.param([0.1], 0.6, "pass", id="none was due"),
+        pytest.param([0.1, 0.2, 1.5], None, "pass", id="it spoke in the span"),
+    ],
+)
+def test_never_needs_a_console_that_speaks_in_the_span(
+    at_s: list[float], promised_s: float | None, verdict: str
+) -> None:
+    case = replace(a_case(NEVER), prints_every_s=promised_s)
+
+    found = judge(case, console_trace(*(a_line(t, "status") for t in at_s))).findings[0]
+
+    assert found.verdict == verdict
+    if verdict == "error":
+        assert "the console said nothing for 1.000 s" in found.sentence
 
 
 def test_a_pass_says_what_was_heard() -> None:
