@@ -39,7 +39,7 @@ def judge_balances(case: Case, trace: Trace, wanted: Balances, question: Questio
     seen = {
         b.cell: b for b in (*_by_current(trace, wanted, marker), *_by_output(case, trace, marker))
     }
-    missing = sorted(set(wanted.cells) - set(seen))
+    missing = sorted({*wanted.cells, *range(1, case.cells + 1)} - set(seen))
     if missing or not seen:
         names = ", ".join(map(str, missing)) or "any cell"
         raise NoEvidence(f"at {wanted.at!r} nothing was read of the balancing of {names}")

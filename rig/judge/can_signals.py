@@ -39,7 +39,7 @@ from rig.plan.case import (
 )
 from rig.trace.model import Frames, Trace
 
-_SENT = 8  # bit of Frames.flags: the rig's own
+SENT = 8  # bit of Frames.flags: the rig's own
 SILENCE = 3.0  # this many periods without the message are a silence, no longer jitter
 _SAME = 1e-9  # relative: a decoded value is raw * factor, in floats
 
@@ -152,7 +152,7 @@ def _silent(trace: Trace, message: str, question: Question, begin_ns: int, end_n
     """Judge that a message never came: the BMS's fault only if the bus was alive."""
     frames = trace.frames
     inside = (frames.time_ns > begin_ns) & (frames.time_ns < end_ns)
-    others = int((inside & (frames.flags & _SENT == 0)).sum())
+    others = int((inside & (frames.flags & SENT == 0)).sum())
     span = show((end_ns - begin_ns) * 1e-9, "s")
     if not others and (unanswered := _unanswered(trace)):
         sentence = (
@@ -160,7 +160,7 @@ def _silent(trace: Trace, message: str, question: Question, begin_ns: int, end_n
         )
         return question.answer(Verdict.FAIL, sentence)
     if not others:
-        heard = int((frames.flags & _SENT == 0).sum())
+        heard = int((frames.flags & SENT == 0).sum())
         raise NoEvidence(
             f"nothing at all came on CAN for {span} ({heard} frames in the whole case): no proof"
             " that the bus was connected and the BMS powered"
@@ -319,7 +319,7 @@ def due_every_ns(
 def _others_came(trace: Trace, begin_ns: int, end_ns: int) -> bool:
     frames = trace.frames
     inside = (frames.time_ns > begin_ns) & (frames.time_ns < end_ns)
-    return bool((inside & (frames.flags & _SENT == 0)).any())
+    return bool((inside & (frames.flags & SENT == 0)).any())
 
 
 # ---- a message comes --------------------------------------------------------------------------

@@ -587,7 +587,7 @@ class _Resolver:
             known = range(1, self._profile.cells.count + 1)
             self._known((*where, "cells"), f"cell {cell}", [f"cell {n}" for n in known], "cell")
         if e.at in self._marks:
-            self._bleeding_is_read(where, tuple(e.cells or ()), e.at)
+            self._bleeding_is_read(where, e.at)
         yield Balances(cells=tuple(e.cells or ()), at=e.at or "")
 
     def _energy(self, where: Location, _: str, e: Expected) -> Iterable[Expectation]:
@@ -617,8 +617,8 @@ class _Resolver:
             what = f"no step reads {quantity}, so its report has nothing to agree with"
             self._add(where, what, f"add a step read: [{quantity}] where it stands still")
 
-    def _bleeding_is_read(self, where: Location, cells: tuple[int, ...], at: str) -> None:
-        """The balancing of these cells (of none: of any) is read at the mark, or just before it."""
+    def _bleeding_is_read(self, where: Location, at: str) -> None:
+        """The balancing of all cells is read at the mark or just before: the others don't bleed."""
         rules = self._profile.balancing
         names = rules.output if rules and rules.output else "bleed {n}"
         read: set[str] = set()
@@ -628,12 +628,10 @@ class _Resolver:
             read |= set(step.read)
             if step.mark == at:
                 break
-        wanted = [{names.replace("{n}", str(n)), f"bleed {n}"} for n in cells]
         every = range(1, self._profile.cells.count + 1)
-        any_of = {name for n in every for name in (names.replace("{n}", str(n)), f"bleed {n}")}
-        if all(read & either for either in wanted or [any_of]):
+        if all(read & {names.replace("{n}", str(n)), f"bleed {n}"} for n in every):
             return
-        shown = ", ".join(names.replace("{n}", str(n)) for n in cells or every)
+        shown = ", ".join(names.replace("{n}", str(n)) for n in every)
         what = f'at "{at}" it was not read which cells bleed'
         self._add(where, what, f"give the mark to a step read: [{shown}]")
 

@@ -46,7 +46,8 @@ for _place, _kind, _text in _blocks("sh"):
         SHELL[_page] = SHELL.get(_page, "") + _text
 _SET_HOLD = (
     "      - set: {cell 3: 3.70 V}\n        as: applied\n"
-    "      - read: [cell 3, pack, temperature 1, bleed 3]\n        as: looked\n"
+    "      - read: [cell 3, pack, temperature 1, bleed 1, bleed 2, bleed 3, bleed 4]\n"
+    "        as: looked\n"
     "      - hold: 2 s\n        as: done\n"
 )
 

@@ -276,6 +276,61 @@ def test_a_bms_that_reports_nothing_on_a_live_link_fails() -> None:
     assert the_finding(TELEMETRY, replace(silent, readings=())).verdict == "error"
 
 
+def three_levels(frames_until_s: float, *others_s: float, supply: float = 5.0) -> Trace:
+    """Return reports of 3.3 V that end, and a reading in each of three levels of 1 s."""
+    levels = [(3.3, 0.0), (3.6, 1.0), (2.6, 2.0)]
+    own_s = [t for t in np.arange(1, 30) / 10.0 if t <= frames_until_s]
+    times_s = np.sort([*own_s, *others_s])
+    frames = some_frames(times_s)
+    frames.data[:, 3] = 165
+    frames.can_id[np.isin(times_s, others_s)] = 0x200
+    return a_trace(
+        frames=frames,
+        links=[a_link()],
+        readings=[a_reading("cell 3", volts, at_s + 0.9) for volts, at_s in levels],
+        commands=[
+            a_command("supply", supply, 1.0),
+            *(a_command("cell 3", volts, at_s) for volts, at_s in levels),
+        ],
+    )
+
+
+def test_a_reading_whose_report_was_due_and_never_came_is_no_pass() -> None:
+    alive = the_finding(TELEMETRY, three_levels(0.9, 1.75, 2.85))
+    silent = the_finding(TELEMETRY, three_levels(0.9))
+
+    assert (alive.verdict, silent.verdict) == ("fail", "error")
+    assert "nothing of it in 400.0 ms around where the meter read 3.600 V" in alive.sentence
+    assert "(1 other messages came on its can link meanwhile)" in alive.sentence
+    wrong = the_finding(TELEMETRY, three_levels(1.9))
+    assert wrong.verdict == "fail"  # a wrong report stands, whatever is missing
+    assert wrong.sentence.endswith("(the worst of 2 of 3 readings)")
+
+
+def test_no_report_is_due_where_the_bms_is_off_or_nothing_stood_still() -> None:
+    off = the_finding(TELEMETRY, three_levels(0.9, supply=0.0))
+    hasty = a_command("cell 3", 2.6, 0.95)
+    moving = replace(three_levels(0.9), readings=(a_reading("cell 3", 3.3, 0.9),
+                     a_reading("cell 3", 2.6, 0.99)))  # fmt: skip
+    moved = the_finding(TELEMETRY, replace(moving, commands=(hasty, a_command("cell 3", 1, 1.4))))
+
+    assert (off.verdict, moved.verdict) == ("pass", "pass")
+    assert off.sentence.endswith("(the worst of 1 of 3 readings)")
+
+
+def test_a_report_from_long_before_is_not_of_this_reading() -> None:
+    """Nothing was commanded meanwhile, but the message fell silent a second before."""
+    frames = some_frames(np.array([0.1, 0.2, 0.3, 0.4, 0.5, 1.4]))
+    frames.data[:, 3] = 165
+    frames.can_id[-1] = 0x200
+    trace = replace(reported([], [3.3, 3.3]), frames=frames)
+    trace = replace(trace, readings=(a_reading("cell 3", 3.3, 0.4), a_reading("cell 3", 3.3, 1.5)))
+
+    found = the_finding(TELEMETRY, trace)
+
+    assert found.verdict == "fail"
+
+
 def test_a_meter_that_gave_no_number_is_not_a_reading() -> None:
     nan = float("nan")
 
@@ -346,6 +401,16 @@ def test_a_cell_that_was_not_read_is_named() -> None:
     assert the_finding(Balances(cells=(), at="look"), a_trace(marks={"look": (0, 1)})).verdict == (
         "error"
     )
+
+
+def test_just_the_named_cells_takes_a_reading_of_all() -> None:
+    wanted, trace = Balances(cells=(), at="look"), bleeding({1: 0.0, 2: 0.0})
+
+    found = judge(replace(a_case(wanted), cells=3), trace).findings[0]
+
+    assert found.verdict == "error"
+    assert "nothing was read of the balancing of 3" in found.sentence
+    assert judge(replace(a_case(wanted), cells=2), trace).verdict == "pass"
 
 
 def test_of_several_looks_the_largest_counts() -> None:

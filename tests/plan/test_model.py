@@ -48,6 +48,7 @@ from rig.plan.written import written_case
 
 ROOT = Path(__file__).parents[2]
 STAYS = "{charge path: stays closed}"
+BLEEDS = "bleed 1, bleed 2, bleed 3, bleed 4"
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +216,7 @@ _UP = Mark(mark="up")
 def test_an_expectation_in_words_becomes_one_in_si(
     profile: Profile, text: str, expectation: object
 ) -> None:
-    case = a_case(profile, "{hold: 1 s}, {read: [cells, bleed 3], as: up}", text)
+    case = a_case(profile, f"{{hold: 1 s}}, {{read: [cells, {BLEEDS}], as: up}}", text)
 
     assert case.expectations == (expectation,)
 
