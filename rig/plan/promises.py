@@ -32,6 +32,9 @@ from rig.plan.energy import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
 def untested(profile: Profile, cases: Iterable[Case]) -> list[str]:
     """Promises of the profile that no expectation of the cases touches."""
     tested = {touched for case in cases for touched in _touched(profile, case)}
+    for name in profile.protections:
+        if {f"{name}: {side} its threshold" for side in ("inside", "beyond")} <= tested:
+            tested.add(f"{name}: threshold")
     return [promise for promise in dict.fromkeys(_promised(profile)) if promise not in tested]
 
 
@@ -242,6 +245,7 @@ def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a ta
     clears, at = case.parameters.get("cleared by"), case.parameters.get("at")  # families' cases
     if case.family == "bounce":
         yield f"counts {p.counter}"
+    yield from _bracketed(p, case)
     for e in case.expectations:
         match e:
             case Trips():
@@ -268,3 +272,15 @@ def _touched_of(p: Protection, case: Case) -> Iterator[str]:  # noqa: C901  a ta
                 yield "console" if e.pattern in told else "console clears"
             case _:
                 pass
+
+
+def _bracketed(p: Protection, case: Case) -> Iterator[str]:
+    """Sides of its threshold that a case without a staircase looks at; of a warning both levels."""
+    side = case.parameters.get("bracket")
+    if side in ("inside", "beyond") and any(isinstance(e, Trips) for e in case.expectations):
+        yield f"{side} its threshold"
+    if side == "both":
+        told = [e for e in case.expectations if isinstance(e, SignalBecomes)]
+        raised = [e.value == p.says.get(f"{e.message}.{e.signal}") for e in told]
+        yield from ["threshold"] if any(raised) else []
+        yield from ["recovery level"] if not all(raised) else []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from rig.dut.profile import Profile
 from rig.plan.case import (
     Case,
@@ -13,6 +15,7 @@ from rig.plan.case import (
     Mark,
     Read,
     Recovers,
+    Set,
     SignalBecomes,
     SignalStays,
     Stays,
@@ -130,3 +133,43 @@ def test_a_message_after_a_bus_fault_does_not_come_after_power_up(esp32: Profile
 
     assert set(after) <= set(untested(esp32, cases_of("bus fault", esp32)))
     assert not set(after) & set(untested(esp32, cases_of("first frames", esp32)))
+
+
+# ---- thresholds that no staircase finds -------------------------------------------------------
+@pytest.mark.parametrize("short", ["OVP2-cell1", "OCC2-current", "OCD2-current", "SCD-current"])
+def test_a_second_stage_is_told_from_the_first_by_the_time_of_the_trip(
+    esp32: Profile, short: str
+) -> None:
+    inside, beyond = (the_case("threshold", esp32, f"{short}-{s}") for s in ("inside", "beyond"))
+    protection = esp32.protections[inside.protection or ""]
+    assert protection.threshold is not None
+    assert protection.delay is not None
+
+    assert only(inside, Trips).low_s > protection.delay.high
+    assert only(beyond, Trips).high_s == protection.delay.high
+    for case, side in ((inside, -1.0), (beyond, 1.0)):
+        [value] = [v for s in case.steps if isinstance(s, Set) for v in s.values.values()]
+        past = side * (abs(value) - protection.threshold.value)
+        assert protection.threshold.tolerance < past <= 5.0 * protection.threshold.tolerance
+
+
+def test_a_warning_is_held_inside_and_beyond_both_its_levels(esp32: Profile) -> None:
+    case = the_case("threshold", esp32, "VIM-cell4-both")
+
+    spreads = [round(3.3 - s.values["cell 4"], 4) for s in case.steps if isinstance(s, Set)]
+    assert spreads == [0.2775, 0.3225, 0.2225, 0.1775]
+    stays = {(e.value, e.end) for e in case.expectations if isinstance(e, SignalStays)}
+    becomes = [e.value for e in case.expectations if isinstance(e, SignalBecomes)]
+    assert stays == {(0.0, "inside"), (1.0, "kept")}
+    assert becomes == [1.0, 0.0]
+
+
+def test_one_side_of_a_threshold_does_not_make_it_tested(esp32: Profile) -> None:
+    inside, beyond = (
+        the_case("threshold", esp32, f"OVP2-cell1-{side}") for side in ("inside", "beyond")
+    )
+
+    threshold = "cell overvoltage 2: threshold"
+    assert threshold in untested(esp32, [inside])
+    assert threshold in untested(esp32, [beyond])
+    assert threshold not in untested(esp32, [inside, beyond])

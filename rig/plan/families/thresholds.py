@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rig.dut.profile import Profile
 from rig.plan.case import Hold, OutputState, Set, Staircase, ThresholdIs
+from rig.plan.families.brackets import brackets
 from rig.plan.families.choosing import (
     delay_of,
     each_stimulus,
@@ -17,7 +18,7 @@ from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, whose
 
 
 def threshold(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Find each threshold by a staircase from the safe side."""
+    """Find each threshold by a staircase from the safe side, or hold it in a bracket."""
     for stimulus, protection in each_stimulus(profile, options, only=is_findable(profile)):
         if protection.threshold is None:
             continue
@@ -53,6 +54,7 @@ def threshold(profile: Profile, options: Options) -> Iterator[Draft]:
                 )
             ],
         )
+    yield from brackets(profile, options)
 
 
 def recovery_threshold(profile: Profile, options: Options) -> Iterator[Draft]:
