@@ -490,17 +490,7 @@ def _timing_finding(  # noqa: PLR0913, PLR0917
         sentence += f"; {why_undecided(measured, budget, *limits)}"
     at_ns = int(received.times[min(at, received.times.size - 1)])
     mark = EventMark(label="worst interval", channel="CAN", time_s=(at_ns - trace.begin_ns) * 1e-9)
-    return Finding(
-        expectation=question.expectation,
-        means=question.means,
-        verdict=verdict,
-        sentence=sentence,
-        measurement=measured,
-        low=limits[0],
-        high=limits[1],
-        budget=budget.shown(),
-        marks=(mark,),
-    )
+    return question.measured(verdict, sentence, (measured, budget), limits, (mark,))
 
 
 def _with_overdue(received: _Received, wanted: MessageTiming, span_ns: tuple[int, int]) -> Values:

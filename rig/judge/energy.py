@@ -75,16 +75,7 @@ def judge_counts_charge(
     )
     if verdict is Verdict.INCONCLUSIVE:
         sentence += f"; {why_undecided(measured, budget, -limit_ah, limit_ah)}"
-    return Finding(
-        expectation=question.expectation,
-        means=question.means,
-        verdict=verdict,
-        sentence=sentence,
-        measurement=measured,
-        low=-limit_ah,
-        high=limit_ah,
-        budget=budget.shown(),
-    )
+    return question.measured(verdict, sentence, (measured, budget), (-limit_ah, limit_ah))
 
 
 def _newest(trace: Trace, wanted: CountsCharge, times: np.ndarray, mark: str) -> int:
@@ -256,15 +247,8 @@ def _on_curve(look: _Look, wanted: FollowsCells, question: Question, count: int)
     )
     if verdict is Verdict.INCONCLUSIVE:
         sentence += f"; {why_undecided(near.measured, near.budget, low.limit, high.limit)}"
-    return Finding(
-        expectation=question.expectation,
-        means=question.means,
-        verdict=verdict,
-        sentence=sentence,
-        measurement=near.measured,
-        low=low.limit,
-        high=high.limit,
-        budget=near.budget.shown(),
+    return question.measured(
+        verdict, sentence, (near.measured, near.budget), (low.limit, high.limit)
     )
 
 

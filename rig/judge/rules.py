@@ -41,6 +41,29 @@ class Question:
             marks=tuple(marks),
         )
 
+    def measured(
+        self,
+        verdict: Verdict,
+        sentence: str,
+        measured: tuple[Measurement, Budget],
+        limits: tuple[float, float],
+        marks: Iterable[EventMark] = (),
+    ) -> Finding:
+        """Return a finding on a measurement and its budget; the limits are in its unit."""
+        value, budget = measured
+        low, high = limits
+        return Finding(
+            expectation=self.expectation,
+            means=self.means,
+            verdict=verdict,
+            sentence=sentence,
+            measurement=value,
+            low=low,
+            high=high,
+            budget=budget.shown(),
+            marks=tuple(marks),
+        )
+
 
 def measurement(value: float, budget: Budget, unit: str) -> Measurement:
     """Return a value with the expanded uncertainty of its budget."""
@@ -160,14 +183,4 @@ def judged_duration(
             f"; the limit lies beyond U, but within the {show(budget.bound, 's')} that all"
             " contributions together may reach"
         )
-    return Finding(
-        expectation=question.expectation,
-        means=question.means,
-        verdict=verdict,
-        sentence=sentence,
-        measurement=measured,
-        low=low_s,
-        high=high_s,
-        budget=budget.shown(),
-        marks=tuple(marks),
-    )
+    return question.measured(verdict, sentence, (measured, budget), (low_s, high_s), marks)

@@ -130,16 +130,7 @@ def _finding(
     )
     if verdict is Verdict.INCONCLUSIVE:
         sentence += f"; {why_undecided(measured, budget, low, high)}"
-    return Finding(
-        expectation=question.expectation,
-        means=question.means,
-        verdict=verdict,
-        sentence=sentence,
-        measurement=measured,
-        low=low,
-        high=high,
-        budget=budget.shown(),
-    )
+    return question.measured(verdict, sentence, (measured, budget), (low, high))
 
 
 def _reports(case: Case, trace: Trace, wanted: TelemetryAgrees, decode: Decoder) -> _Reports:

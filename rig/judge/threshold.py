@@ -61,16 +61,8 @@ def judge_threshold(case: Case, trace: Trace, wanted: ThresholdIs, question: Que
     )
     if verdict is Verdict.INCONCLUSIVE:
         sentence += f"; {why_undecided(measured, budget, *limits)}"
-    return Finding(
-        expectation=question.expectation,
-        means=question.means,
-        verdict=verdict,
-        sentence=sentence,
-        measurement=measured,
-        low=limits[0],
-        high=limits[1],
-        budget=budget.shown(),
-        marks=_marks(trace, wanted, seen.change),
+    return question.measured(
+        verdict, sentence, (measured, budget), limits, _marks(trace, wanted, seen.change)
     )
 
 
