@@ -217,6 +217,11 @@ class Start(Description):
     ] = Field(default_factory=dict)
     traces_to: Names = ()
 
+    @property
+    def up_within_s(self) -> float:
+        """Longest time from power until its outputs are closed."""
+        return self.ready_within_s + self.closed_within_s
+
     @model_validator(mode="after")
     def _by_request(self) -> Start:
         if (self.by == "request") != bool(self.request):

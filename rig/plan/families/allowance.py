@@ -195,7 +195,7 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
     corners = limit.by_soc.corners
     end = corners[-1] if way == "charge" else corners[0]
     values = dict.fromkeys(profile.cell_names, limit.end_v)
-    ready_s = profile.start.ready_within_s + profile.start.closed_within_s
+    ready_s = profile.start.up_within_s
     return Draft(
         title=f"started {'full' if way == 'charge' else 'empty'}, it limits the {way} current",
         protection=None,

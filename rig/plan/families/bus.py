@@ -18,7 +18,6 @@ from rig.plan.case import (
     Hold,
     Mark,
     MessageComes,
-    MessageTiming,
     Power,
     Recovers,
     Stays,
@@ -27,7 +26,9 @@ from rig.plan.case import (
 )
 from rig.plan.families.choosing import chosen, delay_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
+from rig.plan.families.expecting import trips
 from rig.plan.families.partner import Watched, watched_messages
+from rig.plan.families.reports import timing
 from rig.plan.stimulus import Stimulus, stimuli
 from rig.quantity import format
 
@@ -91,7 +92,7 @@ def _long(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
             *stimulus.remove,
             Hold(duration_s=0.7 * _LONG_S - late_s),
         ]
-        acts = _acts(stimulus, protection)
+        acts = list(trips(stimulus, protection))
         opened |= set(protection.opens)
     return _draft(
         profile,
@@ -137,7 +138,7 @@ def _bouncing(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft
 def _at_start(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
     """Started with a bus that is down it gets ready all the same."""
     start, on = profile.start, Mark(mark="on")
-    wait_s = start.ready_within_s + start.closed_within_s
+    wait_s = start.up_within_s
     ready = profile.console.ready if profile.console else ""
     return _draft(
         profile,
@@ -203,19 +204,7 @@ def _heard_again(profile: Profile) -> Iterator[Expectation]:
             high_s=_back_s(profile) + period.value + period.tolerance,
         )
         if promise.crc is not None:
-            yield MessageTiming(
-                message=name,
-                period_s=period.value,
-                tolerance_s=period.tolerance,
-                length=promise.length,
-                counter=promise.counter,
-                counter_last=promise.counter_last,
-                crc=promise.crc,
-                crc_kind=promise.crc_kind,
-                spare_zero=promise.spare_zero,
-                crc_data_id=promise.crc_data_id,
-                begin=_SETTLED,
-            )
+            yield timing(name, promise, _SETTLED)
 
 
 def _never_starts(profile: Profile) -> Iterator[Expectation]:
@@ -265,14 +254,6 @@ def _violation(profile: Profile, partners: Sequence[Watched]) -> tuple[Stimulus,
         if protection.opens and not taken & set(protection.opens):
             return stimuli(profile, name)[0], protection
     return None
-
-
-def _acts(stimulus: Stimulus, protection: Protection) -> list[Expectation]:
-    delay = delay_of(protection)
-    return [
-        Trips(output=output, since=stimulus.since, low_s=delay.low, high_s=delay.high)
-        for output in protection.opens
-    ]
 
 
 def _draft(

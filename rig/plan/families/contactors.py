@@ -286,7 +286,7 @@ def _no_request(ladder: _Ladder) -> Draft:
 
 def _cut(ladder: _Ladder, state: str, before: Sequence[Step], means: str) -> Draft:
     start = ladder.profile.start
-    start_s = start.ready_within_s + start.closed_within_s
+    start_s = start.up_within_s
     cut: list[Step] = [Reset(mark="on")]
     if means == "supply":
         cut = [Power(on=False), Hold(duration_s=0.5, mark="off"), Power(on=True, mark="on")]
@@ -539,7 +539,7 @@ def _failure_said(ladder: _Ladder) -> Iterator[Expectation]:
 
 def _cleared(ladder: _Ladder, means: str) -> list[Step]:
     start = ladder.profile.start
-    started: list[Step] = [Hold(duration_s=start.ready_within_s + start.closed_within_s)]
+    started: list[Step] = [Hold(duration_s=start.up_within_s)]
     if means == "power cycle":
         return [Power(on=False), Hold(duration_s=0.5), Power(on=True), *started]
     if means == "reset":

@@ -91,7 +91,7 @@ def _start_at(profile: Profile, volts: float, mark: str | None = None) -> list[S
         Set(values=dict.fromkeys(profile.cell_names, volts)),
         Hold(duration_s=_OFF_S),
         Power(on=True),
-        Hold(duration_s=profile.start.ready_within_s + profile.start.closed_within_s, mark=mark),
+        Hold(duration_s=profile.start.up_within_s, mark=mark),
     ]
 
 

@@ -259,7 +259,7 @@ def _for_little(loss: _Loss) -> _Case:
 
 def _at_start(loss: _Loss) -> _Case:
     start, on = loss.profile.start, Mark(mark="on")
-    waited_s = start.ready_within_s + start.closed_within_s + loss.gone_s
+    waited_s = start.up_within_s + loss.gone_s
     flags = [
         SignalBecomes(message=m, signal=s, value=float(v), since=on, high_s=waited_s)
         for m, s, v in signals_of(loss.protection)

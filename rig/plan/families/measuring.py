@@ -26,7 +26,7 @@ def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
     if profile.supply is None or current is None or current.accuracy is None:
         return
     starts = round(setting(options, "starts", 4, int))
-    ready_s = profile.start.ready_within_s + profile.start.closed_within_s
+    ready_s = profile.start.up_within_s
     steps: list[Step] = []
     for n in range(1, starts + 1):
         steps += [

@@ -253,7 +253,7 @@ def _as_cleared_by(protection: Protection, means: str) -> Protection:
 
 def _clear(profile: Profile, means: str) -> tuple[list[Step], float]:
     """Steps that clear a latch, and the longest that it may take from the mark "cleared"."""
-    start_s = profile.start.ready_within_s + profile.start.closed_within_s
+    start_s = profile.start.up_within_s
     if means == "power cycle":
         return [Power(on=False), Hold(duration_s=0.5), Power(on=True, mark=_CLEARED)], start_s
     if means == "reset":

@@ -334,7 +334,7 @@ def _slow_ramp(profile: Profile) -> Draft:
     count = round(supply_v / _RAMP_STEP_V)
     levels = [round(supply_v - _RAMP_STEP_V * n, 6) for n in range(1, count + 1)]
     start = profile.start
-    latest_s = start.ready_within_s + start.closed_within_s
+    latest_s = start.up_within_s
     rising_s = len(levels) * (_RAMP_DWELL_S + 0.35)
     talk = Talk()
     for level in levels:

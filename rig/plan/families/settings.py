@@ -267,7 +267,7 @@ def storage_loss(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa
     if profile.settings is None or profile.settings.loss is None or profile.console is None:
         return
     loss, console = profile.settings.loss, profile.console
-    start_s = profile.start.ready_within_s + profile.start.closed_within_s
+    start_s = profile.start.up_within_s
     talk = _Asked(profile)
     for name in profile.settings.each:
         talk.change(name, _stricter(profile, name), f"set {name}", shown=False)
@@ -362,7 +362,7 @@ def _cut_while_starting(profile: Profile, name: str, cuts: int) -> Draft:
 
 
 def _closes(profile: Profile, output: str) -> Recovers:
-    high_s = profile.start.ready_within_s + profile.start.closed_within_s
+    high_s = profile.start.up_within_s
     return Recovers(output=output, since=Mark(mark="on"), low_s=0.0, high_s=high_s)
 
 

@@ -149,7 +149,7 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
     if profile.supply is None:
         return
     start = profile.start
-    wait_s = start.ready_within_s + start.closed_within_s
+    wait_s = start.up_within_s
     for stimulus, protection in each_stimulus(profile, options, only=can_be_there_at_start):
         affected = opened(profile, stimulus.values) | set(protection.opens)
         free = [o for o in paths(profile) if o not in affected]
@@ -185,7 +185,7 @@ def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
     if profile.supply is None:
         return
     start = profile.start
-    wait_s = start.ready_within_s + start.closed_within_s
+    wait_s = start.up_within_s
     for stimulus, protection in one_stimulus_each(profile, options, can_be_there_at_start):
         affected = opened(profile, stimulus.values) | set(protection.opens)
         yield draft_of(
