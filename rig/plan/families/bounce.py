@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Crossing, Dither, Expectation, Hold, Play, Recovers, Set, Stays, Step
+from rig.plan.case import Dither, Expectation, Hold, Play, Set, Stays, Step
 from rig.plan.families.choosing import (
     delay_of,
     has_threshold,
@@ -25,6 +25,7 @@ from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
 from rig.plan.families.expecting import (
     all_stay,
     keeps,
+    recovers,
     said_within_s,
     says,
     stays_silent,
@@ -170,15 +171,10 @@ def _bounce_back(profile: Profile, stimulus: Stimulus, protection: Protection) -
         ],
         expectations=[
             *holds_on(protection, TRIPPED, _BACK),
-            *_recovers(protection, since, time),
+            *recovers(protection, since, time),
             *unsays(protection, since, time),
         ],
     )
-
-
-def _recovers(protection: Protection, since: Crossing, time: Interval) -> Iterator[Expectation]:
-    for output in protection.opens:
-        yield Recovers(output=output, since=since, low_s=time.low, high_s=time.high)
 
 
 def chatter(profile: Profile, options: Options) -> Iterator[Draft]:
@@ -221,7 +217,7 @@ def chatter(profile: Profile, options: Options) -> Iterator[Draft]:
                 *trips(provoked, slowly),
                 *says(provoked, slowly),
                 *holds_on(protection, TRIPPED, "held"),
-                *_recovers(protection, back, lets_go),
+                *recovers(protection, back, lets_go),
                 *unsays(protection, back, lets_go),
                 *(Stays(output=o, is_open=False, begin="gone") for o in protection.opens),
                 *keeps(profile, stimulus, protection),

@@ -30,7 +30,7 @@ from rig.plan.case import (
     Trips,
     Type,
 )
-from rig.plan.families.choosing import chosen, delay_of
+from rig.plan.families.choosing import chosen, delay_of, reboots
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
 from rig.plan.stimulus import Stimulus, stimuli
 from rig.quantity import Interval
@@ -356,7 +356,7 @@ def _fault_while_closed(
         Stays(output=ladder.says.precharge, is_open=True, begin="settled", end="watched"),
         *([ladder.closes("again")] if again else []),
     ]
-    if not _reboots(protection):
+    if not reboots(protection):
         high_s = delay.high + ladder.says.opens_within_s
         expectations.append(ladder.state(ladder.says.states.fault, stimulus.since, high_s))
     return draft_of(
@@ -376,10 +376,6 @@ def _fault_while_closed(
         ],
         expectations=expectations,
     )
-
-
-def _reboots(protection: Protection) -> bool:
-    return protection.recovers is not None and protection.recovers.when == "rebooted"
 
 
 def _fault_while_open(ladder: _Ladder, stimulus: Stimulus, protection: Protection) -> Draft:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Crossing, Expectation, Hold, Instant, Mark, Recovers, Set, Step
+from rig.plan.case import Crossing, Expectation, Hold, Instant, Mark, Set, Step
 from rig.plan.families.choosing import delay_of
 from rig.plan.families.draft import AFTER_S
-from rig.plan.families.expecting import said_within_s, says, trips, unsays
+from rig.plan.families.expecting import recovers, said_within_s, says, trips, unsays
 from rig.plan.families.recovery import TRIPPED, release_of
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus
 
@@ -39,15 +39,7 @@ def cycle(profile: Profile, stimulus: Stimulus, protection: Protection, nth: str
         expectations=[
             *trips(marked, protection),
             *says(marked, protection),
-            *(
-                Recovers(
-                    output=o,
-                    since=release.since,
-                    low_s=release.time.low,
-                    high_s=release.time.high,
-                )
-                for o in protection.opens
-            ),
+            *recovers(protection, release.since, release.time),
             *unsays(protection, release.said_since, release.said_time),
         ],
     )

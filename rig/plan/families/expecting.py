@@ -9,6 +9,7 @@ from rig.plan.case import (
     ConsoleSays,
     Expectation,
     Instant,
+    Recovers,
     SignalBecomes,
     SignalStays,
     Stays,
@@ -26,6 +27,14 @@ def trips(stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:
     delay = delay_of(protection)
     for output in protection.opens:
         yield Trips(output=output, since=stimulus.since, low_s=delay.low, high_s=delay.high)
+
+
+def recovers(
+    protection: Protection, since: Instant, time: Interval, *, lasts: bool = True
+) -> Iterator[Expectation]:
+    """Its outputs close again, in this time after an instant."""
+    for o in protection.opens:
+        yield Recovers(output=o, since=since, low_s=time.low, high_s=time.high, lasts=lasts)
 
 
 def keeps(profile: Profile, stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import Dither, Expectation, Hold, SignalStays, SignalWithin
-from rig.plan.families.choosing import chosen, delay_of
+from rig.plan.families.choosing import chosen, delay_of, reboots
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
 from rig.plan.families.expecting import said_within_s, signals_of
 from rig.plan.messages import message_sound
@@ -37,14 +37,13 @@ class _Told:
 
     @classmethod
     def of(cls, profile: Profile, stimulus: Stimulus, protection: Protection) -> _Told:
-        recovers = protection.recovers
         return cls(
             profile=profile,
             stimulus=stimulus,
             protection=protection,
             acting=acting(profile, stimulus.values) | {stimulus.protection: protection},
             opened=frozenset(opened(profile, stimulus.values) | set(protection.opens)),
-            reboots=recovers is not None and recovers.when == "rebooted",
+            reboots=reboots(protection),
         )
 
 

@@ -32,6 +32,7 @@ from rig.plan.families.choosing import chosen, delay_of, has_level, is_slow, rec
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
 from rig.plan.families.expecting import (
     all_stay,
+    recovers,
     said_within_s,
     signals_of,
     stays_silent,
@@ -375,8 +376,7 @@ def _said(loss: _Loss) -> Iterator[Expectation]:
 
 def _let_go(loss: _Loss) -> Iterator[Expectation]:
     since, time = Mark(mark=REMOVED), loss.recovery
-    for output in loss.protection.opens:
-        yield Recovers(output=output, since=since, low_s=time.low, high_s=time.high)
+    yield from recovers(loss.protection, since, time)
     yield from unsays(loss.protection, since, time)
 
 

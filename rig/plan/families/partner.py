@@ -17,7 +17,6 @@ from rig.plan.case import (
     Hold,
     Mark,
     Quiet,
-    Recovers,
     Send,
     SignalBecomes,
     SignalStays,
@@ -28,7 +27,7 @@ from rig.plan.case import (
 )
 from rig.plan.families.choosing import chosen, delay_of, recovery_time_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
-from rig.plan.families.expecting import all_stay, says, stays_silent, trips, unsays
+from rig.plan.families.expecting import all_stay, recovers, says, stays_silent, trips, unsays
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus
 from rig.quantity import Interval, format
 
@@ -250,8 +249,7 @@ def _missed_and_heard(
     time = watched.back
     yield from trips(absence, protection)
     yield from says(absence, protection)
-    for output in protection.opens:
-        yield Recovers(output=output, since=returned, low_s=time.low, high_s=time.high, lasts=lasts)
+    yield from recovers(protection, returned, time, lasts=lasts)
     yield from unsays(protection, returned, time)
 
 

@@ -25,12 +25,13 @@ from rig.plan.case import (
 from rig.plan.families.choosing import (
     delay_of,
     each_stimulus,
+    reboots,
     recovers_by_itself,
     recovers_by_level,
     recovery_time_of,
 )
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, after, draft_of, whose
-from rig.plan.families.expecting import keeps, said_within_s, signals_of, trips, unsays
+from rig.plan.families.expecting import keeps, recovers, said_within_s, signals_of, trips, unsays
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, value_at
 from rig.quantity import Interval, format
 
@@ -70,15 +71,7 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
             expectations=[
                 *trips(stimulus, protection),
                 *_not_yet(protection),
-                *(
-                    Recovers(
-                        output=o,
-                        since=release.since,
-                        low_s=release.time.low,
-                        high_s=release.time.high,
-                    )
-                    for o in protection.opens
-                ),
+                *recovers(protection, release.since, release.time),
                 *keeps(profile, stimulus, protection),
                 *_says_so(profile, protection, release),
             ],
@@ -114,7 +107,7 @@ def release_of(
         gone = crossing(profile, stimulus, half, tripping=False, after=applied.mark)
         said = Interval(0.0, time.high, "s")
         return Release(since=gone, said_since=Mark(mark=tripped), time=time, said_time=said)
-    if _reboots(protection):
+    if reboots(protection):
         start = profile.start
         whole_s = delay_of(protection).high + start.ready_within_s + start.closed_within_s
         ready = Interval(0.0, delay_of(protection).high + start.ready_within_s, "s")
@@ -129,7 +122,7 @@ def release_of(
 
 def _says_so(profile: Profile, protection: Protection, release: Release) -> Iterator[Expectation]:
     """What flag and console say of it; after a reboot the flag stays and the start is told."""
-    if not _reboots(protection):
+    if not reboots(protection):
         yield from unsays(protection, release.said_since, release.said_time)
     elif profile.console is not None:
         yield ConsoleSays(
@@ -145,10 +138,6 @@ def _not_yet(protection: Protection) -> Iterator[Expectation]:
     if frames is not None and frames > 1:
         for output in protection.opens:
             yield Stays(output=output, is_open=True, begin=TRIPPED, end=REMOVED)
-
-
-def _reboots(protection: Protection) -> bool:
-    return protection.recovers is not None and protection.recovers.when == "rebooted"
 
 
 def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:

@@ -28,7 +28,7 @@ from rig.plan.families.choosing import (
     recovery_time_of,
 )
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
-from rig.plan.families.expecting import said_within_s, unsays
+from rig.plan.families.expecting import recovers, said_within_s, unsays
 from rig.plan.families.recovery import TRIPPED, holds_on, release_of
 from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import format
@@ -227,7 +227,5 @@ def _lets_go(
     if protection.recovers is None:
         return
     release = release_of(profile, stimulus, protection, tripped=tripped)
-    low_s, high_s = release.time.low, release.time.high
-    for output in protection.opens:
-        yield Recovers(output=output, since=release.since, low_s=low_s, high_s=high_s)
+    yield from recovers(protection, release.since, release.time)
     yield from unsays(protection, release.said_since, release.said_time)
