@@ -82,8 +82,8 @@ class Drawer:
     def _changed(self, dice: random.Random, case: Case) -> Case:
         """Other levels beyond thresholds, other pulses, another phase."""
         part = dice.uniform(_LEAST_BEYOND, 1.0)
-        if any(isinstance(e, SignalWithin) for e in case.expectations):
-            part = 1.0  # the figure that the BMS is to tell goes with the level
+        if _expects_figures(case):
+            part = 1.0  # they go with the level
         factor = dice.uniform(*_PULSES) if case.family == "pulse" else 1.0
         own = self._own(case)
         steps = [self._with_level(_with_time(step, factor), part, own) for step in case.steps]
@@ -136,6 +136,8 @@ class Drawer:
 
     def _among(self, dice: random.Random, case: Case) -> Case:
         """What the case does not touch stands a little off nominal."""
+        if _expects_figures(case):
+            return case
         touched = {q for step in case.steps if isinstance(step, Set) for q in step.values}
         touched |= {step.quantity for step in case.steps if isinstance(step, Staircase)}
         own = self.profile.protections.get(case.protection or "")
@@ -239,6 +241,11 @@ class _Part:
         if hasattr(wanted, "at"):
             changed["at"] = f"{self.name}: {wanted.at}"
         return replace(wanted, **changed)
+
+
+def _expects_figures(case: Case) -> bool:
+    """Whether the BMS is to tell figures that hang on where each quantity stands."""
+    return any(isinstance(e, SignalWithin) for e in case.expectations)
 
 
 def _with_time(step: Step, factor: float) -> Step:

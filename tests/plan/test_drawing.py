@@ -74,7 +74,9 @@ def test_a_level_that_the_bms_is_to_tell_stays_as_it_is() -> None:
     alone = Drawer(PROFILE, (case,), (made_by("message timing"),))
 
     for number in range(3):
-        assert _provoking(case)[-1] in _provoking(alone.draw(1, number))
+        drawn = alone.draw(1, number)
+        assert _provoking(case)[-1] in _provoking(drawn)
+        assert not any(isinstance(step, Set) for step in drawn.steps[:1])
 
 
 @pytest.mark.parametrize("family", ["trip", "two faults", "dip", "hysteresis"])
