@@ -25,7 +25,7 @@ from typing import Literal, cast
 from rig.bench.description import BenchFile, load_bench
 from rig.dut.profile import Profile, load_profile
 from rig.errors import RigError
-from rig.judge.verdict import Judgement, Verdict
+from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
 from rig.plan.case import Case
 from rig.plan.expand import expand
@@ -240,12 +240,15 @@ def _told(work: Work, case: Case, judgement: Judgement, wall_s: float, virtual_s
 
 def names_it(judgement: Judgement, shows: str) -> bool:
     """Whether what failed names what was to be shown; without a pattern, anything does."""
-    told = (
-        f"{judgement.case_id}: {finding.expectation}: {finding.sentence}"
+    return not shows or any(
+        finding.verdict is Verdict.FAIL and finding_names(judgement.case_id, finding, shows)
         for finding in judgement.findings
-        if finding.verdict is Verdict.FAIL
     )
-    return not shows or any(re.search(shows, text) for text in told)
+
+
+def finding_names(case_id: str, finding: Finding, shows: str) -> bool:
+    """Whether a finding names what was to be shown."""
+    return bool(re.search(shows, f"{case_id}: {finding.expectation}: {finding.sentence}"))
 
 
 # Read once by each worker: who edits a plan while it is tried out must not get half of each.

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rig.judge.verdict import Verdict
+from rig.judge.verdict import Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
 from rig.mutants.hunt import Ground, variant_seed
 from rig.mutants.result import Variant
 from rig.plan.case import Case
 from rig.plan.drawing import Drawer, drawer
-from rig.pool import Done, Ran, Work, run_all
+from rig.pool import Done, Ran, Work, finding_names, run_all
 from rig.shrink import Oracle, only, shrink, without_dither
 
 _BATCH = 60  # cases between two starts of the workers: these take seconds, which must not count
@@ -98,13 +98,11 @@ class Campaign:
         bench_seed = variant_seed(seed, f"from case {self.drawn}")
         self.drawn += len(cases)
         good = self._on_the_good_firmware(cases, bench_seed)
-        works = [
-            self._work(variant.name, variant.name, good, bench_seed) for variant in self.missed
-        ]
+        works = [self._work(v.name, v.name, good, bench_seed, v.shows) for v in self.missed]
         by_id, by_name = {c.id: c for c in good}, {v.name: v for v in self.missed}
         found: dict[str, Ran] = {}
         for ran in self._ran(works):
-            if ran.verdict is Verdict.FAIL:
+            if ran.verdict is Verdict.FAIL and ran.names_it:
                 found.setdefault(ran.work, ran)
         for name, ran in found.items():
             self.missed.remove(by_name[name])
@@ -132,13 +130,16 @@ class Campaign:
             self.virtual_s += event.virtual_s
             yield event
 
-    def _work(self, name: str, variant: str | None, cases: Sequence[Case], seed: int) -> Work:
+    def _work(
+        self, name: str, variant: str | None, cases: Sequence[Case], seed: int, shows: str = ""
+    ) -> Work:
         return Work(
             name=name,
             bench=self.ground.bench_path,
             profile=self.ground.profile_path,
             seed=seed,
             variant=variant,
+            shows=shows,
             cases=tuple(cases),
             until="fail" if variant else "end",
         )
@@ -164,15 +165,22 @@ class Campaign:
         with Lane(broken) as wrong, Lane(good) as right:
             still = without_dither(case)
             judgement, _ = wrong.run(still)
-            failed = [f.verdict is Verdict.FAIL for f in judgement.findings]
-            if True not in failed:
+            number = _telling(judgement, variant.shows)
+            if number is None:
                 return None
-            number = failed.index(True)
             oracle = Oracle(broken=wrong, good=right, sentence=judgement.findings[number].sentence)
             begin = only(still, number, profile)
             if not oracle.tells(begin):
                 return None
             return shrink(begin, profile, oracle, most=_TRIALS).case
+
+
+def _telling(judgement: Judgement, shows: str) -> int | None:
+    """Number of the first finding that failed and names what the variant gets wrong."""
+    for number, finding in enumerate(judgement.findings):
+        if finding.verdict is Verdict.FAIL and finding_names(judgement.case_id, finding, shows):
+            return number
+    return None
 
 
 def _origin() -> Case:
