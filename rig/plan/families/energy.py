@@ -44,7 +44,6 @@ from rig.quantity import format
 _OFF_S = 0.5  # without supply, before a start
 _TOLD_S = 1.2  # until every frame has said a standing value, at the slowest period of the reports
 _SHARE = 0.9  # of the lowest threshold: a current that trips nothing
-_ROUNDS = 2.0  # steps of a signal that rounding may turn back
 
 
 # ---- what the cells' voltages make of it --------------------------------------------------------
