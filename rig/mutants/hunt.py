@@ -151,14 +151,16 @@ class Hunt:
         self.on_event(self, event)
 
     def _works(self) -> Iterator[Work]:
-        order = tuple(case.id for case in cheap_first(self.ground.cases))
         if self.control == "plan":
-            yield self._work(RELEASED, None, order, "end")
+            yield self._work(RELEASED, None, self._order(RELEASED), "end")
         for variant in self.variants:
-            ids = order
+            ids = self._order(variant)
             if self.earlier is not None:
-                ids = tuple(killers_first(order, self.earlier, variant.name))
+                ids = tuple(killers_first(ids, self.earlier, variant.name))
             yield self._work(variant, variant.name, ids, self.until)
+
+    def _order(self, variant: Variant) -> tuple[str, ...]:
+        return tuple(case.id for case in cheap_first(self.ground.cases, variant.shows))
 
     def _control_of_findings(self) -> Iterator[Work]:
         """Let the good firmware run what found something: it shows what the findings are worth."""

@@ -41,6 +41,29 @@ def test_within_a_family_the_protections_take_turns() -> None:
     assert [case.id for case in cheap_first(cases)][:3] == ["trip[0]", "trip[3]", "trip[1]"]
 
 
+def test_what_speaks_of_what_is_to_be_shown_comes_first(esp32: Profile) -> None:
+    cases = expand(load_plan(Path("testplans/nightly.yaml")), esp32, 1)
+
+    first = cheap_first(cases, r"CVL")[0]
+    assert "CVL" in repr(first.expectations)
+    first = cheap_first(cases, r"BMS_Status.UT[CD]")[0]
+    assert any(f"signal='{word}'" in repr(first.expectations) for word in ("UTC", "UTD"))
+
+
+def test_words_that_no_case_expects_change_nothing() -> None:
+    cases = [a_case("trip", n, 1.0 + n) for n in range(5)]
+
+    assert cheap_first(cases, r"\bnever\b|[xy]{2,}|(?i)\d+ zebras?") == cheap_first(cases)
+
+
+@settings(deadline=None)
+@given(st.from_regex(r"[\[\]()|.*\\\w?{},^$+-]{0,30}", fullmatch=True))
+def test_whatever_the_pattern_is_every_case_comes_once(shows: str) -> None:
+    cases = [a_case(family, n, 1.0 + n) for n in range(4) for family in ("trip", "hold")]
+
+    assert Counter(c.id for c in cheap_first(cases, shows)) == Counter(c.id for c in cases)
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0.1, 300.0)), max_size=40))
 def test_every_case_comes_once_and_the_first_of_a_family_does_not_wait_for_anothers_tenth(
