@@ -94,7 +94,7 @@ def mutants_page(result: Result) -> str:
         rows=[_row(result, row) for row in rows],
         counts=[(state, _LOOKS[state], result.count(state)) for state in _ORDER],
         control=control and _row(result, control),
-        families=_families(result) if result.is_complete else [],
+        families=_families(result) if result.until != "fail" else [],
         choice=reverse.smallest_choice(result) if result.is_complete else [],
         spare=_spare(result) if result.is_complete else [],
         plural=words.plural,

@@ -31,7 +31,7 @@ from rig.plan.case import Case
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, load_plan
 
-Until = Literal["end", "fail", "two families"]
+Until = Literal["end", "fail"]
 _SPAWN = multiprocessing.get_context("spawn")
 _END_WITHIN_S = 5.0
 
@@ -49,8 +49,7 @@ class Work:
     shows : str
         A regular expression: a fail counts only where its findings match it.
     until : str
-        When to stop: at the "end", at the first "fail", or when cases of "two families" failed
-        (then a family that found something is done, and the others go on).
+        When to stop: at the "end" or at the first "fail".
     """
 
     name: str
@@ -198,22 +197,15 @@ def _ran(work: Work) -> Iterator[Ran]:
         seed=work.seed,
         variant=work.variant,
     )
-    found_by: set[str] = set()
     with Lane(setup) as lane:
         for case in cases_of(work):
-            if case.family in found_by and work.until != "end":
-                continue
             began = time.perf_counter()
             judgement, _ = lane.run(case)
             ran = _told(work, case, judgement, time.perf_counter() - began, lane.lasted_s)
             yield ran
-            if ran.verdict is Verdict.FAIL and ran.names_it:
-                found_by.add(case.family)
-            if lane.has_given_up or len(found_by) >= _ENOUGH[work.until]:
+            found = ran.verdict is Verdict.FAIL and ran.names_it
+            if lane.has_given_up or (found and work.until == "fail"):
                 return
-
-
-_ENOUGH: dict[Until, float] = {"end": float("inf"), "fail": 1, "two families": 2}
 
 
 def cases_of(work: Work) -> list[Case]:

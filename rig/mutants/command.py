@@ -9,10 +9,19 @@ from collections.abc import Sequence
 
 from rig.errors import DescriptionError
 from rig.mutants.hunt import RELEASED, Ground, Hunt, ground
-from rig.mutants.result import FOUND, Control, Result, Row, Variant, load_result, save_result
+from rig.mutants.result import (
+    FOUND,
+    Control,
+    Extent,
+    Result,
+    Row,
+    Variant,
+    load_result,
+    save_result,
+)
 from rig.mutants.text import progress, row_line, text_of
 from rig.mutants.variants import chosen, listed, sampled
-from rig.pool import Done, Ran, Until
+from rig.pool import Done, Ran
 
 _WIDTH = 200
 _PROGRESS_S = 0.2  # between two looks of the progress line, of wall time
@@ -30,7 +39,7 @@ def hunt(options: argparse.Namespace, command: str) -> tuple[Result, bool]:
     running = hunt_for(
         where,
         _variants(options, where),
-        until=_until(options),
+        extent=_extent(options),
         control=options.control or ("plan" if options.sample is None else "findings"),
         jobs=options.jobs,
         earlier=earlier,
@@ -47,7 +56,7 @@ def hunt_for(  # noqa: PLR0913  what a hunt is made of, by name
     where: Ground,
     variants: Sequence[Variant],
     *,
-    until: Until = "fail",
+    extent: Extent = "fail",
     control: Control = "plan",
     jobs: int | None = None,
     earlier: Result | None = None,
@@ -56,7 +65,7 @@ def hunt_for(  # noqa: PLR0913  what a hunt is made of, by name
     running = Hunt(
         ground=where,
         variants=variants,
-        until=until,
+        extent=extent,
         control=control,
         jobs=jobs,
         earlier=earlier,
@@ -66,10 +75,10 @@ def hunt_for(  # noqa: PLR0913  what a hunt is made of, by name
     return running
 
 
-def _until(options: argparse.Namespace) -> Until:
+def _extent(options: argparse.Namespace) -> Extent:
     if options.all_cases:
         return "end"
-    return "two families" if options.two_families else "fail"
+    return "each family" if options.each_family else "fail"
 
 
 def _variants(options: argparse.Namespace, where: Ground) -> Sequence[Variant]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rig.bench.description import BenchFile, load_bench
@@ -13,7 +13,8 @@ from rig.check import check
 from rig.dut.profile import Profile, find_described, load_profile
 from rig.errors import DescriptionError
 from rig.mutants.order import cheap_first, killers_first
-from rig.mutants.result import Control, Outcome, Result, Row, Variant
+from rig.mutants.result import Control, Extent, Outcome, Result, Row, Variant
+from rig.mutants.reverse import lost_without_family
 from rig.plan.case import Case
 from rig.plan.model import load_plan
 from rig.plan.promises import sentence_of, untested
@@ -82,7 +83,7 @@ class Hunt:
 
     ground: Ground
     variants: Sequence[Variant]
-    until: Until = "fail"
+    extent: Extent = "fail"
     control: Control = "plan"
     jobs: int | None = None
     earlier: Result | None = None
@@ -95,7 +96,7 @@ class Hunt:
     def run(self) -> None:
         """Run all; a Ctrl-C ends it, and what was found up to then stays."""
         try:
-            for works in (self._works(), self._control_of_findings()):
+            for works in (self._works(), self._without_their_family(), self._control_of_findings()):
                 for event in run_all(works, self.jobs):
                     self._take(event)
         except KeyboardInterrupt:
@@ -121,7 +122,7 @@ class Hunt:
             dut=where.profile_path.parent.name,
             bench=where.bench.name,
             seed=where.seed,
-            until=self.until,
+            until=self.extent,
             controlled=self.control,
             command=command,
             wall_s=round(self.lasted_s, 3),
@@ -145,6 +146,13 @@ class Hunt:
 
     def _take(self, event: Ran | Done) -> None:
         if isinstance(event, Done):
+            before = self._done.get(event.work, event)
+            if before is not event:
+                event = replace(
+                    event,
+                    wall_s=before.wall_s + event.wall_s,
+                    trouble=event.trouble or before.trouble,
+                )
             self._done[event.work] = event
         else:
             self._outcomes.setdefault(event.work, []).append(_outcome(event))
@@ -157,7 +165,34 @@ class Hunt:
             ids = self._order(variant)
             if self.earlier is not None:
                 ids = tuple(killers_first(ids, self.earlier, variant.name))
-            yield self._work(variant, variant.name, ids, self.until)
+            until: Until = "end" if self.extent == "end" else "fail"
+            yield self._work(variant, variant.name, ids, until)
+
+    def _without_their_family(self) -> Iterator[Work]:
+        """For each family, until it is needed: what it found runs the rest of the other families.
+
+        The families take turns, each with the variant that most cases let pass before it was found:
+        it is the likeliest that no other family finds, and has the least to run.
+        """
+        found: dict[str, list[Row]] = {}
+        if self.extent == "each family":
+            for row in map(self.row, self.variants):
+                if row.finding is not None:
+                    found.setdefault(row.finding.family, []).append(row)
+        for rows in found.values():
+            rows.sort(key=lambda row: len(row.outcomes))
+        while any(found.values()):
+            for family, rows in found.items():
+                if rows and not lost_without_family(self.result())[family]:
+                    yield self._rest_of(rows.pop(), family)
+                else:
+                    rows.clear()
+
+    def _rest_of(self, row: Row, family: str) -> Work:
+        ran = {outcome.case_id for outcome in row.outcomes}
+        family_of = {case.id: case.family for case in self.ground.cases}
+        order = (i for i in self._order(row.variant) if i not in ran and family_of[i] != family)
+        return self._work(row.variant, row.variant.name, tuple(order), "fail")
 
     def _order(self, variant: Variant) -> tuple[str, ...]:
         return tuple(case.id for case in cheap_first(self.ground.cases, variant.shows))

@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--all-cases", action="store_true", help="the whole matrix, not only the first finding"
     )
     until.add_argument(
-        "--two-families", action="store_true", help="each variant until two families found it"
+        "--each-family", action="store_true", help="then: what does each family alone find?"
     )
 
 

@@ -16,6 +16,9 @@ from rig.errors import DescriptionError
 from rig.judge.verdict import Verdict
 
 Control = Literal["plan", "findings"]
+# Each variant up to its first finding ("fail"), or through all cases ("end"); for "each family" the
+# rest of the plan too, until one variant is known that this family alone finds.
+Extent = Literal["fail", "end", "each family"]
 SCHEMA = "bms-hil-rig/mutants/1"
 FOUND, MISSED, MISNAMED, INCONCLUSIVE, ERROR, UNFINISHED = (
     "found",
@@ -118,7 +121,7 @@ class Result:
     dut: str
     bench: str
     seed: int
-    until: str  # "end": the whole matrix; "fail": each up to its first finding; "two families"
+    until: Extent
     command: str
     wall_s: float
     cases: Mapping[str, str]  # id -> family, of the plan

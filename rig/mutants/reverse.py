@@ -1,6 +1,7 @@
 """The matrix read the other way round: what each case and each family is worth. Pure.
 
-Only a full matrix (every case on every build) can tell; `Result.is_complete` says whether it is.
+Only a full matrix (every case on every build) can tell all of it; `Result.is_complete` says whether
+it is. Of a run for each family, `lost_without_family` holds.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ def found_by_family(result: Result) -> dict[str, list[str]]:
 
 
 def lost_without_family(result: Result) -> dict[str, list[str]]:
-    """Family -> the variants that would be unfound without it."""
+    """Family -> variants that all cases of all others let pass: unfound without it."""
     only: Mapping[str, list[str]] = defaultdict(list)
     for row in result.rows:
         families = set(row.found_by.values())
-        if len(families) == 1:
+        ran = {outcome.case_id for outcome in row.outcomes}
+        left = {family for case_id, family in result.cases.items() if case_id not in ran}
+        if len(families) == 1 and left <= families:
             only[families.pop()].append(row.variant.name)
     return {family: only[family] for family in families_of(result)}
 

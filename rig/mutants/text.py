@@ -25,8 +25,10 @@ def text_of(result: Result, *, width: int = 200) -> str:
     """Give the table, the summary and, of a full matrix, the reverse."""
     rows = [_cells(row) for row in [*result.rows, *([result.control] if result.control else [])]]
     lines = [*_table([_HEAD, *rows], width), "", *summary(result)]
+    if result.until != "fail":
+        lines += ["", *_families(result)]
     if result.is_complete:
-        lines += ["", *_reverse(result)]
+        lines += _spare(result)
     lines += ["", *_promises(result)] if result.untested else []
     return "\n".join(lines)
 
@@ -96,11 +98,14 @@ def _table(rows: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
         yield "  ".join([*cells, row[-1]]).rstrip()[:width]
 
 
-def _reverse(result: Result) -> Iterator[str]:
+def _families(result: Result) -> Iterator[str]:
     yield "without this family these variants are unfound:"
     for family, lost in reverse.lost_without_family(result).items():
         names = ", ".join(lost) or "none: does it earn its time?"
         yield f"  {family}: {names}"
+
+
+def _spare(result: Result) -> Iterator[str]:
     spare = reverse.spare_cases(result)
     total = len(result.cases)
     yield f"{len(spare)} of {total} cases found nothing that the others do not find (see the page)"

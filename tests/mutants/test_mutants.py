@@ -76,6 +76,22 @@ def test_a_variant_of_ones_own_that_no_case_finds_fails_the_command(
     assert "trip: none: does it earn its time?" in said
 
 
+def test_what_a_family_alone_finds_is_told_after_the_first_findings(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--variants", f"{ONE_SAMPLE},undervoltage-at-boot", "--each-family"]
+    code = main(["mutants", str(plan), *options, "--jobs", "1", "--out", str(tmp_path)])
+
+    said = capsys.readouterr().out
+    assert code == 0, said
+    assert f"  trip: {ONE_SAMPLE}\n" in said
+    assert "  power up: undervoltage-at-boot\n" in said
+    rows = {row.variant.name: row for row in load_result(tmp_path / "mutants.json").rows}
+    ran = [outcome.case_id for outcome in rows[ONE_SAMPLE].outcomes]
+    assert sorted(ran) == ["power_up", "trip[OVP-cell1]"]
+    assert "What each family is worth" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
 def test_of_a_sample_the_good_firmware_runs_what_found_something(
     plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

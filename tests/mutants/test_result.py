@@ -181,3 +181,16 @@ def test_a_control_that_was_interrupted_proves_nothing() -> None:
 
     assert not result.is_control_good
     assert result.exit_code == 3
+
+
+def test_what_a_family_alone_finds_needs_the_others_cases_and_no_more() -> None:
+    matrix = {
+        "x": {"trip[a]": FAIL, "hold[a]": PASS, "hold[b]": PASS},  # trip[b] did not run
+        "y": {"trip[a]": FAIL, "trip[b]": PASS, "hold[a]": PASS},  # hold[b] did not run
+        "z": {"trip[b]": FAIL, "hold[a]": PASS, "hold[b]": FAIL},
+    }
+
+    assert reverse.lost_without_family(a_result(matrix, until="each family")) == {
+        "trip": ["x"],
+        "hold": [],
+    }
