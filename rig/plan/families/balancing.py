@@ -20,7 +20,7 @@ from rig.plan.case import (
 )
 from rig.plan.families.choosing import chosen, delay_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
-from rig.plan.families.expecting import said_within_s, says, trips
+from rig.plan.families.expecting import says, trips, until_said_s
 from rig.plan.stimulus import APPLIED, Stimulus, stimuli
 
 _TOLD_S = 0.5  # so long the BMS's own word must hold
@@ -234,7 +234,7 @@ def _is_a_quiet_fault(protection: Protection) -> bool:
 def _fault_draft(profile: Profile, stimulus: Stimulus, protection: Protection) -> Draft:
     rules = profile.balancing
     assert rules is not None  # noqa: S101  its family has looked
-    wait_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+    wait_s = until_said_s(protection, delay_of(protection))
     return draft_of(
         f"{protection.short} while cell 1 bleeds: nothing bleeds any more",
         stimulus,
@@ -263,7 +263,7 @@ def trips_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft]:
     for name, protection in chosen(profile, options, _watches_a_cell):
         stimulus = stimuli(profile, name)[0]
         high = int(stimulus.target.rpartition(" ")[2])
-        wait_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+        wait_s = until_said_s(protection, delay_of(protection))
         yield draft_of(
             f"{protection.short} at a cell that bleeds acts in its time",
             stimulus,

@@ -31,6 +31,7 @@ from rig.plan.families.expecting import (
     stays_silent,
     trips,
     unsays,
+    until_said_s,
 )
 from rig.plan.families.recovery import TRIPPED, holds_on
 from rig.plan.stimulus import (
@@ -167,7 +168,7 @@ def _bounce_back(profile: Profile, stimulus: Stimulus, protection: Protection) -
             play,
             Hold(duration_s=AFTER_S, mark=_BACK),
             Set(values={stimulus.target: good}, mark=REMOVED),
-            Hold(duration_s=time.high + said_within_s(protection) + AFTER_S),
+            Hold(duration_s=until_said_s(protection, time)),
         ],
         expectations=[
             *holds_on(protection, TRIPPED, _BACK),
@@ -208,7 +209,7 @@ def chatter(profile: Profile, options: Options) -> Iterator[Draft]:
                 Hold(duration_s=acts.high + said_within_s(protection), mark=TRIPPED),
                 wander.noise(2.0 * time.high, "held"),
                 wander.drift_back(),
-                Hold(duration_s=lets_go.high + said_within_s(protection) + AFTER_S, mark="gone"),
+                Hold(duration_s=until_said_s(protection, lets_go), mark="gone"),
                 Hold(duration_s=AFTER_S),
             ],
             expectations=[

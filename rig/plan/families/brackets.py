@@ -31,12 +31,12 @@ from rig.plan.families.choosing import (
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, after, draft_of, whose
 from rig.plan.families.expecting import (
     keeps,
-    said_within_s,
     says,
     signals_of,
     stays_silent,
     trips,
     unsays,
+    until_said_s,
 )
 from rig.plan.stimulus import (
     APPLIED,
@@ -126,7 +126,7 @@ def _beyond(profile: Profile, stimulus: Stimulus, protection: Protection) -> Dra
         steps=[
             Dither(span_s=DITHER_S),
             Set(values=nearer.values, mark=APPLIED),
-            Hold(duration_s=delay.high + said_within_s(protection) + AFTER_S),
+            Hold(duration_s=until_said_s(protection, delay)),
         ],
         expectations=[
             *trips(nearer, protection),
@@ -153,7 +153,7 @@ def _warning(profile: Profile, stimulus: Stimulus, protection: Protection) -> Dr
         _at(profile, stimulus, protection, just_inside(protection)),
         Hold(duration_s=_LONGER * delay.high, mark="inside"),
         _at(profile, stimulus, protection, just_beyond(protection), APPLIED),
-        Hold(duration_s=delay.high + said_within_s(protection) + AFTER_S, mark="raised"),
+        Hold(duration_s=until_said_s(protection, delay), mark="raised"),
     ]
     expected: list[Expectation] = [
         *stays_silent(protection, None, "inside"),
@@ -190,7 +190,7 @@ def _taken_back(
         _at(profile, stimulus, protection, level.value + away),
         Hold(duration_s=_LONGER * time.high, mark="kept"),
         _at(profile, stimulus, protection, level.value - away, REMOVED),
-        Hold(duration_s=time.high + said_within_s(protection) + AFTER_S),
+        Hold(duration_s=until_said_s(protection, time)),
     ]
     kept = [
         SignalStays(message=message, signal=signal, value=float(value), begin="raised", end="kept")

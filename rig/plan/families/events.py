@@ -24,7 +24,7 @@ from rig.plan.case import (
 )
 from rig.plan.families.choosing import chosen, delay_of, recovery_time_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
-from rig.plan.families.expecting import said_within_s
+from rig.plan.families.expecting import said_within_s, until_said_s
 from rig.plan.messages import message_sound
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, acting, beyond, home, stimuli
 from rig.quantity import Interval
@@ -116,7 +116,7 @@ def _recovery_steps(story: _Story) -> list[Step]:
     if not story.recovers:
         return []
     stimulus, protection = story.stimulus, story.protection
-    after_s = recovery_time_of(protection).high + said_within_s(protection) + AFTER_S
+    after_s = until_said_s(protection, recovery_time_of(protection))
     if story.command is None:
         wait_s = AFTER_S if stimulus.outlasts else after_s
         return [*stimulus.remove, Hold(duration_s=wait_s)]

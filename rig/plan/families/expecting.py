@@ -16,6 +16,7 @@ from rig.plan.case import (
     Trips,
 )
 from rig.plan.families.choosing import delay_of
+from rig.plan.families.draft import AFTER_S
 from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import Interval
 
@@ -89,6 +90,11 @@ def said_within_s(protection: Protection) -> float:
     """Longest time after a trip until flag and line have said so."""
     by_console_s = protection.console_within_s if protection.console else 0.0
     return max(protection.says_within_s if protection.says else 0.0, by_console_s)
+
+
+def until_said_s(protection: Protection, time: Interval) -> float:
+    """How long to wait until all has been said that follows in this time."""
+    return time.high + said_within_s(protection) + AFTER_S
 
 
 def unsays(protection: Protection, since: Instant, time: Interval) -> Iterator[Expectation]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import Dither, Expectation, Hold, SignalStays, SignalWithin
 from rig.plan.families.choosing import chosen, delay_of, reboots
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
-from rig.plan.families.expecting import said_within_s, signals_of
+from rig.plan.families.draft import DITHER_S, Draft, Options, draft_of, whose
+from rig.plan.families.expecting import signals_of, until_said_s
 from rig.plan.messages import message_sound
 from rig.plan.stimulus import Stimulus, acting, opened, stimuli
 
@@ -49,7 +49,7 @@ class _Told:
 
 def _flags_draft(told: _Told) -> Draft:
     stimulus, protection = told.stimulus, told.protection
-    tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+    tripped_s = until_said_s(protection, delay_of(protection))
     states = [] if told.reboots else [*_paths(told), *_any_fault(told), *_allowance(told)]
     return draft_of(
         f"{whose(protection.short, stimulus.target)} says its own flags and no other",

@@ -38,6 +38,7 @@ from rig.plan.families.expecting import (
     stays_silent,
     trips,
     unsays,
+    until_said_s,
 )
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, home, stimuli
 from rig.quantity import Interval, format
@@ -444,7 +445,7 @@ def cells_sag(profile: Profile, options: Options) -> Iterator[Draft]:
                     Set(values=whole, mark="risen"),
                     Hold(duration_s=front_end.limits_again_s, mark="again"),
                     *stimulus.apply,
-                    Hold(duration_s=delay.high + said_within_s(protection) + AFTER_S),
+                    Hold(duration_s=until_said_s(protection, delay)),
                 ],
                 expectations=[
                     *all_stay(profile, {}, None, "again"),

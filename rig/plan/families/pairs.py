@@ -11,7 +11,7 @@ from rig.plan.case import Dither, Expectation, Hold, Recovers, Stays, Trips
 from rig.plan.families.choosing import chosen, delay_of, recovers_by_itself, recovery_time_of
 from rig.plan.families.cycle import numbered
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
-from rig.plan.families.expecting import said_within_s, says, unsays
+from rig.plan.families.expecting import said_within_s, says, unsays, until_said_s
 from rig.plan.families.recovery import holds_on, release_of
 from rig.plan.stimulus import REMOVED, Stimulus, acting, opened, paths, stimuli
 
@@ -128,7 +128,7 @@ def _gap_s(first: _One, gap: str) -> float:
         return 0.0
     if gap == _GAPS[1]:
         return 0.5 * (delay.low or delay.high)
-    return delay.high + said_within_s(first.protection) + AFTER_S
+    return until_said_s(first.protection, delay)
 
 
 def _union(profile: Profile, first: _One, second: _One, gap_s: float) -> Iterator[Expectation]:

@@ -31,7 +31,15 @@ from rig.plan.families.choosing import (
     recovery_time_of,
 )
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, after, draft_of, whose
-from rig.plan.families.expecting import keeps, recovers, said_within_s, signals_of, trips, unsays
+from rig.plan.families.expecting import (
+    keeps,
+    recovers,
+    said_within_s,
+    signals_of,
+    trips,
+    unsays,
+    until_said_s,
+)
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, value_at
 from rig.quantity import Interval, format
 
@@ -55,8 +63,8 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
     """Take the cause away: the output closes again, in its time, and flag and line say so."""
     for stimulus, protection in each_stimulus(profile, options, only=recovers_by_itself):
         release = release_of(profile, stimulus, protection)
-        tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
-        wait_s = release.time.high + said_within_s(protection) + AFTER_S
+        tripped_s = until_said_s(protection, delay_of(protection))
+        wait_s = until_said_s(protection, release.time)
         yield draft_of(
             f"{whose(protection.short, stimulus.target)} lets go {after(release.time)}",
             stimulus,
@@ -148,7 +156,7 @@ def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:
             continue
         between = round(0.5 * (level + protection.level), 6)
         wait_s = 3.0 * max(recovery_time_of(protection).high, delay_of(protection).high)
-        tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+        tripped_s = until_said_s(protection, delay_of(protection))
         value = value_at(profile, protection, between)
         yield draft_of(
             f"{whose(protection.short, stimulus.target)} holds at {format(value, protection.unit)}",
@@ -184,7 +192,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
             too_soon, refused = _too_soon(profile, protection, means)
             cleared = Mark(mark=_CLEARED)
             time = Interval(0.0, high_s, "s")
-            tripped_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+            tripped_s = until_said_s(protection, delay_of(protection))
             yield draft_of(
                 f"{protection.short} stays latched until {means}",
                 stimulus,

@@ -34,7 +34,7 @@ from rig.plan.families.asking import Talk, until_ready
 from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.choosing import can_be_there_at_start, chosen, delay_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
-from rig.plan.families.expecting import said_within_s, signals_of
+from rig.plan.families.expecting import signals_of, until_said_s
 from rig.plan.families.resetting import DIP_S, OFF_S, RESET, cause_of, reset_by
 from rig.plan.stimulus import opened, paths, stimuli
 from rig.quantity import format
@@ -100,7 +100,7 @@ def _latched(profile: Profile, options: Options, cause: str) -> Iterator[Draft]:
         if _clears(profile, protection, cause):
             continue  # the family "latch" looks at that
         stimulus = stimuli(profile, name)[-1]
-        latest_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+        latest_s = until_said_s(protection, delay_of(protection))
         talk = Talk()
         talk.do(*stimulus.apply, Hold(duration_s=latest_s, mark="tripped"), *stimulus.remove)
         talk = _restart(profile, cause, talk)

@@ -30,7 +30,14 @@ from rig.plan.case import (
 from rig.plan.families.asking import Talk, until_closed, until_ready
 from rig.plan.families.choosing import delay_of, recovery_time_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, setting
-from rig.plan.families.expecting import keeps, said_within_s, says, stays_silent, trips
+from rig.plan.families.expecting import (
+    keeps,
+    said_within_s,
+    says,
+    stays_silent,
+    trips,
+    until_said_s,
+)
 from rig.plan.families.resetting import reset_by
 from rig.plan.stimulus import APPLIED, Stimulus, home, just_inside, paths, stimuli
 from rig.quantity import format
@@ -93,7 +100,7 @@ def _recovery_level(profile: Profile, name: str) -> Draft:
         Dither(span_s=DITHER_S),
         *stimulus.apply,
         Hold(
-            duration_s=delay_of(protection).high + said_within_s(protection) + AFTER_S,
+            duration_s=until_said_s(protection, delay_of(protection)),
             mark="tripped",
         ),
     )
@@ -104,7 +111,7 @@ def _recovery_level(profile: Profile, name: str) -> Draft:
         Set(values={stimulus.target: _middle(profile, name, nearer)}, mark="back"),
     )
     talk.change(name, nearer, "nearer")
-    talk.do(Hold(duration_s=after.high + said_within_s(protection) + AFTER_S))
+    talk.do(Hold(duration_s=until_said_s(protection, after)))
     talk.expect_all(trips(stimulus, protection))
     for output in protection.opens:
         talk.expect(

@@ -28,7 +28,7 @@ from rig.plan.families.choosing import (
     recovery_time_of,
 )
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
-from rig.plan.families.expecting import recovers, said_within_s, unsays
+from rig.plan.families.expecting import recovers, unsays, until_said_s
 from rig.plan.families.recovery import TRIPPED, holds_on, release_of
 from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import format
@@ -216,7 +216,7 @@ def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
 def _gone(stimulus: Stimulus, protection: Protection) -> list[Step]:
     if protection.recovers is None:
         return []
-    wait_s = recovery_time_of(protection).high + said_within_s(protection) + AFTER_S
+    wait_s = until_said_s(protection, recovery_time_of(protection))
     return [*stimulus.remove, Hold(duration_s=wait_s)]
 
 

@@ -27,7 +27,7 @@ from rig.plan.families.draft import (
     setting,
     whose,
 )
-from rig.plan.families.expecting import all_stay, keeps, said_within_s, says, stays_silent, trips
+from rig.plan.families.expecting import all_stay, keeps, says, stays_silent, trips, until_said_s
 from rig.plan.stimulus import APPLIED, acting, home, just_inside, paths, value_at
 from rig.quantity import format, parse
 
@@ -50,7 +50,7 @@ def trip(profile: Profile, options: Options) -> Iterator[Draft]:
             steps=[
                 Dither(span_s=DITHER_S),
                 *stimulus.apply,
-                Hold(duration_s=delay.high + said_within_s(protection) + AFTER_S),
+                Hold(duration_s=until_said_s(protection, delay)),
             ],
             expectations=[
                 *trips(stimulus, protection),

@@ -23,7 +23,7 @@ from rig.plan.case import (
 from rig.plan.families.balancing import begins_after_rest, bleed_outputs
 from rig.plan.families.choosing import chosen, delay_of
 from rig.plan.families.draft import AFTER_S, Draft, Options
-from rig.plan.families.expecting import all_stay, said_within_s, says, stays_silent, trips
+from rig.plan.families.expecting import all_stay, says, stays_silent, trips, until_said_s
 from rig.plan.families.reports import timing
 from rig.plan.stimulus import REMOVED, Stimulus, home, stimuli
 
@@ -93,7 +93,7 @@ def _pending(profile: Profile, name: str, protection: Protection) -> Draft:
     """A trip is pending at the wrap: it comes in time."""
     stimulus = stimuli(profile, name)[-1]
     lead_s = 0.5 * delay_of(protection).high + _lead_s(profile, stimulus)
-    latest_s = delay_of(protection).high + said_within_s(protection) + AFTER_S
+    latest_s = until_said_s(protection, delay_of(protection))
     return _draft(
         profile,
         f"{protection.short} acts in time over the wrap of the timers",
