@@ -347,7 +347,9 @@ class _Resolver:
     def _fits(self, where: Location, kind: str, given: set[str]) -> bool:
         """Whether one word says what is expected of this kind, and each other one belongs to it."""
         words = _WORDS[kind]
-        said, known = given & words.keys(), ", ".join(sorted(words))
+        known = ", ".join(sorted(words))
+        beside_others = set().union(*(words[word] for word in given & words.keys()))
+        said = given & words.keys() - beside_others
         if len(said) == 1:
             [word] = said
             strays, takes = given - said - words[word], ", ".join(sorted(words[word]))
@@ -667,7 +669,7 @@ _WORDS: dict[str, dict[str, frozenset[str]]] = {
         "between": _SPAN | {"or", "once sent", "unit"},
         "only rises but for": _SPAN,
         "only falls but for": _SPAN,
-        "steps at most": _SPAN,
+        "steps at most": _SPAN | {"moves at most"},
         "moves at most": _SPAN,
     },
     "an output": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -147,6 +149,9 @@ def test_a_plan_has_words_for_it(esp32: Profile) -> None:
         SignalOrdered(message="BMS_Pack", signal="SoC", rising=False, slack=0.1, begin="begun"),
     )
     assert steady == (SignalSteady(message="BMS_Pack", signal="SoC", most_step=0.5, end="done"),)
+
+    both = written(esp32, "BMS_Pack.SoC: {steps at most: 0.5, moves at most: 2, to: done}")
+    assert both == (replace(steady[0], most_span=2.0),)
     assert isinstance(counting[0], CountsCharge)
 
 
