@@ -19,7 +19,7 @@ from rig.plan.case import Case, Crossing, Instant, Mark
 from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
 
 # Steps whose mark names something that was done to the BMS, not a time that was let pass.
-_ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase", "play"})
+_ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase", "play", "traffic"})
 
 _SENT = 8  # bit of Frames.flags: the rig's own
 # Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm (measurement.md 3.2).
@@ -178,7 +178,10 @@ def search_start_ns(case: Case, trace: Trace, since: Instant) -> int:
     if mark is None:
         return trace.begin_ns
     marker = marker_of(trace, mark)
-    # A step that acts may show its effect before its last confirmation.
+    # A step that acts may show its effect before its last confirmation, and a frame that was sent
+    # is heard by the BMS before the rig hears it itself.
+    if _sends(case, mark) and (sent := _sent_instant(trace, marker, mark)):
+        return int(sent.time_ns)
     return marker.begin_ns if acts(case, mark) else marker.time_ns
 
 

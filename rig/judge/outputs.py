@@ -127,7 +127,7 @@ class Watched:
 
     change: Change | None
     until_ns: float
-    was_ready: bool  # the output was in the opposite state before, so that it could change
+    was_ready: bool  # the output was in the opposite state at first, so that it could change
     means: str
 
 
@@ -154,7 +154,7 @@ def _watch_record(recorded: Recorded, from_ns: float, *, closing: bool) -> Watch
         recorded.waveform, recorded.edge(index, closing=closing), f"{recorded.name} {verb}"
     )
     change = Change(at=at, index=index)
-    return Watched(change=change, until_ns=recorded.end_ns, was_ready=True, means="output")
+    return Watched(change=change, until_ns=recorded.end_ns, was_ready=ready, means="output")
 
 
 def _still_blinking(recorded: Recorded, index: int) -> Change | None:
@@ -192,15 +192,15 @@ def _watch_meter(case: Case, trace: Trace, name: str, from_ns: float, *, closing
     if not readings:
         raise NoEvidence(f"{name} was neither recorded nor read by a meter")
     closed = [reading.value > output.closed_above for reading in readings]
+    ready = closed[0] is not closing
     for i in range(1, len(readings)):
         if closed[i] is closing and closed[i - 1] is not closing:
             verb = _CLOSED if closing else _OPENED
             at = _between_readings(readings[i - 1], readings[i], f"{name} {verb}")
             change = Change(at=at, index=None)
             return Watched(
-                change=change, until_ns=readings[-1].before_ns, was_ready=True, means="meter"
+                change=change, until_ns=readings[-1].before_ns, was_ready=ready, means="meter"
             )
-    ready = closed[0] is not closing
     return Watched(change=None, until_ns=readings[-1].before_ns, was_ready=ready, means="meter")
 
 
@@ -227,19 +227,18 @@ def judge_recovers(case: Case, trace: Trace, wanted: Recovers, question: Questio
 def _judge_change(
     case: Case, trace: Trace, wanted: Trips | Recovers, question: Question, *, closing: bool
 ) -> Finding:
-    start_ns = search_start_ns(case, trace, wanted.since)
-    seen = watch(case, trace, wanted.output, start_ns, closing=closing)
-    question = replace(question, means=seen.means)
     try:
         cause = find_instant(case, trace, wanted.since)
     except NoEvidence as reason:
+        start_ns = search_start_ns(case, trace, wanted.since)
+        seen = watch(case, trace, wanted.output, start_ns, closing=closing)
+        question = replace(question, means=seen.means)
         early = _before_the_cause(trace, wanted, seen, question, start_ns)
         if early is None:
             raise NoEvidence(str(reason)) from None
         return early
-    seen = _not_undone(case, trace, wanted, seen, cause, closing=closing)
-    if seen.change is None:
-        seen = watch(case, trace, wanted.output, cause.time_ns, closing=closing)
+    seen = _reaction(case, trace, wanted, cause, closing=closing)
+    question = replace(question, means=seen.means)
     if seen.change is None:
         return _never_changed(trace, wanted, seen, cause, question, closing=closing)
     effect = seen.change.at
@@ -250,6 +249,45 @@ def _judge_change(
         (effect.said, cause.said),
         event_marks(case, trace, wanted, cause, effect),
     )
+
+
+def _reaction(
+    case: Case, trace: Trace, wanted: Trips | Recovers, cause: At, *, closing: bool
+) -> Watched:
+    """Look for the first change that may be the effect of `cause`."""
+    start_ns = search_start_ns(case, trace, wanted.since)
+    seen = watch(case, trace, wanted.output, start_ns, closing=closing)
+    if not seen.was_ready:
+        seen = _shown_early(case, trace, wanted, start_ns, cause, closing=closing) or seen
+    seen = _not_undone(case, trace, wanted, seen, cause, closing=closing)
+    if seen.change is None:
+        seen = watch(case, trace, wanted.output, cause.time_ns, closing=closing)
+    return seen
+
+
+def _shown_early(  # noqa: PLR0913
+    case: Case,
+    trace: Trace,
+    wanted: Trips | Recovers,
+    start_ns: float,
+    cause: At,
+    *,
+    closing: bool,
+) -> Watched | None:
+    """Find a change that stands before the step in the record, but may have come after it.
+
+    Where the record began is known to some milliseconds of the rig's clock, and a console command
+    is obeyed in one. Such a change is judged by its time, with all of that uncertainty; one that
+    surely came before its cause is none, and the output was so already.
+    """
+    started = At(time_ns=min(start_ns, cause.time_ns), waveform=trace.waveform)
+    apart_ns = 1e9 * elapsed(started, cause)[1].bound
+    from_ns = started.time_ns - apart_ns
+    seen = watch(case, trace, wanted.output, from_ns, closing=closing)
+    if seen.change is None or not seen.was_ready:
+        return None
+    took_s, budget = elapsed(seen.change.at, cause)
+    return seen if took_s + budget.bound >= 0.0 else None
 
 
 def _not_undone(  # noqa: PLR0913
@@ -361,14 +399,15 @@ def _before_the_cause(
 
 def _judge_lasting(case: Case, trace: Trace, wanted: Recovers, finding: Finding) -> Finding:
     """Take a pass back where the output opened again though nothing was commanded."""
-    start_ns = search_start_ns(case, trace, wanted.since)
-    change = watch(case, trace, wanted.output, start_ns, closing=True).change
+    cause = find_instant(case, trace, wanted.since)
+    change = _reaction(case, trace, wanted, cause, closing=True).change
     if change is None:
         return finding
     again = watch(case, trace, wanted.output, change.at.time_ns + 1.0, closing=False).change
+    # The cause's own command is nothing else, though the change may be shown before it.
+    after_ns = max(change.at.time_ns, cause.earliest_ns)
     next_ns = min(
-        (c.before_ns for c in trace.commands if c.before_ns > change.at.time_ns),
-        default=trace.end_ns,
+        (c.before_ns for c in trace.commands if c.before_ns > after_ns), default=trace.end_ns
     )
     if again is None or again.at.time_ns >= next_ns:
         return finding

@@ -18,6 +18,7 @@ from rig.plan.case import (
     MessageComes,
     MessageSound,
     MessageTiming,
+    Send,
     SignalBecomes,
     SignalStays,
     SignalWithin,
@@ -111,6 +112,22 @@ def test_a_flag_that_is_stuck_since_before_its_mark_shows_no_effect() -> None:
     assert "m.b3 was 1 already before 'go'" in found.sentence
     late = replace(BECOMES, low_s=0.3)
     assert the_finding(late, can_trace(flagged(0.3))).verdict == "fail"  # before its time
+
+
+def test_an_answer_may_come_before_the_rig_hears_its_own_frame() -> None:
+    times = np.array([0.8, 0.9, 0.9985, 0.9990, 1.1])
+    data = np.zeros((times.size, 8), np.uint8)
+    data[3:, 3] = 1
+    frames = some_frames(times, data)
+    frames.can_id[2], frames.flags[2] = 0x200, 8  # the rig's own
+    case = a_case(BECOMES, steps=(Send(message="asks", mark="go"),))
+    trace = can_trace(frames, markers=a_trace(marks={"go": (0.99, 1.0)}).markers)
+
+    found = judge(case, trace, Bytes()).findings[0]
+
+    assert found.verdict == "pass"
+    assert found.measurement is not None
+    assert found.measurement.value == pytest.approx(0.5e-3)
 
 
 def test_what_was_told_before_a_silence_says_nothing_of_a_new_start() -> None:

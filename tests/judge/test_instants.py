@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rig.judge.instants import At, elapsed, find_instant
+from rig.judge.instants import At, elapsed, find_instant, search_start_ns
 from rig.judge.rules import NoEvidence
-from rig.plan.case import Crossing, Hold, Mark, Send
+from rig.plan.case import Crossing, Hold, Mark, Send, Traffic
 from rig.trace.model import Frames
 from tests.judge.synthetic import (
     S,
@@ -49,6 +49,21 @@ def test_silence_counts_from_the_end_of_the_last_frame_that_was_sent() -> None:
 
     assert at.time_ns == pytest.approx(1.1994 * S)
     assert {row.name: row.standard for row in at.rows} == {"CAN adapter clock (cause)": 3e-4}
+
+
+def test_an_effect_is_looked_for_from_the_frame_that_the_bms_heard() -> None:
+    case, mark = a_case(steps=(SEND,)), Mark(mark="sent")
+    heard = a_trace(frames=frames_at([0.95, 1.1994, 1.1997], [OTHERS, OWN, OTHERS]), marks=SENT)
+    unheard = a_trace(frames=frames_at([0.95, 1.1997], [OTHERS, OTHERS]), marks=SENT)
+
+    assert search_start_ns(case, heard, mark) == round(1.1994 * S)
+    assert search_start_ns(case, unheard, mark) == 1.2 * S
+
+
+def test_traffic_acts_from_its_begin_on() -> None:
+    case = a_case(steps=(Traffic(message="HostAlive", period_s=0.1, mark="sent"),))
+
+    assert search_start_ns(case, a_trace(marks=SENT), Mark(mark="sent")) == 0.9 * S
 
 
 def test_where_no_own_frame_was_heard_silence_counts_from_the_steps_end() -> None:

@@ -6,15 +6,27 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rig.judge.judge import judge
 from rig.judge.verdict import Finding
-from rig.plan.case import Crossing, Fault, Hold, Mark, Recovers, Set, Stays, Trips
+from rig.plan.case import (
+    Crossing,
+    Fault,
+    Hold,
+    Mark,
+    Power,
+    Recovers,
+    Set,
+    Stays,
+    Trips,
+    Type,
+)
 from rig.trace.model import Trace
 from tests.judge.synthetic import (
     CELL_RISES,
+    S,
     a_case,
     a_channel,
     a_command,
@@ -411,6 +423,109 @@ def test_a_blinking_lamp_is_not_lit_until_it_stays_so() -> None:
     assert tripped.measurement.value == pytest.approx(0.5, abs=1e-3)
     assert recovered.measurement is not None
     assert recovered.measurement.value == pytest.approx(2.125, abs=1e-3)
+
+
+# ---- reactions that the record shows before their step ---------------------------------------
+CLEARS = Type(line="clear faults", mark="cleared")
+TYPED = {"cleared": (2.0, 2.001128)}  # begin and end of the step: 13 bytes at 115200 Bd
+CLOSES = Recovers(output="charge path", since=Mark(mark="cleared"), low_s=0.0, high_s=1.0)
+KNOWN_S = 6e-3  # half-width: between which stamps the record began
+
+
+def cleared_trace(closed_s: float, *, record_off_s: float = 0.0, known_s: float = KNOWN_S) -> Trace:
+    """Return a path that closes at closed_s, in a record stamped too early by record_off_s."""
+    gate = a_channel("charge path", step(40_000, closed_s * 1e4, 0.0, 12.0))
+    start_ns = -round(record_off_s * S)
+    waveform = a_waveform(gate, start_ns=start_ns, start_u_s=known_s / 3**0.5)
+    return a_trace(waveform, end_s=3.95, marks=TYPED)
+
+
+@given(after_s=st.floats(0.0, 0.9), off=st.floats(-0.98, 0.98), known_s=st.floats(1e-3, 10e-3))
+@example(after_s=1.128e-3, off=0.98, known_s=6e-3)
+def test_an_output_that_obeys_at_once_was_not_so_already(
+    after_s: float, off: float, known_s: float
+) -> None:
+    trace = cleared_trace(2.0 + after_s, record_off_s=off * known_s, known_s=known_s)
+
+    found = the_finding(CLOSES, trace, CLEARS)
+
+    # What came before the last byte may still be undecided; no BMS obeys half a line.
+    assert found.verdict == "pass" or (after_s < 1.128e-3 and found.verdict == "inconclusive")
+    assert found.measurement is not None
+    bound_s = known_s + 0.57e-3 + 0.3e-3  # the record's start, the step, sampling and rates
+    assert abs(found.measurement.value - after_s) <= bound_s
+
+
+@given(before_s=st.floats(1e-4, 1.9), off=st.floats(-0.98, 0.98))
+@example(before_s=1.05 * 2.0 * KNOWN_S, off=0.98)
+def test_an_output_that_closed_before_its_step_never_passes_beyond_the_clocks(
+    before_s: float, off: float
+) -> None:
+    trace = cleared_trace(2.0 - before_s, record_off_s=off * KNOWN_S)
+
+    found = the_finding(CLOSES, trace, CLEARS)
+
+    if before_s > (1.0 - off) * KNOWN_S + 0.3e-3:  # shown earlier than the clocks can be apart
+        assert found.verdict == "error"
+        assert "charge path was closed already before 'cleared'" in found.sentence
+    else:
+        assert found.verdict in ("pass", "inconclusive", "error")
+
+
+def test_no_reaction_is_looked_for_before_a_step_of_a_record_that_runs_with_the_rig() -> None:
+    found = the_finding(CLOSES, cleared_trace(1.999, known_s=0.0), CLEARS)
+
+    assert found.verdict == "error"
+
+
+@pytest.mark.parametrize(("high_s", "verdict"), [(4e-3, "inconclusive"), (6e-3, "pass")])
+def test_a_reaction_shown_before_its_step_has_no_more_time_for_it(
+    high_s: float, verdict: str
+) -> None:
+    trace = cleared_trace(2.0012, record_off_s=2.2e-3)
+
+    found = the_finding(replace(CLOSES, high_s=high_s), trace, CLEARS)
+
+    assert found.verdict == verdict
+
+
+def test_a_recovery_shown_before_its_own_command_must_last_all_the_same() -> None:
+    trace = cleared_trace(2.0012, record_off_s=3e-3)
+    assert trace.waveform is not None
+    trace.waveform.channels["charge path"].values[25_000:] = 0.0
+    powers = Power(on=True, mark="cleared")
+    command = a_command("supply", 12.0, 2.0, after_ns=2_001_000_000)
+
+    found = the_finding(CLOSES, replace(trace, commands=(command,)), powers)
+
+    assert found.verdict == "fail"
+    assert "opened again" in found.sentence
+
+
+def test_an_output_open_before_its_recorded_cause_can_t_trip_however_near_the_mark() -> None:
+    gate = a_channel("charge path", step(40_000, 19_980, 12.0, 0.0))  # 2 ms before the mark
+    cell = a_channel("cell 3", step(40_000, 25_000, 3.3, 3.7))
+    waveform = a_waveform(gate, cell, start_u_s=KNOWN_S / 3**0.5)
+    since = replace(CELL_RISES, after="cleared")
+
+    found = the_finding(
+        replace(TRIPS, since=since), a_trace(waveform, end_s=3.95, marks=TYPED), CLEARS
+    )
+
+    assert found.verdict == "error"
+    assert "charge path was open already" in found.sentence
+
+
+def test_a_trip_may_be_shown_before_the_mark_together_with_its_cause() -> None:
+    gate = a_channel("charge path", step(40_000, 19_982, 12.0, 0.0))
+    cell = a_channel("cell 3", step(40_000, 19_980, 3.3, 3.7))  # 2 ms before the mark
+    waveform = a_waveform(gate, cell, start_u_s=KNOWN_S / 3**0.5)
+    since = replace(CELL_RISES, after="cleared")
+    at_once = replace(TRIPS, since=since, low_s=0.0, high_s=1e-3)
+
+    found = the_finding(at_once, a_trace(waveform, end_s=3.95, marks=TYPED), CLEARS)
+
+    assert found.verdict == "pass"
 
 
 # ---- staying ---------------------------------------------------------------------------------
