@@ -411,6 +411,16 @@ def test_a_latch_is_cleared_by_each_named_means(esp32: Profile) -> None:
     assert ids == ["latch[SCD-current-clearfaults]", "latch[SCD-current-powercycle]"]
 
 
+def test_what_a_latch_is_watched_for_ends_before_the_command_that_clears_it(esp32: Profile) -> None:
+    """Or the path that closes at once may count as one that did not stay open."""
+    for case in cases_of("latch", esp32):
+        (waited,) = (n for n, step in enumerate(case.steps) if step.mark == "waited")
+        after = case.steps[waited + 1]
+
+        assert isinstance(after, Hold)
+        assert after.duration_s >= 0.02  # a record's start was known to 10 ms at worst
+
+
 @pytest.mark.parametrize(
     ("case_id", "said"),
     [

@@ -47,6 +47,9 @@ TRIPPED, _TRIED, _CLEARED = "tripped", "tried", "cleared"
 _GONE = 0.5  # of the threshold: where a current that a path has cut off is surely falling
 _LATCHED_S = 10.0  # a latch is watched for so long
 _TRIED_S = 1.5  # of them after a command that must be refused
+# A record is placed on the rig's clock to some milliseconds, and a console command is obeyed within
+# one or two: what is watched ends so long before it.
+_APART_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +207,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
                     *too_soon,
                     *stimulus.remove,
                     Hold(duration_s=_LATCHED_S - (_TRIED_S if too_soon else 0.0), mark="waited"),
+                    Hold(duration_s=_APART_S),
                     *clear,
                     Hold(duration_s=high_s + said_within_s(protection) + AFTER_S),
                 ],
