@@ -195,6 +195,22 @@ def test_every_reply_that_can_not_be_used_is_counted(desk: Desk) -> None:
     assert front_end.errors > before
 
 
+@pytest.mark.parametrize("fault", ["open", "short"])
+def test_no_reading_is_made_of_a_reply_that_lost_contact_on_its_way(desk: Desk, fault: str) -> None:
+    """The CRC alone takes one in 500 of them: 0xFFFF, a sensor without a value, for 50 ms."""
+    front_end, readings = desk.chip.program._front_end, desk.chip.program._readings  # type: ignore[union-attr]
+    lose(desk, fault)
+    mend(desk, fault)
+    front_end._bus.recover()
+
+    for _ in range(5_000):  # within the bounce: time stands still
+        front_end.scan(readings)
+
+        assert readings.temperatures_degc == pytest.approx([25.0, 25.0], abs=1.5)
+        assert readings.cells_v == pytest.approx([3.3] * 4, abs=0.02)
+        assert readings.pack_v == pytest.approx(13.2, abs=0.2)
+
+
 def test_a_warm_start_writes_no_setting_that_the_chip_has(desk: Desk) -> None:
     bus = desk.chip.program._front_end._bus  # type: ignore[union-attr]
     written = list[int]()
