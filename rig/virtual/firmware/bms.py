@@ -282,14 +282,17 @@ class Bms:
     def _pause_bleeding(self) -> None:
         for index, on in enumerate(self._bleeding):
             if on:
-                self._chip.pins.drive(bleed_of(index), False)  # noqa: FBT003
+                self._drive_bleed(index, on=False)
                 self._bleeding[index] = False
 
     def _apply_bleeds(self) -> None:
         for index, on in enumerate(self._balancer.wanted):
             if on:
-                self._chip.pins.drive(bleed_of(index), True)  # noqa: FBT003
+                self._drive_bleed(index, on=True)
                 self._bleeding[index] = True
+
+    def _drive_bleed(self, index: int, *, on: bool) -> None:
+        self._chip.pins.drive(bleed_of(index), on)
 
     def _stop_balancing(self) -> None:
         self._balancer.stop()

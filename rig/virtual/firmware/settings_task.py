@@ -88,12 +88,16 @@ class SettingsTask:
             case "save", []:
                 self._save()
             case "factory", []:
-                self._settings.restore_factory()
-                self.apply()
-                self._save()
+                self._restore()
             case _:
                 return False
         return True
+
+    def _restore(self) -> None:
+        """Put the factory settings in force, and store them."""
+        self._settings.restore_factory()
+        self.apply()
+        self._save()
 
     def _save(self) -> None:
         """Store what is in force and answer once it can be read back; spares the flash."""

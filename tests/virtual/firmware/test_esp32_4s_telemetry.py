@@ -14,7 +14,7 @@ from cantools.database.can import Database
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.virtual.firmware import can_telemetry
+from rig.virtual.firmware import build_of, can_telemetry
 from rig.virtual.firmware.can_telemetry import Telemetry, e2e_p01_crc
 from rig.virtual.firmware.protections import FLAGS
 from tests.virtual.firmware.desk import MS, Desk, S, a_reference
@@ -261,6 +261,14 @@ def test_only_high_cells_far_enough_from_the_lowest_are_bled(seed: int) -> None:
     assert shares[1] == pytest.approx(0.8, abs=0.03)  # off for 10 ms of each 50
 
 
+def test_a_wrong_row_in_the_table_of_bleed_pins_bleeds_the_neighbour() -> None:
+    build = build_of("esp32-4s", "neighbour-bled-instead")
+    desk = a_reference(build=build, cell_1=3.42, cell_2=3.42, cell_3=3.45, cell_4=3.42)
+    desk.run(2.0)
+
+    assert set(bleeds(desk, 2.0)) == {4}
+
+
 def test_a_cell_under_3_v_40_is_left_alone_however_uneven() -> None:
     desk = a_reference(cell_1=3.395, cell_2=3.30, cell_3=3.30, cell_4=3.30)
 
@@ -400,3 +408,15 @@ def test_two_runs_with_one_seed_are_equal_and_with_another_differ() -> None:
 
     assert story(5) == story(5)
     assert story(5) != story(6)
+
+
+@pytest.mark.parametrize("variant", ["released", "limits-out-of-turn"])
+def test_an_opened_path_sends_its_limits_out_of_turn(variant: str) -> None:
+    desk = a_reference(build=build_of("esp32-4s", variant))
+    since_ns = desk.kernel.now_ns
+    desk.set(current=25.0)
+    desk.run(3.0)
+
+    sent = [f.time_ns for f in desk.pins.frames if f.can_id == 0x121 and f.time_ns > since_ns]
+    early = [b - a for a, b in pairwise(sent) if b - a < 95 * MS]
+    assert bool(early) == (variant != "released")

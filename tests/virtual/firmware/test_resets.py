@@ -126,3 +126,16 @@ def test_a_task_that_overran_its_period_runs_at_once_and_keeps_its_beat() -> Non
     chip.kernel.run_until(1 * S)
 
     assert [ns // MS for ns in runs] == list(range(30, 1000, 100))
+
+
+def test_after_three_brown_outs_that_nobody_forgets_it_closes_no_more() -> None:
+    desk = a_reference(build=build_of("esp32-4s", "third-brown-out-is-the-last"))
+    closed = []
+    for low_v in (4.0, 4.0, 4.0, 0.0):
+        desk.set(aux=low_v)
+        desk.run(0.1)
+        desk.set(aux=12.0)
+        desk.run(1.5)
+        closed.append((desk.value("charge gate") > 6.0, desk.value("discharge gate") > 6.0))
+
+    assert closed == [(True, True), (True, True), (False, False), (True, True)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.virtual.firmware import esp32_4s
+from rig.virtual.firmware import build_of, esp32_4s
 from rig.virtual.firmware.flash import ERASED, PAGE
 from rig.virtual.firmware.protections import BIT
 from rig.virtual.firmware.settings import Refused, Settings
@@ -50,6 +50,19 @@ def test_a_saved_setting_outlives_a_power_cycle_and_an_unsaved_one_does_not() ->
 
     assert "ovp.trip=3.600 V" in answer(desk, "get ovp.trip")
     assert "uvp.trip=2.500 V" in answer(desk, "get uvp.trip")
+
+
+def test_what_is_restored_one_field_short_is_right_only_after_the_next_start() -> None:
+    desk = a_reference(build=build_of("esp32-4s", "last-setting-not-restored"))
+    answer(desk, "set utc.delay 3.000")
+    answer(desk, "save")
+    assert "OK saved" in answer(desk, "factory")
+    before = answer(desk, "get utc.delay")
+
+    restart(desk)
+
+    assert "utc.delay=3.000 s" in before
+    assert "utc.delay=2.000 s" in answer(desk, "get utc.delay")
 
 
 @pytest.mark.parametrize("cut_ms", range(0, 60, 2))

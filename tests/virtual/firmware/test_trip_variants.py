@@ -58,6 +58,7 @@ def test_bad_for_most_of_the_time_trips_a_leaky_counter(variant: str, trips: boo
         ("charge-overcurrent-at-once", {"current": 25.0}, 0.2, (False, True)),
         ("nothing-lasts", {"cell_1": 3.7}, 5.0, (True, True)),
         ("late-where-it-is-close", {"cell_1": 3.655}, 1.05, (True, True)),
+        ("limits-in-steps-of-25-mv", {"cell_1": 3.657}, 2.0, (True, True)),
     ],
 )
 def test_what_a_steady_violation_does(
@@ -148,3 +149,67 @@ def test_a_short_circuit_is_cleared_under_its_load() -> None:
     desk.run(0.1)
 
     assert gates(desk) == (True, True)
+
+
+@pytest.mark.parametrize("variant", ["released", "blind-behind-the-one-that-tripped"])
+def test_a_loop_left_by_its_bound_sees_nothing_behind_the_cell_that_tripped(variant: str) -> None:
+    desk = desk_of(variant)
+    for cell in ("cell_1", "cell_2"):
+        desk.set(**{cell: 3.70})
+        desk.run(1.5)
+        desk.set(**{cell: 3.30})
+        desk.run(3.0)
+
+    tripped = [trip["channel"] for trip in desk.noted("trip")]
+    assert tripped == ([1, 2] if variant == "released" else [1])
+
+
+@pytest.mark.parametrize("variant", ["released", "warning-forgotten-between-its-levels"])
+def test_a_warning_between_its_levels_is_dropped_by_its_age(variant: str) -> None:
+    desk = desk_of(variant)
+    desk.set(cell_1=2.95)
+    desk.run(6.0)
+    desk.set(cell_1=3.05)
+    desk.run(9.0)
+    soon = len(desk.noted("cleared"))
+    desk.run(2.0)
+
+    assert soon == 0
+    assert len(desk.noted("cleared")) == (variant != "released")
+
+
+@pytest.mark.parametrize("variant", ["released", "closes-on-a-hot-battery"])
+def test_a_start_that_does_not_ask_the_sensors_closes_for_a_moment(variant: str) -> None:
+    desk = a_reference(build=build_of("esp32-4s", variant), ready=False, ntc_1=HOT_OHM)
+    desk.run(4.0)
+
+    closed = [done["output"] for done in desk.noted("closed")]
+    assert ("charge gate" in closed) == (variant != "released")
+    assert gates(desk) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("at_s", "lost"), [(0.0, False), (0.6, True), (1.5, False)], ids=["before", "in it", "after"]
+)
+def test_only_an_alert_that_comes_during_the_self_test_is_lost(at_s: float, lost: bool) -> None:  # noqa: FBT001
+    build = build_of("esp32-4s", "alert-of-the-self-test-lost")
+    desk = a_reference(build=build, ready=False)
+    desk.run(at_s)
+    desk.set(cell_3=3.70)
+    desk.run(3.0)
+
+    assert gates(desk) == (lost, True)
+
+
+def test_the_first_line_of_cell_2_is_taken_for_a_repeat_and_the_next_is_not() -> None:
+    desk = desk_of("first-line-of-cell-2-missing")
+    said = []
+    for _ in range(2):
+        since_ns = desk.kernel.now_ns
+        desk.set(cell_2=3.70)
+        desk.run(1.5)
+        desk.set(cell_2=3.30)
+        desk.run(3.0)
+        said.append("OVP cell 2" in desk.console(since_ns))
+
+    assert said == [False, True]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rig.virtual.firmware.balancing import BalancingLimits
+from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.variants import variant
 
@@ -124,3 +125,24 @@ class _Milliseconds:
 def bleeds_at_once(build: Build) -> Build:
     """Build it."""
     return build.patch(balancer=_Milliseconds)
+
+
+class _RowOfTheNeighbour(Bms):
+    """The row of cell 3 in the table of bleed pins was copied from that of cell 4."""
+
+    PINS = (0, 1, 3, 3)
+
+    def _drive_bleed(self, index: int, *, on: bool) -> None:
+        super()._drive_bleed(self.PINS[index], on=on)
+
+
+@variant(
+    "neighbour-bled-instead",
+    "D95",
+    "S2",
+    "a row of the table of bleed pins is its neighbour's",
+    shows=r"balancing.*cell [34] (bleeds|does not bleed)",
+)
+def neighbour_bled_instead(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_RowOfTheNeighbour)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rig.virtual.firmware import can_telemetry as can
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import BIT, Rule
+from rig.virtual.firmware.protections import BIT, Event, Rule
 from rig.virtual.firmware.variants import variant
 
 # A mixin's own methods call those of the part that it is laid over.
@@ -296,6 +296,59 @@ _LOOP_MS = 10
 def period_of_one_loop_more(build: Build) -> Build:
     """Build it."""
     return build.patch(timers=_PolledPeriods)
+
+
+class _LimitsAtOnce(_Bms):
+    """That nothing is allowed is told as a path opens, by the task's function: out of turn."""
+
+    def _drive(self, gate: str, on: bool) -> None:  # noqa: FBT001
+        super()._drive(gate, on)
+        if not on:
+            self._send_limits()
+
+
+@variant(
+    "limits-out-of-turn",
+    "D54",
+    "S4",
+    "an opened path sends the periodic limits once more",
+    shows=r"message_timing.*BMS_(Limits|Extremes)",
+)
+def limits_out_of_turn(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_LimitsAtOnce)
+
+
+class _RepeatsFiltered(_Bms):
+    """A line of the cell that was told last is left out; "none yet" is 1, which is cell 2."""
+
+    _told = 1
+
+    def _log(self, level: str, tag: str, text: str) -> None:
+        if tag != "prot" or " cell " not in text:
+            super()._log(level, tag, text)
+            return
+        index = int(text.split(" cell ")[1].split()[0]) - 1
+        if index != self._told:
+            super()._log(level, tag, text)
+        self._told = index
+
+    def _report(self, event: Event) -> None:
+        super()._report(event)
+        if not event.tripped:
+            self._told = -1
+
+
+@variant(
+    "first-line-of-cell-2-missing",
+    "D45",
+    "S4",
+    "the filter of repeated lines begins with a cell as told",
+    shows=r"did not say .*cell 2",
+)
+def first_line_of_cell_2_missing(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_RepeatsFiltered)
 
 
 # ---- flags ------------------------------------------------------------------------------------

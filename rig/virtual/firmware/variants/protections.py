@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rig.virtual.firmware.afe import Readings
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import Detector, Rule
+from rig.virtual.firmware.protections import Detector, Event, Rule
 from rig.virtual.firmware.variants import BOTH, variant
 
 
@@ -214,3 +214,63 @@ class _ClosesFirst:
 def closes_onto_a_pending_fault(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_ClosesFirst)
+
+
+class _LimitInAByte:
+    """An alert compares a cell's byte of 25 mV with the limit's: passed half a step behind it."""
+
+    _STEPS_PER_V = 40
+    rule: Rule
+
+    def are_bad(self, values: Sequence[float]) -> list[bool]:
+        if self.rule.reads == "cells":
+            values = [v if v != v else self._byte(v) / self._STEPS_PER_V for v in values]  # noqa: PLR0124
+        bad: list[bool] = super().are_bad(values)  # type: ignore[misc]
+        return bad
+
+    def _byte(self, volts: float) -> int:
+        return round(volts * self._STEPS_PER_V)
+
+
+@variant(
+    "limits-in-steps-of-25-mv",
+    "D10",
+    "S2",
+    "an alert compares bytes of 25 mV: half a step too late",
+    shows=r"threshold\[(OVP|UVP)-",
+)
+def limits_in_steps_of_25_mv(build: Build) -> Build:
+    """Build it."""
+    return build.patch(detector=_LimitInAByte)
+
+
+class _LeavesByTheBound:
+    """The search for a bad value is left by setting its bound, which is never set back."""
+
+    rule: Rule
+    _bad: list[bool]
+    _count: int | None = None
+
+    def look(self, values: Sequence[float], release_values: Sequence[float]) -> None:
+        super().look(values, release_values)  # type: ignore[misc]
+        if self._count is not None:
+            behind = len(self._bad) - self._count
+            self._bad = self._bad[: self._count] + [False] * behind
+
+    def tick(self) -> Event | None:
+        event: Event | None = super().tick()  # type: ignore[misc]
+        if event is not None and event.tripped:
+            self._count = event.channel + 1
+        return event
+
+
+@variant(
+    "blind-behind-the-one-that-tripped",
+    "D35",
+    "S1",
+    "the loop over the cells is left by shortening it, for good",
+    shows=r"in_turn.*(did not|was closed|was 0)",
+)
+def blind_behind_the_one_that_tripped(build: Build) -> Build:
+    """Build it."""
+    return build.patch(detector=_LeavesByTheBound)

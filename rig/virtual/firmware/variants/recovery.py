@@ -190,3 +190,30 @@ class _BlindToTheLoad:
 def short_circuit_cleared_under_load(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_BlindToTheLoad)
+
+
+class _WarningsAge:
+    """A warning is kept up by what raises it, and dropped when that was not seen for 10 s."""
+
+    _HELD_TICKS = 1000
+    rule: Rule
+    pending: bool
+    _unseen_ticks = 0
+
+    def has_recovered(self) -> bool:
+        warns = not (self.rule.opens_charge or self.rule.opens_discharge)
+        self._unseen_ticks = 0 if self.pending else self._unseen_ticks + 1
+        recovered: bool = super().has_recovered()  # type: ignore[misc]
+        return recovered or (warns and self._unseen_ticks >= self._HELD_TICKS)
+
+
+@variant(
+    "warning-forgotten-between-its-levels",
+    "D56",
+    "S3",
+    "a warning is dropped once it was not raised anew for 10 s",
+    shows=r"VIM.*(Imbalance (was|became) 0|cleared)",
+)
+def warning_forgotten_between_its_levels(build: Build) -> Build:
+    """Build it."""
+    return build.patch(detector=_WarningsAge)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from rig.virtual.esp32 import ResetCause
 from rig.virtual.firmware.afe import Readings
 from rig.virtual.firmware.bms import CHARGE_GATE
 from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.protections import Detector, Rule
 from rig.virtual.firmware.short_circuit import DISCHARGE_GATE
 from rig.virtual.firmware.variants import variant
 
@@ -158,3 +160,102 @@ class _FedElsewhere:
 def watchdog_fed_elsewhere(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_FedElsewhere)
+
+
+class _CountsBrownOuts:
+    """After three brown-outs it stays safe; they are counted in RTC memory, and never set back."""
+
+    _MOST = 3
+    _chip: Any
+
+    def start(self) -> None:
+        rtc = self._chip.rtc
+        if self._chip.cause is ResetCause.RTCWDT_BROWN_OUT_RESET:
+            rtc["brown-outs"] = rtc.get("brown-outs", 0) + 1
+        super().start()  # type: ignore[misc]
+
+    def _is_safe(self) -> bool:
+        safe: bool = self._chip.rtc.get("brown-outs", 0) >= self._MOST
+        return safe
+
+    def _allows_charge(self) -> bool:
+        return super()._allows_charge() and not self._is_safe()  # type: ignore[misc]
+
+    def _allows_discharge(self) -> bool:
+        return super()._allows_discharge() and not self._is_safe()  # type: ignore[misc]
+
+
+@variant(
+    "third-brown-out-is-the-last",
+    "D58",
+    "S4",
+    "the counter of brown-outs is not set back by a good start",
+    shows=r"supply_dip.*path (was open|did not close)",
+)
+def third_brown_out_is_the_last(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_CountsBrownOuts)
+
+
+class _AlertsByTheEdge:
+    """The first scan is judged; then only an alert's edge is, and the self-test takes those."""
+
+    _SELF_TEST_SCANS = 9
+    _by_scan: Sequence[Any]
+    _were_out: Sequence[bool] = ()
+
+    def look_at_scan(self, readings: Readings) -> None:
+        values = [group.read(readings) for group in self._by_scan]
+        pairs = zip(self._by_scan, values, strict=True)
+        out = [not (group.low < min(v) and max(v) < group.high) for group, v in pairs]
+        were_out = self._were_out or [False] * len(out)
+        self._were_out = out
+        if 1 < readings.scans < self._SELF_TEST_SCANS:
+            return
+        groups = [
+            group
+            for group, is_out, was_out in zip(self._by_scan, out, were_out, strict=True)
+            if (is_out and not was_out) or group.is_busy()
+        ]
+        self._look(groups, readings)  # type: ignore[attr-defined]
+
+
+@variant(
+    "alert-of-the-self-test-lost",
+    "D58",
+    "S1",
+    "alerts are taken by their edge, and the self-test acknowledges them",
+    shows=r"fault_while_starting.*(was closed|was 0|did not)",
+)
+def alert_of_the_self_test_lost(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_AlertsByTheEdge)
+
+
+class _AsksNoSensor:
+    """What is pending is asked of cells and current; the sensors have a task of their own."""
+
+    _SENSORS = ("hottest", "coldest", "sensors open", "sensors short")
+    _busy: Sequence[Detector]
+
+    def _pending(self) -> list[Rule]:
+        rules = [d.rule for d in self._busy if d.pending]
+        return [rule for rule in rules if rule.reads not in self._SENSORS]
+
+    def pends_on_charge(self) -> bool:
+        return any(rule.opens_charge for rule in self._pending())
+
+    def pends_on_discharge(self) -> bool:
+        return any(rule.opens_discharge for rule in self._pending())
+
+
+@variant(
+    "closes-on-a-hot-battery",
+    "D18",
+    "S2",
+    "a start does not ask the sensors before it closes",
+    shows=r"start_with_fault.*(OT[CD]|UT[CD]|TS[OS]).*path (was closed|closed)",
+)
+def closes_on_a_hot_battery(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_AsksNoSensor)

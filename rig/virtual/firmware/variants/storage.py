@@ -255,3 +255,28 @@ class _InPlace:
 def written_in_place(build: Build) -> Build:
     """Build it."""
     return build.patch(store=_InPlace)
+
+
+class _InForceByTheOldSize:
+    """The factory's settings are stored whole, and copied into force one field short."""
+
+    _settings: Any
+
+    def _restore(self) -> None:
+        last = next(reversed(self._settings.values))
+        kept = self._settings.values[last]
+        super()._restore()  # type: ignore[misc]
+        self._settings.values[last] = kept
+        self.apply()  # type: ignore[attr-defined]
+
+
+@variant(
+    "last-setting-not-restored",
+    "D103",
+    "S2",
+    "what is restored is in force but for the last field",
+    shows=r"settings_restored.*utc\\?\.delay",
+)
+def last_setting_not_restored(build: Build) -> Build:
+    """Build it."""
+    return build.patch(settings_task=_InForceByTheOldSize)
