@@ -140,8 +140,11 @@ def test_each_point_of_a_curve_allows_what_the_inputs_are_known_to(esp32: Profil
     draft = the_draft("limits", esp32, at="temperature 2", side="above")
 
     warm = [s.values["temperature 2"] for s in sets(draft.steps) if "temperature 2" in s.values]
-    ccl = dict(zip(warm, limits_at(draft, "BMS_Limits.CCL"), strict=True))
+    risen, fallen = (limits_at(draft, "BMS_Limits.CCL")[n::2] for n in (0, 1))
+    ccl = dict(zip(warm, risen, strict=True))
 
+    # A box that switches to a resistance passes others, and a limit rises slowly from where it was.
+    assert fallen == [(0.0, high) for _, high in risen]
     assert ccl[41.5] == pytest.approx((20.0 * 2.0 / 7.0 - 0.3, 20.0 * 5.0 / 7.0 + 0.3))
     assert ccl[45.0] == pytest.approx((0.0, 20.0 * 1.5 / 7.0 + 0.3))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rig.dut.allowance import Allowance, CurrentLimit, Curve
@@ -144,7 +144,16 @@ def _walk_draft(seen: _Seen, target: str, points: list[float], *, upwards: bool)
             Hold(duration_s=allowance.within_s, mark=settled),
             Hold(duration_s=_LOOK_S, mark=looked),
         ]
-        expectations += _all_within(seen, {target: value}, settled, looked)
+        if _passes_others(target):
+            risen, looked_again = f"risen {number}", f"looked again {number}"
+            steps += [
+                Hold(duration_s=allowance.full_within_s, mark=risen),
+                Hold(duration_s=_LOOK_S, mark=looked_again),
+            ]
+            expectations += _all_within(seen, {target: value}, risen, looked_again)
+            expectations += map(_at_most, _all_within(seen, {target: value}, settled, looked))
+        else:
+            expectations += _all_within(seen, {target: value}, settled, looked)
     side = "above" if upwards else "below"
     return Draft(
         title=f"limits follow {target} {side} nominal along their curves",
@@ -165,9 +174,23 @@ def _a_current(seen: _Seen, *, upwards: bool) -> list[Step]:
     return [Set(values={"current": (1.5 if upwards else -1.5) * balancing.rest_below_a})]
 
 
+def _passes_others(target: str) -> bool:
+    """Whether the bench may show other values for a moment on the way to the one it is to have.
+
+    A decade box does, where it switches one resistor before the other: a limit may fall with them,
+    and rises no faster than promised. It shows at once that it falls far enough, but only once it
+    has risen that it did not fall too far.
+    """
+    return target.startswith("temperature")
+
+
+def _at_most(within: SignalWithin) -> SignalWithin:
+    return replace(within, low=0.0)
+
+
 def _all_within(
     seen: _Seen, values: Mapping[str, float], begin: str, end: str
-) -> Iterator[Expectation]:
+) -> Iterator[SignalWithin]:
     for way, limit in seen.allowance.currents.items():
         yield _within(limit.signal, seen.current(way, values), begin, end)
     voltage = seen.voltage(values)
