@@ -128,9 +128,9 @@ def bleeds_at_once(build: Build) -> Build:
 
 
 class _RowOfTheNeighbour(Bms):
-    """The row of cell 3 in the table of bleed pins was copied from that of cell 4."""
+    """The row of cell 3 in the table of bleed pins was copied from that of cell 2."""
 
-    PINS = (0, 1, 3, 3)
+    PINS = (0, 1, 1, 3)
 
     def _drive_bleed(self, index: int, *, on: bool) -> None:
         super()._drive_bleed(self.PINS[index], on=on)
@@ -141,7 +141,7 @@ class _RowOfTheNeighbour(Bms):
     "D95",
     "S2",
     "a row of the table of bleed pins is its neighbour's",
-    shows=r"balancing.*cell [34] (bleeds|does not bleed)",
+    shows=r"balancing.*cell [23] (bleeds|does not bleed)",
 )
 def neighbour_bled_instead(build: Build) -> Build:
     """Build it."""
