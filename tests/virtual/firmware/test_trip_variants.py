@@ -213,3 +213,16 @@ def test_the_first_line_of_cell_2_is_taken_for_a_repeat_and_the_next_is_not() ->
         said.append("OVP cell 2" in desk.console(since_ns))
 
     assert said == [False, True]
+
+
+@pytest.mark.parametrize("variant", ["released", "fuse-of-a-smaller-pack"])
+def test_a_fuse_of_a_smaller_pack_opens_in_time_below_the_limit(variant: str) -> None:
+    desk = desk_of(variant)
+    desk.set(current=-29.0)
+    desk.run(30.0)
+    soon = gates(desk)
+    desk.run(30.0)
+
+    assert soon == (True, True)
+    assert gates(desk) == (True, variant == "released")
+    assert not desk.noted("trip")

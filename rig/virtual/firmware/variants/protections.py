@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from rig.virtual.firmware.afe import Readings
-from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.bms import Bms
+from rig.virtual.firmware.image import Build, S
 from rig.virtual.firmware.protections import Detector, Event, Rule
 from rig.virtual.firmware.variants import BOTH, variant
 
@@ -274,3 +275,32 @@ class _LeavesByTheBound:
 def blind_behind_the_one_that_tripped(build: Build) -> Build:
     """Build it."""
     return build.patch(detector=_LeavesByTheBound)
+
+
+class _SmallerFuse(Bms):
+    """The fuse's heat is reckoned, to open before it melts; the fuse is that of a smaller pack."""
+
+    _RATED_A, _MELTS_A2S = 25.0, 10_000.0
+    _heat_a2s = 0.0
+
+    def _sample_current(self) -> None:
+        super()._sample_current()
+        current_a = self._readings.current_a
+        if current_a == current_a:  # noqa: PLR0124  there is one
+            heats = (current_a**2 - self._RATED_A**2) * self._image.current_ns / S
+            self._heat_a2s = max(0.0, self._heat_a2s + heats)
+
+    def _allows_discharge(self) -> bool:
+        return super()._allows_discharge() and self._heat_a2s < self._MELTS_A2S
+
+
+@variant(
+    "fuse-of-a-smaller-pack",
+    "4.14",
+    "S2",
+    "the model of the fuse's heat has another pack's rating: it opens below the limit",
+    shows=r"OCD1.*discharge path (opened|was open)",
+)
+def fuse_of_a_smaller_pack(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_SmallerFuse)
