@@ -139,3 +139,15 @@ def test_after_three_brown_outs_that_nobody_forgets_it_closes_no_more() -> None:
         closed.append((desk.value("charge gate") > 6.0, desk.value("discharge gate") > 6.0))
 
     assert closed == [(True, True), (True, True), (False, False), (True, True)]
+
+
+@pytest.mark.parametrize("variant", ["released", "never-says-ready"])
+def test_a_start_with_a_quiet_console_closes_and_does_not_say_that_it_is_ready(
+    variant: str,
+) -> None:
+    desk = a_reference(build=build_of("esp32-4s", variant), ready=False)
+    desk.run(2.0)
+
+    assert [done["output"] for done in desk.noted("closed")] == [CHARGE, DISCHARGE]
+    assert ("bms: ready" in desk.console()) == (variant == "released")
+    assert "bms: state=NORMAL" in desk.console()

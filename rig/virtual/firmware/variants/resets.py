@@ -259,3 +259,26 @@ class _AsksNoSensor:
 def closes_on_a_hot_battery(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_AsksNoSensor)
+
+
+class _QuietStart:
+    """For a quick start, lines of level I are left out until the paths may close: "ready" too."""
+
+    _image: Any
+    _ticks: int
+
+    def _log(self, level: str, tag: str, text: str) -> None:
+        if level != "I" or self._ticks >= self._image.closing_ticks:
+            super()._log(level, tag, text)  # type: ignore[misc]
+
+
+@variant(
+    "never-says-ready",
+    "D53",
+    "S4",
+    "the console's level is raised only once the paths may close",
+    shows=r"did not say .*ready",
+)
+def never_says_ready(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_QuietStart)
