@@ -420,3 +420,32 @@ def test_an_opened_path_sends_its_limits_out_of_turn(variant: str) -> None:
     sent = [f.time_ns for f in desk.pins.frames if f.can_id == 0x121 and f.time_ns > since_ns]
     early = [b - a for a, b in pairwise(sent) if b - a < 95 * MS]
     assert bool(early) == (variant != "released")
+
+
+@pytest.mark.parametrize("variant", ["released", "console-corrects-for-the-bleed"])
+def test_what_a_bleed_drops_is_added_on_the_console_alone(dbc: Database, variant: str) -> None:
+    build = build_of("esp32-4s", variant)
+    desk = a_reference(build=build, cell_1=3.41, cell_2=3.45, cell_3=3.41, cell_4=3.41)
+    desk.run(4.0)
+    since_ns = desk.kernel.now_ns
+    desk.say("status")
+    desk.run(0.1)
+
+    found = re.search(r" v=([\d.]+),([\d.]+),", desk.console(since_ns))
+    assert found is not None
+    told = newest(desk, dbc, "BMS_CellVoltages")
+    added_v = [float(text) - told[f"Cell{n}_V"] for n, text in enumerate(found.groups(), 1)]
+    assert added_v[0] == pytest.approx(0.0, abs=0.004)
+    assert added_v[1] == pytest.approx(0.012 * (variant != "released"), abs=0.004)
+
+
+@pytest.mark.parametrize("variant", ["released", "zero-found-under-load"])
+def test_a_load_that_comes_while_the_zero_is_found_is_taken_for_it(
+    dbc: Database, variant: str
+) -> None:
+    desk = a_reference(build=build_of("esp32-4s", variant))
+    desk.set(current=-10.0)
+    desk.run(2.0)
+
+    told = newest(desk, dbc, "BMS_Pack")["Current"]
+    assert (told == pytest.approx(-10.0, abs=0.2)) == (variant == "released")

@@ -65,6 +65,26 @@ def test_what_is_restored_one_field_short_is_right_only_after_the_next_start() -
     assert "utc.delay=2.000 s" in answer(desk, "get utc.delay")
 
 
+@pytest.mark.parametrize("variant", ["released", "setting-clears-the-next"])
+def test_a_field_written_a_word_wide_clears_the_one_behind(variant: str) -> None:
+    desk = a_reference(build=build_of("esp32-4s", variant))
+    assert "OK" in answer(desk, "set ovp.delay 2.000")
+
+    assert "ovp.delay=2.000 s" in answer(desk, "get ovp.delay")
+    shown = "2.500" if variant == "released" else "0.000"
+    assert f"uvp.trip={shown} V" in answer(desk, "get uvp.trip")
+
+
+@pytest.mark.parametrize("variant", ["released", "lost-settings-taken-for-none"])
+def test_two_bad_copies_taken_for_a_new_device_are_no_fault(variant: str) -> None:
+    desk = a_reference(build=build_of("esp32-4s", variant))
+    answer(desk, "test storage")
+    restart(desk)
+
+    assert storage_fault(desk) == (variant == "released")
+    assert (desk.value(CHARGE) > 6.0) == (variant != "released")
+
+
 @pytest.mark.parametrize("cut_ms", range(0, 60, 2))
 def test_a_supply_cut_while_saving_leaves_the_old_or_the_new_value(cut_ms: int) -> None:
     desk = a_reference()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rig.virtual.firmware import build_of
-from rig.virtual.firmware.protections import Debounce, LeakyDebounce
+from rig.virtual.firmware.protections import BIT, Debounce, LeakyDebounce
 from tests.virtual.firmware.desk import Desk, a_reference
 
 COLD_OHM, FREEZING_OHM, HOT_OHM = 33_000.0, 90_000.0, 3_800.0  # about -4, -25 and 56 degC
@@ -226,3 +226,15 @@ def test_a_fuse_of_a_smaller_pack_opens_in_time_below_the_limit(variant: str) ->
     assert soon == (True, True)
     assert gates(desk) == (True, variant == "released")
     assert not desk.noted("trip")
+
+
+@pytest.mark.parametrize("variant", ["released", "overcurrent-says-both-ways"])
+def test_a_mask_with_two_bits_says_overcurrent_of_charge_too(variant: str) -> None:
+    desk = desk_of(variant)
+    desk.set(current=-60.0)
+    desk.run(0.5)
+
+    data = [frame.data for frame in desk.pins.frames if frame.can_id == 0x100][-1]
+    says = {name for name in ("OCC", "OCD") if (data[2] | data[3] << 8) & BIT[name]}
+    assert says == ({"OCD"} if variant == "released" else {"OCC", "OCD"})
+    assert gates(desk) == (True, False)

@@ -417,3 +417,23 @@ def soc_always_full(build: Build) -> Build:
 def cold_told_as_hot(build: Build) -> Build:
     """Build it."""
     return build.with_rule("UTD", flag="OTD").with_rule("UTC", flag="OTC")
+
+
+class _MaskOfBothCurrents(_Protections):
+    """The mask for overcurrent in discharge is 0x0C, which has the bit of charge in it."""
+
+    def _bits_of(self, rule: Rule) -> int:
+        bits = super()._bits_of(rule)
+        return bits | BIT["OCC"] if rule.flag == "OCD" else bits
+
+
+@variant(
+    "overcurrent-says-both-ways",
+    "D48",
+    "S3",
+    "the mask of one direction has the bit of the other in it",
+    shows=r"BMS_Status\.OCC",
+)
+def overcurrent_says_both_ways(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_MaskOfBothCurrents)

@@ -73,6 +73,45 @@ def current_gain_not_applied(build: Build) -> Build:
     return build.patch(front_end=_DefaultGain)
 
 
+class _ZeroesOnce(Bms):
+    """The zero of what is told is found once, at rest, which is asked for as it begins only."""
+
+    _FIRST, _COUNT = 110, 128  # samples after the start, 10 ms apart
+    _REST_A = 0.5
+    _samples = 0
+    _is_zeroing = False
+    _sum_a = _zero_a = 0.0
+
+    def _sample_current(self) -> None:
+        super()._sample_current()
+        amps = self._readings.current_a
+        self._samples += 1
+        if self._samples == self._FIRST:
+            self._is_zeroing = abs(amps) < self._REST_A
+        if self._is_zeroing and not math.isnan(amps):
+            self._sum_a += amps
+        if self._is_zeroing and self._samples == self._FIRST + self._COUNT:
+            self._is_zeroing, self._zero_a = False, self._sum_a / self._COUNT
+
+    def _send_pack(self) -> None:
+        kept_a = self._readings.current_a
+        self._readings.current_a = kept_a - self._zero_a
+        super()._send_pack()
+        self._readings.current_a = kept_a
+
+
+@variant(
+    "zero-found-under-load",
+    "D27",
+    "S3",
+    "a zero is found over 1.3 s after a start, though a load comes meanwhile",
+    shows=r"BMS_Pack\.Current",
+)
+def zero_found_under_load(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_ZeroesOnce)
+
+
 # ---- cells --------------------------------------------------------------------------------------
 class _ShortProduct(FrontEnd):
     """Sixteenths of a millivolt in a uint16_t: room for 4.096 V."""
@@ -192,6 +231,33 @@ class _FrozenWhileBleeding(Bms):
 def readings_frozen_while_bleeding(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_FrozenWhileBleeding)
+
+
+class _DropCorrected(Bms):
+    """The line adds what the bleed current drops in the leads, which no scan meets any more."""
+
+    _DROP_V = 0.012
+
+    def _print_status(self) -> None:
+        kept_v = self._readings.cells_v
+        wanted = self._balancer.wanted
+        self._readings.cells_v = [
+            volts + self._DROP_V * on for volts, on in zip(kept_v, wanted, strict=True)
+        ]
+        super()._print_status()
+        self._readings.cells_v = kept_v
+
+
+@variant(
+    "console-corrects-for-the-bleed",
+    "D93",
+    "S3",
+    "the status line still adds the drop of a bleed that pauses meanwhile",
+    shows=r"reports_while_bleeding.*/ v=",
+)
+def console_corrects_for_the_bleed(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_DropCorrected)
 
 
 def _mean_of(count: int) -> type:

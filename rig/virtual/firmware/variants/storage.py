@@ -147,6 +147,32 @@ def two_seconds_are_one(build: Build) -> Build:
     return build
 
 
+class _RowOfFourBytes:
+    """The row of ovp.delay in the table of fields says four bytes; its field has two."""
+
+    items: dict[str, Setting]
+    values: dict[str, int]
+
+    def change(self, name: str, text: str) -> None:
+        super().change(name, text)  # type: ignore[misc]
+        if name == "ovp.delay":
+            names = list(self.items)
+            behind = names[names.index(name) + 1]
+            self.values[behind] = self.values[name] >> 16
+
+
+@variant(
+    "setting-clears-the-next",
+    "D39",
+    "S1",
+    "a row of the table is a word wide: what is set clears the field behind",
+    shows=r"settings_alone.*uvp\\?\.trip",
+)
+def setting_clears_the_next(build: Build) -> Build:
+    """Build it."""
+    return build.patch(settings=_RowOfFourBytes)
+
+
 # ---- kept ---------------------------------------------------------------------------------------
 class _LastNotRead:
     """The loop over the stored fields ends one too soon."""
@@ -280,3 +306,15 @@ class _InForceByTheOldSize:
 def last_setting_not_restored(build: Build) -> Build:
     """Build it."""
     return build.patch(settings_task=_InForceByTheOldSize)
+
+
+@variant(
+    "lost-settings-taken-for-none",
+    "D104",
+    "S1",
+    "two bad copies are taken for a device fresh from the factory",
+    shows=r"storage_loss.*(path|StorageFault|did not say)",
+)
+def lost_settings_taken_for_none(build: Build) -> Build:
+    """Build it."""
+    return build.patch(settings_task=_TakesItForNew)
