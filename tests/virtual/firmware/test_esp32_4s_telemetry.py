@@ -269,6 +269,31 @@ def test_a_wrong_row_in_the_table_of_bleed_pins_bleeds_the_neighbour() -> None:
     assert set(bleeds(desk, 2.0)) == {2}
 
 
+@pytest.mark.parametrize(
+    ("variant", "current", "rests"),
+    [
+        ("released", 5.0, True),
+        ("charging-counts-as-rest", 5.0, False),
+        ("charging-counts-as-rest", -5.0, True),
+    ],
+)
+def test_after_charging_a_rest_that_counts_from_its_begin_is_over_at_once(
+    variant: str,
+    current: float,
+    rests: bool,  # noqa: FBT001
+) -> None:
+    build = build_of("esp32-4s", variant)
+    desk = a_reference(
+        build=build, current=current, cell_1=3.45, cell_2=3.42, cell_3=3.42, cell_4=3.42
+    )
+    desk.run(3.0)
+    assert not bleeds(desk, 2.0)
+    desk.set(current=0.0)
+    desk.run(0.5)
+
+    assert bool(bleeds(desk, 1.0)) != rests
+
+
 def test_a_cell_under_3_v_40_is_left_alone_however_uneven() -> None:
     desk = a_reference(cell_1=3.395, cell_2=3.30, cell_3=3.30, cell_4=3.30)
 

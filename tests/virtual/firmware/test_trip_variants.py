@@ -238,3 +238,74 @@ def test_a_mask_with_two_bits_says_overcurrent_of_charge_too(variant: str) -> No
     says = {name for name in ("OCC", "OCD") if (data[2] | data[3] << 8) & BIT[name]}
     assert says == ({"OCD"} if variant == "released" else {"OCC", "OCD"})
     assert gates(desk) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("variant", "cell", "opens"),
+    [
+        ("released", "cell_1", False),
+        ("cell-1-goes-on-counting", "cell_1", True),
+        ("cell-1-goes-on-counting", "cell_4", False),
+    ],
+)
+def test_the_first_cell_alone_goes_on_counting(variant: str, cell: str, opens: bool) -> None:  # noqa: FBT001
+    desk = desk_of(variant)
+    for _ in range(2):
+        desk.set(**{cell: 3.70})
+        desk.run(0.6)
+        desk.set(**{cell: 3.30})
+        desk.run(0.3)
+
+    assert (len(desk.noted("trip")) > 0) == opens
+
+
+@pytest.mark.parametrize(
+    ("variant", "cell", "others", "waits"),
+    [
+        ("released", "cell_3", 3.30, True),
+        ("cell-3-does-not-wait", "cell_3", 3.30, False),
+        ("cell-3-does-not-wait", "cell_3", 3.60, True),
+        ("cell-3-does-not-wait", "cell_4", 3.30, True),
+    ],
+)
+def test_cell_3_does_not_wait_where_cell_4_was_good_all_along(
+    variant: str,
+    cell: str,
+    others: float,
+    waits: bool,  # noqa: FBT001
+) -> None:
+    desk = desk_of(variant)
+    desk.run(3.0)
+    cells = ("cell_1", "cell_2", "cell_3", "cell_4")
+    desk.set(**(dict.fromkeys(cells, others) | {cell: 3.70}))
+    desk.run(1.5)
+    assert gates(desk) == (False, True)
+    desk.set(**dict.fromkeys(cells, 3.30))
+    desk.run(0.5)
+
+    assert gates(desk) == (not waits, True)
+    desk.run(2.0)
+    assert gates(desk) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("variant", "jumps", "trips"),
+    [
+        ("released", 60, True),
+        ("held-after-forty-jumps", 30, True),
+        ("held-after-forty-jumps", 60, False),
+    ],
+)
+def test_a_cell_that_jumped_forty_times_is_held_for_good(
+    variant: str,
+    jumps: int,
+    trips: bool,  # noqa: FBT001
+) -> None:
+    desk = desk_of(variant)
+    for volts in [3.40, 3.30] * (jumps // 2):
+        desk.set(cell_2=volts)
+        desk.run(0.1)
+    desk.set(cell_2=3.70)
+    desk.run(2.0)
+
+    assert gates(desk) == (not trips, True)

@@ -146,3 +146,33 @@ class _RowOfTheNeighbour(Bms):
 def neighbour_bled_instead(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_RowOfTheNeighbour)
+
+
+class _ChargerByItsEdge(Bms):
+    """Nothing bleeds while it is charged, but the rest counts from when the charger came."""
+
+    _charging = False
+
+    def _sample_current(self) -> None:
+        since_ms = self._rest_since_ms
+        super()._sample_current()
+        current_a = self._readings.current_a
+        charging = current_a > 0.0 and self._balancer.is_disturbed(current_a)
+        if charging and self._charging:
+            self._rest_since_ms = since_ms
+        self._charging = charging
+
+    def _may_balance(self) -> bool:
+        return super()._may_balance() and not self._charging
+
+
+@variant(
+    "charging-counts-as-rest",
+    "D94",
+    "S2",
+    "the time of rest counts from when the charger came, not from when it went",
+    shows=r"\[charging.*Bal\d (became|was) 1",
+)
+def charging_counts_as_rest(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_ChargerByItsEdge)

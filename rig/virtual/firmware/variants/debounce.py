@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from rig.virtual.firmware.afe import Readings
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import Detector, Rule
+from rig.virtual.firmware.protections import Debounce, Detector, Event, Rule
 from rig.virtual.firmware.variants import variant
 
 
@@ -225,3 +225,30 @@ class _IdleDirection:
 def counters_freeze_in_the_other_direction(build: Build) -> Build:
     """Build it."""
     return build.patch(protections=_IdleDirection)
+
+
+class _ResetFromTheSecond:
+    """The loop that resets the counters of good cells begins at 1, where cells count from 0."""
+
+    rule: Rule
+    _bad: list[bool]
+    _counts: list[Debounce]
+
+    def _tick_armed(self) -> Event | None:
+        kept = self._counts[0].count if self._counts else 0
+        event: Event | None = super()._tick_armed()  # type: ignore[misc]
+        if self.rule.reads == "cells" and self._counts and not self._bad[0]:
+            self._counts[0].count = kept
+        return event
+
+
+@variant(
+    "cell-1-goes-on-counting",
+    "D60",
+    "S2",
+    "the loop that resets the counters leaves the first cell's",
+    shows=r"(OVP|UVP).*(opened|was open|became 1|was 1|console said)",
+)
+def cell_1_goes_on_counting(build: Build) -> Build:
+    """Build it."""
+    return build.patch(detector=_ResetFromTheSecond)

@@ -410,3 +410,34 @@ class _NoRangeCheck(FrontEnd):
 
     def _is_open(self, ohm: float) -> bool:  # noqa: ARG002
         return False
+
+
+class _HeldAfterJumps:
+    """A cell that jumped too often has a loose wire, and is held; the jumps are never set back."""
+
+    _JUMP_V, _MOST = 0.050, 40
+
+    def scan(self, into: Readings) -> None:
+        before = list(into.cells_v)
+        super().scan(into)  # type: ignore[misc]
+        jumps = self._jumps(len(before))
+        for cell, (old_v, new_v) in enumerate(zip(before, into.cells_v, strict=True)):
+            jumps[cell] += abs(new_v - old_v) > self._JUMP_V
+            if jumps[cell] > self._MOST:
+                into.cells_v[cell] = old_v
+
+    def _jumps(self, cells: int) -> list[int]:
+        jumps: list[int] = self.__dict__.setdefault("_jumps_of_cells", [0] * cells)
+        return jumps
+
+
+@variant(
+    "held-after-forty-jumps",
+    "D15",
+    "S1",
+    "a filter counts a cell's jumps for ever, and at the 41st holds its value for good",
+    shows=r"(OVP|UVP|VIM).*(did not|was open|was 1|was closed|was 0)",
+)
+def held_after_forty_jumps(build: Build) -> Build:
+    """Build it."""
+    return build.patch(front_end=_HeldAfterJumps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rig.virtual.firmware.afe import Readings
 from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.protections import Detector, Event, Rule
 from rig.virtual.firmware.variants import variant
@@ -217,3 +218,49 @@ class _WarningsAge:
 def warning_forgotten_between_its_levels(build: Build) -> Build:
     """Build it."""
     return build.patch(detector=_WarningsAge)
+
+
+class _TimerOfTheNeighbour:
+    """Each cell's run of good values is reset by a row of a table; cell 3 has that of cell 4."""
+
+    _ROWS = (0, 1, 3, 3)
+    detectors: dict[str, Detector]
+    _cells_v: Sequence[float] = ()
+
+    def look_at_scan(self, readings: Readings) -> None:
+        self._cells_v = readings.cells_v
+        super().look_at_scan(readings)  # type: ignore[misc]
+
+    def tick(self) -> list[Event]:
+        for detector in self.detectors.values():
+            if (detector.rule.release_reads or detector.rule.reads) == "cells" and self._cells_v:
+                self._count(detector)
+        events: list[Event] = super().tick()  # type: ignore[misc]
+        return events
+
+    def _count(self, detector: Detector) -> None:
+        runs = self._runs().setdefault(detector.rule.short, [0] * len(self._cells_v))
+        good = [detector.are_good([volts]) for volts in self._cells_v]
+        for cell, row in enumerate(self._ROWS):
+            if not good[row]:
+                runs[cell] = 0
+            elif good[cell]:
+                runs[cell] += 1
+        if detector.tripped:
+            detector._good_ticks = min(runs) - 1  # it counts this run itself
+
+    def _runs(self) -> dict[str, list[int]]:
+        runs: dict[str, list[int]] = self.__dict__.setdefault("_runs_of_good", {})
+        return runs
+
+
+@variant(
+    "cell-3-does-not-wait",
+    "D60",
+    "S2",
+    "the recovery's timer of cell 3 is reset by cell 4",
+    shows=r"(OVP|UVP).*-cell3.*(path (closed|was closed)|(became|was) 0|cleared)",
+)
+def cell_3_does_not_wait(build: Build) -> Build:
+    """Build it."""
+    return build.patch(protections=_TimerOfTheNeighbour)
