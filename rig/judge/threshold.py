@@ -12,7 +12,7 @@ inside the bounds; docs/ground-truth.md). The coverage factor is what that makes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rig.judge.budget import Budget, Row
 from rig.judge.instants import readings_of
@@ -38,7 +38,11 @@ class Level:
     accuracy: float
     begin_ns: int  # from here on it may have been in force
     settled_ns: float  # from here on it surely was
-    is_read: bool
+    commanded: float
+    read_ns: int | None  # when the reading was over, if there is one
+
+
+_NEAR = 0.1  # of a step: a source has steps of its own, and what it gives is so near
 
 
 def judge_threshold(case: Case, trace: Trace, wanted: ThresholdIs, question: Question) -> Finding:
@@ -49,7 +53,7 @@ def judge_threshold(case: Case, trace: Trace, wanted: ThresholdIs, question: Que
     seen = watch(case, trace, wanted.output, start.begin_ns, closing=not wanted.is_open)
     if seen.change is None:
         return _no_reaction(question, wanted, levels, seen)
-    low, high = _bracketing(levels, seen.change, wanted.delay_s)
+    low, high = _bracketing(levels, seen.change, wanted)
     budget = _budget(low, high)
     measured = bounded_measurement(0.5 * (low.value + high.value), budget, wanted.unit)
     limits = wanted.level - wanted.tolerance, wanted.level + wanted.tolerance
@@ -88,7 +92,7 @@ def _first_of_staircase(case: Case, commands: list[Command], quantity: str) -> i
     stairs = [s for s in case.steps if isinstance(s, Staircase) and s.quantity == quantity]
     if not stairs:
         return 0
-    near = 0.1 * abs(stairs[0].step)  # a source has steps of its own: what it gives is near
+    near = _NEAR * abs(stairs[0].step)
     at_start = [i for i, c in enumerate(commands) if abs(c.value - stairs[0].start) < near]
     return max(at_start[0] - 1, 0) if at_start else 0
 
@@ -102,22 +106,38 @@ def _level(command: Command, end_ns: int, readings: list[Reading], worst: float)
         accuracy=read.accuracy if read else worst,
         begin_ns=command.before_ns,
         settled_ns=command.after_ns + command.settle_s * 1e9,
-        is_read=read is not None,
+        commanded=command.value,
+        read_ns=read.after_ns if read else None,
     )
 
 
-def _bracketing(levels: list[Level], change: Change, delay_s: float) -> tuple[Level, Level]:
+def _bracketing(levels: list[Level], change: Change, wanted: ThresholdIs) -> tuple[Level, Level]:
     """Return the last level that surely was too little, and the level in force at the reaction."""
     half_ns = 1e9 * sum(row.half_width for row in change.at.rows)  # polled by a meter: not exact
     early_ns, late_ns = change.at.time_ns - half_ns, change.at.time_ns + half_ns
     in_force = [i for i, level in enumerate(levels) if level.begin_ns <= late_ns]
-    outlasted = [i for i in in_force if levels[i].settled_ns <= early_ns - delay_s * 1e9]
+    outlasted = [i for i in in_force if levels[i].settled_ns <= early_ns - wanted.delay_s * 1e9]
     if not in_force or in_force[-1] == 0:
         raise NoEvidence("the output reacted before the staircase took its first step")
     high = in_force[-1]
     # A BMS slower than promised reacts to a level held longer than the delay: to that one then.
     low = min(outlasted[-1] if outlasted else 0, high - 1)
+    if wanted.quantity == "current" and wanted.is_open:
+        return levels[low], _as_reached(levels[high], levels[high - 1], early_ns)
     return levels[low], levels[high]
+
+
+def _as_reached(level: Level, before: Level, reacted_ns: float) -> Level:
+    """Return the current in force at the reaction, which ends it: a later reading is none of it.
+
+    A BMS that counted at the level before may open just after the next command. What flowed then is
+    the reading before and the step that the source was told to take.
+    """
+    if level.read_ns is None or level.read_ns <= reacted_ns:
+        return level
+    step = level.commanded - before.commanded
+    accuracy = before.accuracy + _NEAR * abs(step)
+    return replace(level, value=before.value + step, accuracy=accuracy)
 
 
 def _budget(low: Level, high: Level) -> Budget:

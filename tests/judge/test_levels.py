@@ -127,6 +127,27 @@ def test_a_dwell_shorter_than_the_delay_widens_the_answer() -> None:
     assert found.measurement.value == pytest.approx(3.650)
 
 
+@pytest.mark.parametrize(("level", "verdict"), [(22.0, "pass"), (23.0, "fail")])
+def test_a_current_that_its_own_trip_ended_before_it_was_read_is_a_step_beyond_the_last(
+    level: float, verdict: str
+) -> None:
+    wanted = replace(THRESHOLD, quantity="current", level=level, tolerance=0.5, unit="A")
+    stairs = replace(STAIRS, quantity="current", start=21.7, stop=22.3, step=0.1)
+    sets = [a_command("current", 21.7 + 0.1 * i, 1.2 * i + 1.0) for i in range(4)]
+    read = [a_reading("current", 21.75 + 0.1 * i, 1.2 * i + 1.01) for i in range(3)]
+    read.append(a_reading("current", 0.003, 4.61))
+    gate = a_channel("charge path", step(7000, 4605, 12.0, 0.0))
+    trace = a_trace(a_waveform(gate, interval_s=1e-3), commands=sets, readings=read, end_s=7.0)
+
+    found = the_finding(wanted, trace, stairs)
+
+    assert found.verdict == verdict
+    assert found.measurement is not None
+    assert found.measurement.value == pytest.approx(22.0)  # of 21.95 and 22.05
+    u_meter = {row.name: row.half_width for row in found.budget}["meter"]
+    assert u_meter == pytest.approx(read[0].accuracy + 0.01)
+
+
 def test_a_reaction_seen_by_the_meter_lies_between_two_looks() -> None:
     trace = replace(staircase(3.6491), waveform=None)  # 3.650 V at 7.0 s, opens at 8.0 s
     looks = [a_reading("charge path", 12.0 if t < 8.0 else 0.0, t) for t in (1.0, 6.5, 8.05)]
