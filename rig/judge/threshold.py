@@ -123,17 +123,19 @@ def _bracketing(levels: list[Level], change: Change, wanted: ThresholdIs) -> tup
     # A BMS slower than promised reacts to a level held longer than the delay: to that one then.
     low = min(outlasted[-1] if outlasted else 0, high - 1)
     if wanted.quantity == "current" and wanted.is_open:
-        return levels[low], _as_reached(levels[high], levels[high - 1], early_ns)
+        return levels[low], _as_reached(levels[high], levels[:high], early_ns)
     return levels[low], levels[high]
 
 
-def _as_reached(level: Level, before: Level, reacted_ns: float) -> Level:
+def _as_reached(level: Level, earlier: list[Level], reacted_ns: float) -> Level:
     """Return the current in force at the reaction, which ends it: a later reading is none of it.
 
     A BMS that counted at the level before may open just after the next command. What flowed then is
-    the reading before and the step that the source was told to take.
+    the reading before and the step that the source was told to take. (Between the two the current's
+    other source is told 0 A, which nobody reads.)
     """
-    if level.read_ns is None or level.read_ns <= reacted_ns:
+    before = next((one for one in reversed(earlier) if one.read_ns is not None), None)
+    if before is None or level.read_ns is None or level.read_ns <= reacted_ns:
         return level
     step = level.commanded - before.commanded
     accuracy = before.accuracy + _NEAR * abs(step)

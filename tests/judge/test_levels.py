@@ -134,6 +134,8 @@ def test_a_current_that_its_own_trip_ended_before_it_was_read_is_a_step_beyond_t
     wanted = replace(THRESHOLD, quantity="current", level=level, tolerance=0.5, unit="A")
     stairs = replace(STAIRS, quantity="current", start=21.7, stop=22.3, step=0.1)
     sets = [a_command("current", 21.7 + 0.1 * i, 1.2 * i + 1.0) for i in range(4)]
+    sets += [a_command("current", 0.0, 1.2 * i + 0.99) for i in range(4)]  # of the other source
+    sets.sort(key=lambda command: command.before_ns)
     read = [a_reading("current", 21.75 + 0.1 * i, 1.2 * i + 1.01) for i in range(3)]
     read.append(a_reading("current", 0.003, 4.61))
     gate = a_channel("charge path", step(7000, 4605, 12.0, 0.0))
