@@ -84,7 +84,7 @@ def _nearer(cases: Sequence[Case], shows: str) -> Mapping[str, float]:
         return dict.fromkeys((case.id for case in cases), 1.0)
     texts = {case.id: _text(case) for case in cases}
     weights: dict[str, float] = {}
-    for word in _words(shows):
+    for word in sorted(_words(shows)):  # sums of floats must not hang on the hash seed
         if count := sum(word in text for text in texts.values()):
             weights[word] = math.log(len(texts) / count)
     shared = {i: sum(w for word, w in weights.items() if word in t) for i, t in texts.items()}
@@ -99,7 +99,7 @@ def _text(case: Case) -> str:
 
 def _words(pattern: str) -> set[str]:
     """Words of a regular expression, of two letters at least; a choice of letters gives several."""
-    spelled = re.sub(r"\\[a-zA-Z]", " ", pattern)  # \\b, \\d: no letters
+    spelled = re.sub(r"\\[a-zA-Z]", " ", pattern)  # an escape such as \b is no word
     return {
         "".join(letters)
         for word in _WORD.findall(spelled)

@@ -22,7 +22,7 @@ _HEAD = ("variant", "sev", "row", "found", "by", "wall", "virtual", "what it sai
 
 
 def text_of(result: Result, *, width: int = 200) -> str:
-    """Give the table, the summary and, of a full matrix, the reverse."""
+    """Give the table, the summary and what was asked for beyond: families, spare cases."""
     rows = [_cells(row) for row in [*result.rows, *([result.control] if result.control else [])]]
     lines = [*_table([_HEAD, *rows], width), "", *summary(result)]
     if result.until != "fail":
