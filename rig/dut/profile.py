@@ -465,6 +465,9 @@ class Protection(Description):
     keeps: Names = ()  # outputs that must stay as they are
     says: dict[str, int] = Field(default_factory=dict)  # "Message.Signal": value
     says_within_s: Annotated[Seconds, Field(alias="says within")] = 0.15
+    says_for: Annotated[
+        Promise | None, Field(description="how long after the trip, where a reboot ends it")
+    ] = None
     console: Pattern | None = None
     console_clears: Pattern | None = None
     console_within_s: Annotated[Seconds, Field(alias="console within")] = 0.2
@@ -510,6 +513,12 @@ class Protection(Description):
                 raise mistake_error(f"{kind}: which one?", f"add {kind.split()[1]}: …")
         if self.recovers is not None and self.latched is not None:
             raise mistake_error("it recovers and is latched at once", "keep one of the two")
+        reboots = self.recovers is not None and self.recovers.when == "rebooted"
+        if self.says_for is not None and not reboots:
+            raise mistake_error(
+                "says for: only of a trip that a reboot ends; others say so until they recover",
+                "remove it, or write recovers: {when: rebooted}",
+            )
         return self._hysteresis()
 
     def _hysteresis(self) -> Protection:

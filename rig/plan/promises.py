@@ -27,6 +27,7 @@ from rig.plan.case import (
     Trips,
 )
 from rig.plan.energy import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
+from rig.plan.families.choosing import reboots
 
 
 def untested(profile: Profile, cases: Iterable[Case]) -> list[str]:
@@ -111,7 +112,8 @@ def _of_protection(profile: Profile, p: Protection) -> Iterator[str]:  # noqa: C
         yield "recovery level"
     if p.recovers is not None:
         yield "recovers"
-        yield from (f"takes back {said}" for said in p.says)
+        if not reboots(p) or p.says_for is not None:
+            yield from (f"takes back {said}" for said in p.says)
     yield from (f"says {said}" for said in p.says)
     if p.console is not None:
         yield "console"

@@ -132,7 +132,7 @@ def test_a_message_after_a_bus_fault_does_not_come_after_power_up(esp32: Profile
     after = [f"message {name}: comes after power-up" for name in esp32.messages]
 
     assert set(after) <= set(untested(esp32, cases_of("bus fault", esp32)))
-    assert not set(after) & set(untested(esp32, cases_of("first frames", esp32)))
+    assert not set(after) & set(untested(esp32, cases_of("power up", esp32)))
 
 
 # ---- thresholds that no staircase finds -------------------------------------------------------

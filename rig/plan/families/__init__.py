@@ -41,7 +41,7 @@ from rig.plan.families.settings import (
     storage_loss,
 )
 from rig.plan.families.several import two_faults
-from rig.plan.families.start import fault_while_starting, first_frames, power_up, start_with_fault
+from rig.plan.families.start import fault_while_starting, power_up, start_with_fault
 from rig.plan.families.thresholds import recovery_threshold, threshold
 from rig.plan.families.trip import dip, hold, pulse, trip
 from rig.plan.families.wrap import timer_wrap
@@ -61,7 +61,6 @@ FAMILIES: dict[str, Family] = {
     "two faults": two_faults,
     "power up": power_up,
     "start with fault": start_with_fault,
-    "first frames": first_frames,
     "message timing": message_timing,
     "telemetry": telemetry,
     "balancing": balancing,

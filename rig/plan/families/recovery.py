@@ -67,7 +67,8 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
     for stimulus, protection in each_stimulus(profile, options, only=recovers_by_itself):
         release = release_of(profile, stimulus, protection)
         tripped_s = until_said_s(protection, delay_of(protection))
-        wait_s = until_said_s(protection, release.time)
+        outlasts = _outlasts_reboot(protection, tripped_s)
+        wait_s = until_said_s(protection, outlasts or release.time)
         yield draft_of(
             f"{whose(protection.short, stimulus.target)} lets go {after(release.time)}",
             stimulus,
@@ -84,7 +85,7 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
                 *_not_yet(protection),
                 *recovers(protection, release.since, release.time),
                 *keeps(profile, stimulus, protection),
-                *_says_so(profile, protection, release),
+                *_says_so(profile, protection, release, outlasts),
             ],
         )
 
@@ -131,16 +132,33 @@ def release_of(
     return Release(since=removed, said_since=removed, time=time, said_time=time)
 
 
-def _says_so(profile: Profile, protection: Protection, release: Release) -> Iterator[Expectation]:
-    """What flag and console say of it; after a reboot the flag stays and the start is told."""
+def _outlasts_reboot(protection: Protection, tripped_s: float) -> Interval | None:
+    """When a flag is taken back that a reboot leaves up: counted from the mark TRIPPED.
+
+    When the reset was is known to the trip's time alone. None: nothing is promised, or it may be
+    taken back before that mark.
+    """
+    told, delay = protection.says_for, delay_of(protection)
+    if told is None or told.low <= tripped_s:
+        return None
+    return Interval(told.low - tripped_s, delay.high + told.high - tripped_s, "s")
+
+
+def _says_so(
+    profile: Profile, protection: Protection, release: Release, outlasts: Interval | None
+) -> Iterator[Expectation]:
+    """What flag and console say of it; after a reboot the start is told, and the flag lasts."""
     if not reboots(protection):
         yield from unsays(protection, release.said_since, release.said_time)
-    elif profile.console is not None:
+        return
+    if profile.console is not None:
         yield ConsoleSays(
             pattern=profile.console.ready,
             since=release.said_since,
             high_s=release.said_time.high,
         )
+    if outlasts is not None:
+        yield from unsays(protection, Mark(mark=TRIPPED), outlasts)
 
 
 def _not_yet(protection: Protection) -> Iterator[Expectation]:

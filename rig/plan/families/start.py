@@ -39,7 +39,7 @@ _SPOKEN = 3  # frames of its partner, after which it has surely heard one
 
 
 def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
-    """Start it: open until it is ready, then closed in time."""
+    """Start it: open until it is ready, then closed in time, and heard on its bus."""
     start = profile.start
     if profile.supply is None:
         return
@@ -76,6 +76,7 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
     )
     if profile.contactors is not None:
         yield _asked_to_close(profile, profile.contactors.request)
+    yield from _messages_come(profile)
 
 
 def _asked_to_close(profile: Profile, asked: ContactorRequest) -> Draft:
@@ -112,19 +113,19 @@ def _asked_to_close(profile: Profile, asked: ContactorRequest) -> Draft:
     )
 
 
-def first_frames(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
-    """Start it and speak to it: every periodic message comes in time.
+def _messages_come(profile: Profile) -> Iterator[Draft]:
+    """Speak to it once it is ready: every periodic message of its own comes in time.
 
     Its partner's frames are acknowledged, so a BMS that says nothing is not taken for a dead bus.
     """
     can, start = profile.can, profile.start
-    if can is None or can.speaks_within_s is None or not can.receives or profile.supply is None:
+    if can is None or can.speaks_within_s is None or not can.receives:
         return
     partner, promise = next(iter(can.receives.items()))
     yield Draft(
         title=f"within {format(can.speaks_within_s, 's')} of power-up every message has come",
         protection=None,
-        parameters={},
+        parameters={"then": "messages"},
         steps=[
             Power(on=False),
             Hold(duration_s=0.5),

@@ -10,9 +10,9 @@ from rig.virtual.esp32 import ResetCause
 from rig.virtual.firmware.afe import Readings
 from rig.virtual.firmware.bms import CHARGE_GATE
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import Detector, Rule
+from rig.virtual.firmware.protections import BIT, Detector, Rule
 from rig.virtual.firmware.short_circuit import DISCHARGE_GATE
-from rig.virtual.firmware.variants import variant
+from rig.virtual.firmware.variants import BOTH, variant
 
 
 class _ZeroedReadings:
@@ -160,6 +160,30 @@ class _FedElsewhere:
 def watchdog_fed_elsewhere(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_FedElsewhere)
+
+
+class _TellsTheLastReset:
+    """The flag is what the chip says of its last reset, and nothing ends that but the next one."""
+
+    _chip: Any
+
+    def _flags(self) -> int:
+        bitten = self._chip.cause is ResetCause.TG1WDT_SYS_RESET
+        flags: int = super()._flags()  # type: ignore[misc]
+        return flags | BIT["WatchdogReset"] * bitten
+
+
+@variant(
+    "watchdog-reset-told-for-ever",
+    "D21",
+    "S3",
+    "the flag of a watchdog reset has no time of its own",
+    shows=r"BMS_Status\.WatchdogReset",
+    duts=BOTH,
+)
+def watchdog_reset_told_for_ever(build: Build) -> Build:
+    """Build it."""
+    return build.patch(program=_TellsTheLastReset)
 
 
 class _CountsBrownOuts:
