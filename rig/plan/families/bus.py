@@ -19,14 +19,13 @@ from rig.plan.case import (
     Mark,
     MessageComes,
     Power,
-    Recovers,
     Stays,
     Step,
     Trips,
 )
 from rig.plan.families.choosing import chosen, delay_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
-from rig.plan.families.expecting import trips
+from rig.plan.families.expecting import closes, trips
 from rig.plan.families.partner import Watched, watched_messages
 from rig.plan.families.reports import timing
 from rig.plan.stimulus import Stimulus, stimuli
@@ -155,10 +154,7 @@ def _at_start(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft
         ],
         [
             ConsoleSays(pattern=ready, since=on, high_s=start.ready_within_s),
-            *(
-                Recovers(output=o, since=on, low_s=0.0, high_s=wait_s)
-                for o in profile.closes_at_start
-            ),
+            *closes(profile.closes_at_start, "on", wait_s),
             *_heard_again(profile),
             ConsoleNeverSays(pattern=ready, begin="waited"),
         ],
@@ -233,13 +229,9 @@ def _missed(profile: Profile, partner: Watched) -> Iterator[Expectation]:
             low_s=delay.low - 1.5 * partner.period_s,
             high_s=delay.high + AFTER_S,
         )
-    for output in partner.protection.opens:
-        yield Recovers(
-            output=output,
-            since=Mark(mark=_MENDED),
-            low_s=0.0,  # frames that waited in the adapter come at once
-            high_s=_back_s(profile) + partner.back.high + partner.period_s,
-        )
+    # No sooner than that is no demand: frames that waited in the adapter come at once.
+    back_s = _back_s(profile) + partner.back.high + partner.period_s
+    yield from closes(partner.protection.opens, _MENDED, back_s)
 
 
 def _violation(profile: Profile, partners: Sequence[Watched]) -> tuple[Stimulus, Protection] | None:

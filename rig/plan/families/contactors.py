@@ -32,6 +32,7 @@ from rig.plan.case import (
 )
 from rig.plan.families.choosing import chosen, delay_of, reboots
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
+from rig.plan.families.expecting import closes
 from rig.plan.stimulus import Stimulus, stimuli
 from rig.quantity import Interval
 
@@ -304,10 +305,7 @@ def _cut(ladder: _Ladder, state: str, before: Sequence[Step], means: str) -> Dra
         ],
         [
             *ladder.all_open("on", "watched"),
-            *(
-                Recovers(output=o, since=Mark(mark="on"), low_s=0.0, high_s=start_s)
-                for o in ladder.profile.closes_at_start
-            ),
+            *closes(ladder.profile.closes_at_start, "on", start_s),
             ladder.closes("again"),
         ],
         start.traces_to,

@@ -9,6 +9,7 @@ from rig.plan.case import (
     ConsoleSays,
     Expectation,
     Instant,
+    Mark,
     Recovers,
     SignalBecomes,
     SignalStays,
@@ -36,6 +37,12 @@ def recovers(
     """Its outputs close again, in this time after an instant."""
     for o in protection.opens:
         yield Recovers(output=o, since=since, low_s=time.low, high_s=time.high, lasts=lasts)
+
+
+def closes(outputs: Iterable[str], since: str, high_s: float) -> Iterator[Expectation]:
+    """These outputs are closed so long after a mark, and stay so; sooner is as good."""
+    for o in outputs:
+        yield Recovers(output=o, since=Mark(mark=since), low_s=0.0, high_s=high_s)
 
 
 def keeps(profile: Profile, stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:

@@ -14,7 +14,6 @@ from rig.plan.case import (
     Instant,
     Mark,
     Power,
-    Recovers,
     Reset,
     Set,
     SignalStays,
@@ -32,6 +31,7 @@ from rig.plan.families.choosing import (
 )
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, after, draft_of, whose
 from rig.plan.families.expecting import (
+    closes,
     keeps,
     recovers,
     said_within_s,
@@ -233,10 +233,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
                     *trips(stimulus, protection),
                     *holds_on(protection, TRIPPED, "waited"),
                     *refused,
-                    *(
-                        Recovers(output=o, since=cleared, low_s=0.0, high_s=high_s)
-                        for o in protection.opens
-                    ),
+                    *closes(protection.opens, _CLEARED, high_s),
                     *unsays(_as_cleared_by(protection, means), cleared, time),
                 ],
             )

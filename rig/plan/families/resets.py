@@ -22,7 +22,6 @@ from rig.plan.case import (
     MessageComes,
     Power,
     Read,
-    Recovers,
     Set,
     SignalStays,
     Stays,
@@ -34,7 +33,7 @@ from rig.plan.families.asking import Talk, until_ready
 from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.choosing import can_be_there_at_start, chosen, delay_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
-from rig.plan.families.expecting import signals_of, until_said_s
+from rig.plan.families.expecting import closes, signals_of, until_said_s
 from rig.plan.families.resetting import DIP_S, OFF_S, RESET, cause_of, reset_by
 from rig.plan.stimulus import opened, paths, stimuli
 from rig.quantity import format
@@ -69,7 +68,7 @@ def _idle(profile: Profile, cause: str) -> Draft:
     wait_s = profile.start.closed_within_s + AFTER_S
     talk.do(Hold(duration_s=wait_s, mark="waited"))
     talk.expect(
-        *(_closes(profile, output) for output in profile.start.closes),
+        *_closes(profile),
         *_never_says(profile, cause),
     )
     return _draft(profile, f"{cause} is told, and it starts as after power-up", talk, cause, "idle")
@@ -89,7 +88,7 @@ def _tripped(profile: Profile, tripped: tuple[str, Protection], cause: str) -> D
         if output in affected:
             talk.expect(Stays(output=output, is_open=True, begin="tripped", end="waited"))
         else:
-            talk.expect(_closes(profile, output))
+            talk.expect(*closes((output,), "ready", profile.start.closed_within_s))
     what = f"{protection.short} outlasts {cause} while its cause does"
     return _draft(profile, what, talk, cause, protection.short)
 
@@ -128,7 +127,7 @@ def _balancing(profile: Profile, cause: str) -> Draft:
     talk.do(Read(quantities=bleed_outputs(profile), mark="read"))
     talk.do(Hold(duration_s=profile.start.closed_within_s + AFTER_S))
     talk.expect(Balances(cells=(profile.cells.count,), at="bled"), Balances(cells=(), at="read"))
-    talk.expect(*(_closes(profile, output) for output in profile.start.closes))
+    talk.expect(*_closes(profile))
     return _draft(profile, f"no cell bleeds right after {cause}", talk, cause, "balancing")
 
 
@@ -183,9 +182,9 @@ def _lasts_s(profile: Profile, cause: str) -> float:
     return sum(step.duration_s for step in steps if isinstance(step, Hold)) + 0.2
 
 
-def _closes(profile: Profile, output: str) -> Expectation:
-    high_s = profile.start.closed_within_s
-    return Recovers(output=output, since=Mark(mark="ready"), low_s=0.0, high_s=high_s)
+def _closes(profile: Profile) -> Iterator[Expectation]:
+    """What a start closes, in time."""
+    yield from closes(profile.start.closes, "ready", profile.start.closed_within_s)
 
 
 def _stays(
@@ -343,9 +342,7 @@ def _slow_ramp(profile: Profile) -> Draft:
     for level in reversed(levels[:-1]):
         talk.do(Set(values={"supply": level}), Hold(duration_s=_RAMP_DWELL_S))
     talk.do(Set(values={"supply": supply_v}, mark="on"), Hold(duration_s=latest_s + AFTER_S))
-    for output in start.closes:
-        since = Mark(mark="off")
-        talk.expect(Recovers(output=output, since=since, low_s=0.0, high_s=rising_s + latest_s))
+    talk.expect(*closes(start.closes, "off", rising_s + latest_s))
     draft = _supply_draft(profile, "a supply that falls and rises slowly", talk, "ramp")
     ended: list[Step] = [Power(on=False), Hold(duration_s=OFF_S, mark="ended")]
     steps = [*draft.steps, *ended]

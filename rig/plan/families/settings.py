@@ -31,6 +31,7 @@ from rig.plan.families.asking import Talk, until_closed, until_ready
 from rig.plan.families.choosing import delay_of, recovery_time_of
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, setting
 from rig.plan.families.expecting import (
+    closes,
     keeps,
     said_within_s,
     says,
@@ -307,8 +308,7 @@ def _told(profile: Profile, loss: Loss) -> Iterator[Expectation]:
             )
     for output in loss.opens:
         yield Stays(output=output, is_open=True, begin="off", end="waited")
-        before = Mark(mark="before")
-        yield Recovers(output=output, since=before, low_s=0.0, high_s=_LEAD_S + _SEEN_S)
+        yield from closes((output,), "before", _LEAD_S + _SEEN_S)
 
 
 def power_cuts(profile: Profile, options: Options) -> Iterator[Draft]:
@@ -363,14 +363,9 @@ def _cut_while_starting(profile: Profile, name: str, cuts: int) -> Draft:
     talk.do(*until_closed(profile, "closed"))
     talk.expect(
         *(Stays(output=o, is_open=True, begin=f"off {cuts}", end="ready") for o in paths(profile)),
-        *(_closes(profile, o) for o in profile.start.closes),
+        *closes(profile.start.closes, "on", profile.start.up_within_s),
     )
     return talk.draft(f"{name} is kept through {cuts} power cuts after a start", cut="starting")
-
-
-def _closes(profile: Profile, output: str) -> Recovers:
-    high_s = profile.start.up_within_s
-    return Recovers(output=output, since=Mark(mark="on"), low_s=0.0, high_s=high_s)
 
 
 # ---- parts --------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from rig.plan.case import (
     Mark,
     MessageComes,
     Power,
-    Recovers,
     Send,
     Stays,
     Step,
@@ -28,7 +27,7 @@ from rig.plan.families.choosing import (
     recovery_time_of,
 )
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
-from rig.plan.families.expecting import recovers, unsays, until_said_s
+from rig.plan.families.expecting import closes, recovers, unsays, until_said_s
 from rig.plan.families.recovery import TRIPPED, holds_on, release_of
 from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import format
@@ -64,10 +63,7 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
         expectations=[
             *said,
             *(Stays(output=o, is_open=True, begin="before", end="on") for o in own),
-            *(
-                Recovers(output=o, since=Mark(mark="on"), low_s=0.0, high_s=ready_s + closed_s)
-                for o in own
-            ),
+            *closes(own, "on", ready_s + closed_s),
             *(Stays(output=o, is_open=True, begin="before") for o in asked_for),
         ],
         severity="critical",
@@ -89,6 +85,7 @@ def _asked_to_close(profile: Profile, asked: ContactorRequest) -> Draft:
                 mark=mark)
         for value, mark in ((asked.none, None), (asked.close, "asked"))
     )  # fmt: skip
+    on_request = [o for o in start.closes if o not in profile.closes_at_start]
     return Draft(
         title=f"asked to after power-up it closes within {format(closed_s, 's')}",
         protection=None,
@@ -102,11 +99,7 @@ def _asked_to_close(profile: Profile, asked: ContactorRequest) -> Draft:
             close,
             Hold(duration_s=closed_s + AFTER_S),
         ],
-        expectations=[
-            Recovers(output=output, since=Mark(mark="asked"), low_s=0.0, high_s=closed_s)
-            for output in start.closes
-            if output not in profile.closes_at_start
-        ],
+        expectations=list(closes(on_request, "asked", closed_s)),
         severity="critical",
         traces_to=start.traces_to,
         begins="off",
@@ -154,7 +147,6 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
     for stimulus, protection in each_stimulus(profile, options, only=can_be_there_at_start):
         affected = opened(profile, stimulus.values) | set(protection.opens)
         free = [o for o in paths(profile) if o not in affected]
-        on = Mark(mark="on")
         yield draft_of(
             f"started with {whose(stimulus.protection, stimulus.target)} its output stays open"
             " until the cause is gone",
@@ -174,7 +166,7 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
                     for o in paths(profile)
                     if o in affected
                 ),
-                *(Recovers(output=o, since=on, low_s=0.0, high_s=wait_s) for o in free),
+                *closes(free, "on", wait_s),
                 *_lets_go(profile, stimulus, protection, TRIPPED),
             ],
             begins="off",
@@ -203,11 +195,7 @@ def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
             ],
             expectations=[
                 *holds_on(protection, _DUE, TRIPPED),
-                *(
-                    Recovers(output=o, since=Mark(mark="on"), low_s=0.0, high_s=wait_s)
-                    for o in paths(profile)
-                    if o not in affected
-                ),
+                *closes((o for o in paths(profile) if o not in affected), "on", wait_s),
                 *_lets_go(profile, stimulus, protection, TRIPPED),
             ],
             begins="off",
