@@ -51,7 +51,7 @@ def _edges(recorded: Recorded, span_ns: tuple[int, int]) -> list[_Change]:
     first, last = (index_at(recorded.waveform, time_ns) for time_ns in span_ns)
     found = []
     for closing in (True, False):
-        for index in recorded.lasting(closing=closing):
+        for index in recorded.runs.lasting_changes(closing=closing):
             if first < index < last:
                 verb = "closed" if closing else "opened"
                 edge = recorded.edge(int(index), closing=closing)

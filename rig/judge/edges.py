@@ -228,6 +228,20 @@ class Runs:
         i = int(np.searchsorted(self.starts, index, side="right")) - 1
         return i >= 0 and index < int(self.ends[i])
 
+    def lasting_changes(self, *, closing: bool) -> NDArray[np.int64]:
+        """Return the samples of all changes to closed (or open), those of a spike left out.
+
+        With a spike goes the change back as well, so that what is left closes and opens in turn.
+        """
+        at = np.column_stack((self.starts, self.ends)).ravel()
+        closes = np.arange(at.size) % 2 == 0
+        inside = (at > 0) & (at < self.size)
+        at, closes = at[inside], closes[inside]
+        lasts = np.diff(at, append=self.size + SPIKE_SAMPLES + 1) > SPIKE_SAMPLES
+        at, closes = at[lasts], closes[lasts]
+        anew = closes != np.concatenate([[self.is_closed(0)], closes[:-1]])
+        return np.asarray(at[anew & (closes == closing)], np.int64)
+
 
 def closed_runs(values: Samples, closed_above: float, steady_samples: int = 0) -> Runs:
     """Find where an output conducts; high for less than `steady_samples` is a blink, so open.

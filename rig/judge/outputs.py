@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.judge.budget import Row
-from rig.judge.edges import SPIKE_SAMPLES, Edge, Runs, closed_runs, find_crossing
+from rig.judge.edges import Edge, Runs, closed_runs, find_crossing
 from rig.judge.instants import (
     At,
     channel_of,
@@ -73,16 +73,6 @@ class Recorded:
         far = np.flatnonzero(high != high[index - 1])
         return int(far[-1]) + 1 if far.size else 0
 
-    def lasting(self, *, closing: bool) -> NDArray[np.int64]:
-        """Return the samples of all changes to closed (or open) that are not undone at once."""
-        runs, here, back = self.runs, self.runs.ends, self.runs.starts
-        if closing:
-            here, back = back, here
-        here = here[(here > 0) & (here < runs.size)]
-        nearest = np.append(back, runs.size + SPIKE_SAMPLES + 1)
-        following = nearest[np.searchsorted(nearest, here, side="right")]
-        return here[following - here > SPIKE_SAMPLES]
-
     def time_ns(self, index: int) -> float:
         """Return the rig time of a sample."""
         return self.waveform.start_ns + index * self.waveform.interval_s * 1e9
@@ -141,7 +131,7 @@ def watch(case: Case, trace: Trace, name: str, from_ns: float, *, closing: bool)
 
 def _watch_record(recorded: Recorded, from_ns: float, *, closing: bool) -> Watched:
     runs, first = recorded.runs, index_at(recorded.waveform, from_ns)
-    changes = recorded.lasting(closing=closing)
+    changes = runs.lasting_changes(closing=closing)
     later = changes[changes > first]
     ready = runs.is_closed(min(first, runs.size - 1)) is not closing
     if closing and not ready and (change := _still_blinking(recorded, first)) is not None:
