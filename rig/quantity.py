@@ -400,7 +400,6 @@ Volts = Annotated[float, BeforeValidator(reader(parse, "V")), _plain_schema("V")
 Amps = Annotated[float, BeforeValidator(reader(parse, "A")), _plain_schema("A")]
 Seconds = Annotated[float, BeforeValidator(reader(parse, "s")), _plain_schema("s")]
 Ohms = Annotated[float, BeforeValidator(reader(parse, "Ω")), _plain_schema("Ω")]
-Hertz = Annotated[float, BeforeValidator(reader(parse, "Hz")), _plain_schema("Hz")]
 BitRate = Annotated[float, BeforeValidator(reader(parse, "bit/s")), _plain_schema("bit/s")]
 DegC = Annotated[float, BeforeValidator(reader(parse, "°C")), _plain_schema("°C")]
 Kelvin = Annotated[float, BeforeValidator(reader(parse, "K")), _plain_schema("K")]
@@ -408,9 +407,6 @@ AmpHours = Annotated[float, BeforeValidator(reader(parse, "Ah")), _plain_schema(
 Ratio = Annotated[float, BeforeValidator(reader(parse, "1")), _plain_schema("1")]
 VoltsPerAmp = Annotated[float, BeforeValidator(reader(parse, "V/A")), _plain_schema("V/A")]
 VoltsPerVolt = Annotated[float, BeforeValidator(reader(parse, "V/V")), _plain_schema("V/V")]
-TolerancedVolts = Annotated[
-    Toleranced, PlainValidator(reader(parse_toleranced, "V")), _toleranced_schema("V")
-]
 TolerancedSeconds = Annotated[
     Toleranced, PlainValidator(reader(parse_toleranced, "s")), _toleranced_schema("s")
 ]

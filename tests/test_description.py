@@ -9,17 +9,21 @@ from typing import Annotated
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field
+from pydantic import Field, PlainValidator, WithJsonSchema
 
 from rig.description import BrokenDescriptionError, Description, load, parse
 from rig.errors import DescriptionError
-from rig.quantity import Seconds, TolerancedVolts
+from rig.quantity import Seconds, Toleranced, parse_toleranced, reader
 
 
 class Part(Description):
     """A thing with a threshold."""
 
-    threshold: TolerancedVolts
+    threshold: Annotated[
+        Toleranced,
+        PlainValidator(reader(parse_toleranced, "V")),
+        WithJsonSchema({"examples": ["3.65 V ± 10 mV"]}),
+    ]
     delay_s: Annotated[Seconds, Field(alias="delay")]
 
 

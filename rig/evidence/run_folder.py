@@ -40,7 +40,6 @@ from rig.trace import files as trace_files
 from rig.trace.model import Trace
 
 SCHEMA = "bms-hil-rig/run/1"
-CASES_FILE = "inputs/cases.jsonl"
 
 Now = Callable[[], datetime]
 

@@ -123,10 +123,6 @@ class Budget:
         """The k that makes U = k u_c."""
         return self.expanded / self.u_c if self.u_c else 2.0
 
-    def expanded_with(self, k: float) -> float:
-        """Return U for a stated coverage factor (JCGM 100:2008, 6.2.1)."""
-        return k * self.u_c
-
     def shown(self) -> tuple[BudgetRow, ...]:
         """Return the rows as evidence keeps them, largest first."""
         ordered = sorted(self.rows, key=lambda row: -row.standard)

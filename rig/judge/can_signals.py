@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.decoder import Decoder
 from rig.judge.expectations import said_instant, said_message
-from rig.judge.instants import At, elapsed, find_instant, search_start_ns, window_ns
+from rig.judge.instants import SENT, At, elapsed, find_instant, search_start_ns, window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.rules import (
     NoEvidence,
@@ -39,16 +39,15 @@ from rig.plan.case import (
 )
 from rig.trace.model import Frames, Trace
 
-SENT = 8  # bit of Frames.flags: the rig's own
 SILENCE = 3.0  # this many periods without the message are a silence, no longer jitter
-_SAME = 1e-9  # relative: a decoded value is raw * factor, in floats
+SAME = 1e-9  # relative: a decoded value is raw * factor, in floats
 
 Times = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 
 def _equal(values: Values, wanted: float) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(values - wanted) <= _SAME * max(1.0, abs(wanted)))
+    return np.asarray(np.abs(values - wanted) <= SAME * max(1.0, abs(wanted)))
 
 
 def adapter_row(frames: Frames) -> Row:
@@ -185,7 +184,7 @@ def judge_signal_within(
 ) -> Finding:
     """Judge that a signal lies in a range in every frame, and that frames came all the time."""
     seen = frames_between(case, trace, wanted, decode)
-    slack = _SAME * max(1.0, abs(wanted.low), abs(wanted.high))
+    slack = SAME * max(1.0, abs(wanted.low), abs(wanted.high))
     outside = (seen.values < wanted.low - slack) | (seen.values > wanted.high + slack)
     if wanted.or_says is not None:
         outside &= ~_equal(seen.values, wanted.or_says)

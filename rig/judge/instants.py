@@ -21,7 +21,7 @@ from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
 # Steps whose mark names something that was done to the BMS, not a time that was let pass.
 _ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase", "play", "traffic"})
 
-_SENT = 8  # bit of Frames.flags: the rig's own
+SENT = 8  # bit of Frames.flags: the rig's own
 # Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm (measurement.md 3.2).
 RIG_RATE_TOLERANCE = 50e-6
 
@@ -224,7 +224,7 @@ def _sent_instant(trace: Trace, marker: Marker, said: str) -> At | None:
     The step is over only when the rig has heard its own frame, an adapter's latency later.
     """
     frames = trace.frames
-    own = (frames.flags & _SENT != 0) & (frames.time_ns <= marker.time_ns)
+    own = (frames.flags & SENT != 0) & (frames.time_ns <= marker.time_ns)
     sent_ns = frames.time_ns[own]
     if not sent_ns.size:
         return None

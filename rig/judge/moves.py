@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from rig.judge.can_signals import Seen, Values, first_broken, frames_between, silence
+from rig.judge.can_signals import SAME, Seen, Values, first_broken, frames_between, silence
 from rig.judge.decoder import Decoder
 from rig.judge.rules import Question
 from rig.judge.verdict import Finding, Verdict
 from rig.plan.case import Case, SignalOrdered, SignalSteady
 from rig.trace.model import Trace
-
-_SAME = 1e-9  # a decoded value is raw * factor, in floats
 
 
 def judge_signal_ordered(
@@ -21,7 +19,7 @@ def judge_signal_ordered(
     seen = frames_between(case, trace, wanted, decode)
     way = seen.values if wanted.rising else -seen.values
     back = np.maximum.accumulate(way) - way if way.size else way
-    broke = first_broken(trace, question, seen, back > wanted.slack + _SAME)
+    broke = first_broken(trace, question, seen, back > wanted.slack + SAME)
     if broke := broke or silence(trace, question, seen):
         return broke
     only = "rose" if wanted.rising else "fell"
@@ -41,7 +39,7 @@ def judge_signal_steady(
     wrong = np.zeros(seen.values.size, np.bool_)
     for moved, most in ((steps, wanted.most_step), (spans, wanted.most_span)):
         if most is not None:
-            wrong |= moved > most + _SAME
+            wrong |= moved > most + SAME
     broke = first_broken(trace, question, seen, wrong)
     if broke is not None:
         before = f"; it was {seen.values[0]:g} at first, allowed: {question.expectation}"

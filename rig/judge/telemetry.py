@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.judge.budget import Budget, Row
-from rig.judge.can_signals import SENT, SILENCE, due_every_ns
+from rig.judge.can_signals import SILENCE, due_every_ns
 from rig.judge.decoder import Decoder
-from rig.judge.instants import readings_of
+from rig.judge.instants import SENT, readings_of
 from rig.judge.listening import must_have_listened
 from rig.judge.rules import (
     NoEvidence,

@@ -28,7 +28,6 @@ from rig.trace.blf import frames_from_blf, frames_to_blf
 from rig.trace.model import Channel, Command, Line, Link, Marker, Reading, Trace, Waveform
 
 FORMAT = 1
-FILES = ("signals.parquet", "can.blf", "console.txt", "scpi.txt", "trace.json")
 _MEND = "restore the run folder from its archive, or run the case again"
 
 

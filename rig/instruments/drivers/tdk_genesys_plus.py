@@ -31,7 +31,6 @@ VOLTAGE_ERROR = 0.0005  # of the rating, set and read [u]
 CURRENT_ERROR = 0.002  # of the rating, set and read [u]
 RESOLUTION = 0.00012  # of the rating [u]
 OVP_HEADROOM = 1.1  # OVP reaches this much above the rating [u]
-OVP_LEAST = 1.05  # of the set voltage (N5700 manual, its Agilent-badged sibling [u])
 SETTLE_S = 10e-3  # programming response [u]
 _REFUSED_V = 0.01  # what the OVP's read-back may differ by [u]
 
