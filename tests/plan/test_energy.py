@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.description import BrokenDescriptionError
-from rig.dut.energy import ChargePromise
+from rig.dut.energy import ChargePromise, RestCorrection
 from rig.dut.profile import Profile
 from rig.plan.case import (
     CountsCharge,
@@ -135,6 +135,25 @@ def test_a_current_that_trips_nothing_is_drawn(esp32: Profile) -> None:
     assert min(amps) > -30.0  # OCD1
     assert max(amps) < 22.0  # OCC1
     assert {-0.6, 0.6} < amps  # what may count as rest lies at 0.2 A
+
+
+@pytest.mark.parametrize(("steeper", "corrected"), [("2 mV", True), ("1 V", False)])
+def test_rest_corrects_nothing_where_no_part_of_the_curve_is_steep_enough(
+    esp32: Profile,
+    steeper: str,
+    corrected: bool,  # noqa: FBT001
+) -> None:
+    rest = {"current below": "200 mA", "after": "20 s", "where steeper than": steeper}
+    assert esp32.energy is not None
+    charge = esp32.energy.state_of_charge.model_copy(
+        update={"corrected_at_rest": RestCorrection.model_validate(rest)}
+    )
+    energy = esp32.energy.model_copy(update={"state_of_charge": charge})
+    profile = esp32.model_copy(update={"energy": energy})
+
+    titles = [draft.title for draft in FAMILIES["charge counted"](profile, Options())]
+
+    assert any(title.startswith("rest corrects") for title in titles) is corrected
 
 
 def test_a_plan_has_words_for_it(esp32: Profile) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from rig.dut.energy import Energy, FullPromise
+from rig.dut.energy import ChargePromise, Energy, FullPromise
 from rig.dut.profile import Profile
 from rig.plan.case import (
     ConsoleNeverSays,
@@ -120,8 +120,9 @@ def charge_counted(profile: Profile, options: Options) -> Iterator[Draft]:  # no
     charge = energy.state_of_charge
     yield _there_and_back(profile, ("fast", most), rest_s=rest_s, long_s=30.0)
     yield _there_and_back(profile, ("slow", _small(profile, energy)), rest_s=2.0, long_s=120.0)
-    if charge.corrected_at_rest is not None and profile.supply is not None:
-        yield _after_rest(profile, most, rest_s)
+    steep = _steep(charge)
+    if steep is not None and profile.supply is not None:
+        yield _after_rest(profile, most, rest_s, steep)
 
 
 def _currents(profile: Profile) -> tuple[float, float]:
@@ -175,7 +176,9 @@ def _there_and_back(
     )
 
 
-def _after_rest(profile: Profile, most: tuple[float, float], rest_s: float) -> Draft:
+def _after_rest(
+    profile: Profile, most: tuple[float, float], rest_s: float, steep_v: float
+) -> Draft:
     """Draw charge where the curve is steep, rest until it is corrected, charge on from there."""
     discharge_a, charge_a = most
     reported = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
@@ -183,7 +186,7 @@ def _after_rest(profile: Profile, most: tuple[float, float], rest_s: float) -> D
         "rest corrects what was counted where the curve is steep; charging goes on from there",
         ("after-rest", profile.energy.state_of_charge.traces_to if profile.energy else ()),
         [
-            *_start_at(profile, _steep_v(profile), "begun"),
+            *_start_at(profile, steep_v, "begun"),
             *_flow(discharge_a, 40.0),
             Hold(duration_s=_TOLD_S, mark="drawn"),
             Hold(duration_s=rest_s, mark="rested"),
@@ -203,12 +206,23 @@ def _after_rest(profile: Profile, most: tuple[float, float], rest_s: float) -> D
     )
 
 
-def _steep_v(profile: Profile) -> float:
-    """Find a voltage at which the curve is steepest, away from empty and full."""
-    curve = profile.energy.state_of_charge.curve if profile.energy else ()
-    inner = [p for p in pairwise(curve) if p[0][1] > 0.0 and p[1][1] < 1.0] or list(pairwise(curve))
-    low, high = max(inner, key=lambda p: (p[1][0] - p[0][0]) / (p[1][1] - p[0][1]))
+def _steep(charge: ChargePromise) -> float | None:
+    """Find the voltage at which the curve is steepest, away from empty and full.
+
+    None where rest corrects nothing: nowhere at all, or as the curve is too flat even there.
+    """
+    rest, parts = charge.corrected_at_rest, list(pairwise(charge.curve))
+    inner = [p for p in parts if p[0][1] > 0.0 and p[1][1] < 1.0] or parts
+    low, high = max(inner, key=_slope_v)
+    if rest is None or _slope_v((low, high)) <= rest.steeper_v:
+        return None
     return round(0.5 * (low[0] + high[0]), 4)
+
+
+def _slope_v(part: tuple[tuple[float, float], tuple[float, float]]) -> float:
+    """Give how far the voltage rises for each percent of charge."""
+    (low_v, low_soc), (high_v, high_soc) = part
+    return 0.01 * (high_v - low_v) / (high_soc - low_soc)
 
 
 def _flow(amps: float, seconds: float) -> list[Step]:
