@@ -79,7 +79,7 @@ def _within_limits(
 ) -> list[Mistake]:
     """A threshold beyond the absolute limits could never be tested."""
     profile = document.model
-    if protection.watches in ("cell spread", "pack voltage"):
+    if protection.watches == "cell spread":
         return []
     quantities = protection.quantities(profile)
     if not quantities:

@@ -376,7 +376,6 @@ class Telemetry(Description):
 # ---- protections --------------------------------------------------------------------------------
 Watched = Literal[
     "cell voltage",
-    "pack voltage",
     "charge current",
     "discharge current",
     "temperature",
@@ -391,7 +390,6 @@ Watched = Literal[
 # Watched -> unit of its threshold; the others are there or not, and have none.
 _UNITS = {
     "cell voltage": "V",
-    "pack voltage": "V",
     "charge current": "A",
     "discharge current": "A",
     "temperature": "°C",
@@ -478,6 +476,17 @@ class Protection(Description):
     traces_to: Names = ()
     severity: Literal["blocker", "critical", "normal", "minor", "trivial"] = "normal"
 
+    @field_validator("watches", mode="before")
+    @classmethod
+    def _can_be_provoked(cls, value: object) -> object:
+        # "Did you mean cell voltage?" would lead to the threshold of another thing.
+        if value == "pack voltage":
+            raise mistake_error(
+                "the rig tests no protection of the pack voltage: it provokes one cell by itself",
+                "leave it out, and put it in words under also promises: of another",
+            )
+        return value
+
     @field_validator("threshold", mode="before")
     @classmethod
     def _threshold_in_its_unit(cls, value: object, info: ValidationInfo) -> object:
@@ -491,9 +500,12 @@ class Protection(Description):
     @field_validator("recovers", mode="before")
     @classmethod
     def _recovery_in_its_unit(cls, value: object, info: ValidationInfo) -> object:
-        if not isinstance(value, dict) or info.data.get("watches") is None:
+        watches = info.data.get("watches")
+        if watches is None:  # it is wrong, which is told; what its unit would be is nobody's guess
+            return None
+        if not isinstance(value, dict):
             return value
-        unit = _UNITS.get(info.data["watches"], "V")
+        unit = _UNITS.get(watches, "V")
         levels = {k: reader(parse_toleranced, unit)(v) for k, v in value.items() if k in _LEVELS}
         return {**value, **levels}
 
@@ -569,7 +581,7 @@ class Protection(Description):
 
     def quantities(self, profile: Profile) -> tuple[str, ...]:
         """Give the case's quantities (or fault targets) that this protection watches."""
-        if self.watches in (*_PER_CELL, "cell spread", "pack voltage"):
+        if self.watches in (*_PER_CELL, "cell spread"):
             return profile.cell_names
         if self.watches in _PER_SENSOR:
             return profile.temperature_names
