@@ -612,7 +612,8 @@ class Balancing(Description):
     begins_within_s: Annotated[Seconds, Field(alias="begins within")]
     not_in_a_fault: bool = True
     by: Literal["bleed current", "output"]
-    output: str | None = None  # "balance {n}", an output that is closed while the cell bleeds
+    # An output that is closed while cell n bleeds; by this name a judge knows it from others.
+    output: Literal["balance {n}"] | None = None
     signal: str | None = None  # "Message.Bal{n}"
     traces_to: Names = ()
 

@@ -212,3 +212,20 @@ def test_a_protection_of_the_pack_voltage_is_refused_in_one_sentence() -> None:
 def test_a_protection_that_contradicts_itself_is_refused(old: str, new: str, message: str) -> None:
     with pytest.raises(BrokenDescriptionError, match=message):
         a_profile(SMALL.replace(old, new))
+
+
+_BALANCING = """\
+balancing: {above: 3.4 V, stops below: 3.3 V, begins within: 1 s, by: output, output: "balance {n}"}
+"""
+
+
+def test_balancing_outputs_have_the_name_by_which_they_are_judged() -> None:
+    pins = "{path: {closed above: 6 V}, NAME 1: {closed above: 2 V}, NAME 2: {closed above: 2 V}}"
+    text = SMALL.replace("{path: {closed above: 6 V}}", pins) + _BALANCING
+
+    balancing = a_profile(text.replace("NAME", "balance")).balancing
+
+    assert balancing is not None
+    assert balancing.output == "balance {n}"
+    with pytest.raises(BrokenDescriptionError, match=r'"bleeder \{n\}" is none of the words'):
+        a_profile(text.replace("NAME", "bleeder").replace("balance {n}", "bleeder {n}"))
