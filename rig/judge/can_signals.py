@@ -131,19 +131,21 @@ def _never_became(  # noqa: PLR0913, PLR0917
     """Judge that the value never came, on proof that its message or others did."""
     name = f"{wanted.message}.{wanted.signal}"
     after = times > cause.time_ns
-    if not after.any():
-        return _silent(trace, wanted.message, question, int(cause.time_ns), trace.end_ns)
     until = At(time_ns=trace.end_ns, rows=(adapter_row(trace.frames),))
     watched_s, budget = elapsed(until, cause)
-    sentence = (
-        f"{name} did not become {wanted.value:g}: {int(after.sum())} frames in"
-        f" {show(watched_s, 's')} after {cause.said}, the last with {values[-1]:g};"
-        f" allowed {show_range(wanted.low_s, wanted.high_s, 's')}"
-    )
+    if after.any():
+        sentence = (
+            f"{name} did not become {wanted.value:g}: {int(after.sum())} frames in"
+            f" {show(watched_s, 's')} after {cause.said}, the last with {values[-1]:g};"
+            f" allowed {show_range(wanted.low_s, wanted.high_s, 's')}"
+        )
+        found = question.answer(Verdict.FAIL, sentence)
+    else:
+        found = _silent(trace, wanted.message, question, int(cause.time_ns), trace.end_ns)
     if watched_s - budget.expanded > wanted.high_s:
-        return question.answer(Verdict.FAIL, sentence)
+        return found
     return question.answer(
-        Verdict.INCONCLUSIVE, f"{sentence}; the case ended before the latest time allowed"
+        Verdict.INCONCLUSIVE, f"{found.sentence}; the case ended before the latest time allowed"
     )
 
 
@@ -166,6 +168,17 @@ def _silent(trace: Trace, message: str, question: Question, begin_ns: int, end_n
         )
     sentence = f"no {message} in {span}; the bus was alive ({others} other frames, none dropped)"
     return question.answer(Verdict.FAIL, sentence)
+
+
+def _must_outlast(message: str, count: int, span_ns: float, least_ns: float) -> None:
+    """Refuse to blame a BMS for a span so short that one that is right may send as little in it."""
+    if span_ns > least_ns:
+        return
+    seen = f"only one {message}" if count else f"no {message}"
+    span, least = show(span_ns * 1e-9, "s"), show(least_ns * 1e-9, "s")
+    raise NoEvidence(
+        f"{seen} in {span} proves nothing, as rarely as it is due: look for longer than {least}"
+    )
 
 
 # ---- a signal keeps a value, or stays in a range ---------------------------------------------
@@ -281,17 +294,21 @@ def silence(trace: Trace, question: Question, seen: Seen) -> Finding | None:
     Raises
     ------
     NoEvidence
-        Nothing came at all; or frames came, but nothing says how often they were due.
+        Nothing came at all; or no frame of it in so short a span that none was surely due; or
+        frames came, but nothing says how often they were due.
     """
     gap_ns, gap_from_ns = _longest_gap(seen.times, seen.begin_ns, seen.end_ns)
-    if seen.times.size and seen.period_ns is None:
+    allowed_ns = SILENCE * (seen.period_ns or 0.0)
+    if not seen.times.size:
+        _must_outlast(seen.message, 0, gap_ns, allowed_ns)
+    elif seen.period_ns is None:
         raise NoEvidence(
             f"one {seen.message} came in the whole case and none is promised at intervals: no proof"
             f" of what it would have said for {show(gap_ns * 1e-9, 's')}"
         )
-    if seen.times.size and seen.period_ns is not None and gap_ns <= SILENCE * seen.period_ns:
+    elif gap_ns <= allowed_ns:
         return None
-    if seen.times.size and not _others_came(trace, gap_from_ns, gap_from_ns + gap_ns):
+    elif not _others_came(trace, gap_from_ns, gap_from_ns + gap_ns):
         raise NoEvidence(f"nothing came on CAN for {show(gap_ns * 1e-9, 's')} of the span")
     return _silent(trace, seen.message, question, gap_from_ns, gap_from_ns + gap_ns)
 
@@ -418,7 +435,10 @@ class _Received:
 def judge_message_timing(
     case: Case, trace: Trace, wanted: MessageTiming, question: Question, decode: Decoder
 ) -> Finding:
-    """Judge every interval, length, counter and checksum of a message."""
+    """Judge every interval, length, counter and checksum of a message.
+
+    Two frames are surely due only within two of the longest intervals allowed.
+    """
     del case
     must_have_listened(trace, "can")
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
@@ -426,6 +446,9 @@ def judge_message_timing(
     times = trace.frames.time_ns[rows]
     inside = (times >= begin_ns) & (times <= end_ns)
     received = _Received(rows=rows[inside], times=times[inside])
+    if received.times.size < 2:
+        least_ns = 2e9 * (wanted.period_s + wanted.tolerance_s)
+        _must_outlast(wanted.message, received.times.size, end_ns - begin_ns, least_ns)
     if received.times.size == 1:
         span = show((end_ns - begin_ns) * 1e-9, "s")
         return question.answer(Verdict.FAIL, f"only one {wanted.message} in {span}")
@@ -439,7 +462,6 @@ def judge_message_sound(
     case: Case, trace: Trace, wanted: MessageSound, question: Question, decode: Decoder
 ) -> Finding:
     """Judge length, counter and checksum of every frame of a message, whenever it came."""
-    del case
     must_have_listened(trace, "can")
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
     rows = decode.rows(trace.frames, wanted.message)
@@ -447,6 +469,8 @@ def judge_message_sound(
     inside = (times >= begin_ns) & (times <= end_ns)
     received = _Received(rows=rows[inside], times=times[inside])
     if not received.times.size:
+        allowed_ns = SILENCE * case.periods.get(wanted.message, 0.0) * 1e9
+        _must_outlast(wanted.message, 0, end_ns - begin_ns, allowed_ns)
         return _silent(trace, wanted.message, question, begin_ns, end_ns)
     faults = _content_faults(trace, wanted, decode, received, inside)
     if faults:

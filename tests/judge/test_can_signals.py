@@ -20,7 +20,9 @@ from rig.plan.case import (
     MessageTiming,
     Send,
     SignalBecomes,
+    SignalOrdered,
     SignalStays,
+    SignalSteady,
     SignalWithin,
 )
 from rig.trace.model import Frames, Trace
@@ -177,6 +179,20 @@ def test_a_case_that_ended_before_the_limit_proves_nothing() -> None:
     assert found.verdict == "inconclusive"
 
 
+def test_a_case_without_a_frame_that_ended_before_the_limit_proves_nothing_either() -> None:
+    others = some_frames(EVERY_100_MS, can_id=0x200)
+
+    found = the_finding(replace(BECOMES, high_s=2.5), can_trace(others))
+
+    assert found.verdict == "inconclusive"
+    assert found.sentence == (
+        "no m in 2.000 s; the bus was alive (19 other frames, none dropped);"
+        " the case ended before the latest time allowed"
+    )
+    dead = can_trace(Frames.none())
+    assert the_finding(replace(BECOMES, high_s=2.5), dead).verdict == "error"
+
+
 def test_a_message_that_never_came_is_the_bms_s_fault_only_on_a_live_bus() -> None:
     others = some_frames(EVERY_100_MS, can_id=0x200)
 
@@ -297,6 +313,80 @@ def test_a_gap_is_held_against_the_promised_period(promised_s: float, verdict: s
 def test_no_frame_in_the_span_proves_nothing() -> None:
     assert the_finding(STAYS, can_trace(some_frames([0.5, 2.5]))).verdict == "error"
     assert the_finding(STAYS, can_trace(Frames.none())).verdict == "error"
+
+
+def between_frames(span_s: float, period_s: float) -> Trace:
+    """Return a message of a long period, kept to, and a span that begins just after a frame."""
+    slow = np.arange(0.95, 12.0, period_s)
+    others = np.arange(0.1, 12.0, 0.1)
+    times = np.concatenate([slow, others])
+    order = np.argsort(times, kind="stable")
+    frames = some_frames(times[order])
+    frames.can_id[:] = np.concatenate([np.full(slow.size, 0x100), np.full(others.size, 0x200)])[
+        order
+    ]
+    marks = {"go": (1.0, 1.0), "stop": (1.0 + span_s, 1.0 + span_s)}
+    return a_trace(frames=frames, links=[a_link()], marks=marks, end_s=12.0)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        STAYS,
+        SignalWithin(message="m", signal="b3", low=0.0, high=1.0, begin="go", end="stop"),
+        SignalOrdered(message="m", signal="b3", rising=True, slack=0.0, begin="go", end="stop"),
+        SignalSteady(message="m", signal="b3", most_step=1.0, begin="go", end="stop"),
+        MessageSound(message="m", length=8, begin="go", end="stop"),
+    ],
+)
+def test_a_span_shorter_than_the_promised_period_blames_nobody(wanted: Expectation) -> None:
+    case = replace(a_case(wanted), periods={"m": 1.0})
+
+    short = judge(case, between_frames(0.5, 1.0), Bytes()).findings[0]
+    gone = judge(case, between_frames(4.0, 20.0), Bytes()).findings[0]
+
+    assert short.verdict == "error"
+    assert "no m in 0.500 s proves nothing" in short.sentence
+    assert "look for longer than 3.000 s" in short.sentence
+    assert gone.verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("span_s", "verdict"),
+    [
+        pytest.param(0.5, "error", id="no frame is due"),
+        pytest.param(1.1, "error", id="one frame is due"),
+        pytest.param(2.1, "pass", id="two frames are due"),
+    ],
+)
+def test_a_span_too_short_for_two_frames_has_no_interval_to_judge(
+    span_s: float, verdict: str
+) -> None:
+    wanted = replace(TIMING, period_s=1.0, tolerance_s=0.01, begin="go", end="stop")
+
+    found = the_finding(wanted, between_frames(span_s, 1.0))
+
+    assert found.verdict == verdict
+    if verdict == "error":
+        assert "look for longer than 2.020 s" in found.sentence
+
+
+@given(period_s=st.floats(0.05, 2.0), span_s=st.floats(0.01, 9.0), late_s=st.floats(0.0, 0.9))
+def test_a_message_that_keeps_its_period_never_fails(
+    period_s: float, span_s: float, late_s: float
+) -> None:
+    trace = between_frames(span_s, period_s)
+    later = {
+        name: replace(m, time_ns=m.time_ns + round(late_s * 1e9))
+        for name, m in trace.markers.items()
+    }
+    timing = replace(TIMING, period_s=period_s, tolerance_s=0.01, begin="go", end="stop")
+    for wanted in (STAYS, replace(SOUND, begin="go", end="stop"), timing):
+        case = replace(a_case(wanted), periods={"m": period_s})
+
+        found = judge(case, replace(trace, markers=later), Bytes()).findings[0]
+
+        assert found.verdict in {"pass", "error"}
 
 
 # ---- timing ----------------------------------------------------------------------------------
