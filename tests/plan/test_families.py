@@ -30,6 +30,7 @@ from rig.plan.case import (
     Set,
     SignalBecomes,
     SignalStays,
+    SignalWithin,
     Staircase,
     Stays,
     TelemetryAgrees,
@@ -42,6 +43,7 @@ from rig.plan.families import FAMILIES, Options
 from rig.plan.model import load_plan
 from rig.plan.promises import untested
 from rig.plan.stimulus import paths
+from rig.quantity import Toleranced
 
 # They take one cell or sensor each, so with fewer to choose from they take another.
 CHOOSE_ONE = {"in turn", "with current", "bounce", "chatter", "fault while starting", "flags"}
@@ -70,6 +72,39 @@ def cases_of(family: str, profile: Profile, options: Options | None = None) -> l
 def the_case(family: str, profile: Profile, case_id: str) -> Case:
     name = f"{family.replace(' ', '_')}[{case_id}]"
     return next(case for case in cases_of(family, profile) if case.id == name)
+
+
+def slowed(profile: Profile, period_s: float) -> Profile:
+    """The profile of a BMS whose messages all come at this period."""
+    messages = {
+        name: promise.model_copy(
+            update={"period": Toleranced(period_s, 0.05 * period_s, promise.period.unit)}
+        )
+        for name, promise in profile.messages.items()
+    }
+    return profile.model_copy(update={"messages": messages})
+
+
+def span_s(case: Case, begin: str | None, end: str | None) -> float:
+    """How long a span of a case is at the least: what it waits between two marks."""
+    marks = [getattr(step, "mark", None) for step in case.steps]
+    first = marks.index(begin) + 1 if begin else 0
+    last = marks.index(end) + 1 if end else len(marks)
+    return sum(s.duration_s for s in case.steps[first:last] if isinstance(s, Hold))
+
+
+@pytest.mark.parametrize("family", ["limits", "flags", "balancing", "link lost", "link bounce"])
+def test_a_look_is_long_enough_for_a_slow_message(family: str, esp32: Profile) -> None:
+    cases = cases_of(family, slowed(esp32, 1.0))
+    looks = {
+        (e.message, e.begin, e.end, span_s(case, e.begin, e.end))
+        for case in cases
+        for e in case.expectations
+        if isinstance(e, SignalStays | SignalWithin) and e.end is not None
+    }
+
+    assert looks
+    assert [look for look in looks if look[-1] < 1.1] == []
 
 
 def only(case: Case, kind: type[Any]) -> Any:

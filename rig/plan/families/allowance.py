@@ -19,12 +19,12 @@ from rig.plan.case import (
     SignalWithin,
     Step,
 )
-from rig.plan.families.choosing import delay_of, recovers_by_level, recovery_time_of
+from rig.plan.families.choosing import delay_of, look_s, recovers_by_level, recovery_time_of
 from rig.plan.families.draft import AFTER_S, Draft, Options, whose
 from rig.plan.stimulus import REMOVED, home, opened, stimuli
 from rig.quantity import Interval
 
-_LOOK_S = 0.25  # each point is looked at for so long: two frames or three
+_LOOK_S = 0.25  # each point is looked at for so long at the least
 _FOLLOWED = 0.6  # of its time, a partner has followed
 _AGAIN_S = (0.5, 2.0)  # after a return, looked at how far the limit has risen
 
@@ -52,6 +52,14 @@ class _Seen:
 
     profile: Profile
     allowance: Allowance
+
+    @property
+    def look_s(self) -> float:
+        """How long each point is looked at."""
+        voltage = self.allowance.charge_voltage
+        said = [limit.signal for limit in self.allowance.currents.values()]
+        said += [voltage.signal] if voltage else []
+        return look_s(self.profile, _LOOK_S, (signal.partition(".")[0] for signal in said))
 
     def current(self, way: str, values: Mapping[str, float], soc: float | None = None) -> Interval:
         """Give the current limit one way; where its path may be open, 0 is right too."""
@@ -142,13 +150,13 @@ def _walk_draft(seen: _Seen, target: str, points: list[float], *, upwards: bool)
         steps += [
             Set(values={target: value}),
             Hold(duration_s=allowance.within_s, mark=settled),
-            Hold(duration_s=_LOOK_S, mark=looked),
+            Hold(duration_s=seen.look_s, mark=looked),
         ]
         if _passes_others(target):
             risen, looked_again = f"risen {number}", f"looked again {number}"
             steps += [
                 Hold(duration_s=allowance.full_within_s, mark=risen),
-                Hold(duration_s=_LOOK_S, mark=looked_again),
+                Hold(duration_s=seen.look_s, mark=looked_again),
             ]
             expectations += _all_within(seen, {target: value}, risen, looked_again)
             expectations += map(_at_most, _all_within(seen, {target: value}, settled, looked))
@@ -229,7 +237,7 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
             Hold(duration_s=0.5),
             Power(on=True),
             Hold(duration_s=ready_s + allowance.full_within_s, mark="risen"),
-            Hold(duration_s=2.0 * _LOOK_S, mark="looked"),
+            Hold(duration_s=_end_look_s(seen, limit), mark="looked"),
         ],
         expectations=[
             _within(limit.signal, seen.current(way, values, end), "risen", "looked"),
@@ -237,6 +245,13 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
         ],
         traces_to=allowance.traces_to,
     )
+
+
+def _end_look_s(seen: _Seen, limit: CurrentLimit) -> float:
+    """How long the limit and the state of charge are looked at; the latter may come more rarely."""
+    report = seen.profile.telemetry.soc
+    told = [limit.signal.partition(".")[0], (report.message if report else None) or ""]
+    return look_s(seen.profile, 2.0 * _LOOK_S, told)
 
 
 def _end_soc(seen: _Seen, way: str, end: float) -> Iterator[Expectation]:
@@ -269,7 +284,7 @@ def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, name: str) -> Draf
         Hold(duration_s=allowance.full_within_s, mark="risen"),
         *stimulus.apply,
         Hold(duration_s=delay_of(p).high + allowance.within_s, mark="opened"),
-        Hold(duration_s=_LOOK_S, mark="blocked"),
+        Hold(duration_s=seen.look_s, mark="blocked"),
         *stimulus.remove,
     ]
     expectations: list[Expectation] = [
@@ -286,18 +301,18 @@ def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, name: str) -> Draf
     ]
     now_s = 0.0
     for number, wait_s in enumerate(_AGAIN_S, 1):
-        at_s = after.high + wait_s
+        at_s = max(after.high + wait_s, now_s)
         risen, looked = f"rising {number}", f"looked {number}"
         steps += [
             Hold(duration_s=round(at_s - now_s, 6), mark=risen),
-            Hold(duration_s=_LOOK_S, mark=looked),
+            Hold(duration_s=seen.look_s, mark=looked),
         ]
-        now_s = at_s + _LOOK_S
+        now_s = at_s + seen.look_s
         most_a = allowance.rises_a * (now_s - after.low) + limit.tolerance_a
         expectations.append(_within(limit.signal, Interval(0.0, most_a, "A"), risen, looked))
     steps += [
         Hold(duration_s=allowance.full_within_s, mark="full"),
-        Hold(duration_s=_LOOK_S, mark="looked"),
+        Hold(duration_s=seen.look_s, mark="looked"),
     ]
     expectations.append(_within(limit.signal, seen.current(way, {}), "full", "looked"))
     return Draft(

@@ -18,12 +18,12 @@ from rig.plan.case import (
     Step,
     TelemetryAgrees,
 )
-from rig.plan.families.choosing import chosen, delay_of
+from rig.plan.families.choosing import chosen, delay_of, look_s
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
 from rig.plan.families.expecting import says, trips, until_said_s
 from rig.plan.stimulus import APPLIED, Stimulus, stimuli
 
-_TOLD_S = 0.5  # so long the BMS's own word must hold
+_TOLD_S = 0.5  # so long, at the least, the BMS's own word must hold
 _INSIDE_V = 0.002  # beyond the stated accuracy of a level, for the source's own error
 _REST_SHARE = 0.9  # of the stated time of rest, which has no tolerance of its own
 _QUIET = ("temperature", "sense wire", "sensor open", "sensor short", "host message", "link")
@@ -330,8 +330,14 @@ def _look(profile: Profile, mark: str) -> list[Step]:
     return [
         Hold(duration_s=0.0, mark=f"{mark} settled"),
         Read(quantities=bleed_outputs(profile), mark=mark),
-        Hold(duration_s=_TOLD_S, mark=f"{mark} told"),
+        Hold(duration_s=_told_s(profile), mark=f"{mark} told"),
     ]
+
+
+def _told_s(profile: Profile) -> float:
+    signal = (profile.balancing.signal if profile.balancing else None) or ""
+    message, cells = signal.partition(".")[0], range(1, profile.cells.count + 1)
+    return look_s(profile, _TOLD_S, (message.replace("{n}", str(n)) for n in cells))
 
 
 def _bleeding(profile: Profile, cells: tuple[int, ...], mark: str) -> Iterator[Expectation]:

@@ -10,6 +10,7 @@ from rig.plan.stimulus import Stimulus, just_inside, opened, stimuli
 from rig.quantity import Interval
 
 _NO_DELAY = Interval(0.0, 1.0, "s")  # where no delay is promised, a reaction must still be seen
+_PERIODS = 2.5  # of a message that is looked at: two frames of it surely come
 _SLOW_ENOUGH_S = 0.6  # a pulse shorter than this can't be commanded reliably over a slow supply
 
 
@@ -42,6 +43,19 @@ def chosen(
             continue
         if only(protection):
             yield name, protection
+
+
+def slowest_s(profile: Profile, messages: Iterable[str]) -> float:
+    """Longest promised period of these messages; 0 where none is promised."""
+    promised = (profile.messages[name] for name in messages if name in profile.messages)
+    return max((promise.period.value for promise in promised), default=0.0)
+
+
+def look_s(
+    profile: Profile, least_s: float, messages: Iterable[str], *, periods: float = _PERIODS
+) -> float:
+    """How long to look at what these messages say: some periods of the slowest, or `least_s`."""
+    return max(least_s, periods * slowest_s(profile, messages))
 
 
 def has_threshold(protection: Protection) -> bool:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import Dither, Expectation, Hold, SignalStays, SignalWithin
-from rig.plan.families.choosing import chosen, delay_of, reboots
+from rig.plan.families.choosing import chosen, delay_of, look_s, reboots
 from rig.plan.families.draft import DITHER_S, Draft, Options, draft_of, whose
 from rig.plan.families.expecting import signals_of, until_said_s
 from rig.plan.messages import message_sound
 from rig.plan.stimulus import Stimulus, acting, opened, stimuli
 
 _TRIPPED, _WATCHED = "tripped", "watched"
-_WATCHED_S = 0.5
+_WATCHED_S = 0.5  # at the least
+_Value = SignalStays | SignalWithin
 
 
 def flags(profile: Profile, options: Options) -> Iterator[Draft]:
@@ -51,6 +52,8 @@ def _flags_draft(told: _Told) -> Draft:
     stimulus, protection = told.stimulus, told.protection
     tripped_s = until_said_s(protection, delay_of(protection))
     states = [] if told.reboots else [*_paths(told), *_any_fault(told), *_allowance(told)]
+    values = [*_own(told), *_others(told), *states]
+    messages = {value.message for value in values}
     return draft_of(
         f"{whose(protection.short, stimulus.target)} says its own flags and no other",
         stimulus,
@@ -59,18 +62,13 @@ def _flags_draft(told: _Told) -> Draft:
             Dither(span_s=DITHER_S),
             *stimulus.apply,
             Hold(duration_s=tripped_s, mark=_TRIPPED),
-            Hold(duration_s=_WATCHED_S, mark=_WATCHED),
+            Hold(duration_s=look_s(told.profile, _WATCHED_S, messages), mark=_WATCHED),
         ],
-        expectations=[
-            *_own(told),
-            *_others(told),
-            *states,
-            *_bytes(told),
-        ],
+        expectations=[*values, *_bytes(told)],
     )
 
 
-def _own(told: _Told) -> Iterator[Expectation]:
+def _own(told: _Told) -> Iterator[_Value]:
     """Its flags stand; when they have come is another family's question."""
     for message, signal, value in signals_of(told.protection):
         yield SignalStays(
@@ -78,7 +76,7 @@ def _own(told: _Told) -> Iterator[Expectation]:
         )
 
 
-def _others(told: _Told) -> Iterator[Expectation]:
+def _others(told: _Told) -> Iterator[_Value]:
     """Every flag stays down that none of those raises which act; through a reboot it is silent."""
     profile = told.profile
     raised = {said for p in told.acting.values() for said in p.says}
@@ -94,7 +92,7 @@ def _others(told: _Told) -> Iterator[Expectation]:
             )
 
 
-def _paths(told: _Told) -> Iterator[Expectation]:
+def _paths(told: _Told) -> Iterator[_Value]:
     """What it says of its outputs is what they do."""
     for name, output in told.profile.outputs.items():
         if output.signal is None:
@@ -108,7 +106,7 @@ def _paths(told: _Told) -> Iterator[Expectation]:
             )
 
 
-def _any_fault(told: _Told) -> Iterator[Expectation]:
+def _any_fault(told: _Told) -> Iterator[_Value]:
     if told.profile.any_fault is None:
         return
     message, _, signal = told.profile.any_fault.partition(".")
@@ -121,7 +119,7 @@ def _any_fault(told: _Told) -> Iterator[Expectation]:
     )
 
 
-def _allowance(told: _Told) -> Iterator[Expectation]:
+def _allowance(told: _Told) -> Iterator[_Value]:
     """Nothing is allowed through an open path, and a closed one stays allowed."""
     allowance = told.profile.allowance
     for limit in allowance.currents.values() if allowance else ():

@@ -28,7 +28,15 @@ from rig.plan.case import (
     Stays,
     Step,
 )
-from rig.plan.families.choosing import chosen, delay_of, has_level, is_slow, recovery_time_of
+from rig.plan.families.choosing import (
+    chosen,
+    delay_of,
+    has_level,
+    is_slow,
+    look_s,
+    recovery_time_of,
+    slowest_s,
+)
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
 from rig.plan.families.expecting import (
     all_stay,
@@ -47,8 +55,9 @@ from rig.quantity import Interval, format
 # where the command begins.
 _LOST, _MENDING, _BACK, _END = "lost", "mending", "back", "end"
 _ITS_TIMES = 1.2  # a loss this little longer than its time-out must be got over as a long one is
-_BLIND_S = 1.0  # watched while it knows nothing
-_SEEN_S = 0.7  # of what it says afterwards: longer than any message's period here
+_BLIND_S = 1.0  # watched while it knows nothing, at the least
+_SEEN_S = 0.7  # of what it says afterwards, at the least
+_PERIODS = 1.4  # of the slowest message, in both: one frame of each surely comes
 _BREAKS, _BREAK_S, _BETWEEN_S = 20, 0.01, 0.1  # contacts that bounce, at any phase of its tasks
 # What the bench itself may be off by: its sources, and their settling.
 _SLACK = {"V": 0.005, "A": 0.3, "°C": 0.5}
@@ -126,10 +135,8 @@ def _signals_of(profile: Profile, name: str, report: Report, amps: float) -> Ite
         )
 
 
-def _slowest_s(profile: Profile, carried: Sequence[_Carried]) -> float:
-    """Period of the slowest message among them."""
-    periods = [profile.messages[c.message].period.value for c in carried]
-    return max(periods, default=0.0)
+def _look_s(profile: Profile, least_s: float) -> float:
+    return look_s(profile, least_s, profile.messages, periods=_PERIODS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +152,13 @@ class _Loss:
     @property
     def gone_s(self) -> float:
         """From the loss until nothing is believed any more, in no message."""
-        slowest_s = _slowest_s(self.profile, self.carried)
-        return delay_of(self.protection).high + said_within_s(self.protection) + 1.1 * slowest_s
+        said_s = 1.1 * slowest_s(self.profile, (c.message for c in self.carried))
+        return delay_of(self.protection).high + said_within_s(self.protection) + said_s
+
+    @property
+    def seen_s(self) -> float:
+        """How long it is watched for what it says."""
+        return _look_s(self.profile, _SEEN_S)
 
     @property
     def carried(self) -> list[_Carried]:
@@ -218,14 +230,14 @@ def _for_long(loss: _Loss) -> _Case:
     protection = loss.protection
     return _Case(
         steps=[
-            Hold(duration_s=_SEEN_S),
+            Hold(duration_s=loss.seen_s),
             Dither(span_s=DITHER_S),
             loss.fault,
             Hold(duration_s=loss.gone_s, mark=_LOST),
-            Hold(duration_s=_BLIND_S, mark=_MENDING),
+            Hold(duration_s=_look_s(loss.profile, _BLIND_S), mark=_MENDING),
             _mend(loss),
             Hold(duration_s=loss.recovery.high + said_within_s(protection), mark=_BACK),
-            Hold(duration_s=_SEEN_S, mark=_END),
+            Hold(duration_s=loss.seen_s, mark=_END),
         ],
         expectations=[
             *trips(loss.stimulus, protection),
@@ -248,7 +260,7 @@ def _for_little(loss: _Loss) -> _Case:
             Hold(duration_s=_ITS_TIMES * delay_of(protection).high),
             _mend(loss),
             Hold(duration_s=loss.recovery.high + said_within_s(protection), mark=_BACK),
-            Hold(duration_s=_SEEN_S, mark=_END),
+            Hold(duration_s=loss.seen_s, mark=_END),
         ],
         expectations=[
             *trips(loss.stimulus, protection),
@@ -274,7 +286,7 @@ def _at_start(loss: _Loss) -> _Case:
             Hold(duration_s=waited_s, mark=_MENDING),
             _mend(loss),
             Hold(duration_s=loss.recovery.high + said_within_s(loss.protection), mark=_BACK),
-            Hold(duration_s=_SEEN_S, mark=_END),
+            Hold(duration_s=loss.seen_s, mark=_END),
         ],
         expectations=[
             *(
@@ -304,7 +316,7 @@ def _while_pending(loss: _Loss, violation: Stimulus) -> _Case:
             Hold(duration_s=loss.gone_s, mark=_LOST),
             _mend(loss),
             Hold(duration_s=told_s, mark=_BACK),
-            Hold(duration_s=max(wait_s - told_s, _SEEN_S), mark=_END),
+            Hold(duration_s=max(wait_s - told_s, loss.seen_s), mark=_END),
         ],
         expectations=[
             *trips(loss.stimulus, loss.protection),
@@ -332,7 +344,7 @@ def _while_tripped(loss: _Loss, violation: Stimulus) -> _Case:
             *_renamed(violation.remove),
             Hold(duration_s=recovery_time_of(its).high + AFTER_S),
             _mend(loss),
-            Hold(duration_s=slower.high + _SEEN_S, mark=_END),
+            Hold(duration_s=slower.high + loss.seen_s, mark=_END),
         ],
         expectations=[
             *(Stays(output=o, is_open=True, begin="tripped", end=REMOVED) for o in both),
@@ -387,7 +399,7 @@ def link_bounce(profile: Profile, options: Options) -> Iterator[Draft]:
     for loss in _losses(profile, options):
         steps: list[Step] = [
             *([Set(values={"current": amps})] if amps else []),
-            Hold(duration_s=_SEEN_S, mark="steady"),
+            Hold(duration_s=loss.seen_s, mark="steady"),
         ]
         for _ in range(_BREAKS):
             steps += [
@@ -398,7 +410,7 @@ def link_bounce(profile: Profile, options: Options) -> Iterator[Draft]:
                 Hold(duration_s=profile.links[loss.link].rides_through_s),
                 Dither(span_s=_BETWEEN_S),
             ]
-        steps.append(Hold(duration_s=_SEEN_S, mark=_END))
+        steps.append(Hold(duration_s=loss.seen_s, mark=_END))
         carried = carried_by(profile, loss.link, amps=amps)
         yield draft_of(
             f"{loss.link} {loss.fault.fault} {_BREAKS} times for"
