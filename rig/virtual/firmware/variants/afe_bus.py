@@ -8,7 +8,7 @@ from rig.virtual.firmware.afe import FrontEnd, Readings
 from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.variants import variant
-from rig.virtual.i2c import TABLE, BusError, BusTimeoutError
+from rig.virtual.i2c import TABLE, BusTimeoutError, NoAnswerError
 
 
 class _NoAge(FrontEnd):
@@ -168,15 +168,19 @@ class _TimeoutIsAnAnswer(FrontEnd):
 
     def _read(self, register: int, count: int) -> bytes | None:
         kept: dict[int, bytes] = self.__dict__.setdefault("_kept", {})
-        try:
-            reply = self._bus.read(register, count)
-        except BusTimeoutError:
-            return kept.get(register)
-        except BusError:
+        for _ in range(self._image.tries):
+            try:
+                reply = self._bus.read(register, count)
+            except BusTimeoutError:
+                return kept.get(register)
+            except NoAnswerError:
+                self.errors += 1
+                continue
+            if self._is_whole(register, reply):
+                kept[register] = reply[:-1]
+                return kept[register]
             self.errors += 1
-            return None
-        kept[register] = reply[:-1]
-        return kept[register]
+        return None
 
 
 @variant(

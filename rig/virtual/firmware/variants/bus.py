@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.variants import variant
+from rig.virtual.firmware.variants import BOTH, variant
 
 if TYPE_CHECKING:
     from rig.virtual.firmware.bms import Bms
 else:  # a mixin's base is known when it is laid over the part
     Bms = object
-
-BOTH = ("esp32-4s", "esp32-16s")
 
 
 class _StaysOff(Bms):

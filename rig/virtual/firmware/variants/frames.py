@@ -43,11 +43,12 @@ def charge_voltage_tenfold_low(build: Build) -> Build:
     return build.patch(telemetry=_TenthsAsTenths)
 
 
-class _EventInMilliamps(_Telemetry):
-    """The current in an event is scaled as voltages are."""
+class _EventInMilliamps(_Bms):
+    """The current is read in mA, which nobody divides: the event's LSB is 10 mA."""
 
-    def event(self, code: int, *, tripped: bool, channel: int, value: float) -> bytes:
-        return super().event(code, tripped=tripped, channel=channel, value=value * 10.0)
+    def _send_event(self, event: Event) -> None:
+        tenfold = 10.0 if event.rule.reads in ("charge", "discharge") else 1.0
+        super()._send_event(replace(event, value=event.value * tenfold))
 
 
 @variant(
@@ -59,7 +60,7 @@ class _EventInMilliamps(_Telemetry):
 )
 def event_value_tenfold(build: Build) -> Build:
     """Build it."""
-    return build.patch(telemetry=_EventInMilliamps)
+    return build.patch(program=_EventInMilliamps)
 
 
 class _MaxBigEndian(_Telemetry):

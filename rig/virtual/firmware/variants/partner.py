@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, e2e_p01_crc
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.variants import variant
+from rig.virtual.firmware.variants import BOTH, variant
 
 if TYPE_CHECKING:
     from rig.virtual.firmware.bms import Bms
@@ -16,8 +16,6 @@ else:  # a mixin's base is known when it is laid over the part
     Bms = HostWatch = HostCheck = Receiver = object
 
 _MAIN_MS = 10
-
-BOTH = ("esp32-4s", "esp32-16s")
 
 
 class _CountsPolls(HostWatch):

@@ -67,7 +67,7 @@ def undervoltage_forbids_charging(build: Build) -> Build:
     "cold-discharge-says-overtemperature",
     "D65",
     "S2",
-    "the undertemperature branch was copied: flag and recovery of the other one",
+    "the branch for heat was copied for the cold, and its flag with it",
     shows=r"BMS_Status\.(UTD|OTD)|prot: (UTD|OTD)|UTD.*BMS_Event",
 )
 def cold_discharge_says_overtemperature(build: Build) -> Build:
@@ -181,18 +181,6 @@ class _PolledGates:
 def turn_off_by_a_slow_poll(build: Build) -> Build:
     """Build it."""
     return build.patch(program=_PolledGates)
-
-
-@variant(
-    "host-back-after-two-frames",
-    "1.6.5",
-    "S2",
-    "one frame too few counts as the host's return",
-    shows=r"CTO.*(charge path closed|CommTimeout became 0|CTO cleared)",
-)
-def host_back_after_two_frames(build: Build) -> Build:
-    """Build it."""
-    return build.configure(host_frames_to_return=build.image.host_frames_to_return - 1)
 
 
 class _ClosesFirst:

@@ -206,7 +206,7 @@ def delay_stored_in_a_byte(build: Build) -> Build:
 
 
 class _SavesLater:
-    """To spare the flash, a record is written when nothing was saved for 5 s; said at once."""
+    """To spare the flash a timer writes each record, 5 s after it was said to be saved."""
 
     _LATER_NS = 5_000_000_000
     _chip: Any
