@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from rig.check import check
+from rig.plan.families import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -46,7 +47,8 @@ for _place, _kind, _text in _blocks("sh"):
         SHELL[_page] = SHELL.get(_page, "") + _text
 _SET_HOLD = (
     "      - set: {cell 3: 3.70 V}\n        as: applied\n"
-    "      - read: [cell 3, pack, temperature 1, bleed 1, bleed 2, bleed 3, bleed 4]\n"
+    "      - read: [cell 1, cell 2, cell 3, cell 4, pack, current, temperature 1]\n"
+    "      - read: [bleed 1, bleed 2, bleed 3, bleed 4]\n"
     "        as: looked\n"
     "      - hold: 2 s\n        as: done\n"
 )
@@ -93,6 +95,14 @@ def test_an_example_passes_the_check(place: str, kind: str, text: str, tmp_path:
     report = check([file])
 
     assert report.ok, f"{place}\n{report.text()}"
+
+
+def test_the_page_about_plans_names_every_family() -> None:
+    page = (ROOT / "docs" / "write-a-plan.md").read_text(encoding="utf-8")
+    named = {name for row in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+             for name in re.findall(r"`([^`]+)`", row)}  # fmt: skip
+
+    assert set(FAMILIES) <= named
 
 
 def test_there_are_examples_of_each_kind() -> None:
