@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from rig.description import BrokenDescriptionError, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
-from rig.plan.case import Case
+from rig.plan.case import Case, Power, Set
 from rig.plan.complete import complete
 from rig.plan.families import FAMILIES, Draft, Family, Options
 from rig.plan.model import PlanCase, PlanFile
@@ -187,6 +187,8 @@ def expand_family(
         taken over.
     """
     for draft in families()[family](profile, options):
+        if not _can_be_driven(draft, profile):
+            continue
         for repeat in range(1, options.repeats + 1):
             case_id = _id(family, draft, profile, repeat if options.repeats > 1 else None)
             parameters = dict(draft.parameters)
@@ -207,6 +209,16 @@ def expand_family(
                 begins=draft.begins,
             )
             yield complete(case, profile)
+
+
+def _can_be_driven(draft: Draft, profile: Profile) -> bool:
+    """Whether the bench has what its steps move: a BMS may live on its cells alone."""
+    if "supply" in profile.settable:
+        return True
+    return not any(
+        isinstance(step, Power) or (isinstance(step, Set) and "supply" in step.values)
+        for step in draft.steps
+    )
 
 
 def _id(family: str, draft: Draft, profile: Profile, repeat: int | None) -> str:

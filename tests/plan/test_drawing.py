@@ -79,7 +79,7 @@ def test_a_level_that_the_bms_is_to_tell_stays_as_it_is() -> None:
         assert not any(isinstance(step, Set) for step in drawn.steps[:1])
 
 
-@pytest.mark.parametrize("family", ["trip", "two faults", "dip", "hysteresis"])
+@pytest.mark.parametrize("family", ["trip", "pairs", "dip", "hysteresis"])
 def test_a_drawn_level_provokes_what_the_familys_own_provokes(family: str) -> None:
     for case in (c for c in DRAWER.cases if c.family == family):
         alone = Drawer(PROFILE, (case,), (made_by("message timing"),))

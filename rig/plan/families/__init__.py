@@ -40,7 +40,6 @@ from rig.plan.families.settings import (
     settings_restored,
     storage_loss,
 )
-from rig.plan.families.several import two_faults
 from rig.plan.families.start import fault_while_starting, power_up, start_with_fault
 from rig.plan.families.thresholds import recovery_threshold, threshold
 from rig.plan.families.trip import dip, hold, pulse, trip
@@ -58,7 +57,6 @@ FAMILIES: dict[str, Family] = {
     "recovery": recovery,
     "hysteresis": hysteresis,
     "latch": latch,
-    "two faults": two_faults,
     "power up": power_up,
     "start with fault": start_with_fault,
     "message timing": message_timing,

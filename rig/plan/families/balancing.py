@@ -16,11 +16,11 @@ from rig.plan.case import (
     SignalBecomes,
     SignalStays,
     Step,
-    TelemetryAgrees,
 )
 from rig.plan.families.choosing import chosen, delay_of, look_s
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
 from rig.plan.families.expecting import says, trips, until_said_s
+from rig.plan.messages import agrees
 from rig.plan.stimulus import APPLIED, Stimulus, stimuli
 
 _TOLD_S = 0.5  # so long, at the least, the BMS's own word must hold
@@ -369,14 +369,4 @@ def _read_rightly(profile: Profile, bleeding: tuple[int, ...]) -> Iterator[Expec
     if not bleeding or report is None or report.accuracy is None:
         return
     for n, cell in enumerate(profile.cell_names, 1):
-        yield TelemetryAgrees(
-            quantity=cell,
-            accuracy=report.accuracy,
-            relative=report.relative,
-            unit=report.unit,
-            message=report.message_for(n),
-            signal=report.signal_for(n),
-            pattern=report.pattern_for(n),
-            factor=report.factor,
-            settle_s=report.settles_s,
-        )
+        yield agrees(report, n, cell)[0]  # the console is asked for while one bleeds for long

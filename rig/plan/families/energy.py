@@ -50,7 +50,7 @@ _SHARE = 0.9  # of the lowest threshold: a current that trips nothing
 def from_cells(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Start it at every point of its table and between: charge follows; so does the sum."""
     energy = profile.energy
-    if energy is None or profile.supply is None:
+    if energy is None:
         return
     charge = energy.state_of_charge
     named = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
@@ -332,7 +332,7 @@ def _becomes_full(profile: Profile, promise: FullPromise) -> Iterator[Expectatio
 def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Run past empty, past the reserve and past full: every value stays within 0 and rated."""
     energy = profile.energy
-    if energy is None or profile.supply is None:
+    if energy is None:
         return
     capacity_ah = profile.cells.capacity_ah or 0.0
     remaining = energy.remaining_capacity

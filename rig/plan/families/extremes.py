@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rig.dut.profile import Profile, Report
-from rig.plan.case import Expectation, Hold, Read, Set, Step, TelemetryAgrees
+from rig.plan.case import Hold, Read, Set, Step, TelemetryAgrees
 from rig.plan.families.draft import Draft, Options
+from rig.plan.messages import agrees
 from rig.quantity import Interval
 
 _CELL_STEP_V = 0.04  # between neighbours; well above any accuracy, and no imbalance of four cells
@@ -86,16 +87,5 @@ def _draft(
     )
 
 
-def _agrees(quantity: str, report: Report | None) -> Iterator[Expectation]:
-    if report is None or report.accuracy is None:
-        return
-    yield TelemetryAgrees(
-        quantity=quantity,
-        accuracy=report.accuracy,
-        relative=report.relative,
-        unit=report.unit,
-        message=report.message,
-        signal=report.signal_for(),
-        factor=report.factor,
-        settle_s=report.settles_s,
-    )
+def _agrees(quantity: str, report: Report | None) -> list[TelemetryAgrees]:
+    return agrees(report, None, quantity) if report and report.accuracy is not None else []

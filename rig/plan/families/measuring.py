@@ -9,7 +9,7 @@ from rig.plan.case import Balances, Hold, Power, Read, Set, Step
 from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.draft import Draft, Options, setting
 from rig.plan.families.links import carried_by
-from rig.plan.families.reports import telemetry_agrees
+from rig.plan.messages import agrees
 
 _OFF_S = 0.3
 _LOAD_A = -10.0
@@ -23,7 +23,7 @@ def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
     single look at a BMS that has long been running.
     """
     current = profile.telemetry.current
-    if profile.supply is None or current is None or current.accuracy is None:
+    if current is None or current.accuracy is None:
         return
     starts = round(setting(options, "starts", 4, int))
     ready_s = profile.start.up_within_s
@@ -48,7 +48,7 @@ def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
         parameters={},
         steps=steps,
         expectations=[
-            *telemetry_agrees(current, "current", 1),
+            *agrees(current, 1, "current"),
             *(
                 carried.within(f"steady {n}", f"end {n}")
                 for n in range(1, starts + 1)
@@ -82,11 +82,7 @@ def reports_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft
             ],
             expectations=[
                 Balances(cells=(n,), at="bleeding"),
-                *(
-                    agrees
-                    for m, name in enumerate(names, 1)
-                    for agrees in telemetry_agrees(report, name, m)
-                ),
+                *(told for m, name in enumerate(names, 1) for told in agrees(report, m, name)),
             ],
             traces_to=report.traces_to,
         )

@@ -13,7 +13,6 @@ from rig.plan.case import (
     Read,
     Set,
     Step,
-    TelemetryAgrees,
     Type,
 )
 from rig.plan.families.choosing import delay_of, each_stimulus, is_slow
@@ -140,17 +139,10 @@ def _telemetry_draft(  # noqa: PLR0913, PLR0917
         parameters={"quantity": name},
         steps=steps,
         expectations=[
-            told
-            for n, quantity in enumerate(quantities, 1)
-            for told in telemetry_agrees(report, quantity, n)
+            told for n, quantity in enumerate(quantities, 1) for told in agrees(report, n, quantity)
         ],
         traces_to=report.traces_to,
     )
-
-
-def telemetry_agrees(report: Report, quantity: str, n: int) -> Iterator[TelemetryAgrees]:
-    """What it says of a quantity agrees with the meter, wherever it says it."""
-    yield from agrees(report, n, quantity)
 
 
 def _printed_when_asked(profile: Profile, report: Report) -> list[Step]:

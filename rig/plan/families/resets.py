@@ -264,7 +264,7 @@ def _resets(profile: Profile) -> Resets:
 def supply_dip(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Let the supply dip, ramp and stay low: nothing happens, or a clean restart."""
     resets = profile.resets
-    if resets is None or profile.supply is None or not profile.supply.can_switch:
+    if resets is None:
         return
     if resets.works_above_v is not None:
         yield _low_but_enough(profile, resets.works_above_v)

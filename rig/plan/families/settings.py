@@ -149,7 +149,8 @@ def settings_alone(profile: Profile, options: Options) -> Iterator[Draft]:  # no
         others = [p for p in _changeable(profile) if p != of]
         for currents, mark in ((1.0, "charged"), (-1.0, "discharged")):
             values = _all_inside(profile, others, currents)
-            hold_s = _LONGER * max(delay_of(profile.protections[p]).high for p in others)
+            latest_s = max((delay_of(profile.protections[p]).high for p in others), default=0.0)
+            hold_s = _LONGER * latest_s
             talk.do(Set(values=values), Hold(duration_s=hold_s, mark=mark))
         talk.expect(*(Stays(output=o, is_open=False) for o in paths(profile)))
         short = profile.protections[of].short
@@ -160,8 +161,8 @@ def _all_inside(profile: Profile, names: list[str], sign: float) -> dict[str, fl
     """All quantities just inside the thresholds, each protection at a cell or sensor of its own."""
     values = dict(profile.nominal_values)
     free = {"cell": list(profile.cell_names), "temperature": list(profile.temperature_names)}
-    for name in names:
-        protection = profile.protections[name]
+    levels = [profile.protections[name] for name in names]
+    for protection in (p for p in levels if p.threshold is not None):
         kind = _targets(profile, protection)[0].split()[0]
         if kind == "current":
             if protection.sign == sign:
@@ -262,7 +263,7 @@ def settings_restored(profile: Profile, options: Options) -> Iterator[Draft]:  #
     talk.ask(promised.restore, promised.saved, promised.saved_within_s, "restored")
     for name in promised.each:
         talk.read(name, factory_value(profile, name), f"read {name}")
-    if profile.supply is not None and profile.supply.can_switch:
+    if "supply" in profile.settable:
         talk.do(Power(on=False), Hold(duration_s=_OFF_S), Power(on=True))
         talk.do(*until_ready(profile, "ready"))
         for name in promised.each:
@@ -281,8 +282,6 @@ def storage_loss(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa
         talk.change(name, _stricter(profile, name), f"set {name}", shown=False)
     talk.save("saved")
     talk.do(Type(line=console.commands[loss.provoked_by]), Hold(duration_s=0.1))
-    if profile.supply is None or not profile.supply.can_switch:
-        return
     talk.do(Power(on=False), Hold(duration_s=_OFF_S, mark="off"), Power(on=True, mark="on"))
     talk.do(Hold(duration_s=start_s + 1.0, mark="waited"))
     for name in profile.settings.each:
@@ -313,8 +312,8 @@ def _told(profile: Profile, loss: Loss) -> Iterator[Expectation]:
 
 def power_cuts(profile: Profile, options: Options) -> Iterator[Draft]:
     """Cut the supply while settings are saved, and while it starts: they are kept, each time."""
-    promised, supply = profile.settings, profile.supply
-    if promised is None or supply is None or not supply.can_switch:
+    promised = profile.settings
+    if promised is None:
         return
     cuts = round(setting(options, "cuts", _CUTS, float))
     name = next(iter(promised.each))

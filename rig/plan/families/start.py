@@ -40,8 +40,6 @@ _SPOKEN = 3  # frames of its partner, after which it has surely heard one
 def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Start it: open until it is ready, then closed in time, and heard on its bus."""
     start = profile.start
-    if profile.supply is None:
-        return
     ready_s, closed_s = start.ready_within_s, start.closed_within_s
     own = profile.closes_at_start
     asked_for = profile.contactors.both if profile.contactors else ()  # and nobody asks
@@ -140,8 +138,6 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
 
 def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
     """Start it with a cause present: what it opens closes only once the cause is gone."""
-    if profile.supply is None:
-        return
     start = profile.start
     wait_s = start.up_within_s
     for stimulus, protection in each_stimulus(profile, options, only=can_be_there_at_start):
@@ -175,8 +171,6 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
 
 def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
     """Let a cause come at a random moment of a start: its output ends open, and lets go."""
-    if profile.supply is None:
-        return
     start = profile.start
     wait_s = start.up_within_s
     for stimulus, protection in one_stimulus_each(profile, options, can_be_there_at_start):

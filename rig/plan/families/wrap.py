@@ -33,7 +33,7 @@ _AFTER_S = 6.0  # watched beyond the wrap
 
 def timer_wrap(profile: Profile, options: Options) -> Iterator[Draft]:
     """Go over the wrap at rest, with trips and recoveries pending, and about to balance."""
-    if profile.timers is None or profile.supply is None or not profile.supply.can_switch:
+    if profile.timers is None:
         return
     yield _at_rest(profile)
     for name, protection in _one_of_each_kind(profile, options):
