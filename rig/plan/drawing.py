@@ -23,6 +23,7 @@ from rig.plan.case import (
     Fault,
     Hold,
     Mark,
+    Power,
     Read,
     Recovers,
     Reset,
@@ -38,6 +39,7 @@ from rig.plan.case import (
     Type,
 )
 from rig.plan.complete import complete
+from rig.plan.energy import REMAINING, SOC, signals_of
 from rig.plan.expand import case_seed, expand_family, families
 from rig.plan.families import Options
 from rig.plan.stimulus import acting
@@ -165,7 +167,10 @@ def drawer(profile: Profile, origin: Case) -> Drawer:
 
 
 def leaves_home(case: Case, profile: Profile) -> bool:
-    """Whether the BMS is healthy at its end, as far as the case itself promises it."""
+    """Whether the BMS is healthy at its end, and as it was, as far as the case itself promises it.
+
+    Voltages can be given back to nominal after it; settings and the counted charge can not.
+    """
     if case.begins != "ready" or not case.expectations:
         return False
     if any(isinstance(step, Staircase | Send | Traffic) for step in case.steps):
@@ -173,10 +178,37 @@ def leaves_home(case: Case, profile: Profile) -> bool:
     faults = [step for step in case.steps if isinstance(step, Fault)]
     if faults and faults[-1].present:
         return False
+    if _leaves_settings(case, profile) or _moves_charge(case, profile):
+        return False
     provokes = bool(faults) or any(isinstance(e, Trips) for e in case.expectations)
     for step in case.steps:
         provokes |= isinstance(step, Set) and bool(acting(profile, step.values))
     return not provokes or case.family in _TAKE_BACK
+
+
+def _leaves_settings(case: Case, profile: Profile) -> bool:
+    """Whether it may end with other settings than the factory's: only a new home restores them."""
+    left = False
+    for step in case.steps:
+        if isinstance(step, Type) and profile.settings is not None:
+            restores = step.line == profile.settings.restore
+            left = not restores and (left or profile.disturbs_settings(step.line))
+    return left
+
+
+def _moves_charge(case: Case, profile: Profile) -> bool:
+    """Whether the BMS may tell another state of charge after it, which moves its limits.
+
+    A case that looks at the charge moves it; and at each start it is taken from the cells, so that
+    it is another one where they are not at nominal.
+    """
+    told = {said for name, said in signals_of(profile).items() if name in (SOC, REMAINING)}
+    watched = {(getattr(e, "message", ""), getattr(e, "signal", "")) for e in case.expectations}
+    if not told.isdisjoint(watched):
+        return True
+    moved = {q for step in case.steps if isinstance(step, Set) for q in step.values}
+    starts = any(isinstance(step, Power | Reset | Type) for step in case.steps)  # a line may reset
+    return (starts or "supply" in moved) and not moved.isdisjoint(profile.cell_names)
 
 
 def joined(first: Case, second: Case, profile: Profile) -> Case:

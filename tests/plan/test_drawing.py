@@ -106,9 +106,23 @@ def _provoking(case: Case) -> list[dict[str, float]]:
         ("threshold", "OVP", False),
         ("start with fault", "OVP", False),
         ("trip", "HostAlive", False),
+        ("settings restored", "", True),
+        ("settings kept", "no", False),
+        ("storage loss", "", False),
+        ("power cuts", "starting", False),
+        ("charge ends", "empty", False),
+        ("charge ends", "full", False),
+        ("charge ends", "reserve", False),
+        ("limits", "full", False),
+        ("limits", "charge-follows", True),
+        ("full", "peaks", False),
+        ("reset", "powercycle-idle", True),
+        ("reset", "powercycle-balancing", False),
+        ("reset", "panic-balancing", False),
+        ("reset", "brown-out-balancing", False),
     ],
 )
-def test_only_a_case_that_leaves_the_bms_healthy_may_come_before_another(
+def test_only_a_case_that_leaves_the_bms_as_it_was_may_come_before_another(
     family: str, part: str, *, is_home: bool
 ) -> None:
     assert leaves_home(made_by(family, part), PROFILE) == is_home
