@@ -85,7 +85,8 @@ def touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a tab
             case MessageSound():
                 yield f"message {e.message}: its bytes"
             case SignalWithin():
-                yield f"{e.message}.{e.signal}: at {case.parameters.get('at')}"
+                if case.protection is None:  # else the limit is 0, since its path is open
+                    yield f"{e.message}.{e.signal}: at {case.parameters.get('at')}"
                 yield f"{e.message}.{e.signal}: told"
             case SignalStays():
                 yield f"{e.message}.{e.signal}: {e.value:g}"

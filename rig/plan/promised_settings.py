@@ -42,7 +42,7 @@ def requirements(profile: Profile) -> Iterator[str]:
 def touched(profile: Profile, case: Case) -> Iterator[str]:
     """Give what the steps and expectations of a case look at."""
     if profile.settings is not None:
-        yield from _of_settings(profile.settings, case)
+        yield from _of_settings(profile, profile.settings, case)
     if profile.resets is not None:
         yield from _of_resets(profile, case)
     if profile.timers is not None and case.duration_s > profile.timers.wrap_after_s:
@@ -61,15 +61,14 @@ def _patterns(case: Case) -> list[str]:
     return [e.pattern for e in case.expectations if isinstance(e, ConsoleSays)]
 
 
-def _of_settings(settings: Settings, case: Case) -> Iterator[str]:
-    acts = any(isinstance(e, Trips | Recovers) for e in case.expectations)
-    restarts = "after" in case.parameters or any(isinstance(s, Power) for s in case.steps)
+def _of_settings(profile: Profile, settings: Settings, case: Case) -> Iterator[str]:
+    keeps = _keeps(profile, settings, case)
     for name, answer in _answered(settings, case):
         if answer == settings.refused:
             yield f"setting {name}: is refused"
         elif answer == settings.taken:
-            yield from [f"setting {name}: acts"] if acts else []
-        elif restarts:
+            yield from [f"setting {name}: acts"] if _provokes(settings, name, case) else []
+        elif keeps:
             yield f"setting {name}: is kept"
     if "saved" not in case.parameters:  # else of settings that nobody saved
         yield f"settings kept: after {case.parameters.get('after')}"
@@ -78,6 +77,23 @@ def _of_settings(settings: Settings, case: Case) -> Iterator[str]:
     told = [f"{e.message}.{e.signal}" for e in case.expectations if isinstance(e, SignalBecomes)]
     if settings.loss is not None and set(settings.loss.says) & set(told):
         yield "settings lost: told"
+
+
+def _provokes(settings: Settings, name: str, case: Case) -> bool:
+    """Whether the case is about this setting: many are changed where only one protection acts."""
+    of = settings.each[name].of  # a case written out may name it in place of the setting
+    about = case.parameters.get("setting") == name or case.protection == of
+    return about and any(isinstance(e, Trips | Recovers) for e in case.expectations)
+
+
+def _keeps(profile: Profile, settings: Settings, case: Case) -> bool:
+    """Whether what is read after a start is what was saved, and not the factory's values."""
+    lines = {step.line for step in case.steps if isinstance(step, Type)}
+    forgets = {settings.restore}
+    if settings.loss is not None and profile.console is not None:
+        forgets.add(profile.console.commands[settings.loss.provoked_by])
+    restarts = "after" in case.parameters or any(isinstance(s, Power) for s in case.steps)
+    return restarts and settings.saved in _patterns(case) and forgets.isdisjoint(lines)
 
 
 def _answered(settings: Settings, case: Case) -> Iterator[tuple[str, str]]:

@@ -135,6 +135,44 @@ def test_a_message_after_a_bus_fault_does_not_come_after_power_up(esp32: Profile
     assert not set(after) & set(untested(esp32, cases_of("power up", esp32)))
 
 
+def _seen_of_settings(profile: Profile, case: Case, what: str) -> set[str]:
+    assert profile.settings is not None
+    left = set(untested(profile, [case]))
+    return {name for name in profile.settings.each if f"setting {name}: {what}" not in left}
+
+
+def test_a_setting_acts_where_the_case_is_about_it(esp32: Profile) -> None:
+    """All are changed and saved in the one case, and one protection is provoked."""
+    kept = the_case("settings kept", esp32, "panic-OCD1")
+    about = replace(kept, protection="discharge overcurrent 1")
+    one = the_case("settings", esp32, "ovp.trip")
+
+    assert _seen_of_settings(esp32, kept, "acts") == set()
+    assert _seen_of_settings(esp32, about, "acts") == {"ocd1.trip", "ocd1.delay"}
+    assert _seen_of_settings(esp32, one, "acts") == {"ovp.trip"}
+
+
+def test_the_factorys_values_after_a_start_show_no_setting_kept(esp32: Profile) -> None:
+    assert esp32.settings is not None
+    kept = the_case("settings kept", esp32, "panic-OCD1")
+    others = [
+        the_case("settings kept", esp32, "powercycle-no"),
+        *cases_of("settings restored", esp32),
+        *cases_of("storage loss", esp32),
+    ]
+
+    assert _seen_of_settings(esp32, kept, "is kept") == set(esp32.settings.each)
+    for case in others:
+        assert _seen_of_settings(esp32, case, "is kept") == set(), case.id
+
+
+def test_a_limit_of_0_behind_an_open_path_is_no_look_at_a_curve(esp32: Profile) -> None:
+    promised = "BMS_Limits.CCL: at cell 4"
+
+    assert promised in _left(esp32, cases_of("flags", esp32), promised)
+    assert not _left(esp32, cases_of("limits", esp32), promised)
+
+
 # ---- thresholds that no staircase finds -------------------------------------------------------
 @pytest.mark.parametrize("short", ["OVP2-cell1", "OCC2-current", "OCD2-current", "SCD-current"])
 def test_a_second_stage_is_told_from_the_first_by_the_time_of_the_trip(
