@@ -6,14 +6,16 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rig.errors import DescriptionError
 from rig.judge.verdict import Verdict
 from rig.mutants.campaign import Alarm, Campaign
 from rig.mutants.command import hunt_for
 from rig.mutants.hunt import Ground, ground
-from rig.mutants.result import FOUND, Variant, load_result
+from rig.mutants.result import FOUND, UNFOUND, Result, Row, load_result
 from rig.mutants.variants import chosen, listed
 from rig.plan.case import Case
 from rig.plan.writing import plan_text, written_out
@@ -29,7 +31,11 @@ def campaign(options: argparse.Namespace) -> int:
     found that the plan lacks, or the good firmware failed one; 2 interrupted; 3 a bench failed.
     """
     where = ground(options.plan, dut=options.dut, bench=options.bench, seed=options.seed)
-    missed = _missed(options, where)
+    rows = _rows(options, where)
+    missed = [row.variant for row in rows if row.state in UNFOUND]
+    unproven = [row.variant.name for row in rows if row.state not in {FOUND, *UNFOUND}]
+    if unproven:
+        print(f"left out, since the plan did not run to its end on them: {', '.join(unproven)}")
     print(f"{len(missed)} variants to find: {', '.join(v.name for v in missed) or 'none'}")
     running = Campaign(
         ground=where, missed=missed, hours=options.hours, jobs=options.jobs, on_batch=_show
@@ -46,15 +52,31 @@ def campaign(options: argparse.Namespace) -> int:
     return 3 if running.troubles or broken else 0
 
 
-def _missed(options: argparse.Namespace, where: Ground) -> list[Variant]:
-    """What the plan leaves unfound, by an earlier result or by running it now."""
+def _rows(options: argparse.Namespace, where: Ground) -> Sequence[Row]:
+    """What the plan says of each variant, by an earlier result or by running it now."""
     known = chosen(listed(where.bench, options.own), options.variants)
     if options.missed_of is not None:
-        found = {r.variant.name for r in load_result(options.missed_of).rows if r.state == FOUND}
-        return [variant for variant in known if variant.name not in found]
+        now = {variant.name: variant for variant in known}
+        rows = _earlier(options.missed_of, where).rows
+        return [replace(r, variant=now[r.variant.name]) for r in rows if r.variant.name in now]
     print(f"first {where.plan.as_posix()} itself, against {len(known)} variants", flush=True)
-    rows = hunt_for(where, known, jobs=options.jobs).result().rows
-    return [row.variant for row in rows if row.state != FOUND]
+    running = hunt_for(where, known, jobs=options.jobs)
+    if running.interrupted:  # it took the Ctrl-C for itself; without its end there is no campaign
+        raise KeyboardInterrupt
+    return running.result().rows
+
+
+def _earlier(path: Path, where: Ground) -> Result:
+    """Load a result of the same plan on the same BMS; another one says nothing of this plan."""
+    result = load_result(path)
+    dut = where.profile_path.parent.name
+    if Path(result.plan).resolve() != where.plan.resolve() or result.dut != dut:
+        raise DescriptionError(
+            f"it is of {result.plan} on {result.dut}, not of {where.plan.as_posix()} on {dut}",
+            f"--missed-of {path}",
+            "name a result of this plan and BMS, or its plan with --plan",
+        )
+    return result
 
 
 def _show(running: Campaign) -> None:

@@ -28,6 +28,7 @@ FOUND, MISSED, MISNAMED, INCONCLUSIVE, ERROR, UNFINISHED = (
     "error",
     "unfinished",
 )
+UNFOUND = frozenset((MISSED, MISNAMED, INCONCLUSIVE))  # the plan ran to its end: that is proven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,7 @@ class Result:
         """0 all found; 1 one slipped through or the good firmware failed; 3 nothing is proven."""
         states = {row.state for row in self.rows}
         control = self.control.state if self.control else ERROR
-        if states & {MISSED, MISNAMED, INCONCLUSIVE} or control in {FOUND, INCONCLUSIVE}:
+        if states & UNFOUND or control in {FOUND, INCONCLUSIVE}:
             return 1
         return 0 if states == {FOUND} and self.is_control_good else 3
 

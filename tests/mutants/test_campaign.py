@@ -12,9 +12,9 @@ import pytest
 from rig.check import check
 from rig.cli import main
 from rig.judge.verdict import Verdict
-from rig.mutants.result import save_result
+from rig.mutants.result import Row, save_result
 from rig.pool import Ran, Work
-from tests.mutants.factories import a_result
+from tests.mutants.factories import PASS, a_result, a_row, an_outcome
 
 PLAN = "plan: nothing but the start\nfor: esp32-4s\ncases:\n  - {family: power up}\n"
 
@@ -45,8 +45,7 @@ def test_a_bench_that_can_not_be_had_ends_the_search(
 ) -> None:
     plan = tmp_path / "start.yaml"
     plan.write_text(PLAN, encoding="utf-8")
-    result = tmp_path / "mutants.json"
-    save_result(a_result({}), result)
+    result = an_earlier_result(plan)
 
     def no_lane(works: Iterable[Work], _jobs: int | None) -> Iterator[Ran]:
         for work in works:
@@ -62,6 +61,67 @@ def test_a_bench_that_can_not_be_had_ends_the_search(
 
     assert code == 3
     assert "no case of the last batch could be driven" in capsys.readouterr().out
+
+
+def an_earlier_result(of: Path, *rows: Row, **given: object) -> Path:
+    """Store a result beside the plan; one variant is unfound where no rows are given."""
+    rows = rows or (a_row("trips-on-one-sample", an_outcome("power_up", PASS)),)
+    facts = {"plan": of.as_posix(), "dut": "esp32-4s", "rows": rows} | given
+    path = of.parent / "mutants.json"
+    save_result(a_result({}, **facts), path)
+    return path
+
+
+def test_only_what_the_earlier_result_proves_unfound_is_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "start.yaml"
+    plan.write_text(PLAN, encoding="utf-8")
+    result = an_earlier_result(
+        plan,
+        a_row("trips-on-one-sample", an_outcome("power_up", PASS)),
+        a_row("undervoltage-at-boot", an_outcome("power_up")),
+        a_row("short-violations-add-up", an_outcome("power_up", Verdict.ERROR)),
+        a_row("late-first-frame", finished=False),  # none of the bench's, so it is no matter
+    )
+    options = ["--missed-of", str(result), "--hours", "0", "--out", str(tmp_path / "out")]
+
+    main(["campaign", "--plan", str(plan), *options])
+
+    said = capsys.readouterr().out
+    assert "1 variants to find: trips-on-one-sample\n" in said
+    assert "did not run to its end on them: short-violations-add-up\n" in said
+
+
+@pytest.mark.parametrize("given", [{"plan": "night.yaml"}, {"dut": "esp32-16s"}])
+def test_a_result_of_another_plan_or_bms_is_refused(
+    given: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "start.yaml"
+    plan.write_text(PLAN, encoding="utf-8")
+    result = an_earlier_result(plan, **given)
+
+    code = main(["campaign", "--hours", "0", "--plan", str(plan), "--missed-of", str(result)])
+
+    assert code == 2
+    assert f"not of {plan.as_posix()} on esp32-4s" in capsys.readouterr().err
+
+
+def test_a_ctrl_c_while_the_plan_runs_ends_the_campaign(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tmp_path / "start.yaml"
+    plan.write_text(PLAN, encoding="utf-8")
+
+    def interrupted(_works: Iterable[Work], _jobs: int | None) -> Iterator[Ran]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rig.mutants.hunt.run_all", interrupted)
+    out = tmp_path / "out"
+
+    assert main(["campaign", "--hours", "0", "--plan", str(plan), "--out", str(out)]) == 2
+    assert "interrupted" in capsys.readouterr().err
+    assert not out.exists()
 
 
 A_RUN = Ran(
