@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from rig.errors import DescriptionError
-from rig.mutants.hunt import RELEASED, Ground, Hunt, ground
+from rig.mutants.hunt import Ground, Hunt, ground
 from rig.mutants.result import (
     FOUND,
+    RELEASED,
     Control,
     Extent,
     Result,

@@ -11,7 +11,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("plan", type=Path, metavar="PLAN")
     _add_common(parser)
-    add("--sample", type=int, metavar="N", help="only N variants, drawn by the seed")
+    add("--sample", type=_count, metavar="N", help="only N variants, drawn by the seed")
     add(
         "--control",
         choices=("plan", "findings"),
@@ -51,4 +51,11 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     add("--variants", default="all", help='names with commas; "a+b" is both in one build (all)')
     add("--own", type=Path, metavar="FILE.py", help="variants of your own, in place of the bench's")
     add("--seed", type=int, default=1, help="of every random choice (1)")
-    add("--jobs", type=int, help="worker processes (one for each processor core)")
+    add("--jobs", type=_count, help="worker processes (one for each processor core)")
+
+
+def _count(text: str) -> int:
+    """Read a number of things; none of them would be asked for in vain."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return int(text)

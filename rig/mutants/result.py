@@ -42,6 +42,9 @@ class Variant:
     shows: str = ""  # a regular expression that a report of the right finding matches
 
 
+RELEASED = Variant(name="released", title="the good firmware: everything must pass")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One case on one build."""

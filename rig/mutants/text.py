@@ -11,6 +11,7 @@ from rig.mutants.result import (
     INCONCLUSIVE,
     MISNAMED,
     MISSED,
+    RELEASED,
     UNFINISHED,
     Result,
     Row,
@@ -72,7 +73,8 @@ def row_line(row: Row) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     told, variant = row.told, row.variant
     wall_s, virtual_s = row.until_found
-    state = "passed" if row.state == MISSED and not variant.row else row.state
+    passed = row.state == MISSED and variant.name == RELEASED.name
+    state = "passed" if passed else row.state
     sentence = told.sentence if told else row.trouble or variant.title
     return (
         variant.name,

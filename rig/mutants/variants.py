@@ -16,6 +16,7 @@ from rig.errors import DescriptionError
 from rig.mutants.result import Variant
 
 _LIST_WITHIN_S = 60.0
+_SHOWN = 80  # characters of a line that is no variant
 
 
 def listed(bench: BenchFile, own: Path | None = None) -> list[Variant]:
@@ -24,7 +25,7 @@ def listed(bench: BenchFile, own: Path | None = None) -> list[Variant]:
     Raises
     ------
     DescriptionError
-        The bench is no virtual one, or the file can't be read.
+        The bench is no virtual one, its program lists none, or the file can't be read.
     """
     if bench.start is None or bench.clock != "stepped":
         raise DescriptionError(
@@ -34,22 +35,37 @@ def listed(bench: BenchFile, own: Path | None = None) -> list[Variant]:
         )
     first, *rest = bench.start.command
     command = [sys.executable if first == "python" else first, *rest, "--list-variants"]
-    said = subprocess.run(  # noqa: S603  the bench description names it
-        [*command, str(own)] if own else command,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=_LIST_WITHIN_S,
-        check=False,
-    )
+    command += [str(own)] if own else []
+    return [_variant(line, command) for line in _said(command).splitlines() if line.strip()]
+
+
+def _said(command: Sequence[str]) -> str:
+    """Run a program, which may be anybody's, and give what it prints."""
+    where = " ".join(command)
+    try:
+        said = subprocess.run(  # noqa: S603  the bench description names it
+            command,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_LIST_WITHIN_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        what = f"it had not listed its variants after {_LIST_WITHIN_S:g} s"
+        raise DescriptionError(what, where, "run this command by hand") from None
+    except OSError as error:
+        what = f"it can't be started: {error}"
+        raise DescriptionError(what, where, "correct the bench's start:") from None
     if said.returncode != 0:
-        what = said.stderr.strip().splitlines()[-1:] or [f"exit code {said.returncode}"]
-        raise DescriptionError(what[0], " ".join(command), "run this command by hand")
-    return [_variant(line) for line in said.stdout.splitlines() if line.strip()]
+        what = (said.stderr.strip().splitlines() or [f"exit code {said.returncode}"])[-1]
+        raise DescriptionError(what, where, "run this command by hand")
+    return said.stdout
 
 
 def chosen(known: Sequence[Variant], names: str) -> list[Variant]:
-    """Choose variants: "all", or names with commas between; "a+b" is both in one build.
+    """Choose variants, each once: "all", or names with commas; "a+b" is both in one build.
 
     Raises
     ------
@@ -59,14 +75,15 @@ def chosen(known: Sequence[Variant], names: str) -> list[Variant]:
     if names == "all":
         return list(known)
     by_name = {variant.name: variant for variant in known}
-    found = []
+    found: dict[str, Variant] = {}
     for name in filter(None, map(str.strip, names.split(","))):
         parts = name.split("+")
         if unknown := [part for part in parts if part not in by_name]:
             what, where = f'there is no variant "{unknown[0]}"', f"--variants {names}"
             raise DescriptionError(what, where, suggest(unknown[0], list(by_name)))
-        found.append(_both([by_name[part] for part in parts]))
-    return found
+        both = _both([by_name[part] for part in parts])
+        found[both.name] = both
+    return list(found.values())
 
 
 def sampled(variants: Sequence[Variant], count: int, seed: int) -> list[Variant]:
@@ -77,8 +94,17 @@ def sampled(variants: Sequence[Variant], count: int, seed: int) -> list[Variant]
     return [variants[i] for i in sorted(drawn)]
 
 
-def _variant(line: str) -> Variant:
-    told = json.loads(line)
+def _variant(line: str, command: Sequence[str]) -> Variant:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or not told.get("name"):
+        raise DescriptionError(
+            f"this line of it is no variant: {line[:_SHOWN]!r}",
+            " ".join(command),
+            'let it print one JSON object a line, as {"name": "trips-late"}: docs/mutants.md',
+        )
     keys = ("name", "row", "severity", "title", "shows")
     variant = Variant(**{key: str(told.get(key, "")) for key in keys})
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.bench.description import load_bench
+from rig.bench.description import BenchFile, load_bench
 from rig.cli import main
 from rig.errors import DescriptionError
 from rig.mutants.result import Variant, load_result
@@ -116,6 +116,21 @@ def test_two_defects_in_one_build_are_named_together() -> None:
     assert chosen(KNOWN, "a+b")[0].severity == "S2"
 
 
+def test_a_variant_that_is_named_twice_runs_once() -> None:
+    assert [v.name for v in chosen(KNOWN, "b,a,b,a+a,a+b,a+b")] == ["b", "a", "a+b"]
+
+
+@pytest.mark.parametrize("option", ["--sample", "--jobs"])
+@pytest.mark.parametrize("number", ["-1", "0", "1.5", "many"])
+def test_a_number_of_things_is_at_least_1(
+    option: str, number: str, plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["mutants", str(plan), f"{option}={number}"])
+
+    assert f"{option}: '{number}' is no whole number of at least 1" in capsys.readouterr().err
+
+
 def test_a_sample_is_the_same_for_the_same_seed() -> None:
     drawn = {tuple(v.name for v in sampled(KNOWN, 2, seed)) for seed in range(20)}
 
@@ -129,6 +144,37 @@ def test_a_lab_bench_has_no_variants() -> None:
 
     with pytest.raises(DescriptionError, match="can't be chosen"):
         listed(lab)
+
+
+def a_foreign_bench(*command: str) -> BenchFile:
+    bench = load_bench("virtual-esp32-4s")
+    assert bench.start is not None
+    return bench.model_copy(update={"start": bench.start.model_copy(update={"command": command})})
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        pytest.param("print('usage: bench')", "no variant: 'usage: bench'", id="a text"),
+        pytest.param("print('[1]')", r"no variant: '\[1\]'", id="another JSON"),
+        pytest.param("""print('{"row": "D1"}')""", "no variant: ", id="without a name"),
+        pytest.param("raise SystemExit('no such option')", "no such option", id="it refuses"),
+        pytest.param("import time; time.sleep(60)", "not listed its variants", id="hangs"),
+    ],
+)
+def test_what_a_foreign_bench_says_instead_of_its_variants_is_told(
+    code: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rig.mutants.variants._LIST_WITHIN_S", 1.0)
+
+    with pytest.raises(DescriptionError, match=told) as caught:
+        listed(a_foreign_bench("python", "-c", code))
+    assert caught.value.where.endswith("--list-variants")
+
+
+def test_a_foreign_bench_that_is_not_there_is_told() -> None:
+    with pytest.raises(DescriptionError, match="no-such-bench --list-variants: it can't be"):
+        listed(a_foreign_bench("no-such-bench"))
 
 
 # ---- the pool -----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rig.errors import DescriptionError
 from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.mutants import reverse
-from rig.mutants.result import Result, load_result, save_result
+from rig.mutants.result import Result, Variant, load_result, save_result
 from rig.mutants.text import text_of
 from rig.pool import names_it
 from tests.mutants.factories import FAIL, PASS, a_control, a_result, a_row, an_outcome
@@ -109,6 +109,15 @@ def test_the_table_names_the_case_that_found_and_what_it_said() -> None:
     assert "trip[a] saw it" in found
     assert missed.split()[:5] == ["deaf", "S1", "D1", "NOT", "found"]
     assert "1 of 2 variants found; 1 NOT found" in text
+
+
+def test_a_variant_without_a_row_has_not_passed_but_the_good_firmware_has() -> None:
+    missed = replace(a_row("deaf", an_outcome("trip[a]", PASS)), variant=Variant(name="deaf"))
+
+    of_variant, of_good = text_of(a_result({}, rows=(missed,))).splitlines()[1:3]
+
+    assert of_variant.split()[:3] == ["deaf", "NOT", "found"]
+    assert of_good.split()[:2] == ["released", "passed"]
 
 
 # ---- the reverse --------------------------------------------------------------------------------
