@@ -88,7 +88,7 @@ def test_what_a_family_alone_finds_is_told_after_the_first_findings(
     assert "  power up: undervoltage-at-boot\n" in said
     rows = {row.variant.name: row for row in load_result(tmp_path / "mutants.json").rows}
     ran = [outcome.case_id for outcome in rows[ONE_SAMPLE].outcomes]
-    assert sorted(ran) == ["power_up", "trip[OVP-cell1]"]
+    assert sorted(ran) == ["power_up", "power_up[messages]", "trip[OVP-cell1]"]
     assert "What each family is worth" in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
