@@ -75,7 +75,7 @@ def until_ready(profile: Profile, mark: str, *, already_s: float = 0.0) -> list[
 
 def until_closed(profile: Profile, mark: str) -> list[Step]:
     """Wait until the outputs of a healthy BMS have closed after it got ready."""
-    closes = profile.start.closes
+    closes = profile.closes_at_start
     within_s = profile.start.closed_within_s
     waits: list[Step] = [
         Await(until=OutputState(output=output, is_open=False), within_s=within_s)

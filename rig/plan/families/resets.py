@@ -84,7 +84,7 @@ def _tripped(profile: Profile, tripped: tuple[str, Protection], cause: str) -> D
     wait_s = profile.start.closed_within_s + delay_of(protection).high + AFTER_S
     talk.do(Hold(duration_s=wait_s, mark="waited"))
     affected = opened(profile, stimulus.values) | set(protection.opens)
-    for output in profile.start.closes:
+    for output in profile.closes_at_start:
         if output in affected:
             talk.expect(Stays(output=output, is_open=True, begin="tripped", end="waited"))
         else:
@@ -184,7 +184,7 @@ def _lasts_s(profile: Profile, cause: str) -> float:
 
 def _closes(profile: Profile) -> Iterator[Expectation]:
     """What a start closes, in time."""
-    yield from closes(profile.start.closes, "ready", profile.start.closed_within_s)
+    yield from closes(profile.closes_at_start, "ready", profile.start.closed_within_s)
 
 
 def _stays(
@@ -308,7 +308,7 @@ def _starts_anew(profile: Profile, talk: Talk, number: int) -> None:
     if profile.console is not None:
         says, since = profile.console.ready, Mark(mark=back)
         talk.expect(ConsoleSays(pattern=says, since=since, high_s=start.ready_within_s))
-    for output in start.closes:
+    for output in profile.closes_at_start:
         talk.expect(
             Stays(output=output, is_open=True, begin=back, end=ready),
             Stays(output=output, is_open=False, begin=closed, end=held),
@@ -342,12 +342,12 @@ def _slow_ramp(profile: Profile) -> Draft:
     for level in reversed(levels[:-1]):
         talk.do(Set(values={"supply": level}), Hold(duration_s=_RAMP_DWELL_S))
     talk.do(Set(values={"supply": supply_v}, mark="on"), Hold(duration_s=latest_s + AFTER_S))
-    talk.expect(*closes(start.closes, "off", rising_s + latest_s))
+    talk.expect(*closes(profile.closes_at_start, "off", rising_s + latest_s))
     draft = _supply_draft(profile, "a supply that falls and rises slowly", talk, "ramp")
     ended: list[Step] = [Power(on=False), Hold(duration_s=OFF_S, mark="ended")]
     steps = [*draft.steps, *ended]
     most_s = 2.0 * rising_s + sum(step.duration_s for step in steps if isinstance(step, Hold))
-    once = [_closes_once(output, most_s) for output in start.closes]
+    once = [_closes_once(output, most_s) for output in profile.closes_at_start]
     return replace(draft, steps=steps, expectations=[*draft.expectations, *once])
 
 

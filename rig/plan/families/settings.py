@@ -340,7 +340,7 @@ def _cut_while_saving(profile: Profile, name: str, cuts: int) -> Draft:
         talk.expect(
             *(
                 Stays(output=o, is_open=True, begin=f"off {n}", end=f"ready {n}")
-                for o in profile.start.closes
+                for o in profile.closes_at_start
             )
         )
     title = f"{name} is the old or the new value after {cuts} power cuts while it is saved"
@@ -362,7 +362,7 @@ def _cut_while_starting(profile: Profile, name: str, cuts: int) -> Draft:
     talk.do(*until_closed(profile, "closed"))
     talk.expect(
         *(Stays(output=o, is_open=True, begin=f"off {cuts}", end="ready") for o in paths(profile)),
-        *closes(profile.start.closes, "on", profile.start.up_within_s),
+        *closes(profile.closes_at_start, "on", profile.start.up_within_s),
     )
     return talk.draft(f"{name} is kept through {cuts} power cuts after a start", cut="starting")
 
