@@ -80,11 +80,24 @@ def staircase_levels(case: Case, trace: Trace, quantity: str) -> list[Level]:
     if not readings:
         raise NoEvidence(f"no level of {quantity} was read back by a meter")
     worst = max(reading.accuracy for reading in readings)
-    levels = [
+    first = _first_of_staircase(case, commands, quantity)
+    return [
         _level(command, end_ns, readings, worst)
-        for command, end_ns in zip(commands, ends, strict=True)
+        for i, (command, end_ns) in enumerate(zip(commands, ends, strict=True))
+        if i == first or (i > first and not _is_on_the_way(commands, i, readings))
     ]
-    return levels[_first_of_staircase(case, commands, quantity) :]
+
+
+def _is_on_the_way(commands: list[Command], i: int, readings: list[Reading]) -> bool:
+    """Tell whether a current's other source is told 0 A before the one that gives it: no level.
+
+    Nobody reads it, and nothing flowed there; only the staircase's own start comes from 0 A.
+    """
+    command, following = commands[i], commands[i + 1 : i + 2]
+    if command.value != 0.0 or not following or following[0].instrument == command.instrument:
+        return False
+    between = command.after_ns, following[0].before_ns
+    return not any(between[0] <= r.before_ns and r.after_ns <= between[1] for r in readings)
 
 
 def _first_of_staircase(case: Case, commands: list[Command], quantity: str) -> int:
@@ -131,11 +144,10 @@ def _as_reached(level: Level, earlier: list[Level], reacted_ns: float) -> Level:
     """Return the current in force at the reaction, which ends it: a later reading is none of it.
 
     A BMS that counted at the level before may open just after the next command. What flowed then is
-    the reading before and the step that the source was told to take. (Between the two the current's
-    other source is told 0 A, which nobody reads.)
+    the reading before and the step that the source was told to take.
     """
-    before = next((one for one in reversed(earlier) if one.read_ns is not None), None)
-    if before is None or level.read_ns is None or level.read_ns <= reacted_ns:
+    before = earlier[-1]
+    if before.read_ns is None or level.read_ns is None or level.read_ns <= reacted_ns:
         return level
     step = level.commanded - before.commanded
     accuracy = before.accuracy + _NEAR * abs(step)

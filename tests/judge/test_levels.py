@@ -21,7 +21,7 @@ from rig.plan.case import (
     TelemetryAgrees,
     ThresholdIs,
 )
-from rig.trace.model import Line, Trace
+from rig.trace.model import Command, Line, Trace
 from tests.judge.synthetic import (
     MS,
     OUTPUTS,
@@ -134,8 +134,7 @@ def test_a_current_that_its_own_trip_ended_before_it_was_read_is_a_step_beyond_t
     wanted = replace(THRESHOLD, quantity="current", level=level, tolerance=0.5, unit="A")
     stairs = replace(STAIRS, quantity="current", start=21.7, stop=22.3, step=0.1)
     sets = [a_command("current", 21.7 + 0.1 * i, 1.2 * i + 1.0) for i in range(4)]
-    sets += [a_command("current", 0.0, 1.2 * i + 0.99) for i in range(4)]  # of the other source
-    sets.sort(key=lambda command: command.before_ns)
+    sets = _with_the_other_source(sets)
     read = [a_reading("current", 21.75 + 0.1 * i, 1.2 * i + 1.01) for i in range(3)]
     read.append(a_reading("current", 0.003, 4.61))
     gate = a_channel("charge path", step(7000, 4605, 12.0, 0.0))
@@ -148,6 +147,36 @@ def test_a_current_that_its_own_trip_ended_before_it_was_read_is_a_step_beyond_t
     assert found.measurement.value == pytest.approx(22.0)  # of 21.95 and 22.05
     u_meter = {row.name: row.half_width for row in found.budget}["meter"]
     assert u_meter == pytest.approx(read[0].accuracy + 0.01)
+
+
+def _with_the_other_source(sets: list[Command]) -> list[Command]:
+    """The load is told 0 A before each step of the charger."""
+    other = (replace(c, value=0.0, before_ns=c.before_ns - 10**7, after_ns=c.after_ns - 10**7,
+                     instrument="load") for c in sets)  # fmt: skip
+    return [command for pair in zip(other, sets, strict=True) for command in pair]
+
+
+@pytest.mark.parametrize("opens_s", [4.595, 5.795], ids=["in force", "a delay before"])
+def test_a_current_whose_other_source_is_told_0_a_flows_on(opens_s: float) -> None:
+    """Whether it reacts just then, or a delay after it."""
+    wanted = replace(THRESHOLD, quantity="current", level=22.0, tolerance=0.5, unit="A",
+                     delay_s=1.2)  # fmt: skip
+    stairs = replace(STAIRS, quantity="current", start=21.7, stop=22.3, step=0.1)
+    sets = [a_command("current", 21.7 + 0.1 * i, 1.2 * i + 1.0) for i in range(5)]
+    read = [a_reading("current", 21.7 + 0.1 * i, 1.2 * i + 1.01) for i in range(5)]
+    gate = a_channel("charge path", step(9000, round(1e3 * opens_s), 12.0, 0.0))
+    trace = a_trace(
+        a_waveform(gate, interval_s=1e-3),
+        commands=_with_the_other_source(sets),
+        readings=read,
+        end_s=9.0,
+    )
+
+    found = the_finding(wanted, trace, stairs)
+
+    assert found.verdict == "pass"
+    assert found.measurement is not None
+    assert found.measurement.expanded < 0.2
 
 
 def test_a_reaction_seen_by_the_meter_lies_between_two_looks() -> None:
