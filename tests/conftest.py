@@ -19,6 +19,12 @@ def esp32() -> Profile:
 
 
 @pytest.fixture(scope="session")
+def sixteen() -> Profile:
+    """Profile of the reference BMS with contactors, which close on a request alone."""
+    return load_profile("esp32-16s")
+
+
+@pytest.fixture(scope="session")
 def pbmslsuite() -> Profile:
     """Profile of pBMSLSuite-O, as documented."""
     return load_profile("pbmslsuite-o")

@@ -33,6 +33,7 @@ from rig.plan.case import (
 from rig.plan.families.choosing import chosen, delay_of, reboots
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
 from rig.plan.families.expecting import closes
+from rig.plan.families.requesting import saying
 from rig.plan.stimulus import Stimulus, stimuli
 from rig.quantity import Interval
 
@@ -53,10 +54,7 @@ class _Ladder:
 
     def ask(self, request: int, mark: str | None = None) -> Traffic:
         """Have the host say this from now on."""
-        asked = self.says.request
-        period_s = self.profile.can.receives[asked.message].period_s if self.profile.can else 0.0
-        signals = {asked.signal: float(request)}
-        return Traffic(message=asked.message, signals=signals, period_s=period_s, mark=mark)
+        return saying(self.profile, self.says, request, mark)
 
     def close(self, mark: str) -> Traffic:
         return self.ask(self.says.request.close, mark)

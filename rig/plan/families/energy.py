@@ -6,6 +6,7 @@ All of them go by the profile's section ``energy:``, and find nothing where ther
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from rig.dut.energy import ChargePromise, Energy, FullPromise
@@ -38,6 +39,7 @@ from rig.plan.energy import (
     signals_of,
 )
 from rig.plan.families.draft import Draft, Options
+from rig.plan.families.requesting import asked_to_close
 from rig.plan.stimulus import just_inside, paths
 from rig.quantity import format
 
@@ -84,13 +86,19 @@ def _started_at(profile: Profile, volts: float) -> list[Step]:
     return [*_start_at(profile, volts), Read(quantities=profile.cell_names)]
 
 
-def _start_at(profile: Profile, volts: float, mark: str | None = None) -> list[Step]:
+def _conducting_at(profile: Profile, volts: float, mark: str) -> list[Step]:
+    """Start it anew with all cells at one voltage; from `mark` on, current can flow."""
+    *before, last = [*_start_at(profile, volts), *asked_to_close(profile)]
+    return [*before, replace(last, mark=mark)]
+
+
+def _start_at(profile: Profile, volts: float) -> list[Step]:
     return [
         Power(on=False),
         Set(values=dict.fromkeys(profile.cell_names, volts)),
         Hold(duration_s=_OFF_S),
         Power(on=True),
-        Hold(duration_s=profile.start.up_within_s, mark=mark),
+        Hold(duration_s=profile.start.up_within_s),
     ]
 
 
@@ -186,7 +194,7 @@ def _after_rest(
         "rest corrects what was counted where the curve is steep; charging goes on from there",
         ("after-rest", profile.energy.state_of_charge.traces_to if profile.energy else ()),
         [
-            *_start_at(profile, steep_v, "begun"),
+            *_conducting_at(profile, steep_v, "begun"),
             *_flow(discharge_a, 40.0),
             Hold(duration_s=_TOLD_S, mark="drawn"),
             Hold(duration_s=rest_s, mark="rested"),
@@ -348,7 +356,7 @@ def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa:
             f"past {name}, charge and remaining capacity stay between 0 and rated",
             (name, remaining.traces_to if remaining else energy.state_of_charge.traces_to),
             [
-                *_start_at(profile, _volts_at(energy, soc), "begun"),
+                *_conducting_at(profile, _volts_at(energy, soc), "begun"),
                 *_flow(amps, seconds),
                 Hold(duration_s=_TOLD_S, mark="there"),
                 *_flow(turned_a, 0.5 * seconds * abs(amps / turned_a)),

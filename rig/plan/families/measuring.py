@@ -9,6 +9,7 @@ from rig.plan.case import Balances, Hold, Power, Read, Set, Step
 from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.draft import Draft, Options, setting
 from rig.plan.families.links import carried_by
+from rig.plan.families.requesting import asked_to_close
 from rig.plan.messages import agrees
 
 _OFF_S = 0.3
@@ -26,7 +27,7 @@ def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
     if current is None or current.accuracy is None:
         return
     starts = round(setting(options, "starts", 4, int))
-    ready_s = profile.start.up_within_s
+    ready_s, asked = profile.start.up_within_s, asked_to_close(profile)
     steps: list[Step] = []
     for n in range(1, starts + 1):
         steps += [
@@ -35,6 +36,7 @@ def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
             Hold(duration_s=_OFF_S),
             Power(on=True),
             Hold(duration_s=ready_s),
+            *asked,
             Set(values={"current": _LOAD_A}),
             Hold(duration_s=current.settles_s, mark=f"steady {n}"),
             Hold(duration_s=0.5 * _SAME_LOAD_S),

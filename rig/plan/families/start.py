@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rig.dut.contactors import ContactorRequest
+from rig.dut.contactors import Contactors
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import (
     ConsoleSays,
@@ -17,7 +17,6 @@ from rig.plan.case import (
     Send,
     Stays,
     Step,
-    Traffic,
 )
 from rig.plan.families.choosing import (
     can_be_there_at_start,
@@ -29,6 +28,7 @@ from rig.plan.families.choosing import (
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
 from rig.plan.families.expecting import closes, recovers, unsays, until_said_s
 from rig.plan.families.recovery import TRIPPED, holds_on, release_of
+from rig.plan.families.requesting import not_yet, saying
 from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import format
 
@@ -69,20 +69,13 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
         begins="off",
     )
     if profile.contactors is not None:
-        yield _asked_to_close(profile, profile.contactors.request)
+        yield _asked_to_close(profile, profile.contactors)
     yield from _messages_come(profile)
 
 
-def _asked_to_close(profile: Profile, asked: ContactorRequest) -> Draft:
+def _asked_to_close(profile: Profile, contactors: Contactors) -> Draft:
     """Ask for it once it is ready: else a BMS that heeds no request would never get a verdict."""
-    start = profile.start
-    receives = profile.can.receives if profile.can else {}
-    period_s, closed_s = receives[asked.message].period_s, start.closed_within_s
-    none, close = (
-        Traffic(message=asked.message, signals={asked.signal: float(value)}, period_s=period_s,
-                mark=mark)
-        for value, mark in ((asked.none, None), (asked.close, "asked"))
-    )  # fmt: skip
+    start, closed_s = profile.start, profile.start.closed_within_s
     on_request = [o for o in start.closes if o not in profile.closes_at_start]
     return Draft(
         title=f"asked to after power-up it closes within {format(closed_s, 's')}",
@@ -91,10 +84,9 @@ def _asked_to_close(profile: Profile, asked: ContactorRequest) -> Draft:
         steps=[
             Power(on=True),
             Hold(duration_s=start.ready_within_s),
-            none,  # a request is new only behind something else
-            Hold(duration_s=_SPOKEN * period_s),
+            *not_yet(profile, contactors),
             Dither(span_s=DITHER_S, mark="before"),
-            close,
+            saying(profile, contactors, contactors.request.close, "asked"),
             Hold(duration_s=closed_s + AFTER_S),
         ],
         expectations=list(closes(on_request, "asked", closed_s)),

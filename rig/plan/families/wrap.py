@@ -5,7 +5,7 @@ bms-defects.md D96, D97: what compares time stamps fails after 49.7 days, and no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import (
@@ -25,6 +25,7 @@ from rig.plan.families.choosing import chosen, delay_of
 from rig.plan.families.draft import AFTER_S, Draft, Options
 from rig.plan.families.expecting import all_stay, says, stays_silent, trips, until_said_s
 from rig.plan.families.reports import timing
+from rig.plan.families.requesting import asked_to_close, lasts_s
 from rig.plan.stimulus import REMOVED, Stimulus, home, stimuli
 
 _BY_HARDWARE_S = 0.01  # a delay so short is no timer's, and a record so long too coarse for it
@@ -59,9 +60,11 @@ def _wrap_s(profile: Profile) -> float:
     return profile.timers.wrap_after_s if profile.timers else 0.0
 
 
-def _started(profile: Profile, until_s: float) -> list[Step]:
-    """Start it and wait until so long before the wrap."""
-    return [Power(on=True, mark="on"), Hold(duration_s=_wrap_s(profile) - until_s, mark="near")]
+def _started(profile: Profile, until_s: float, asked: Sequence[Step] = ()) -> list[Step]:
+    """Start it, ask what is to be asked once it is ready, wait until so long before the wrap."""
+    before: list[Step] = [Hold(duration_s=profile.start.ready_within_s), *asked] if asked else []
+    left_s = _wrap_s(profile) - until_s - lasts_s(before)
+    return [Power(on=True, mark="on"), *before, Hold(duration_s=left_s, mark="near")]
 
 
 def _at_rest(profile: Profile) -> Draft:
@@ -94,11 +97,12 @@ def _pending(profile: Profile, name: str, protection: Protection) -> Draft:
     stimulus = stimuli(profile, name)[-1]
     lead_s = 0.5 * delay_of(protection).high + _lead_s(profile, stimulus)
     latest_s = until_said_s(protection, delay_of(protection))
+    asked = asked_to_close(profile) if protection.unit == "A" else []
     return _draft(
         profile,
         f"{protection.short} acts in time over the wrap of the timers",
         protection.short,
-        [*_started(profile, lead_s), *stimulus.apply, Hold(duration_s=latest_s)],
+        [*_started(profile, lead_s, asked), *stimulus.apply, Hold(duration_s=latest_s)],
         [*trips(stimulus, protection), *says(stimulus, protection)],
         protection.severity,
     )
@@ -119,6 +123,7 @@ def _rest_before_balancing(profile: Profile) -> Draft:
     values = dict.fromkeys(profile.cell_names, rules.above_v + 0.01)
     values[profile.cell_names[0]] = rules.above_v + (rules.spread_v or 0.0) + 0.03
     flowing = -max(2.0, 3.0 * (rules.rest_below_a or 0.0))
+    asked = asked_to_close(profile)
     return _draft(
         profile,
         "balancing begins in time though the timers wrap while it rests",
@@ -127,8 +132,9 @@ def _rest_before_balancing(profile: Profile) -> Draft:
             Power(on=True, mark="on"),
             Set(values={"current": 0.0}),
             Hold(duration_s=3.0),
+            *asked,
             Set(values={"current": flowing}, mark="flowing"),
-            Hold(duration_s=_wrap_s(profile) - 3.0 - 0.5 * rules.at_rest_s),
+            Hold(duration_s=_wrap_s(profile) - 3.0 - lasts_s(asked) - 0.5 * rules.at_rest_s),
             Set(values=values),
             Set(values={"current": home(profile, "current")}, mark=REMOVED),
             Hold(duration_s=rules.at_rest_s + rules.begins_within_s + AFTER_S),

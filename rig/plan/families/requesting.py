@@ -1,0 +1,55 @@
+"""How contactors are asked to close. Must not say what is expected of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rig.dut.contactors import Contactors
+from rig.dut.profile import Profile
+from rig.plan.case import Hold, Step, Traffic
+
+_SPOKEN = 3  # frames of its partner, after which it has surely heard one
+
+
+def saying(
+    profile: Profile, contactors: Contactors, request: int, mark: str | None = None
+) -> Traffic:
+    """Have the host say this from now on."""
+    asked = contactors.request
+    return Traffic(
+        message=asked.message,
+        signals={asked.signal: float(request)},
+        period_s=_period_s(profile, contactors),
+        mark=mark,
+    )
+
+
+def not_yet(profile: Profile, contactors: Contactors) -> list[Step]:
+    """Have the host ask for nothing: a request is new only behind something else."""
+    silent = saying(profile, contactors, contactors.request.none)
+    return [silent, Hold(duration_s=_SPOKEN * _period_s(profile, contactors))]
+
+
+def asked_to_close(profile: Profile) -> list[Step]:
+    """Ask it once it is ready after a start, so that current can flow; no steps if nobody has to.
+
+    Closed they are at the end of the last step.
+    """
+    contactors = profile.contactors
+    if contactors is None:
+        return []
+    return [
+        *not_yet(profile, contactors),
+        saying(profile, contactors, contactors.request.close),
+        Hold(duration_s=profile.start.closed_within_s),
+    ]
+
+
+def lasts_s(steps: Sequence[Step]) -> float:
+    """How long these steps hold."""
+    return sum(step.duration_s for step in steps if isinstance(step, Hold))
+
+
+def _period_s(profile: Profile, contactors: Contactors) -> float:
+    message = contactors.request.message
+    return profile.can.receives[message].period_s if profile.can else 0.0
