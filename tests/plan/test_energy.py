@@ -16,6 +16,7 @@ from rig.plan.case import (
     CountsCharge,
     Expectation,
     FollowsCells,
+    Hold,
     Set,
     SignalOrdered,
     SignalSteady,
@@ -154,6 +155,24 @@ def test_rest_corrects_nothing_where_no_part_of_the_curve_is_steep_enough(
     titles = [draft.title for draft in FAMILIES["charge counted"](profile, Options())]
 
     assert any(title.startswith("rest corrects") for title in titles) is corrected
+
+
+@pytest.mark.parametrize(("name", "is_long"), [("esp32", True), ("sixteen", False)])
+def test_what_is_drawn_and_given_back_rests_long_only_where_rest_corrects_nothing(
+    request: pytest.FixtureRequest,
+    name: str,
+    is_long: bool,  # noqa: FBT001
+) -> None:
+    """At nominal LFP's curve is flat and rest must leave the count alone; NMC's is steep there."""
+    profile: Profile = request.getfixturevalue(name)
+    assert profile.energy is not None
+    rest = profile.energy.state_of_charge.corrected_at_rest
+    assert rest is not None
+
+    fast = next(iter(FAMILIES["charge counted"](profile, Options())))
+
+    (rested,) = [s for s in fast.steps if isinstance(s, Hold) and s.mark == "rested"]
+    assert (rested.duration_s > rest.after_s) is is_long
 
 
 def test_a_plan_has_words_for_it(esp32: Profile) -> None:

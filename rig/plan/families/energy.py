@@ -126,7 +126,8 @@ def charge_counted(profile: Profile, options: Options) -> Iterator[Draft]:  # no
     most = _currents(profile)
     rest_s = _rest_s(energy)
     charge = energy.state_of_charge
-    yield _there_and_back(profile, ("fast", most), rest_s=rest_s, long_s=30.0)
+    counted_s = _uncorrected_s(charge, profile.nominal.cells_v, rest_s)
+    yield _there_and_back(profile, ("fast", most), rest_s=counted_s, long_s=30.0)
     yield _there_and_back(profile, ("slow", _small(profile, energy)), rest_s=2.0, long_s=120.0)
     steep = _steep(charge)
     if steep is not None and profile.supply is not None:
@@ -157,7 +158,7 @@ def _rest_s(energy: Energy) -> float:
 def _there_and_back(
     profile: Profile, named: tuple[str, tuple[float, float]], *, rest_s: float, long_s: float
 ) -> Draft:
-    """Draw charge, rest where the curve is flat, give the same charge back."""
+    """Draw charge, rest without being corrected, give the same charge back."""
     how, (discharge_a, charge_a) = named
     back_s = long_s * -discharge_a / charge_a
     reported = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
@@ -225,6 +226,15 @@ def _steep(charge: ChargePromise) -> float | None:
     if rest is None or _slope_v((low, high)) <= rest.steeper_v:
         return None
     return round(0.5 * (low[0] + high[0]), 4)
+
+
+def _uncorrected_s(charge: ChargePromise, volts: float, rest_s: float) -> float:
+    """Give a rest that corrects nothing at this voltage: a short one where the curve is steep."""
+    rest = charge.corrected_at_rest
+    here = [part for part in pairwise(charge.curve) if part[0][0] <= volts <= part[1][0]]
+    if rest is None or all(_slope_v(part) <= rest.steeper_v for part in here):
+        return rest_s
+    return 0.5 * rest.after_s
 
 
 def _slope_v(part: tuple[tuple[float, float], tuple[float, float]]) -> float:
