@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from rig.dut.profile import Profile
-from rig.plan.case import Begins, Power, Set, Step, Traffic
+from rig.plan.case import Begins, Power, Set, SignalStays, Step, Traffic
 from rig.plan.families import FAMILIES, Draft, Options
 
 
@@ -38,3 +38,27 @@ def test_no_current_is_let_flow_after_a_start_before_the_contactors_were_asked_t
 
     assert flows
     assert all(flows)
+
+
+@pytest.mark.parametrize(
+    ("protection", "main"),
+    [
+        ("cell overvoltage", 0.0),
+        ("charge overcurrent 1", 1.0),  # the charge path alone
+        ("charge overcurrent 2", 0.0),
+        ("cell imbalance", 1.0),  # a warning
+    ],
+)
+def test_contactors_are_told_open_where_the_profile_says_what_opens_them_and_precharge_always(
+    protection: str, main: float, sixteen: Profile
+) -> None:
+    (draft,) = [d for d in drafts("flags", sixteen) if d.protection == protection]
+
+    told = {
+        e.signal: (e.value, e.begin)
+        for e in draft.expectations
+        if isinstance(e, SignalStays) and e.message == "BMS_Contactors"
+    }
+
+    # Open by a trip, it is so once that has been said; else what is, is so all the time.
+    assert told == {"Main": (main, None if main else "tripped"), "Precharge": (0.0, None)}

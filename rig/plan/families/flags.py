@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rig.dut.profile import Profile, Protection
@@ -38,14 +38,27 @@ class _Told:
 
     @classmethod
     def of(cls, profile: Profile, stimulus: Stimulus, protection: Protection) -> _Told:
+        act = acting(profile, stimulus.values) | {stimulus.protection: protection}
         return cls(
             profile=profile,
             stimulus=stimulus,
             protection=protection,
-            acting=acting(profile, stimulus.values) | {stimulus.protection: protection},
-            opened=frozenset(opened(profile, stimulus.values) | set(protection.opens)),
+            acting=act,
+            opened=frozenset(
+                opened(profile, stimulus.values)
+                | set(protection.opens)
+                | _contactors_opened(profile, act)
+            ),
             reboots=reboots(protection),
         )
+
+
+def _contactors_opened(profile: Profile, act: Iterable[str]) -> set[str]:
+    """Contactors open by what the section `contactors` says, not by a protection's own `opens`."""
+    contactors = profile.contactors
+    if contactors is None or set(act).isdisjoint(contactors.opened_by):
+        return set()
+    return set(contactors.both)
 
 
 def _flags_draft(told: _Told) -> Draft:
@@ -98,7 +111,9 @@ def _paths(told: _Told) -> Iterator[_Value]:
         if output.signal is None:
             continue
         message, _, signal = output.signal.partition(".")
-        if name not in told.opened:
+        if name not in told.profile.start.closes:  # open in health: a precharge that is over
+            yield SignalStays(message=message, signal=signal, value=0.0, end=_WATCHED)
+        elif name not in told.opened:
             yield SignalStays(message=message, signal=signal, value=1.0, end=_WATCHED)
         else:
             yield SignalStays(
