@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rig.description import Document, Location, Mistake, suggest
+from rig.dut.allowance import Curve
 from rig.dut.settings_fit import misfits
 
 if TYPE_CHECKING:  # the profile asks here when it is read
@@ -38,7 +39,7 @@ def contradictions(document: Document[Profile]) -> list[Mistake]:
             mistakes += _within_limits(document, where, protection)
     mistakes += [*_energy(document), *misfits(document)]
     mistakes += _event_codes(document)
-    mistakes += _allowance_paths(document)
+    mistakes += [*_allowance_paths(document), *_allowance_ends(document)]
     for name, link in profile.links.items():
         known = profile.telemetry.reports()
         mistakes += _unknown(document, ("links", name, "carries"), link.carries, known, "report")
@@ -170,6 +171,24 @@ def _allowance_paths(document: Document[Profile]) -> list[Mistake]:
     for name, limit in allowance.currents.items() if allowance else ():
         where: Location = ("allowance", f"{name} current", "path")
         mistakes += _unknown(document, where, (limit.path,), document.model.outputs, "output")
+    return mistakes
+
+
+def _allowance_ends(document: Document[Profile]) -> list[Mistake]:
+    """Cells that rest where they count as full, or as empty, must stand for that charge."""
+    energy, allowance = document.model.energy, document.model.allowance
+    if energy is None or allowance is None:
+        return []
+    charge, mistakes = Curve(energy.state_of_charge.curve), []
+    for way, limit in allowance.currents.items():
+        soc, corners = charge.at(limit.end_v), limit.by_soc.corners
+        end, short_by = (
+            (corners[-1], corners[-1] - soc) if way == "charge" else (corners[0], soc - corners[0])
+        )
+        if short_by > allowance.seen_to.soc:
+            what = f"at rest {limit.end_v:g} V stand for {soc:.1%} of charge, not for {end:.0%}"
+            where: Location = ("allowance", f"{way} current", "cells at its end")
+            mistakes.append(document.mistake(where, what, "take it from the open circuit's table"))
     return mistakes
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from rig.description import BrokenDescriptionError
 from rig.dut.allowance import Curve, VoltageLimit
 from rig.dut.messages import Events
 from rig.dut.profile import load_profile
@@ -44,6 +47,26 @@ def test_a_curve_that_is_none_is_refused(curve: dict[str, str], what: str) -> No
         VoltageLimit.model_validate(
             {"signal": "M.S", "tolerance": "50 mV", "by highest cell": curve}
         )
+
+
+@pytest.mark.parametrize(
+    ("end", "nearer", "what"),
+    [
+        ("4.20 V", "4.19 V", r"stand for 99\.4% of charge, not for 100%"),
+        ("3.02 V", "3.04 V", r"stand for 1\.5% of charge, not for 1%"),
+    ],
+)
+def test_cells_at_an_end_that_stand_for_another_charge_are_refused(
+    end: str, nearer: str, what: str, tmp_path: Path
+) -> None:
+    there = Path(__file__).parents[2] / "fixtures" / "duts" / "esp32-16s"
+    text = (there / "profile.yaml").read_text(encoding="utf-8")
+    broken = text.replace(f"cells at its end: {end}", f"cells at its end: {nearer}")
+    (tmp_path / "profile.yaml").write_text(broken, encoding="utf-8")
+    (tmp_path / "bms.dbc").write_bytes((there / "bms.dbc").read_bytes())
+
+    with pytest.raises(BrokenDescriptionError, match=what):
+        load_profile(tmp_path / "profile.yaml")
 
 
 def test_two_protections_with_one_code_are_refused() -> None:
