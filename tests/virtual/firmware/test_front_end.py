@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rig.dut.profile import load_profile
+from rig.virtual.firmware import esp32_4s, esp32_16s
+from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.protections import BIT
 from tests.virtual.firmware.desk import MS, Desk, S, a_reference
 from tests.virtual.test_afe_chip import IDEAL
@@ -239,3 +242,11 @@ def test_readings_of_an_ideal_chip_are_those_of_the_nets() -> None:
     assert readings.current_a == pytest.approx(-12.34, abs=0.006)
     assert readings.temperatures_degc == pytest.approx([25.0, 45.85], abs=0.1)
     assert readings.pack_v == pytest.approx(13.2, abs=1e-3)
+
+
+@pytest.mark.parametrize("build", [esp32_4s.RELEASED, esp32_16s.RELEASED])
+def test_the_data_sheet_names_the_comparators_limit(build: Build) -> None:
+    """Else a case that goes far beyond the first stage meets the second unawares."""
+    comparator = load_profile(build.image.name).protections["cell overvoltage 2"]
+
+    assert comparator.level == build.image.front_end.hard_overvoltage_v
