@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from rig.dut.profile import Profile
-from rig.plan.case import Begins, Power, Set, SignalStays, Step, Traffic
+from rig.plan.case import Begins, Cycles, Power, Set, SignalStays, Step, Traffic
 from rig.plan.families import FAMILIES, Draft, Options
 
 
@@ -62,3 +62,11 @@ def test_contactors_are_told_open_where_the_profile_says_what_opens_them_and_pre
 
     # Open by a trip, it is so once that has been said; else what is, is so all the time.
     assert told == {"Main": (main, None if main else "tripped"), "Precharge": (0.0, None)}
+
+
+def test_tries_are_counted_from_before_the_first_one(sixteen: Profile) -> None:
+    """It closes within milliseconds of the request, and a record is placed no better."""
+    for case in drafts("precharge fails", sixteen):
+        for tries in (e for e in case.expectations if isinstance(e, Cycles)):
+            marks = [getattr(step, "mark", None) for step in case.steps]
+            assert marks.index(tries.begin) < marks.index("asked")

@@ -496,6 +496,7 @@ def _all_tries(ladder: _Ladder, load_a: float, means: str) -> Draft:
 
 
 def _tries(ladder: _Ladder) -> Cycles:
+    # From before it is asked: it closes at once, and the record is placed to some milliseconds.
     failure = ladder.says.failure
     return Cycles(
         output=ladder.says.precharge,
@@ -504,7 +505,7 @@ def _tries(ladder: _Ladder) -> Cycles:
         high_s=failure.each.high,
         pause_low_s=failure.pause.low,
         pause_high_s=failure.pause.high,
-        begin="asked",
+        begin="emptied",
         end="watched",
     )
 
