@@ -216,6 +216,8 @@ def test_a_ctrl_c_leaves_a_partial_table_and_no_process(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background job ignores SIGINT, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # Two workers with a bench each, and the tracker that Python adds.
     _until(lambda: len(_descendants(process.pid)) >= 5)
