@@ -130,7 +130,7 @@ def charge_counted(profile: Profile, options: Options) -> Iterator[Draft]:  # no
     yield _there_and_back(profile, ("fast", most), rest_s=counted_s, long_s=30.0)
     yield _there_and_back(profile, ("slow", _small(profile, energy)), rest_s=2.0, long_s=120.0)
     steep = _steep(charge)
-    if steep is not None and profile.supply is not None:
+    if steep is not None:
         yield _after_rest(profile, most, rest_s, steep)
 
 

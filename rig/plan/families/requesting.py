@@ -8,7 +8,7 @@ from rig.dut.contactors import Contactors
 from rig.dut.profile import Profile
 from rig.plan.case import Hold, Step, Traffic
 
-_SPOKEN = 3  # frames of its partner, after which it has surely heard one
+SPOKEN = 3  # frames of its partner, after which it has surely heard one
 
 
 def saying(
@@ -27,7 +27,7 @@ def saying(
 def not_yet(profile: Profile, contactors: Contactors) -> list[Step]:
     """Have the host ask for nothing: a request is new only behind something else."""
     silent = saying(profile, contactors, contactors.request.none)
-    return [silent, Hold(duration_s=_SPOKEN * _period_s(profile, contactors))]
+    return [silent, Hold(duration_s=SPOKEN * _period_s(profile, contactors))]
 
 
 def asked_to_close(profile: Profile) -> list[Step]:

@@ -28,13 +28,12 @@ from rig.plan.families.choosing import (
 from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
 from rig.plan.families.expecting import closes, recovers, unsays, until_said_s
 from rig.plan.families.recovery import TRIPPED, holds_on, release_of
-from rig.plan.families.requesting import not_yet, saying
+from rig.plan.families.requesting import SPOKEN, not_yet, saying
 from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import format
 
 _DUE = "due"
 _WATCHED_S = 0.5
-_SPOKEN = 3  # frames of its partner, after which it has surely heard one
 
 
 def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
@@ -115,7 +114,7 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
             Dither(span_s=DITHER_S),
             Power(on=True, mark="on"),
             Hold(duration_s=start.ready_within_s),
-            Send(message=partner, count=_SPOKEN, period_s=promise.period_s),
+            Send(message=partner, count=SPOKEN, period_s=promise.period_s),
             Hold(duration_s=can.speaks_within_s),
         ],
         expectations=[
