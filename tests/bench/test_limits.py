@@ -53,8 +53,18 @@ def test_the_message_names_value_limit_whose_it_is_and_the_step() -> None:
 
     assert str(caught.value).startswith(
         "nightly.yaml:73: step 4: cell 2 would be set to 5.5 V; the bench b allows at most 4.5 V;"
-        " nothing was switched on"
+        " it was not commanded"
     )
+
+
+def test_a_refusal_in_the_middle_of_a_run_does_not_say_that_all_is_off() -> None:
+    limits = Limits({"cell 2": RANGE})
+
+    for values in ({"cell 2": 5.5}, {"pressure": 1.0}):
+        with pytest.raises(LimitError) as caught:
+            limits.check(values, "step 4")  # steps 1 to 3 have switched things on
+        assert "switched on" not in str(caught.value)
+        assert "it was not commanded" in str(caught.value)
 
 
 def test_a_quantity_that_the_bench_can_not_set_is_refused() -> None:

@@ -29,6 +29,7 @@ from rig.plan.case import (
     Send,
     Set,
     SignalValue,
+    Staircase,
     Stays,
     Step,
     Traffic,
@@ -318,3 +319,17 @@ def test_a_case_that_ends_without_supply_and_settings_spoilt_poisons_no_other(
 
     assert shown(bench) == "ovp.trip=3.650 V"
     assert not any("copy" in line.text and "bad" in line.text for line in driven(bench).lines)
+
+
+@pytest.mark.parametrize(("start", "stop", "step"), [(3.3, 3.5, 0.3), (3.3, 3.0, -0.5)])
+def test_a_staircase_never_commands_more_than_its_stop(
+    bench: Bench, start: float, stop: float, step: float
+) -> None:
+    never = ConsoleLine(pattern="^never$")
+    stairs = Staircase(
+        quantity="cell 3", start=start, stop=stop, step=step, dwell_s=0.1, until=never
+    )
+
+    trace = driven(bench, stairs)
+
+    assert [c.value for c in trace.commands] == [start, stop]
