@@ -13,11 +13,14 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Annotated, Any, NoReturn
 
-from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+from rig.bounds import PERIOD, POSSIBLE, Bound
+from rig.mistakes import mistake_error
 
 _PREFIXES = {"n": "1e-9", "µ": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6"}
 
@@ -294,7 +297,10 @@ def _with_unit(number: str, unit: str) -> str:
 
 
 def _tidy_product(number: str, factor: Decimal) -> float:
-    value = float(Decimal(number) * factor)  # in decimal, so that 1.1 mV is 0.0011
+    try:
+        value = float(Decimal(number) * factor)  # in decimal, so that 1.1 mV is 0.0011
+    except DecimalException:
+        value = math.inf
     if not math.isfinite(value):
         raise QuantityError(f'"{number}" is too large', "write a finite value")
     return value
@@ -363,7 +369,22 @@ Reader = Callable[[object, str], Any]
 
 
 def reader(read: Reader, unit: str) -> Callable[[object], Any]:
-    """Make a pydantic validator of `read`; also for a field whose unit depends on another one."""
+    """Make a pydantic validator of `read`; also for a field whose unit depends on another one.
+
+    What is physically or technically impossible in this unit is refused (`rig.bounds`).
+    """
+    code, bound = reader_of_codes(read, unit), POSSIBLE[unit]
+
+    def validate(value: object) -> Any:
+        found = code(value)
+        _must_lie_within(bound, found)
+        return found
+
+    return validate
+
+
+def reader_of_codes(read: Reader, unit: str) -> Callable[[object], Any]:
+    """Make a validator of what only looks like a quantity: 3276.7 °C, said while none is known."""
 
     def validate(value: object) -> Any:
         if isinstance(value, Toleranced | Interval) and value.unit == unit:
@@ -371,11 +392,56 @@ def reader(read: Reader, unit: str) -> Callable[[object], Any]:
         try:
             return read(value, unit)
         except QuantityError as error:
-            raise PydanticCustomError(
-                "mistake", "{what}", {"what": error.what, "mend": error.mend}
-            ) from error
+            raise mistake_error(error.what, error.mend) from error
 
     return validate
+
+
+def bounded(bound: Bound) -> AfterValidator:
+    """Make the validator of a field whose value, or both ends of it, must lie within `bound`."""
+
+    def validate(value: Any) -> Any:
+        if value is not None:
+            _must_lie_within(bound, value)
+        return value
+
+    return AfterValidator(validate)
+
+
+def _must_lie_within(bound: Bound, found: Any) -> None:
+    if isinstance(found, Toleranced | Interval):
+        _must_be_wide(found)
+    ends = (found.low, found.high) if isinstance(found, Toleranced | Interval) else (found,)
+    for end in ends:
+        if end not in bound:
+            least = "more than" if bound.above_low else "at least"
+            low, high = format(bound.low, bound.unit), format(bound.high, bound.unit)
+            mend = f"write {least} {low}, and at most {high}"
+            raise mistake_error(f"{format(end, bound.unit)} can't be meant: {bound.reason}", mend)
+
+
+def _must_be_wide(found: Toleranced | Interval) -> None:
+    """Nothing measured is exact, so nothing would ever meet, or miss, what is no wider than 0."""
+    if isinstance(found, Toleranced) and found.tolerance == 0.0:
+        raise mistake_error(
+            "it has a tolerance of 0, and nothing measured is exact", "write how far off"
+        )
+    if isinstance(found, Interval) and found.low == found.high:
+        raise mistake_error("it begins where it ends, and nothing measured is exact", "widen it")
+
+
+def _is_a_factor(factor: float) -> float:
+    if factor == 0.0 or not math.isfinite(factor):
+        raise mistake_error("a factor of 0 makes every value 0", "write what one step stands for")
+    return factor
+
+
+def _is_regular(period: Toleranced) -> Toleranced:
+    if period.tolerance > 0.5 * period.value:
+        raise mistake_error(
+            f"{period} is no period: its tolerance is more than half of it", "narrow the tolerance"
+        )
+    return period
 
 
 def _schema(unit: str, example: str) -> WithJsonSchema:
@@ -407,9 +473,17 @@ AmpHours = Annotated[float, BeforeValidator(reader(parse, "Ah")), _plain_schema(
 Ratio = Annotated[float, BeforeValidator(reader(parse, "1")), _plain_schema("1")]
 VoltsPerAmp = Annotated[float, BeforeValidator(reader(parse, "V/A")), _plain_schema("V/A")]
 VoltsPerVolt = Annotated[float, BeforeValidator(reader(parse, "V/V")), _plain_schema("V/V")]
-TolerancedSeconds = Annotated[
-    Toleranced, PlainValidator(reader(parse_toleranced, "s")), _toleranced_schema("s")
+Period = Annotated[
+    Toleranced,
+    PlainValidator(reader(parse_toleranced, "s")),
+    bounded(PERIOD),
+    AfterValidator(_is_regular),
+    _toleranced_schema("s"),
 ]
+VoltCode = Annotated[float, BeforeValidator(reader_of_codes(parse, "V")), _plain_schema("V")]
+AmpCode = Annotated[float, BeforeValidator(reader_of_codes(parse, "A")), _plain_schema("A")]
+DegCCode = Annotated[float, BeforeValidator(reader_of_codes(parse, "°C")), _plain_schema("°C")]
+Factor = Annotated[float, AfterValidator(_is_a_factor)]  # of a raw value, of whatever unit
 VoltRange = Annotated[Interval, PlainValidator(reader(parse_range, "V")), _range_schema("V")]
 AmpRange = Annotated[Interval, PlainValidator(reader(parse_range, "A")), _range_schema("A")]
 DegCRange = Annotated[Interval, PlainValidator(reader(parse_range, "°C")), _range_schema("°C")]

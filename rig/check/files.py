@@ -18,6 +18,7 @@ from rig.errors import DescriptionError
 from rig.plan.case import Case
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, read_plan
+from rig.yaml_data import is_file, text_of
 
 
 def check(
@@ -36,7 +37,7 @@ def check(
     bench, dut : path or name, optional
         For the plans; by default what each plan is for, and that BMS's virtual bench.
     """
-    mistakes: list[Mistake] = []
+    mistakes: dict[Mistake, None] = {}  # once each, in their order
     refused: list[DescriptionError] = []
     good: list[str] = []
     cases: list[Case] = []
@@ -48,7 +49,7 @@ def check(
             cases += found.cases
             spans = joined(spans, found.spans)
         except BrokenDescriptionError as error:
-            mistakes += [m for m in error.mistakes if m not in mistakes]
+            mistakes |= dict.fromkeys(error.mistakes)
         except DescriptionError as error:
             refused.append(error)
     return Report(tuple(mistakes), tuple(refused), tuple(good), tuple(cases), spans)
@@ -74,11 +75,11 @@ def _check_file(path: Path, bench: Path | str | None, dut: Path | str | None, se
 
 def _kind(path: Path) -> str:
     """Tell by the first words which kind of description it is; a broken file is read as a plan."""
-    if (path / "profile.yaml").is_file():
+    if is_file(path / "profile.yaml"):
         return "profile"
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
+        text = text_of(path, str(path))
+    except BrokenDescriptionError:
         return "plan"  # reading it names the mistake
     keys = set(re.findall(r"^([a-z][a-z ]*):", text, flags=re.MULTILINE))
     scores = {kind: len(keys & words) for kind, words in _WORDS.items()}

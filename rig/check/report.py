@@ -9,6 +9,7 @@ from rig.check.steps import commanded
 from rig.description import BrokenDescriptionError, Mistake
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
+from rig.mistakes import told
 from rig.plan.case import Case
 from rig.quantity import format as shown
 
@@ -47,9 +48,9 @@ class Report:
 
     def text(self) -> str:
         """Write it for people: the mistakes, or what would run."""
-        lines = [*map(str, self.mistakes), *map(str, self.refused)]
+        lines = [*told(self.mistakes), *map(str, self.refused)]
         if lines:
-            count = len(lines)
+            count = len(self.mistakes) + len(self.refused)
             return "\n".join([*lines, f"{count} mistake{'s' * (count != 1)}; nothing was touched"])
         lines = list(self.good)
         if self.cases:

@@ -13,8 +13,20 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from rig import bounds
 from rig.description import Description, Location, Names, mistake_error
-from rig.quantity import Amps, Interval, Kelvin, Promise, Ratio, Seconds, Volts, parse, reader
+from rig.quantity import (
+    Amps,
+    Interval,
+    Kelvin,
+    Promise,
+    Ratio,
+    Seconds,
+    Volts,
+    bounded,
+    parse,
+    reader,
+)
 
 __all__ = ["Allowance", "CurrentLimit", "Curve", "Exceeded", "VoltageLimit"]
 
@@ -58,6 +70,8 @@ def _reads(x_unit: str, y_unit: str) -> PlainValidator:
         points = tuple((read_x(x), read_y(y)) for x, y in value.items())
         if any(a[0] >= b[0] for a, b in pairwise(points)):
             raise mistake_error("the points of a curve must rise", "put them in order")
+        if any(y < 0.0 for _, y in points):
+            raise mistake_error("what is allowed has no sign", "write it as a positive value")
         return Curve(points)
 
     return PlainValidator(read)
@@ -93,7 +107,9 @@ class CurrentLimit(Description):
     by_temperature: Annotated[AmpsByDegC, Field(alias="by temperature")]
     by_soc: Annotated[AmpsByRatio, Field(alias="by state of charge")]
     end_v: Annotated[
-        Volts, Field(alias="cells at its end", description="at rest: as full, or as empty, as is")
+        Volts,
+        bounded(bounds.CELL),
+        Field(alias="cells at its end", description="at rest: as full, or as empty, as is"),
     ]
 
     @property
@@ -108,17 +124,21 @@ class Exceeded(Description):
 
     says: str
     margin_a: Annotated[Amps, Field(alias="margin", ge=0)]
-    relative: Annotated[Ratio, Field(ge=0, description="of the limit, added to margin")]
-    after: Promise  # the partner's time to follow is its minimum
-    clears_within_s: Annotated[Seconds, Field(alias="clears within", gt=0)]
+    relative: Annotated[
+        Ratio, bounded(bounds.RELATIVE), Field(description="of the limit, added to margin")
+    ]
+    after: Annotated[Promise, bounded(bounds.DELAY)]  # the partner's time to follow is its minimum
+    clears_within_s: Annotated[
+        Seconds, bounded(bounds.REPORT_TIME), Field(alias="clears within", gt=0)
+    ]
 
 
 class Inputs(Description):
     """How well the BMS knows what its limits follow from."""
 
-    cell_v: Annotated[Volts, Field(alias="cell voltage", gt=0)]
-    temperature_k: Annotated[Kelvin, Field(alias="temperature", gt=0)]
-    soc: Annotated[Ratio, Field(alias="state of charge", gt=0)]
+    cell_v: Annotated[Volts, bounded(bounds.VOLT_ACCURACY), Field(alias="cell voltage")]
+    temperature_k: Annotated[Kelvin, bounded(bounds.KELVIN_ACCURACY), Field(alias="temperature")]
+    soc: Annotated[Ratio, bounded(bounds.CHARGE_ACCURACY), Field(alias="state of charge")]
 
 
 class Allowance(Description):
@@ -129,11 +149,15 @@ class Allowance(Description):
     discharge_current: CurrentLimit
     seen_to: Inputs
     within_s: Annotated[
-        Seconds, Field(alias="within", gt=0, description="after what it follows from has settled")
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="within", gt=0, description="after what it follows from has settled"),
     ]
     rises_a: Annotated[Amps, Field(alias="rises in 1 s by at most", gt=0)]
     full_within_s: Annotated[
-        Seconds, Field(alias="risen within", gt=0, description="from 0 to whatever is allowed")
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="risen within", gt=0, description="from 0 to whatever is allowed"),
     ]
     exceeded: Exceeded | None = None
     traces_to: Names = ()

@@ -10,8 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rig import bounds
 from rig.description import Description, Names
-from rig.quantity import Amps, Promise, Ratio, Seconds
+from rig.quantity import Amps, Promise, Ratio, Seconds, bounded
 
 
 class ContactorRequest(Description):
@@ -27,11 +28,15 @@ class ContactorRequest(Description):
 class PrechargeFailure(Description):
     """What becomes of a link that does not come up."""
 
-    tries: Annotated[int, Field(ge=1)]
-    each: Annotated[Promise, Field(description="time of a try that comes to nothing")]
-    pause: Annotated[Promise, Field(description="between two tries")]
+    tries: Annotated[int, Field(ge=1, le=100)]
+    each: Annotated[
+        Promise, bounded(bounds.DELAY), Field(description="time of a try that comes to nothing")
+    ]
+    pause: Annotated[Promise, bounded(bounds.DELAY), Field(description="between two tries")]
     load_a: Annotated[
-        Amps, Field(alias="by a load of", gt=0, description="with which the link can't come up")
+        Amps,
+        bounded(bounds.SMALL_CURRENT),
+        Field(alias="by a load of", description="with which the link can't come up"),
     ]
     says: dict[str, int] = Field(default_factory=dict)  # "Message.Signal": value
     cleared_by: Annotated[Names, Field(alias="cleared by")]  # latched until then
@@ -55,15 +60,25 @@ class Contactors(Description):
     precharge: str
     request: ContactorRequest
     begins_within_s: Annotated[
-        Seconds, Field(alias="begins within", description="from a new request to the precharge")
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="begins within", description="from a new request to the precharge"),
     ]
     link: Annotated[Ratio, Field(gt=0, lt=1, description="of the battery's voltage, at least")]
     closed_in: Annotated[
-        Promise, Field(alias="closed in", description="from a new request, without a load")
+        Promise,
+        bounded(bounds.DELAY),
+        Field(alias="closed in", description="from a new request, without a load"),
     ]
-    overlap: Annotated[Promise, Field(description="from the main contactor to the precharge's end")]
+    overlap: Annotated[
+        Promise,
+        bounded(bounds.OVERLAP),
+        Field(description="from the main contactor to the precharge's end"),
+    ]
     opens_within_s: Annotated[
-        Seconds, Field(alias="opens within", description="from a request to open, or from a trip")
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="opens within", description="from a request to open, or from a trip"),
     ]
     opened_by: Annotated[Names, Field(alias="opened by")]  # protections, each in its own delay
     failure: Annotated[PrechargeFailure, Field(alias="precharge fails")]

@@ -12,22 +12,29 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from rig import bounds
 from rig.description import Description, Location, Pattern, mistake_error
-from rig.quantity import AmpHours, Amps, Ratio, Seconds, Volts
+from rig.quantity import AmpHours, Amps, Factor, Ratio, Seconds, Volts, bounded
 
 
 class OcvPoint(Description):
     """One point of the table of open-circuit voltages."""
 
-    at_v: Annotated[Volts, Field(alias="at")]
+    at_v: Annotated[Volts, bounded(bounds.CELL), Field(alias="at")]
     is_soc: Annotated[Ratio, Field(alias="is", ge=0, le=1)]
 
 
 class Counting(Description):
     """How well charge is counted while a current flows."""
 
-    accuracy_a: Annotated[Amps, Field(alias="accuracy", gt=0, description="of the mean current")]
-    relative: Annotated[Ratio, Field(ge=0, description="of the charge that passed")]
+    accuracy_a: Annotated[
+        Amps,
+        bounded(bounds.SMALL_CURRENT),
+        Field(alias="accuracy", description="of the mean current"),
+    ]
+    relative: Annotated[
+        Ratio, bounded(bounds.RELATIVE), Field(description="of the charge that passed")
+    ]
     largest_step: Annotated[
         Ratio, Field(gt=0, description="of the state of charge, from one frame to the next")
     ]
@@ -36,10 +43,12 @@ class Counting(Description):
 class RestCorrection(Description):
     """When the open-circuit voltage corrects the count."""
 
-    below_a: Annotated[Amps, Field(alias="current below", gt=0)]
-    after_s: Annotated[Seconds, Field(alias="after", gt=0)]
+    below_a: Annotated[Amps, bounded(bounds.SMALL_CURRENT), Field(alias="current below")]
+    after_s: Annotated[Seconds, bounded(bounds.REST), Field(alias="after", gt=0)]
     steeper_v: Annotated[
-        Volts, Field(alias="where steeper than", ge=0, description="for each percent of charge")
+        Volts,
+        bounded(bounds.CELL),
+        Field(alias="where steeper than", ge=0, description="for each percent of charge"),
     ]
 
 
@@ -50,10 +59,13 @@ class ChargePromise(Description):
         tuple[OcvPoint, ...], Field(min_length=2, description="of the mean of the cells, at rest")
     ]
     accuracy: Annotated[
-        Ratio, Field(gt=0, description="at rest, beyond what the cells' accuracy makes of it")
+        Ratio,
+        bounded(bounds.CHARGE_ACCURACY),
+        Field(description="at rest, beyond what the cells' accuracy makes of it"),
     ]
     ordered_from_v: Annotated[
         Volts | None,
+        bounded(bounds.CELL_DIFFERENCE),
         Field(alias="ordered from", description="cells so far apart are told in their order"),
     ] = None
     counts: Counting
@@ -78,10 +90,14 @@ class ChargePromise(Description):
 class FullPromise(Description):
     """When the battery counts as full: the state of charge is set to 100 %."""
 
-    above_v: Annotated[Volts, Field(alias="cells above")]
-    below_a: Annotated[Amps, Field(alias="current below", gt=0)]
-    for_s: Annotated[Seconds, Field(alias="for", gt=0)]
-    within_s: Annotated[Seconds, Field(alias="within", gt=0, description="after that time")]
+    above_v: Annotated[Volts, bounded(bounds.CELL_LEVEL), Field(alias="cells above")]
+    below_a: Annotated[Amps, bounded(bounds.SMALL_CURRENT), Field(alias="current below")]
+    for_s: Annotated[Seconds, bounded(bounds.REST), Field(alias="for", gt=0)]
+    within_s: Annotated[
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="within", gt=0, description="after that time"),
+    ]
     console: Pattern | None = None  # said once, until the cells have fallen again
     traces_to: tuple[str, ...] = ()
 
@@ -90,7 +106,7 @@ class HealthPromise(Description):
     """State of health."""
 
     signal: str
-    factor: float = 0.01
+    factor: Factor = 0.01
     per_hour: Annotated[Ratio, Field(alias="changes per hour", gt=0)]
     traces_to: tuple[str, ...] = ()
 
@@ -111,8 +127,8 @@ class CellSumPromise(Description):
     """Sum of the cells as it reports it."""
 
     signal: str
-    accuracy_v: Annotated[Volts, Field(alias="accuracy", gt=0)]
-    settles_s: Annotated[Seconds, Field(alias="settles within")]
+    accuracy_v: Annotated[Volts, bounded(bounds.PACK_ACCURACY), Field(alias="accuracy")]
+    settles_s: Annotated[Seconds, bounded(bounds.REPORT_TIME), Field(alias="settles within")]
     traces_to: tuple[str, ...] = ()
 
 

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rig import bounds
 from rig.description import Description, Pattern
-from rig.quantity import Seconds, Volts
+from rig.quantity import Seconds, Volts, bounded
 
 Carried = Literal["cell voltage", "pack voltage", "current", "temperature", "soc"]
 
@@ -29,6 +30,7 @@ class Link(Description):
     ] = ()
     rides_through_s: Annotated[
         Seconds,
+        bounded(bounds.REPORT_TIME),
         Field(alias="rides through", description="a break so long neither trips nor shows"),
     ] = 0.0
 
@@ -37,13 +39,19 @@ class FrontEnd(Description):
     """The chip that measures the cells, and is supplied by them."""
 
     dips_to_v: Annotated[
-        Volts, Field(alias="dips to", description="of every cell: its supply is gone")
+        Volts,
+        bounded(bounds.CELL),
+        Field(alias="dips to", ge=0, description="of every cell: its supply is gone"),
     ]
     dips_for_s: Annotated[
-        Seconds, Field(alias="for at most", description="so long without a trip", gt=0)
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="for at most", description="so long without a trip", gt=0),
     ]
     limits_again_s: Annotated[
-        Seconds, Field(alias="limits again within", description="after a dip")
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="limits again within", description="after a dip"),
     ]
     console: Pattern | None = None  # the line that tells of it
     traces_to: tuple[str, ...] = ()

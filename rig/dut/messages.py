@@ -6,13 +6,14 @@ Pure description. Which signals they hold stands in the DBC.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from rig import bounds
 from rig.description import Description, Location, Names, mistake_error
 from rig.dut.e2e import CrcKind
-from rig.quantity import Ratio, Seconds, TolerancedSeconds
+from rig.quantity import Period, Ratio, Seconds, bounded
 
 __all__ = ["BusLoad", "Events", "MessageContent", "MessagePromise"]
 
@@ -25,7 +26,7 @@ class MessageContent(Description):
     counter_last: Annotated[int, Field(ge=1)] = 14
     crc: str | None = None  # a signal, one whole byte
     crc_kind: CrcKind = "E2E P01"  # E2E profile 1 takes the data ID in mode BOTH
-    crc_data_id: int = 0
+    crc_data_id: Annotated[int, Field(ge=0, le=0xFFFF)] = 0
     spare_zero: Annotated[
         bool, Field(description="bits that belong to no signal of the DBC are sent as 0")
     ] = False
@@ -35,7 +36,7 @@ class MessageContent(Description):
 class MessagePromise(MessageContent):
     """What is promised of a CAN message that comes periodically."""
 
-    period: TolerancedSeconds
+    period: Period
 
 
 class Events(MessageContent):
@@ -56,9 +57,14 @@ class Events(MessageContent):
         Names, Field(description="protections, by short name, that tell their value")
     ] = ()
     lsb: Annotated[
-        dict[str, float], Field(description="of the value, by the unit of the protection")
+        dict[Literal["V", "A", "°C"], Annotated[float, Field(gt=0)]],
+        Field(description="of the value, by the unit of the protection"),
     ] = Field(default_factory=dict)
-    within_s: Annotated[Seconds, Field(alias="within", gt=0, description="of the output")]
+    within_s: Annotated[
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="within", gt=0, description="of the output"),
+    ]
 
     @model_validator(mode="after")
     def _distinct(self) -> Events:
@@ -77,7 +83,11 @@ class BusLoad(Description):
     """What load by others the BMS bears, and what it still promises then."""
 
     share: Annotated[Ratio, Field(gt=0, lt=1, description="of the bus's time")]
-    burst_s: Annotated[Seconds, Field(alias="burst", gt=0, description="at most, without a gap")]
+    burst_s: Annotated[
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="burst", gt=0, description="at most, without a gap"),
+    ]
     first_id: Annotated[int, Field(alias="from", ge=0, lt=1 << 11)]
     last_id: Annotated[int, Field(alias="to", ge=0, lt=1 << 11)]
     traces_to: Names = ()

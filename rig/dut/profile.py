@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from rig import bounds
 from rig.description import (
     BrokenDescriptionError,
     Description,
@@ -29,6 +30,8 @@ from rig.description import (
     Mistake,
     Names,
     Pattern,
+    PlainName,
+    Typed,
     mistake_error,
     read,
     suggest,
@@ -43,12 +46,15 @@ from rig.dut.received import Received
 from rig.dut.resets import Resets, Timers
 from rig.dut.settings import Settings
 from rig.quantity import (
+    AmpCode,
     AmpHours,
     AmpRange,
     Amps,
     BitRate,
     DegC,
+    DegCCode,
     DegCRange,
+    Factor,
     Interval,
     Kelvin,
     Ohms,
@@ -57,11 +63,14 @@ from rig.quantity import (
     RatioRange,
     Seconds,
     Toleranced,
+    VoltCode,
     VoltRange,
     Volts,
+    bounded,
     parse_toleranced,
     reader,
 )
+from rig.yaml_data import is_file
 
 _ZERO_DEGC_K = 273.15
 
@@ -70,26 +79,32 @@ _ZERO_DEGC_K = 273.15
 class Cells(Description):
     """The cells that it watches."""
 
-    count: Annotated[int, Field(ge=1)]
+    count: Annotated[int, Field(ge=1, le=bounds.MOST_CELLS)]
     chemistry: Literal["LFP", "NMC", "LTO", "NCA", "unstated"]
-    capacity_ah: Annotated[AmpHours | None, Field(alias="capacity")] = None
-    nominal_v: Annotated[Volts | None, Field(alias="nominal voltage")] = None
+    capacity_ah: Annotated[AmpHours | None, bounded(bounds.CAPACITY), Field(alias="capacity")] = (
+        None
+    )
+    nominal_v: Annotated[
+        Volts | None, bounded(bounds.CELL_LEVEL), Field(alias="nominal voltage")
+    ] = None
 
 
 class CurvePoint(Description):
     """One point of a thermistor's table."""
 
     at_degc: Annotated[DegC, Field(alias="at")]
-    is_ohm: Annotated[Ohms, Field(alias="is")]
+    is_ohm: Annotated[Ohms, bounded(bounds.NTC_OHM), Field(alias="is")]
 
 
 class Temperatures(Description):
     """Its temperature sensors, as a thermistor simulator must play them."""
 
-    count: Annotated[int, Field(ge=1)]
+    count: Annotated[int, Field(ge=1, le=bounds.MOST_CELLS)]
     kind: Literal["NTC"]
-    r25_ohm: Annotated[Ohms, Field(alias="r25", description="resistance at 25 °C")]
-    beta_k: Annotated[Kelvin | None, Field(alias="beta")] = None
+    r25_ohm: Annotated[
+        Ohms, bounded(bounds.NTC_R25), Field(alias="r25", description="resistance at 25 °C")
+    ]
+    beta_k: Annotated[Kelvin | None, bounded(bounds.NTC_BETA), Field(alias="beta")] = None
     table: tuple[CurvePoint, ...] = ()
 
     @model_validator(mode="after")
@@ -98,6 +113,8 @@ class Temperatures(Description):
             raise mistake_error(
                 "a thermistor has either beta or a table", "write for example beta: 3435 K"
             )
+        if len(self.table) == 1:
+            raise mistake_error("a table has two points at least", "add the others")
         pairs = zip(self.table, self.table[1:], strict=False)
         if any(a.at_degc >= b.at_degc or a.is_ohm <= b.is_ohm for a, b in pairs):
             raise mistake_error(
@@ -137,14 +154,14 @@ class Temperatures(Description):
 class Supply(Description):
     """The BMS's own supply, apart from the cells."""
 
-    volts: Annotated[Volts, Field(alias="voltage", gt=0)]
+    volts: Annotated[Volts, bounded(bounds.SUPPLY), Field(alias="voltage")]
     can_switch: bool = True
 
 
 class Nominal(Description):
     """What every case starts from: no protection pending, all outputs closed."""
 
-    cells_v: Annotated[Volts, Field(alias="cells")]
+    cells_v: Annotated[Volts, bounded(bounds.CELL_LEVEL), Field(alias="cells")]
     temperatures_degc: Annotated[DegC, Field(alias="temperatures")]
     current_a: Annotated[Amps, Field(alias="current")] = 0.0
 
@@ -152,10 +169,10 @@ class Nominal(Description):
 class Limits(Description):
     """What must never be put on the BMS, whatever a plan says (its absolute maximum ratings)."""
 
-    cell_v: Annotated[VoltRange, Field(alias="cell voltage")]
+    cell_v: Annotated[VoltRange, bounded(bounds.CELL), Field(alias="cell voltage")]
     temperature_degc: Annotated[DegCRange, Field(alias="temperature")]
-    charge_a: Annotated[Amps, Field(alias="charge current", ge=0)]
-    discharge_a: Annotated[Amps, Field(alias="discharge current", ge=0)]
+    charge_a: Annotated[Amps, bounded(bounds.LIMIT_CURRENT), Field(alias="charge current")]
+    discharge_a: Annotated[Amps, bounded(bounds.LIMIT_CURRENT), Field(alias="discharge current")]
 
 
 # ---- its links ----------------------------------------------------------------------------------
@@ -167,10 +184,12 @@ class Can(Description):
     receives: dict[str, Received] = Field(default_factory=dict)
     back_within_s: Annotated[
         Seconds | None,
+        bounded(bounds.START_TIME),
         Field(alias="back within", description="heard again, after the bus was broken or shorted"),
     ] = None
     speaks_within_s: Annotated[
         Seconds | None,
+        bounded(bounds.START_TIME),
         Field(alias="speaks within", description="of power-up: every periodic message has come"),
     ] = None
     bears: Annotated[BusLoad | None, Field(description="load of the bus by others")] = None
@@ -180,19 +199,26 @@ class Can(Description):
 class Console(Description):
     """Its serial console; `commands` are the lines it understands, by what they do."""
 
-    baud: Annotated[int, Field(gt=0)]
+    baud: Annotated[int, Field(ge=bounds.BAUD[0], le=bounds.BAUD[1])]
     newline: Literal["LF", "CR", "CR LF"] = "LF"
     ready: Annotated[Pattern, Field(description="a regular expression of the line that says so")]
-    commands: dict[str, str] = Field(default_factory=dict)
-    every_s: Annotated[Seconds | None, Field(alias="prints every")] = None
+    commands: dict[str, Typed] = Field(default_factory=dict)
+    every_s: Annotated[
+        Seconds | None, bounded(bounds.PERIOD), Field(alias="prints every", gt=0)
+    ] = None
     answers: Annotated[
         dict[str, Pattern],
         Field(default_factory=dict, description="to commands, by their names in commands"),
     ]
-    answers_within_s: Annotated[Seconds | None, Field(alias="answers within")] = None
+    answers_within_s: Annotated[
+        Seconds | None, bounded(bounds.REPORT_TIME), Field(alias="answers within")
+    ] = None
     refuses: Annotated[Pattern | None, Field(description="the answer to an unknown line")] = None
     longest_line: Annotated[
-        int | None, Field(ge=1, description="characters; a longer one is ignored whole")
+        int | None,
+        Field(
+            ge=1, le=bounds.LONGEST_LINE, description="characters; a longer one is ignored whole"
+        ),
     ] = None
     traces_to: Names = ()
 
@@ -205,9 +231,11 @@ class Console(Description):
 class Start(Description):
     """How it starts."""
 
-    ready_within_s: Annotated[Seconds, Field(alias="ready within")]
+    ready_within_s: Annotated[Seconds, bounded(bounds.START_TIME), Field(alias="ready within")]
     closed_within_s: Annotated[
-        Seconds, Field(alias="closed within", description="of outputs, after ready")
+        Seconds,
+        bounded(bounds.START_TIME),
+        Field(alias="closed within", description="of outputs, after ready"),
     ]
     closes: Names  # the outputs that a healthy BMS closes by itself
     by: Literal["power", "reset", "request"]  # how the rig makes it start afresh
@@ -235,9 +263,11 @@ class Start(Description):
 class OutputPin(Description):
     """An output that shows what it decided, as the rig's digitizer and meter see it."""
 
-    closed_above_v: Annotated[Volts, Field(alias="closed above")]
+    closed_above_v: Annotated[Volts, bounded(bounds.CLOSED), Field(alias="closed above")]
     steady_s: Annotated[
-        Seconds, Field(alias="steady", description="closed only once steady for so long: a lamp")
+        Seconds,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="steady", description="closed only once steady for so long: a lamp"),
     ] = 0.0
     meaning: str = ""
     signal: str | None = None  # "Message.Signal": 1 while it is closed
@@ -266,11 +296,11 @@ class Report(Description):
     also_console: Annotated[
         Pattern | None, Field(alias="also on console", description="the same, in SI units")
     ] = None
-    factor: float = 1.0
+    factor: Factor = 1.0
     accuracy: float | None = None
-    relative: Ratio = 0.0  # of the reading, added to accuracy
+    relative: Annotated[Ratio, bounded(bounds.RELATIVE)] = 0.0  # of the reading, added to accuracy
     within: Annotated[Interval | None, Field(alias="range")] = None
-    settles_s: Annotated[Seconds, Field(alias="settles within")] = 0.5
+    settles_s: Annotated[Seconds, bounded(bounds.REPORT_TIME), Field(alias="settles within")] = 0.5
     invalid: float | None = None  # what it says while it knows nothing
     traces_to: Names = ()
 
@@ -313,9 +343,16 @@ class VoltReport(Report):
     """A voltage reported."""
 
     unit: ClassVar[str] = "V"
-    accuracy: Annotated[Volts, Field(gt=0)] | None = None
+    accuracy: Annotated[Volts, bounded(bounds.PACK_ACCURACY)] | None = None
     within: Annotated[VoltRange | None, Field(alias="range")] = None
-    invalid: Volts | None = None
+    invalid: VoltCode | None = None
+
+
+class CellReport(VoltReport):
+    """The voltage of one cell reported."""
+
+    accuracy: Annotated[Volts, bounded(bounds.VOLT_ACCURACY)] | None = None
+    within: Annotated[VoltRange | None, bounded(bounds.CELL), Field(alias="range")] = None
 
 
 class AmpReport(Report):
@@ -324,36 +361,36 @@ class AmpReport(Report):
     unit: ClassVar[str] = "A"
     accuracy: Annotated[Amps, Field(gt=0)] | None = None
     within: Annotated[AmpRange | None, Field(alias="range")] = None
-    invalid: Amps | None = None
+    invalid: AmpCode | None = None
 
 
 class DegCReport(Report):
     """A temperature reported."""
 
     unit: ClassVar[str] = "°C"
-    accuracy: Annotated[Kelvin, Field(gt=0)] | None = None
+    accuracy: Annotated[Kelvin, bounded(bounds.KELVIN_ACCURACY)] | None = None
     within: Annotated[DegCRange | None, Field(alias="range")] = None
-    invalid: DegC | None = None
+    invalid: DegCCode | None = None
 
 
 class RatioReport(Report):
     """A state of charge reported, 0 to 1."""
 
     unit: ClassVar[str] = "1"
-    accuracy: Annotated[Ratio, Field(gt=0)] | None = None
+    accuracy: Annotated[Ratio, bounded(bounds.CHARGE_ACCURACY)] | None = None
     within: Annotated[RatioRange | None, Field(alias="range")] = None
 
 
 class Telemetry(Description):
     """All that it reports."""
 
-    cell_voltage: VoltReport | None = None
+    cell_voltage: CellReport | None = None
     pack_voltage: VoltReport | None = None
     current: AmpReport | None = None
     temperature: DegCReport | None = None
     soc: RatioReport | None = None
-    lowest_cell: VoltReport | None = None
-    highest_cell: VoltReport | None = None
+    lowest_cell: CellReport | None = None
+    highest_cell: CellReport | None = None
     lowest_temperature: DegCReport | None = None
     highest_temperature: DegCReport | None = None
 
@@ -409,10 +446,12 @@ class Recovery(Description):
         | None
     ) = None
     below_a: Annotated[
-        Amps | None, Field(alias="current below", description="with which a load counts as removed")
+        Amps | None,
+        bounded(bounds.SMALL_CURRENT),
+        Field(alias="current below", description="with which a load counts as removed"),
     ] = None
-    frames: Annotated[int | None, Field(ge=1)] = None  # of the message that must return
-    after: Promise | None = None  # how long it must hold; None: not promised
+    frames: Annotated[int | None, Field(ge=1, le=1000)] = None  # of the message that must return
+    after: Annotated[Promise | None, bounded(bounds.DELAY)] = None  # it must hold; None: no promise
 
     @model_validator(mode="after")
     def _one_condition(self) -> Recovery:
@@ -450,9 +489,8 @@ class Protection(Description):
     direction: Literal["above", "below"] | None = None
     each: bool = False  # each cell (or sensor) by itself: one is enough
     threshold: Toleranced | None = None
-    delay: Promise | None = (
-        None  # from the crossing at the terminals to the output; None: no promise
-    )
+    # From the crossing at the terminals to the output; None: no promise.
+    delay: Annotated[Promise | None, bounded(bounds.DELAY)] = None
     counter: Annotated[
         Literal["in a row", "leaky"],
         Field(description="leaky: a good value counts down instead of starting again"),
@@ -462,13 +500,19 @@ class Protection(Description):
     opens: Names = ()  # outputs
     keeps: Names = ()  # outputs that must stay as they are
     says: dict[str, int] = Field(default_factory=dict)  # "Message.Signal": value
-    says_within_s: Annotated[Seconds, Field(alias="says within")] = 0.15
+    says_within_s: Annotated[
+        Seconds, bounded(bounds.REPORT_TIME), Field(alias="says within", gt=0)
+    ] = 0.15
     says_for: Annotated[
-        Promise | None, Field(description="how long after the trip, where a reboot ends it")
+        Promise | None,
+        bounded(bounds.DELAY),
+        Field(description="how long after the trip, where a reboot ends it"),
     ] = None
     console: Pattern | None = None
     console_clears: Pattern | None = None
-    console_within_s: Annotated[Seconds, Field(alias="console within")] = 0.2
+    console_within_s: Annotated[
+        Seconds, bounded(bounds.REPORT_TIME), Field(alias="console within", gt=0)
+    ] = 0.2
     link: str | None = None  # of `link`
     message: str | None = None  # of `host message`
     command: str | None = None  # of `console command`, by its name in console.commands
@@ -597,19 +641,27 @@ _LEVELS = ("below", "above")
 class Balancing(Description):
     """Which cells it discharges, and how that shows."""
 
-    above_v: Annotated[Volts, Field(alias="above")]  # a cell above this
-    spread_v: Annotated[Volts | None, Field(alias="above lowest")] = (
-        None  # ... and above the lowest
-    )
-    until_v: Annotated[Volts | None, Field(alias="until above lowest")] = None
-    stops_below_v: Annotated[Volts, Field(alias="stops below")]
-    accuracy_v: Annotated[
-        Volts | None, Field(alias="accuracy", gt=0, description="of each of these levels")
+    above_v: Annotated[Volts, bounded(bounds.CELL_LEVEL), Field(alias="above")]  # a cell above this
+    spread_v: Annotated[
+        Volts | None, bounded(bounds.CELL_DIFFERENCE), Field(alias="above lowest")
+    ] = None  # ... and above the lowest
+    until_v: Annotated[
+        Volts | None, bounded(bounds.CELL_DIFFERENCE), Field(alias="until above lowest")
     ] = None
-    current_a: Annotated[Amps | None, Field(alias="current")] = None
-    at_rest_s: Annotated[Seconds, Field(alias="at rest for")] = 0.0
-    rest_below_a: Annotated[Amps | None, Field(alias="rest below")] = None
-    begins_within_s: Annotated[Seconds, Field(alias="begins within")]
+    stops_below_v: Annotated[Volts, bounded(bounds.CELL_LEVEL), Field(alias="stops below")]
+    accuracy_v: Annotated[
+        Volts | None,
+        bounded(bounds.VOLT_ACCURACY),
+        Field(alias="accuracy", description="of each of these levels"),
+    ] = None
+    current_a: Annotated[Amps | None, bounded(bounds.BALANCING_CURRENT), Field(alias="current")] = (
+        None
+    )
+    at_rest_s: Annotated[Seconds, bounded(bounds.REST), Field(alias="at rest for")] = 0.0
+    rest_below_a: Annotated[
+        Amps | None, bounded(bounds.SMALL_CURRENT), Field(alias="rest below")
+    ] = None
+    begins_within_s: Annotated[Seconds, bounded(bounds.REST), Field(alias="begins within")]
     not_in_a_fault: bool = True
     by: Literal["bleed current", "output"]
     # An output that is closed while cell n bleeds; by this name a judge knows it from others.
@@ -628,7 +680,7 @@ class Balancing(Description):
 class Profile(Description):
     """What the maker promises of one type of BMS."""
 
-    name: str
+    name: PlainName
     title: str = ""
     chip: str
     sources: Names = ()  # documents that the figures come from
@@ -800,7 +852,7 @@ def find_described(name: Path | str, kind: str, inner: str | None = None) -> Pat
     tail = f"{name}/{inner}" if inner else f"{name}.yaml"
     candidates = [given, *([given / inner] if inner else []), *(f / tail for f in folders)]
     for candidate in candidates:
-        if candidate.is_file():
+        if is_file(candidate):
             return candidate
     if given.suffix in (".yaml", ".yml"):
         return given  # reading it names the mistake

@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from rig import bounds
 from rig.description import Description, Location, Names, mistake_error
 from rig.dut.e2e import CrcKind
-from rig.quantity import Seconds
+from rig.quantity import Seconds, bounded
 
 __all__ = ["Received", "Refused"]
 
@@ -26,7 +27,7 @@ _NEEDS_COUNTER = {"repeated counter", "skipped counter"}
 class Received(Description):
     """A CAN message that it wants to receive."""
 
-    period_s: Annotated[Seconds, Field(alias="period", gt=0)]
+    period_s: Annotated[Seconds, bounded(bounds.PERIOD), Field(alias="period", gt=0)]
     length: Annotated[int, Field(ge=1, le=8, description="its data bytes")] = 8
     counter: str | None = None  # a signal that must count up with each frame
     counter_last: Annotated[int, Field(ge=1)] = 14  # after it comes 0

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from rig import bounds
 from rig.description import Description, Names, Pattern, mistake_error
-from rig.quantity import Seconds, Volts
+from rig.quantity import Seconds, Volts, bounded
 
 
 class ResetCause(Description):
@@ -18,10 +19,12 @@ class ResetCause(Description):
 
     by: Literal["power cycle", "reset line", "command", "supply dip"]
     command: str | None = None  # of console.commands
-    dips_to_v: Annotated[Volts | None, Field(alias="dips to", gt=0)] = None
+    dips_to_v: Annotated[Volts | None, bounded(bounds.SUPPLY), Field(alias="dips to")] = None
     says: Annotated[Pattern, Field(description="the line on the console that names the cause")]
     opens_within_s: Annotated[
-        Seconds | None, Field(alias="opens within", description="of all outputs, from the cause")
+        Seconds | None,
+        bounded(bounds.REPORT_TIME),
+        Field(alias="opens within", description="of all outputs, from the cause"),
     ] = None
 
     @model_validator(mode="after")
@@ -38,7 +41,9 @@ class Resets(Description):
 
     causes: Annotated[dict[str, ResetCause], Field(min_length=1)]
     works_above_v: Annotated[
-        Volts | None, Field(alias="works above", description="supply that resets nothing")
+        Volts | None,
+        bounded(bounds.SUPPLY),
+        Field(alias="works above", description="supply that resets nothing"),
     ] = None
     traces_to: Names = ()
 

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from rig.description import Description, Location, Names, Pattern, mistake_error
-from rig.quantity import Interval, QuantityError, Seconds, parse_range, reader
+from rig import bounds
+from rig.description import Description, Location, Names, Pattern, Typed, mistake_error
+from rig.quantity import Interval, QuantityError, Seconds, bounded, parse_range, reader
 
 _UNITS = ("V", "A", "°C", "s")
 
@@ -22,9 +23,10 @@ def _range(value: Any) -> Any:
     """Read a range in whichever unit it is written; which one is right hangs on what it moves."""
     for unit in _UNITS:
         try:
-            return parse_range(value, unit)
+            parse_range(value, unit)
         except QuantityError:
             continue
+        return reader(parse_range, unit)(value)
     return reader(parse_range, "V")(value)  # names the mistake
 
 
@@ -40,7 +42,8 @@ class Setting(Description):
         WithJsonSchema({"type": "string", "examples": ["3.45 V to 3.85 V"]}),
     ]
     values_s: Annotated[
-        tuple[Seconds, ...], Field(alias="values", description="of a delay: these alone")
+        tuple[Annotated[Seconds, bounded(bounds.DELAY)], ...],
+        Field(alias="values", description="of a delay: these alone"),
     ] = ()
     decimals: Annotated[int, Field(ge=0, le=6, description="as it is typed and shown")]
 
@@ -62,16 +65,20 @@ class Loss(Description):
 class Settings(Description):
     """The settings, the console's words for them, and what is promised of keeping them."""
 
-    read: str  # "get {name}"
-    write: str  # "set {name} {value}"
-    save: str
-    restore: str  # the factory's values, at once and saved
+    read: Typed  # "get {name}"
+    write: Typed  # "set {name} {value}"
+    save: Typed
+    restore: Typed  # the factory's values, at once and saved
     shows: str  # a regular expression with {name} and {value}
     taken: Pattern
     saved: Pattern
     refused: Pattern
-    answers_within_s: Annotated[Seconds, Field(alias="answers within")]
-    saved_within_s: Annotated[Seconds, Field(alias="saved within")]
+    answers_within_s: Annotated[
+        Seconds, bounded(bounds.REPORT_TIME), Field(alias="answers within", gt=0)
+    ]
+    saved_within_s: Annotated[
+        Seconds, bounded(bounds.REPORT_TIME), Field(alias="saved within", gt=0)
+    ]
     each: Annotated[dict[str, Setting], Field(min_length=1)]
     loss: Loss | None = None
     traces_to: Names = ()

@@ -39,12 +39,12 @@ from rig.description import (
 from rig.description import parse as parse_description
 from rig.quantity import (
     Interval,
+    Period,
     Promise,
     QuantityError,
     Ratio,
     Seconds,
     Toleranced,
-    TolerancedSeconds,
     parse,
     parse_interval,
     parse_toleranced,
@@ -378,7 +378,7 @@ class Expected(Description):
     becomes: float | None = None  # signal
     says: Pattern | None = None  # console
     never_says: Pattern | None = None
-    every: TolerancedSeconds | None = None  # message
+    every: Period | None = None  # message
     is_sound: Annotated[
         Literal[True, "but for its counter"] | None,
         Field(description="message: length, counter, checksum and spare bits of every frame"),
