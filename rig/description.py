@@ -224,6 +224,7 @@ _WANTED = {
     "model_type": "a mapping of keys to values",
     "model_attributes_type": "a mapping of keys to values",
     "date_from_datetime_parsing": "a date",
+    "date_from_datetime_inexact": "a date",
     "date_parsing": "a date",
     "date_type": "a date",
 }

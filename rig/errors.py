@@ -1,7 +1,7 @@
 """Errors raised on purpose. What the BMS does wrong is a verdict, never an exception.
 
 - DescriptionError: a YAML file, an option or a plan is wrong; nothing was started
-- LimitError: beyond what bench, instrument or profile allow; nothing was energised
+- LimitError: beyond what bench, instrument or profile allow; it was not commanded
 - BenchError: an instrument, link or host failed: the verdict is `error`
   - NotReadyError: all of them work, but the BMS did not get ready for the case
 - EvidenceError: a run folder is incomplete or was changed
@@ -24,7 +24,7 @@ class DescriptionError(RigError):
 
 
 class LimitError(RigError):
-    """A value is beyond what bench, instrument or profile allow; nothing was energised."""
+    """A value is beyond what bench, instrument or profile allow; it was not commanded."""
 
 
 class BenchError(RigError):

@@ -79,6 +79,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def text_of(path: Path, shown: str) -> str:
     """Read a file, if it is one; else BrokenDescriptionError."""
     try:
@@ -120,7 +128,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose as if no tag were there, and not deeper than a description is."""
-        event = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if tag := getattr(event, "tag", None):
             self.tags[_place(event.start_mark)] = tag.replace("tag:yaml.org,2002:", "!!")
             event.tag = None
@@ -232,7 +240,8 @@ class _Reader:
                 if (number := _number(text, kind)) is None:
                     self._add(node, location, f"{text} is too large", "write a smaller number")
                 return number
-        return text
+            case _:
+                return text
 
     def _tagged(self, node: yaml.Node, location: Location) -> None:
         if tag := self._tags.get(_place(node.start_mark)):

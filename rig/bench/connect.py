@@ -74,6 +74,7 @@ def connect(
     with ExitStack() as stack:
         endpoints = _start(description, seed, variant, stack)
         filled = description.filled(endpoints)
+        filled.refuse_unfilled(endpoints)
         clock = _clock(filled, endpoints)
         stack.callback(clock.close)
         transcript = Transcript(now_ns=clock.now_ns(), on_traffic=clock.touched)

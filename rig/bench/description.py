@@ -12,19 +12,30 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
 
+from rig import bounds
 from rig.description import (
     BrokenDescriptionError,
     Description,
     Document,
     Location,
     Mistake,
+    PlainName,
+    Typed,
     mistake_error,
     read,
     suggest,
 )
 from rig.dut.profile import find_described
+from rig.errors import DescriptionError
 from rig.instruments import capabilities
 from rig.instruments.registry import DRIVERS, DriverInfo
 from rig.quantity import (
@@ -35,7 +46,44 @@ from rig.quantity import (
     Volts,
     VoltsPerAmp,
     VoltsPerVolt,
+    bounded,
+    format,
 )
+from rig.yaml_data import dotted
+
+# ---- addresses ----------------------------------------------------------------------------------
+_SOCKET = re.compile(r"TCPIP\d*::[^:]+::(\d+)::SOCKET", re.IGNORECASE)
+_RESOURCE = re.compile(r"(TCPIP|USB|GPIB|ASRL|PXI|VXI|VICP|PRLGX)\S*", re.IGNORECASE)
+_FILLED = re.compile(r"\$\{(\w+)\}")
+_MOST_PORT = 65_535
+
+
+def _address(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise mistake_error(f'"{text}" is an empty address', "write where it answers")
+    return text
+
+
+def _resource(text: str) -> str:
+    _address(text)
+    if "$" not in text.replace("${", "") and "${" in text:  # what fills it is seen when it starts
+        return text
+    if not _RESOURCE.fullmatch(text):
+        what = f'"{text}" is no VISA resource'
+        raise mistake_error(what, 'write for example "TCPIP::192.168.0.123::7000::SOCKET"')
+    if (socket := _SOCKET.fullmatch(text)) and not 0 < int(socket[1][:9]) <= _MOST_PORT:
+        raise mistake_error(f"there is no port {socket[1]}", f"write 1 to {_MOST_PORT}")
+    return text
+
+
+def _some_words(command: tuple[str, ...]) -> tuple[str, ...]:
+    if not command:
+        raise mistake_error("an empty command starts nothing", "write what to start")
+    return command
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Resource = Annotated[str, AfterValidator(_resource)]
 
 
 # ---- instruments --------------------------------------------------------------------------------
@@ -58,11 +106,12 @@ class InstrumentEntry(Description):
 
     driver: str
     resource: Annotated[
-        str, Field(description="VISA resource", examples=['"TCPIP::192.168.0.123::7000::SOCKET"'])
+        Resource,
+        Field(description="VISA resource", examples=['"TCPIP::192.168.0.123::7000::SOCKET"']),
     ]
     limits: Ratings = Ratings()
     calibration: Calibration | None = None
-    timeout_s: Annotated[Seconds, Field(alias="time-out", gt=0)] = 5.0
+    timeout_s: Annotated[Seconds, bounded(bounds.TIME_OUT), Field(alias="time-out")] = 5.0
     serial: str | None = None  # the unit that must be found there
 
 
@@ -98,8 +147,12 @@ Wire = Annotated[
 class Shunt(Description):
     """A resistor in the current's path, whose voltage a meter reads."""
 
-    volts_per_a: Annotated[VoltsPerAmp, Field(alias="scale", gt=0)]
-    tolerance: Annotated[Ratio, Field(gt=0, description="of its resistance, by its certificate")]
+    volts_per_a: Annotated[VoltsPerAmp, Field(alias="scale")]
+    tolerance: Annotated[
+        Ratio,
+        bounded(bounds.SHUNT_TOLERANCE),
+        Field(description="of its resistance, by its certificate"),
+    ]
 
 
 class Wiring(Description):
@@ -113,7 +166,9 @@ class Wiring(Description):
     divider: VoltsPerVolt | None = None  # at the tap, volts per volt at the terminal
     scale: VoltsPerAmp | None = None  # at the tap of a current
     shunt: Shunt | None = None  # between the meter and a current
-    span_v: Annotated[Volts | None, Field(alias="span", gt=0)] = None  # most that the tap can show
+    span_v: Annotated[Volts | None, bounded(bounds.SPAN), Field(alias="span")] = (
+        None  # most that the tap can show
+    )
     breaks: Annotated[Wire | None, Field(alias="open")] = None  # of a link: relays that, moved, ...
     shorts: Annotated[Wire | None, Field(alias="short")] = None  # ... break it or short its lines
 
@@ -137,39 +192,41 @@ class BenchCan(Description):
     """The CAN adapter."""
 
     interface: str
-    address: str
+    address: Address
     clock: Annotated[
-        Ratio, Field(alias="clock drift", description="of its time stamps, at most")
+        Ratio,
+        bounded(bounds.CLOCK_DRIFT),
+        Field(alias="clock drift", description="of its time stamps, at most"),
     ] = 100e-6
 
 
 class BenchConsole(Description):
     """The serial port that the BMS's console is on."""
 
-    url: Annotated[str, Field(description="pyserial's port or URL", examples=["/dev/ttyUSB0"])]
+    url: Annotated[Address, Field(description="pyserial's port or URL", examples=["/dev/ttyUSB0"])]
 
 
 class BenchStart(Description):
     """A process that the bench needs, started first; its first line of output is a JSON object."""
 
-    command: tuple[str, ...]
+    command: Annotated[tuple[Typed, ...], AfterValidator(_some_words)]
     ready: Literal["json line"] = "json line"
-    within_s: Annotated[Seconds, Field(alias="within", gt=0)] = 20.0
+    within_s: Annotated[Seconds, bounded(bounds.TIME_OUT), Field(alias="within")] = 20.0
 
 
 class BenchLimits(Description):
     """The most that this bench may command; the profile's limits hold as well."""
 
-    cell_v: Annotated[Volts, Field(alias="cell voltage", gt=0)]
-    current_a: Annotated[Amps, Field(alias="current", ge=0)]
+    cell_v: Annotated[Volts, bounded(bounds.CELL_LEVEL), Field(alias="cell voltage")]
+    current_a: Annotated[Amps, bounded(bounds.LIMIT_CURRENT), Field(alias="current")]
     temperature_degc: Annotated[DegCRange, Field(alias="temperature")]
-    supply_v: Annotated[Volts, Field(alias="supply", gt=0)]
+    supply_v: Annotated[Volts, bounded(bounds.SUPPLY), Field(alias="supply")]
 
 
 class BenchFile(Description):
     """A bench."""
 
-    name: Annotated[str, Field(alias="bench")]
+    name: Annotated[PlainName, Field(alias="bench")]
     title: str = ""
     duts: Annotated[tuple[str, ...], Field(alias="for")] = ()  # BMSs that it is wired for
     clock: Literal["wall", "stepped"] = "wall"
@@ -195,7 +252,7 @@ class BenchFile(Description):
         """Replace each ${name} in addresses by what the started process said of it."""
 
         def fill(text: str) -> str:
-            return re.sub(r"\$\{(\w+)\}", lambda m: str(values.get(m[1], m[0])), text)
+            return _FILLED.sub(lambda m: str(values.get(m[1], m[0])), text)
 
         copied = self.model_copy(
             update={
@@ -211,6 +268,16 @@ class BenchFile(Description):
         copied._folder = self._folder
         return copied
 
+    def refuse_unfilled(self, values: Mapping[str, str]) -> None:
+        """Refuse an address that still holds a ${name}: the started process said no such thing."""
+        for where, text in _texts(self):
+            if missing := _FILLED.search(text):
+                raise DescriptionError(
+                    f"{dotted(where)}: nothing fills {missing[0]}",
+                    f"bench {self.name}",
+                    f"the started process names {', '.join(values) or 'nothing'}",
+                )
+
 
 # ---- reading ------------------------------------------------------------------------------------
 def load_bench(bench: Path | str) -> BenchFile:
@@ -223,7 +290,8 @@ def read_bench(bench: Path | str) -> Document[BenchFile]:
     path = find_described(bench, "benches")
     document = read(path, BenchFile)
     document.model._folder = path.parent
-    if mistakes := [*_drivers(document), *_wires(document), *_shared(document)]:
+    mistakes = [*_drivers(document), *_wires(document), *_shared(document)]
+    if mistakes := [*mistakes, *_addresses(document), *_ratings(document)]:
         raise BrokenDescriptionError(mistakes)
     return document
 
@@ -308,3 +376,46 @@ def _shared(document: Document[BenchFile]) -> Iterator[Mistake]:
                     ("wiring", term, key), what, "give each terminal its own channel"
                 )
             seen.setdefault(place, term)
+
+
+# ---- addresses and ratings ----------------------------------------------------------------------
+def _addresses(document: Document[BenchFile]) -> Iterator[Mistake]:
+    """Two instruments at one address, and ${names} that no started process fills."""
+    seen: dict[str, str] = {}
+    for name, entry in document.model.instruments.items():
+        where: Location = ("instruments", name, "resource")
+        address = re.sub(r"^TCPIP0::", "TCPIP::", entry.resource.strip().upper())
+        if address in seen:
+            what = f"{seen[address]} answers there already"
+            yield document.mistake(where, what, "give each instrument its own address")
+        seen.setdefault(address, name)
+    for where, text in _texts(document.model):
+        unfilled = text if document.model.start is None else _FILLED.sub("", text)
+        if "${" in unfilled:
+            what = f"nothing fills {unfilled[unfilled.index('${') :]}"
+            mend = "write the address; ${name} is only for what a started process says (start:)"
+            yield document.mistake(where, what, mend)
+
+
+def _texts(bench: BenchFile) -> Iterator[tuple[Location, str]]:
+    """Give every address, with where it stands."""
+    for name, entry in bench.instruments.items():
+        yield ("instruments", name, "resource"), entry.resource
+    if bench.can is not None:
+        yield ("can", "address"), bench.can.address
+    if bench.console is not None:
+        yield ("console", "url"), bench.console.url
+
+
+def _ratings(document: Document[BenchFile]) -> Iterator[Mistake]:
+    """A limit above what the instrument can be set to limits nothing."""
+    for name, entry in document.model.instruments.items():
+        if (info := DRIVERS.get(entry.driver)) is None:
+            continue
+        for key, given, most, unit in (
+            ("voltage", entry.limits.voltage_v, info.most_v, "V"),
+            ("current", entry.limits.current_a, info.most_a, "A"),
+        ):
+            if given is not None and most is not None and given > most:
+                what = f"{info.title} sets {format(most, unit)} at most"
+                yield document.mistake(("instruments", name, "limits", key), what, "write less")

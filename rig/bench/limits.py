@@ -52,7 +52,7 @@ class Limits:
             allowed = self.ranges.get(quantity)
             if allowed is None:
                 raise LimitError(
-                    f"{quantity} can't be set on this bench; nothing was switched on",
+                    f"{quantity} can't be set on this bench; it was not commanded",
                     where,
                     f"this bench sets {', '.join(self.ranges)}",
                 )
@@ -106,7 +106,7 @@ def _beyond(quantity: str, value: float, allowed: Allowed, where: str) -> LimitE
     limit, source = (allowed.low, allowed.low_from) if is_low else (allowed.high, allowed.high_from)
     return LimitError(
         f"{quantity} would be set to {value:g} {unit}; {source} allows"
-        f" {'no less than' if is_low else 'at most'} {limit:g} {unit}; nothing was switched on",
+        f" {'no less than' if is_low else 'at most'} {limit:g} {unit}; it was not commanded",
         where,
         "change the step, or the limit if BMS and bench bear it",
     )

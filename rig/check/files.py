@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from rig.errors import DescriptionError
 from rig.plan.case import Case
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, read_plan
-from rig.yaml_data import is_file, text_of
+from rig.yaml_data import is_file, is_folder, text_of
 
 
 def check(
@@ -42,9 +42,9 @@ def check(
     good: list[str] = []
     cases: list[Case] = []
     spans: dict[str, tuple[float, float]] = {}
-    for file in files:
+    for file in _each(files, mistakes):
         try:
-            found = _check_file(Path(file), bench, dut, seed)
+            found = _check_file(file, bench, dut, seed)
             good.append(found.title)
             cases += found.cases
             spans = joined(spans, found.spans)
@@ -53,6 +53,25 @@ def check(
         except DescriptionError as error:
             refused.append(error)
     return Report(tuple(mistakes), tuple(refused), tuple(good), tuple(cases), spans)
+
+
+def _each(files: Sequence[Path | str], mistakes: dict[Mistake, None]) -> Iterator[Path]:
+    """Give each file, and of a folder all of its descriptions; what a run left is none of them."""
+    for path in map(Path, files):
+        if not is_folder(path) or is_file(path / "profile.yaml"):
+            yield path
+            continue
+        inside = sorted(p for p in path.rglob("*.y*ml") if p.suffix in (".yaml", ".yml"))
+        found = [p for p in inside if not _is_apart(p.relative_to(path))]
+        if not found:
+            what, mend = "there is no description in this folder", "name one that holds YAML files"
+            mistakes[Mistake(str(path), 1, 1, "", what, mend)] = None
+        yield from found
+
+
+def _is_apart(inner: Path) -> bool:
+    """Whether a file lies in a hidden folder, or in the one that runs are written to."""
+    return any(part.startswith(".") or part == "out" for part in inner.parts[:-1])
 
 
 @dataclass(frozen=True, slots=True)

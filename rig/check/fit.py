@@ -11,6 +11,7 @@ import cantools
 from rig.bench.description import BenchFile
 from rig.bench.limits import Allowed, limits_of
 from rig.check.report import UNITS
+from rig.check.values import misfit, reported_values, said_values
 from rig.description import BrokenDescriptionError, Document, Location, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.quantity import format as shown
@@ -58,6 +59,15 @@ class Fit:
             if found := self.unknown_signal(name):
                 yield document.mistake(where, *found)
         yield from self._lengths()
+        yield from self._values()
+
+    def _values(self) -> Iterator[Mistake]:
+        for where, name, value in said_values(self.profile):
+            if found := self.misfit(name, value):
+                yield self.profile_document.mistake(where, *found)
+        for where, name, value in reported_values(self.profile):
+            if found := self.misfit(name, value, exact=False):
+                yield self.profile_document.mistake(where, *found)
 
     def _lengths(self) -> Iterator[Mistake]:
         document, can = self.profile_document, self.profile.can
@@ -88,6 +98,13 @@ class Fit:
             return None
         return f'{message} has no signal "{signal}"', suggest(signal, signals)
 
+    def misfit(self, name: str, value: float, *, exact: bool = True) -> tuple[str, str] | None:
+        """Say that "Message.Signal" can't hold a value; nothing of a signal that there is not."""
+        message, _, signal = name.partition(".")
+        signals = self.messages[message].signals if message in self.messages else ()
+        found = next((s for s in signals if s.name == signal), None)
+        return found and misfit(found, name, value, exact=exact)
+
     def bench_mistakes(self) -> Iterator[Mistake]:
         """Hold the bench against the profile."""
         if self.bench_document is None or self.bench is None:
@@ -106,6 +123,22 @@ class Fit:
                 what = f"{profile.name} has a {link} link, and the bench has none"
                 yield document.mistake((link,), what, f"add {link}:")
         yield from self._nominal()
+        yield from self._spans()
+
+    def _spans(self) -> Iterator[Mistake]:
+        """A tap must be able to show the level above which its output counts as closed."""
+        assert self.bench is not None  # noqa: S101 -- its only caller looked
+        assert self.bench_document is not None  # noqa: S101
+        for name, output in self.profile.outputs.items():
+            wiring = self.bench.wiring.get(name)
+            span_v = wiring.span_v if wiring else None
+            if span_v is not None and span_v <= output.closed_above_v:
+                level = shown(output.closed_above_v, "V")
+                where = self.profile_document.at(("outputs", name, "closed above"))
+                what = f"the tap shows {shown(span_v, 'V')}, and closed above is {level} ({where})"
+                yield self.bench_document.mistake(
+                    ("wiring", name, "span"), what, "widen the span, or correct the level"
+                )
 
     def _driven(self, quantity: str) -> Iterator[Mistake]:
         assert self.bench is not None  # noqa: S101 -- its only caller looked

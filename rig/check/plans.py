@@ -18,6 +18,7 @@ from rig.plan.case import (
     MessageComes,
     MessageSound,
     MessageTiming,
+    Send,
     SignalBecomes,
     SignalOrdered,
     SignalStays,
@@ -26,6 +27,7 @@ from rig.plan.case import (
     SignalWithin,
     Staircase,
     Step,
+    Traffic,
 )
 from rig.plan.model import PlanCase, PlanFile
 
@@ -90,7 +92,10 @@ class PlanCheck:
     def _step_names(self, case: Case, number: int, step: Step) -> Iterator[Mistake]:
         until = step.until if isinstance(step, Await | Staircase) else None
         if isinstance(until, SignalValue):
-            yield from self._signal(case, number, f"{until.message}.{until.signal}")
+            yield from self._signal(case, number, f"{until.message}.{until.signal}", until.value)
+        if isinstance(step, Send | Traffic):
+            for signal, value in step.signals.items():
+                yield from self._signal(case, number, f"{step.message}.{signal}", value)
         bench = self._fit.bench
         if bench is None:
             return
@@ -120,20 +125,27 @@ class PlanCheck:
         for expectation in case.expectations:
             if isinstance(expectation, _OF_ONE_SIGNAL):
                 name = f"{expectation.message}.{expectation.signal}"
-                yield from self._signal(case, None, name)
+                value = None
+                if isinstance(expectation, SignalBecomes | SignalStays):
+                    value = expectation.value
+                yield from self._signal(case, None, name, value)
             elif isinstance(expectation, MessageTiming | MessageSound):
                 yield from self._message(case, expectation.message)
             elif isinstance(expectation, MessageComes):
-                for signal in expectation.where:
-                    yield from self._signal(case, None, f"{expectation.message}.{signal}")
+                for signal, value in expectation.where.items():
+                    yield from self._signal(case, None, f"{expectation.message}.{signal}", value)
 
     def _message(self, case: Case, name: str) -> Iterator[Mistake]:
         if found := self._fit.unknown_message(name):
             yield from self._once(case, None, name, "message", found)
 
-    def _signal(self, case: Case, number: int | None, name: str) -> Iterator[Mistake]:
+    def _signal(
+        self, case: Case, number: int | None, name: str, value: float | None = None
+    ) -> Iterator[Mistake]:
         if found := self._fit.unknown_signal(name):
             yield from self._once(case, number, name, "signal", found)
+        elif value is not None and (found := self._fit.misfit(name, value)):
+            yield from self._once(case, number, name, "value", found)
 
     def _recorded(self, case: Case) -> Iterator[Mistake]:
         """An output that is to be recorded needs a tap; a quantity has its command instead."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rig.description import Document, Location, Mistake, suggest
 from rig.dut.allowance import Curve
+from rig.dut.plausible import implausible
 from rig.dut.settings_fit import misfits
 
 if TYPE_CHECKING:  # the profile asks here when it is read
@@ -44,7 +45,7 @@ def contradictions(document: Document[Profile]) -> list[Mistake]:
         known = profile.telemetry.reports()
         mistakes += _unknown(document, ("links", name, "carries"), link.carries, known, "report")
     mistakes += [*_balance_outputs(document), *_contactors(document)]
-    return [*mistakes, *_nominal(document), *_links(document)]
+    return [*mistakes, *_nominal(document), *_links(document), *implausible(document)]
 
 
 def _unknown(

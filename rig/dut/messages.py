@@ -6,7 +6,7 @@ Pure description. Which signals they hold stands in the DBC.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -57,7 +57,7 @@ class Events(MessageContent):
         Names, Field(description="protections, by short name, that tell their value")
     ] = ()
     lsb: Annotated[
-        dict[Literal["V", "A", "°C"], Annotated[float, Field(gt=0)]],
+        dict[str, Annotated[float, Field(gt=0)]],
         Field(description="of the value, by the unit of the protection"),
     ] = Field(default_factory=dict)
     within_s: Annotated[

@@ -39,6 +39,8 @@ class DriverInfo:
     create: Callable[[Session, Clock], capabilities.Instrument]
     channels: tuple[int, ...]  # (0,): it has just one, and a description needs not name it
     framing: Framing
+    most_v: float | None = None  # that it can be set to, on any channel; None: it sets none, or
+    most_a: float | None = None  # its own name tells
     port: str = ""  # usual address of its SCPI socket, for people
     also: tuple[type, ...] = ()  # what else it can do, with a card for it in one of its slots
 
@@ -55,6 +57,8 @@ _OURS = (
         create=ngi_n83624.NgiN83624,
         channels=ngi_n83624.NgiN83624.channels,
         framing=ngi_n83624.FRAMING,
+        most_v=ngi_n83624.VOLTAGE.high,
+        most_a=ngi_n83624.OCP.high,
         port="7000",
     ),
     DriverInfo(
@@ -73,6 +77,8 @@ _OURS = (
         create=keysight_e36312a.KeysightE36312A,
         channels=keysight_e36312a.KeysightE36312A.channels,
         framing=keysight_e36312a.FRAMING,
+        most_v=max(setting.high for setting in keysight_e36312a.VOLTAGE.values()),
+        most_a=max(setting.high for setting in keysight_e36312a.CURRENT.values()),
         port="5025",
     ),
     DriverInfo(
@@ -82,6 +88,7 @@ _OURS = (
         create=itech_it8500_plus.ItechIt8500Plus,
         channels=itech_it8500_plus.ItechIt8500Plus.channels,
         framing=itech_it8500_plus.FRAMING,
+        most_a=itech_it8500_plus.CURRENT.high,
     ),
     DriverInfo(
         name="iet-prs",

@@ -8,6 +8,7 @@ import pytest
 
 from rig.bench.description import BenchFile, Terminal, load_bench
 from rig.description import BrokenDescriptionError
+from rig.errors import DescriptionError
 
 ROOT = Path(__file__).parents[2]
 VIRTUAL = ROOT / "fixtures" / "benches" / "virtual-esp32-4s.yaml"
@@ -47,6 +48,13 @@ def test_what_the_started_process_says_fills_the_addresses() -> None:
     assert filled.console is not None
     assert filled.console.url == "rfc2217://x"
     assert bench.instruments["emulator"].resource == "${emulator}"
+
+
+def test_an_address_that_nothing_fills_is_refused_before_it_is_opened() -> None:
+    filled = load_bench("virtual-esp32-4s").filled({"emulator": "TCPIP::127.0.0.1::5000::SOCKET"})
+
+    with pytest.raises(DescriptionError, match=r"nothing fills \$\{charger\}"):
+        filled.refuse_unfilled({"emulator": "x"})
 
 
 def test_the_lab_bench_differs_in_addresses_clock_and_start_alone() -> None:

@@ -1,0 +1,94 @@
+"""Values of CAN signals that a description names, held against the bits that the DBC gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rig.description import Location
+from rig.dut.profile import Profile
+
+Said = tuple[Location, str, float]  # where it stands, "Message.Signal", its value
+
+
+def misfit(signal: Any, name: str, value: float, *, exact: bool = True) -> tuple[str, str] | None:
+    """Say that a signal's bits can't hold a value, if they can't.
+
+    Parameters
+    ----------
+    signal : cantools.database.can.signal.Signal
+    exact
+        The value is sent just so: a flag, a code; not a limit that lies between two steps.
+    """
+    if signal.is_float:
+        return None
+    low, high = sorted(float(signal.offset + signal.scale * raw) for raw in _raw_ends(signal))
+    scale = abs(float(signal.scale))
+    steps = (value - low) / scale
+    if not low - scale / 2 <= value <= high + scale / 2:
+        what = f"{name} holds {low:.10g} to {high:.10g}: {value:.10g} is beyond what the DBC gives"
+        return what, "correct the value, or the DBC"
+    if exact and abs(steps - round(steps)) > 1e-6 * max(1.0, abs(steps)):
+        return f"{name} goes in steps of {scale:.10g}: it is never {value:.10g}", "correct it"
+    return None
+
+
+def _raw_ends(signal: Any) -> tuple[int, int]:
+    if signal.is_signed:
+        return -(1 << signal.length - 1), (1 << signal.length - 1) - 1
+    return 0, (1 << signal.length) - 1
+
+
+def said_values(profile: Profile) -> Iterator[Said]:
+    """Give every value that a profile says a signal has."""
+    for name, protection in profile.protections.items():
+        yield from _flags(("protections", name, "says"), protection.says)
+    for message, signals in profile.start.request.items():
+        where: Location = ("start", "request", message)
+        yield from (((*where, s), f"{message}.{s}", value) for s, value in signals.items())
+    if (events := profile.events) is not None:
+        code = f"{events.message}.{events.code}"
+        yield from ((("events", "codes", short), code, n) for short, n in events.codes.items())
+    if profile.settings is not None and profile.settings.loss is not None:
+        yield from _flags(("settings", "loss", "says"), profile.settings.loss.says)
+    yield from _of_contactors(profile)
+    yield from _counters(profile)
+
+
+def _flags(where: Location, says: dict[str, int]) -> Iterator[Said]:
+    yield from (((*where, name), name, value) for name, value in says.items())
+
+
+def _of_contactors(profile: Profile) -> Iterator[Said]:
+    if (contactors := profile.contactors) is None:
+        return
+    yield from _flags(("contactors", "precharge fails", "says"), contactors.failure.says)
+    states, request = contactors.states, contactors.request
+    for state in ("open", "precharging", "closed", "fault"):
+        yield ("contactors", "states", state), states.signal, getattr(states, state)
+    for word in ("none", "close", "open"):
+        name = f"{request.message}.{request.signal}"
+        yield ("contactors", "request", word), name, getattr(request, word)
+
+
+def _counters(profile: Profile) -> Iterator[Said]:
+    """The value after which each counter begins anew."""
+    for name, promise in profile.messages.items():
+        if promise.counter is not None:
+            where: Location = ("messages", name, "counter last")
+            yield where, f"{name}.{promise.counter}", promise.counter_last
+    for name, received in profile.can.receives.items() if profile.can else ():
+        if received.counter is not None:
+            where = ("can", "receives", name, "counter last")
+            yield where, f"{name}.{received.counter}", received.counter_last
+    if profile.events is not None and profile.events.counter is not None:
+        name = f"{profile.events.message}.{profile.events.counter}"
+        yield ("events", "counter last"), name, profile.events.counter_last
+
+
+def reported_values(profile: Profile) -> Iterator[Said]:
+    """Give what a report says while it knows nothing: it must fit into the signal too."""
+    for name, report in profile.telemetry.reports().items():
+        if report.invalid is not None and report.message is not None:
+            signal = f"{report.message_for(1)}.{report.signal_for(1)}"
+            yield ("telemetry", name, "invalid"), signal, report.invalid / report.factor
