@@ -269,7 +269,7 @@ def simpler_forms(step: Step) -> Iterator[Step]:
         case Play() if step.times > 1:
             yield replace(step, times=step.times // 2)
         case Staircase() if abs(step.stop - step.start) > 2.0 * abs(step.step):
-            levels = round(abs(step.stop - step.start) / abs(step.step)) // 2
+            levels = step.steps // 2
             yield replace(step, start=round(step.stop - levels * step.step, 9))
             yield replace(step, stop=round(step.start + levels * step.step, 9))
 

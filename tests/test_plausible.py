@@ -5,6 +5,7 @@ Each row changes one text of a shipped description, or stands as steps or expect
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -218,7 +219,7 @@ RAMP = (
     " until: {charge path: open}}"
 )
 PLANS = [
-    ("hold: 1e9 h", STAYS, "hold: 1,000,000,000 h"),
+    ("hold: 1e9 h", STAYS, "cases[1].steps[1].hold"),
     ("hold: -1 s", STAYS, "no time is negative"),
     ("dither: 1e9 s", STAYS, "dither"),
     ("set: {cell 3: 1e9 V}", STAYS, "set.cell 3"),
@@ -234,14 +235,18 @@ PLANS = [
     (RAMP.replace("1.3 s", "1.3 h"), STAYS, "ramp.dwell"),
     (RAMP.replace("to: 3.7 V", "to: 4.7 V"), STAYS, "4.700 V"),
     ("play: {quantity: cell 1, values: [3.3 V], every: 1 ns}", STAYS, "play.every"),
-    ("play: {quantity: cell 1, values: [3.3 V], every: 1 h, times: 10000}", STAYS, "too long"),
+    (
+        "play: {quantity: cell 1, values: [3.3 V], every: 1 h, times: 10000}",
+        STAYS,
+        "longer than 168 h",
+    ),
     ("play: {quantity: cell 1, values: [3.3 V], every: 1 s, noise: 99 V}", STAYS, "cell 1"),
     ("send: {HostAlive: {}, times: 1000000000}", STAYS, "send.times"),
     ("send: {HostAlive: {}, every: -1 s}", STAYS, "no time is negative"),
     ("send: {HostAlive: {Alive: 99}}", STAYS, "HostAlive.Alive holds 0 to 15"),
     ("send: {HostAlive: {Alive: 0.5}}", STAYS, "HostAlive.Alive"),
     ("send: {HostAlive: {Alife: 1}}", STAYS, 'did you mean "Alive"'),
-    ("traffic: {HostAlive: {}, every: 0 s}", STAYS, "more than 0"),
+    ("traffic: {HostAlive: {}, every: 0 s}", STAYS, "can't be meant"),
     ("traffic: {HostAlive: {}, every: 100 ms, jitter: 1 s}", STAYS, "jitter"),
     ("load: {share: 50 %, burst: 1 s, times: 1000000000, from: 1, to: 2}", STAYS, "times"),
     ('type: ""', STAYS, "an empty line"),
@@ -303,7 +308,7 @@ def test_a_case_of_more_than_a_week_is_refused(tmp_path: Path) -> None:
         encoding="utf-8",
     )
 
-    _refused(check([plan]), "longer than 7 d")
+    _refused(check([plan]), "longer than 168 h")
 
 
 def test_a_folder_is_checked_with_all_of_its_files(tmp_path: Path) -> None:
@@ -339,9 +344,8 @@ def test_missing_wires_are_listed_in_order_of_their_numbers(tmp_path: Path) -> N
         ROOT / "fixtures/benches/virtual-esp32-16s.yaml", "for:", "for:", tmp_path / "b.yaml"
     )
     text = bench.read_text(encoding="utf-8")
-    kept = [
-        line for line in text.splitlines() if not line.startswith(("  cell ", "  temperature "))
-    ]
+    gone = re.compile(r"  (cell|temperature) \d+:")
+    kept = [line for line in text.splitlines() if not gone.match(line)]
     bench.write_text("\n".join(kept) + "\n", encoding="utf-8")
 
     lines = check([bench]).text().splitlines()

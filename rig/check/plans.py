@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rig.bench.description import BenchFile
+from rig.bounds import LONGEST_CASE_S
 from rig.check.fit import Fit
 from rig.check.steps import commanded, metered
 from rig.description import Document, Location, Mistake
@@ -60,6 +61,14 @@ class PlanCheck:
                 yield from self._step_names(case, number, step)
             yield from self._expectation_names(case)
             yield from self._recorded(case)
+            yield from self._duration(case)
+
+    def _duration(self, case: Case) -> Iterator[Mistake]:
+        if case.duration_s > LONGEST_CASE_S:
+            hours = LONGEST_CASE_S / 3600
+            what = f"{case.id} takes {case.duration_s / 3600:,.0f} h, longer than {hours:g} h"
+            where = ("cases", self._indices.get(case.source, 0))
+            yield self._plan.mistake(where, what, "make it shorter, or several cases of it")
 
     def _chosen(self, index: int, planned: PlanCase) -> Iterator[Mistake]:
         """Cells and sensors that there are not; a family that finds nothing to test."""

@@ -172,9 +172,8 @@ class _Drive:
 
     @_do.register
     def _(self, step: Staircase) -> None:
-        levels = round((step.stop - step.start) / step.step) + 1
-        for i in range(levels):
-            self._commands.extend(self._bench.set({step.quantity: step.start + i * step.step}))
+        for level in step.levels:
+            self._commands.extend(self._bench.set({step.quantity: level}))
             self._readings.extend(self._bench.read((step.quantity,)))
             # One look at the end of each level: when it reacted is seen in the record.
             sleep_ns(self._bench, round(step.dwell_s * 1e9))

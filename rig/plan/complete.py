@@ -85,8 +85,7 @@ def longest_s(step: Step) -> float:  # noqa: C901 - one line for each kind
         case Await():
             longest = step.within_s + _PER_COMMAND_S
         case Staircase():
-            levels = round((step.stop - step.start) / step.step) + 1
-            longest = levels * (step.dwell_s + _PER_LEVEL_S)
+            longest = (step.steps + 1) * (step.dwell_s + _PER_LEVEL_S)
         case Play():
             longest = len(step.values) * step.times * step.interval_s + _PER_COMMAND_S
         case Send():

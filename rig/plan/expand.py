@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from importlib.metadata import entry_points
 
+from rig.bounds import MOST_CASES
 from rig.description import BrokenDescriptionError, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
@@ -48,13 +49,22 @@ def expand(plan: PlanFile, profile: Profile, seed: int) -> list[Case]:
     mistakes: list[Mistake] = []
     for planned in plan.cases:
         try:
-            cases += _expand_one(plan, planned, profile, seed)
+            cases += _not_too_many(planned, len(cases), _expand_one(plan, planned, profile, seed))
         except BrokenDescriptionError as error:
             mistakes += error.mistakes
     if mistakes:
         raise BrokenDescriptionError(mistakes)
     _refuse_twins(cases)
     return cases
+
+
+def _not_too_many(planned: PlanCase, before: int, cases: Iterator[Case]) -> Iterator[Case]:
+    for count, case in enumerate(cases, start=before + 1):
+        if count > MOST_CASES:
+            what = f"the plan makes more than {MOST_CASES:,} cases"
+            mend = "choose fewer protections, cells or repeats, or make several plans of it"
+            raise BrokenDescriptionError([planned.mistake(("repeats",), what, mend)])
+        yield case
 
 
 def _expand_one(plan: PlanFile, planned: PlanCase, profile: Profile, seed: int) -> Iterator[Case]:
@@ -89,7 +99,10 @@ def _expand_one(plan: PlanFile, planned: PlanCase, profile: Profile, seed: int) 
         source=planned.source,
     )
     try:
-        cases = list(expand_family(planned.family, options, profile, origin, seed))
+        made = expand_family(planned.family, options, profile, origin, seed)
+        cases = list(_not_too_many(planned, 0, made))
+    except BrokenDescriptionError:
+        raise
     except DescriptionError as error:
         mistake = planned.mistake(("settings",), error.what, error.mend)
         raise BrokenDescriptionError([mistake]) from error

@@ -17,12 +17,14 @@ from pydantic import (
     Field,
     PlainValidator,
     PrivateAttr,
+    TypeAdapter,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from rig import bounds
 from rig.description import (
     BrokenDescriptionError,
     Description,
@@ -31,6 +33,8 @@ from rig.description import (
     Mistake,
     Names,
     Pattern,
+    Titled,
+    Typed,
     mistake_error,
     read,
     regex,
@@ -45,12 +49,17 @@ from rig.quantity import (
     Ratio,
     Seconds,
     Toleranced,
+    bounded,
+    format,
     parse,
     parse_interval,
     parse_toleranced,
     reader,
 )
 
+_WAIT_TIME = TypeAdapter(Annotated[Seconds, bounded(bounds.WAIT)])
+_EVERY = TypeAdapter(Annotated[Seconds, bounded(bounds.FASTEST)])
+_JITTER = TypeAdapter(Annotated[Seconds, bounded(bounds.STEP_TIME)])
 SETTABLE = ("cell n", "cells", "temperature n", "temperatures", "current", "supply")
 
 
@@ -94,7 +103,7 @@ def _setting(key: str, value: Any) -> float:
 
 def _wait(key: str, value: Any) -> Any:
     if key == "within":
-        return reader(parse, "s")(value)
+        return _WAIT_TIME.validate_python(value)
     if isinstance(value, bool | int | float) or value in ("open", "closed"):
         return value
     if key == "console" and isinstance(value, str):
@@ -105,12 +114,14 @@ def _wait(key: str, value: Any) -> Any:
 
 def _sending(key: str, value: Any) -> Any:
     if key in ("every", "jitter"):
-        return reader(parse, "s")(value)
+        return (_EVERY if key == "every" else _JITTER).validate_python(value)
     if key == "wrong":
         return _wrong(value)
     if key == "times":
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise mistake_error(f'"{value}" is no number of times', "write for example times: 5")
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number or not 1 <= value <= bounds.MOST_TIMES:
+            what = f'"{value}" is no number of times: 1 to {bounds.MOST_TIMES:,}'
+            raise mistake_error(what, "write for example times: 5")
         return value
     numbers = value or {}
     if not isinstance(numbers, dict) or not all(
@@ -201,7 +212,7 @@ class Ramp(Description):
     start: Annotated[float, Field(alias="from")]
     stop: Annotated[float, Field(alias="to")]
     step: float
-    dwell_s: Annotated[Seconds, Field(alias="dwell", gt=0)]
+    dwell_s: Annotated[Seconds, bounded(bounds.DWELL), Field(alias="dwell")]
     until: Waiting
 
     @field_validator("start", "stop", "step", mode="before")
@@ -217,6 +228,20 @@ class Ramp(Description):
     def _goes_somewhere(self) -> Ramp:
         if self.step == 0 or self.start == self.stop:
             raise mistake_error("a ramp of no height", "write from and to that differ, and a step")
+        if self.step < 0:
+            mend = "write it without its sign: from and to say which way it goes"
+            raise mistake_error("the step is negative", mend)
+        unit = unit_of(self.quantity)
+        way, finest = abs(self.stop - self.start), bounds.FINEST[unit]
+        step = format(self.step, "K" if unit == "°C" else unit)
+        if self.step > way * (1 + 1e-9):
+            raise mistake_error(f"its step of {step} is longer than the way", "write a smaller one")
+        if self.step < finest:
+            mend = f"write {format(finest, 'K' if unit == '°C' else unit)} or more"
+            raise mistake_error(f"its step of {step} is finer than any source sets", mend)
+        if way / self.step > bounds.MOST_LEVELS:
+            what = f"it has {way / self.step:,.0f} levels, and {bounds.MOST_LEVELS:,} are the most"
+            raise mistake_error(what, "write a larger step, or a shorter way")
         return self
 
 
@@ -225,7 +250,7 @@ class Played(Description):
 
     quantity: str
     values: Annotated[tuple[float, ...], Field(min_length=1)]
-    every_s: Annotated[Seconds, Field(alias="every", gt=0)]
+    every_s: Annotated[Seconds, bounded(bounds.FASTEST), Field(alias="every")]
     times: Annotated[int, Field(ge=1, le=10_000)] = 1
     noise: Annotated[
         float, Field(ge=0, description="added to each value: at random within ± this")
@@ -273,8 +298,8 @@ class BusLoad(Description):
     """Foreign frames on the BMS's bus, in bursts."""
 
     share: Annotated[Ratio, Field(gt=0, le=1, description="of the bus's time, pauses included")]
-    burst_s: Annotated[Seconds, Field(alias="burst", gt=0)]
-    times: Annotated[int, Field(ge=1)] = 1
+    burst_s: Annotated[Seconds, bounded(bounds.STEP_TIME), Field(alias="burst", gt=0)]
+    times: Annotated[int, Field(ge=1, le=10_000)] = 1
     first_id: Annotated[int, Field(alias="from", ge=0, lt=1 << 11)]
     last_id: Annotated[int, Field(alias="to", ge=0, lt=1 << 11)]
 
@@ -309,8 +334,10 @@ class PlanStep(Description):
     """One step: one action, and a mark where expectations refer to it."""
 
     set: Settings | None = None
-    hold_s: Annotated[Seconds | None, Field(alias="hold", ge=0)] = None
-    dither_s: Annotated[Seconds | None, Field(alias="dither", gt=0)] = None
+    hold_s: Annotated[Seconds | None, bounded(bounds.STEP_TIME), Field(alias="hold")] = None
+    dither_s: Annotated[Seconds | None, bounded(bounds.STEP_TIME), Field(alias="dither", gt=0)] = (
+        None
+    )
     wait_for: Waiting | None = None
     ramp: Ramp | None = None
     play: Played | None = None
@@ -320,7 +347,7 @@ class PlanStep(Description):
     traffic: Sending | None = None
     quiet: Annotated[str | None, Field(description="a message whose traffic ends")] = None
     load: BusLoad | None = None
-    type: Annotated[str | None, Field(description="a line, or the name of a command")] = None
+    type: Annotated[Typed | None, Field(description="a line, or the name of a command")] = None
     power: Literal["on", "off"] | None = None
     reset: Literal["now"] | None = None
     read: Names = ()
@@ -372,7 +399,9 @@ class Expected(Description):
     opens_at: Toleranced | None = None  # output, after a ramp: the threshold
     closes_at: Toleranced | None = None
     reaction_s: Annotated[
-        Seconds, Field(alias="reaction", description="the BMS's longest delay")
+        Seconds,
+        bounded(bounds.DELAY),
+        Field(alias="reaction", description="the BMS's longest delay"),
     ] = 0.0
     stays: Any = None  # output: open or closed; signal: a number
     becomes: float | None = None  # signal
@@ -397,10 +426,10 @@ class Expected(Description):
     between: Annotated[
         tuple[float, float] | None, Field(description="a signal's lowest and highest value")
     ] = None
-    only_rises_but_for: float | None = None  # signal
-    only_falls_but_for: float | None = None
-    steps_at_most: float | None = None
-    moves_at_most: float | None = None
+    only_rises_but_for: Annotated[float | None, Field(ge=0)] = None  # signal
+    only_falls_but_for: Annotated[float | None, Field(ge=0)] = None
+    steps_at_most: Annotated[float | None, Field(ge=0)] = None
+    moves_at_most: Annotated[float | None, Field(ge=0)] = None
     counts: Names = ()  # energy: what must change by the charge that flows
     follows_cells: Names = ()  # energy: what the cells' voltages make of it
     or_says: Annotated[
@@ -471,9 +500,10 @@ class Expected(Description):
 def _within(value: Any) -> Any:
     """Read "150 ms", at most so long; or an interval."""
     try:
-        return Interval(0.0, parse(value, "s"), "s")
+        parse(value, "s")
     except QuantityError:
         return reader(parse_interval, "s")(value)
+    return Interval(0.0, reader(parse, "s")(value), "s")
 
 
 # ---- cases --------------------------------------------------------------------------------------
@@ -510,7 +540,7 @@ class PlanCase(Description):
     """A family to expand, or a case written out."""
 
     family: str | None = None
-    name: str | None = None
+    name: Titled | None = None
     protections: Annotated[Names | None, Field(description="all, or names of the profile")] = None
     protection: str | None = None  # of a case written out: the one that it is about
     cells: Choice = "each"
@@ -585,7 +615,7 @@ def _numbers(chosen: Any, count: int) -> tuple[int, ...]:
 class PlanFile(Description):
     """A plan."""
 
-    name: Annotated[str, Field(alias="plan")]
+    name: Annotated[Titled, Field(alias="plan")]
     title: str = ""
     dut: Annotated[str | None, Field(alias="for")] = None
     traces_to: Names = ()  # of all cases

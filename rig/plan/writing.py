@@ -152,7 +152,7 @@ def _ramp(step: c.Staircase) -> dict[str, Any]:
         "quantity": step.quantity,
         "from": _exact(step.start, unit),
         "to": _exact(step.stop, unit),
-        "step": _exact(step.step, "K" if unit == "°C" else unit),
+        "step": _exact(abs(step.step), "K" if unit == "°C" else unit),
         "dwell": _seconds(step.dwell_s),
         "until": _condition(step.until),
     }

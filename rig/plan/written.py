@@ -268,6 +268,8 @@ class _Resolver:
         wrong = sending.pop("wrong", None)
         [(message, signals)] = sending.items()
         received = self._is_received((*where, message), message)
+        if received and jitter_s >= (every_s or received.period_s):
+            self._add((*where, "jitter"), "its jitter is no less than its period", "write less")
         return Traffic(
             message=message,
             signals=signals,
