@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -192,7 +193,7 @@ def _explain(options: argparse.Namespace, _: list[str]) -> int:
     print("\n".join(explained(run, case, braille=_shows_braille())))
     folder = options.out / "explain" / f"{run.run_id}-{case.number:04d}"
     if svg := explained_svg(case):
-        folder.mkdir(parents=True, exist_ok=True)
+        _writable(folder)
         (folder / "waveform.svg").write_text(svg, encoding="utf-8")
         print(f"\nwaveform: {(folder / 'waveform.svg').as_posix()}")
     if case.outcome == "fail" and not options.as_recorded:
@@ -214,7 +215,7 @@ def _shortest(run: Run, case: RunCase, bench: str | None, folder: Path) -> Itera
         yield "came before it, in a phase that was another now, or in the bench it was recorded on"
         return
     plan = folder / "shortest.yaml"
-    plan.parent.mkdir(parents=True, exist_ok=True)
+    _writable(plan.parent)
     plan.write_text(shortest_plan(run, found), encoding="utf-8")
     yield f"\nshortest stimulus that still fails (of {found.trials} tried):"
     yield from (f"  {n}. {words.step(s)}" for n, s in enumerate(found.case.steps, 1))
@@ -242,7 +243,7 @@ def _report(options: argparse.Namespace, _: list[str]) -> int:
     from reports.write import write_reports
     from rig.evidence import load_run
 
-    print(f"report: {write_reports(load_run(options.run), options.out).as_posix()}")
+    print(f"report: {write_reports(load_run(options.run), _writable(options.out)).as_posix()}")
     return 0
 
 
@@ -281,11 +282,22 @@ def _virtual(options: argparse.Namespace, _: list[str]) -> int:
         return 0
 
 
+def _writable(folder: Path) -> Path:
+    """Make a folder, and prove that it can be written to; a RigError says why it can't."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        what = f"nothing can be written there: {error.strerror}"
+        raise RigError(what, str(folder), "name another folder, or mend its permissions") from error
+    return folder
+
+
 def _new(options: argparse.Namespace, _: list[str]) -> int:
     """Copy the template of a lab: one bench, one DUT, one plan, to be edited."""
     import fixtures
 
-    if options.folder.exists() and any(options.folder.iterdir()):
+    if any(_writable(options.folder).iterdir()):
         raise RigError(
             "the folder is not empty", str(options.folder), "name one that does not exist yet"
         )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rig.bench.description import BenchFile, read_bench
 from rig.check.fit import Fit
@@ -115,8 +114,8 @@ _WORDS = {
 def _check_bench(path: Path, dut: Path | str | None) -> _Found:
     document = read_bench(path)
     named = [dut] if dut is not None else list(document.model.duts)
-    for name in named:
-        fit = Fit(read_profile(name), document)
+    for i, name in enumerate(named):
+        fit = Fit(_referred(document, ("for", i), read_profile, name), document)
         fit.refuse(fit.bench_mistakes())
     suffix = f", and fits {', '.join(map(str, named))}" if named else ""
     return _Found(f"{path}: the bench {document.model.name} is well{suffix}")
@@ -140,14 +139,22 @@ def _check_plan(path: Path, bench: Path | str | None, dut: Path | str | None, se
     return _Found(f"{path}: {counted(cases)} for {name}{on}", cases, spans_of(cases, profile.model))
 
 
-def _referred(plan: Document[PlanFile], where: Location, read: Any, name: Path | str) -> Any:
-    """Read what the plan names; where there is no such thing, the mistake is the plan's."""
+def _referred(
+    document: Document[PlanFile] | Document[BenchFile],
+    where: Location,
+    read: Callable[[Path | str], Document[Profile]],
+    name: Path | str,
+) -> Document[Profile]:
+    """Read what a file names; where there is no such thing, the mistake is the file's."""
     try:
         return read(name)
     except BrokenDescriptionError as error:
         first = error.mistakes[0]
-        if len(error.mistakes) == 1 and first.file == str(name) and plan.model.dut == name:
-            raise BrokenDescriptionError([plan.mistake(where, first.what, first.mend)]) from None
+        dut = document.model.dut if isinstance(document.model, PlanFile) else document.model.duts
+        is_its_own = name == dut or (isinstance(dut, tuple) and name in dut)
+        if len(error.mistakes) == 1 and first.file == str(name) and is_its_own:
+            mistake = document.mistake(where, first.what, first.mend)
+            raise BrokenDescriptionError([mistake]) from None
         raise
 
 

@@ -29,6 +29,7 @@ from rig.trace.model import Trace
 NOT_RUN = "not run"
 _JUDGEMENTS_JSON: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])
 _PLAIN_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # no way out of its folder, on no system
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.ASCII | re.IGNORECASE)  # on Windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,11 +172,12 @@ def later_judgement(path: Path, name: str, *, is_new: bool = False) -> Path:
         The name is no plain file name; or, where it `is_new`, it is taken.
     """
     folder = Path(path) / GROWING
-    if not _PLAIN_NAME.fullmatch(name):
+    if not _PLAIN_NAME.fullmatch(name) or _DEVICE.match(name) or name.endswith("."):
         raise EvidenceError(
             f"{name!r} is no name for a judgement",
             folder.as_posix(),
-            "use letters, digits, '-', '_' and '.', beginning with a letter or digit",
+            "use letters, digits, '-', '_' and '.', beginning with a letter or digit, and no name"
+            " of a Windows device",
         )
     target = folder / f"{name}.json"
     if is_new and target.exists():

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RigError as error:
         print(error, file=sys.stderr)  # noqa: T201 (the process's own door)
         return 2
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # in use, not ours; or beyond the last there is
         print(f"no port to listen on: {error}; choose another --port-base", file=sys.stderr)  # noqa: T201
         return 2
     with _ends_on_signals(bench.loop):
@@ -52,7 +52,7 @@ def _read(arguments: list[str] | None) -> Setup | None:
     parser.add_argument("--dut", choices=sorted(BENCHES), required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--time", choices=["stepped", "real"], default="stepped")
-    parser.add_argument("--port-base", type=int, default=0, help="first port; 0: any free ones")
+    parser.add_argument("--port-base", type=_port, default=0, help="first port; 0: any free ones")
     parser.add_argument("--variant", help="build of the firmware; default: the one released")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument(
@@ -76,6 +76,14 @@ def _read(arguments: list[str] | None) -> Setup | None:
     )
 
 
+def _port(text: str) -> int:
+    """Read a port; argparse names the option where it is none."""
+    if not text.isdecimal() or not 0 <= int(text[:9]) <= _MOST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port: write 1024 to {_MOST_PORT}")
+    return int(text)
+
+
+_MOST_PORT = 65_535
 _TOLD = ("name", "row", "severity", "title", "shows")
 
 

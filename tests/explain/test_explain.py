@@ -93,3 +93,17 @@ def test_every_dot_is_in_its_place() -> None:
 
     assert list(_characters(dots, braille=True)) == ["\u2881\u2802"]
     assert list(_characters(dots, braille=False)) == ["**"]
+
+
+@pytest.mark.parametrize("verb", [("report",), ("explain", "OVP")])
+def test_a_place_that_can_not_be_written_is_one_message(
+    failed: Run, verb: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    name, *case = verb
+
+    told = rig(name, str(failed.path), *case, "--out", str(tmp_path / "file/out"), cwd=tmp_path)
+
+    assert told.returncode == 2
+    assert "nothing can be written there: Not a directory" in told.stderr
+    assert "Traceback" not in told.stderr
