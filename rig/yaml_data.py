@@ -20,6 +20,7 @@ Location = tuple[int | str, ...]
 
 MOST_LEVELS = 32  # our deepest description has 7
 MOST_REPEATED = 10_000  # values that come again by aliases; who needs more writes a program
+MOST_CHARACTERS = 10_000  # of a text; a long regular expression has 100
 MOST_BYTES = 4_000_000  # a bench of 16,384 cells has 2 MB
 _MOST_DIGITS = 400  # of a number: a float holds less than 1.8e308
 
@@ -240,6 +241,9 @@ class _Reader:
                 if (number := _number(text, kind)) is None:
                     self._add(node, location, f"{text} is too large", "write a smaller number")
                 return number
+            case _ if len(text) > MOST_CHARACTERS:
+                self._add(node, location, f"{text} is too long", "write a line or two")
+                return None
             case _:
                 return text
 

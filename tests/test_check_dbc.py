@@ -1,4 +1,4 @@
-"""A DBC beside a profile, whatever it holds: one message with its place, and what it can't carry."""
+"""A DBC beside a profile, whatever it holds: one message with its place and what it lacks."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def mutants(seed: int, tries: int) -> Iterator[tuple[str, str, bytes]]:
 
 def _mutated(kind: str, raw: bytes, chance: random.Random) -> bytes:
     if kind == "truncated bytes":  # before its last message ends, or nothing is lost
-        return raw[: chance.randrange(raw.rindex(b"BO_ "))]
+        return raw[: chance.randrange(raw.rindex(b"\nBO_ "))]
     if kind == "random bytes":
         return chance.randbytes(chance.choice((0, 1, 100, 5000)))
     return MUTATIONS[kind](raw.decode(), chance).encode()

@@ -11,10 +11,18 @@ import cantools
 from rig.bench.description import BenchFile
 from rig.bench.limits import Allowed, limits_of
 from rig.check.report import UNITS
-from rig.check.values import misfit, reported_values, said_values
+from rig.check.values import (
+    broken,
+    checksums,
+    is_whole_byte,
+    misfit,
+    reported_values,
+    said_values,
+)
 from rig.description import BrokenDescriptionError, Document, Location, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.quantity import format as shown
+from rig.yaml_data import is_file
 
 
 class Fit:
@@ -34,32 +42,59 @@ class Fit:
     @cached_property
     def messages(self) -> dict[str, Any]:
         """Messages of the DBC, by name; none where it can't be read."""
+        return self._database[0]
+
+    @cached_property
+    def _database(self) -> tuple[dict[str, Any], str]:
+        """Messages of the DBC, and why there are none."""
         path = self.profile.dbc_path
-        if path is None or not path.is_file():
-            return {}
+        if path is None or not is_file(path):
+            return {}, "there is no file"
         try:
             database = cantools.database.load_file(path)
-        except (cantools.Error, UnicodeDecodeError, ValueError):
-            return {}
-        return {message.name: message for message in database.messages}  # type: ignore[union-attr]
+            found = {message.name: message for message in database.messages}  # type: ignore[union-attr]
+        except Exception as error:  # noqa: BLE001 -- its parser's own, and whatever a file brings about
+            return {}, f"{error}" or type(error).__name__
+        return found, "it holds no message"
 
     def profile_mistakes(self) -> Iterator[Mistake]:
         """Hold the profile against its DBC."""
         path, document = self.profile.dbc_path, self.profile_document
         if path is None:
             return
-        if not path.is_file():
+        if not is_file(path):
             yield document.mistake(("can", "dbc"), f"there is no file {path}", "put it there")
             return
         if not self.messages:
-            what = f"{path} is no DBC with messages"
+            what = f"{path} is no DBC that can be read: {self._database[1]}"
             yield document.mistake(("can", "dbc"), what, "open it with a DBC editor")
             return
         for where, name in self.profile.signals():
             if found := self.unknown_signal(name):
                 yield document.mistake(where, *found)
         yield from self._lengths()
+        if broken := list(self._signals()):
+            yield from broken  # whose values would mean nothing
+            return
         yield from self._values()
+
+    def _signals(self) -> Iterator[Mistake]:
+        """Signals of the messages named that carry nothing, and checksums that are no byte."""
+        profile, document = self.profile, self.profile_document
+        named = [name.partition(".")[0] for _, name in profile.signals()]
+        received = profile.can.receives if profile.can else {}
+        for message in dict.fromkeys([*named, *profile.messages, *received]):
+            signals = self.messages[message].signals if message in self.messages else ()
+            for found in (broken(s, f"{message}.{s.name}") for s in signals):
+                if found:
+                    yield document.mistake(("can", "dbc"), *found)
+        for where, message, crc in checksums(profile):
+            signal = self._signal(f"{message}.{crc}")
+            if signal is not None and not is_whole_byte(signal):
+                what = f"{message}.{crc} is not one whole byte, so it can't hold a CRC-8"
+                yield document.mistake(
+                    where, what, "name the signal of the checksum, or mend the DBC"
+                )
 
     def _values(self) -> Iterator[Mistake]:
         for where, name, value in said_values(self.profile):
@@ -100,10 +135,14 @@ class Fit:
 
     def misfit(self, name: str, value: float, *, exact: bool = True) -> tuple[str, str] | None:
         """Say that "Message.Signal" can't hold a value; nothing of a signal that there is not."""
+        found = self._signal(name)
+        return found and misfit(found, name, value, exact=exact)
+
+    def _signal(self, name: str) -> Any:
+        """Give the DBC's signal; None: there is none."""
         message, _, signal = name.partition(".")
         signals = self.messages[message].signals if message in self.messages else ()
-        found = next((s for s in signals if s.name == signal), None)
-        return found and misfit(found, name, value, exact=exact)
+        return next((s for s in signals if s.name == signal), None)
 
     def bench_mistakes(self) -> Iterator[Mistake]:
         """Hold the bench against the profile."""

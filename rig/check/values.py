@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,34 @@ from rig.description import Location
 from rig.dut.profile import Profile
 
 Said = tuple[Location, str, float]  # where it stands, "Message.Signal", its value
+
+
+def broken(signal: Any, name: str) -> tuple[str, str] | None:
+    """Say that a signal can carry nothing, if it can't."""
+    scale, offset = float(signal.scale), float(signal.offset)
+    if scale == 0.0 or not (math.isfinite(scale) and math.isfinite(offset)):
+        return f"the DBC says that {name} has a scale of {scale:g}", "mend the DBC"
+    return None
+
+
+def is_whole_byte(signal: Any) -> bool:
+    """Whether a signal is one byte as it stands in the frame."""
+    begins = signal.start % 8 == (7 if signal.byte_order == "big_endian" else 0)
+    is_raw = signal.scale == 1 and signal.offset == 0 and not signal.is_signed
+    return begins and is_raw and signal.length == 8
+
+
+def checksums(profile: Profile) -> Iterator[tuple[Location, str, str]]:
+    """Give where each checksum is named, its message and its signal."""
+    received = profile.can.receives if profile.can else {}
+    for name, promise in profile.messages.items():
+        if promise.crc is not None:
+            yield ("messages", name, "crc"), name, promise.crc
+    for name, message in received.items():
+        if message.crc is not None:
+            yield ("can", "receives", name, "crc"), name, message.crc
+    if profile.events is not None and profile.events.crc is not None:
+        yield ("events", "crc"), profile.events.message, profile.events.crc
 
 
 def misfit(signal: Any, name: str, value: float, *, exact: bool = True) -> tuple[str, str] | None:
@@ -87,8 +116,13 @@ def _counters(profile: Profile) -> Iterator[Said]:
 
 
 def reported_values(profile: Profile) -> Iterator[Said]:
-    """Give what a report says while it knows nothing: it must fit into the signal too."""
+    """Give what a report says at its ends, and while it knows nothing: its signal must hold it."""
     for name, report in profile.telemetry.reports().items():
-        if report.invalid is not None and report.message is not None:
-            signal = f"{report.message_for(1)}.{report.signal_for(1)}"
-            yield ("telemetry", name, "invalid"), signal, report.invalid / report.factor
+        if report.message is None:
+            continue
+        signal = f"{report.message_for(1)}.{report.signal_for(1)}"
+        where: Location = ("telemetry", name)
+        if report.invalid is not None:
+            yield (*where, "invalid"), signal, report.invalid / report.factor
+        for end in (report.within.low, report.within.high) if report.within else ():
+            yield (*where, "range"), signal, end / report.factor
