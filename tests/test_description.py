@@ -117,7 +117,7 @@ def test_a_file_that_is_not_utf_8_says_so(tmp_path: Path) -> None:
     path = tmp_path / "latin.yaml"
     path.write_bytes("full name: 25 °C\n".encode("latin-1"))
 
-    with pytest.raises(DescriptionError, match="byte 14 is not UTF-8"):
+    with pytest.raises(DescriptionError, match=r":1:15: this is not UTF-8"):
         load(path, Whole)
 
 

@@ -195,3 +195,43 @@ def test_a_pattern_that_every_line_matches_proves_nothing(pattern: str, tmp_path
     )
 
     assert "matches every line" in check([plan]).text()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("full name = x\n", '1:1: a line has no ": " between key and value'),
+        ("full name:x\nis on: true\n", '1:1: a line has no ": " between key and value'),
+        ("full name: x\nis on: true\t\n", "2:12: a tab stands where YAML wants spaces; write"),
+        ('full name: "\\d"\n', "write \\\\d, or put single quotes"),
+        ("[bms]\nname = x\n", "text stands beside the keys"),
+        ("full name: x\nparts: {a: {threshold: 3,65 V}}\n", "a decimal comma"),
+    ],
+    ids=["equals", "no-blank", "tab", "backslash", "toml", "comma"],
+)
+def test_habits_of_other_formats_are_told_what_yaml_wants(text: str, said: str) -> None:
+    assert said in "\n".join(_mistakes(text))
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("full name: x\n  25 °C\n".encode("cp1252"), ":2:6: this is not UTF-8"),
+        ("full name: x\n".encode("utf-16"), ":1:1: this is UTF-16"),
+        ("full name: x\n".encode("utf-16-be"), ":1:1: a text holds the control character U+0000"),
+    ],
+)
+def test_another_encoding_has_a_place(raw: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(raw)
+
+    with pytest.raises(BrokenDescriptionError) as broken:
+        load(path, Whole)
+    assert said in str(broken.value)
+
+
+def test_a_broken_profile_is_read_as_a_profile_by_its_name(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.yaml"
+    profile.write_text('{"name": "x", "chip": "y"}', encoding="utf-8")
+
+    assert '"protections" is missing' in check([profile]).text()

@@ -47,6 +47,9 @@ UNITS = ("V", "A", "s", "Ω", "Hz", "bit/s", "°C", "K", "Ah", "1", "V/A", "V/V"
         (".5V", "V", 0.5),
         ("1.1 mV", "V", 0.0011),  # not 0.0011000000000000001
         ("1e3 ms", "s", 1.0),
+        ("25 ℃", "°C", 25.0),
+        ("25 ºC", "°C", 25.0),  # a masculine ordinal, as Spanish keyboards give it
+        ("25 ˚C", "°C", 25.0),
     ],
 )
 def test_a_quantity_as_a_person_writes_it(text: str, unit: str, value: float) -> None:
@@ -63,6 +66,8 @@ def test_a_quantity_as_a_person_writes_it(text: str, unit: str, value: float) ->
         ("800 mV", "s", '"800 mV" is a voltage, a time is wanted; write for example "800 ms"'),
         ("3700 mv", "V", '"3700 mv": the unit is spelt mV, not mv; letter case counts'),
         ("3,70 V", "V", '"3,70 V" has a decimal comma; write a point: "3.70 V"'),
+        ("500000", "bit/s", '"500000" has no unit; write for example "500000 bit/s"'),
+        ("10000", "Ω", '"10000" has no unit; write for example "10000 Ω"'),
         ("fast", "s", '"fast" is not a time; write for example "800 ms"'),
         (True, "s", 'true is not a time; write for example "800 ms"'),
         (None, "V", 'nothing is not a voltage; write for example "3.65 V"'),
@@ -112,6 +117,8 @@ def test_a_missing_tolerance_is_a_mistake(text: object, unit: str, message: str)
 
 def test_a_range_may_lend_its_unit_to_its_beginning() -> None:
     assert parse_range("0 V to 4.5 V", "V") == parse_range("0 to 4.5 V", "V")
+    for dots in ("..", "...", "…", " .. "):
+        assert parse_range(f"0{dots}4.5 V", "V") == parse_range("0 to 4.5 V", "V")
 
 
 @pytest.mark.parametrize("text", ["4.5 V to 0 V", "4.5 V", "0 s to 4.5 V", ""])
