@@ -192,6 +192,8 @@ def _explain(detail: ErrorDetails, holder: type[BaseModel] | None) -> tuple[str,
             said = str(context["what"]), str(context["mend"])
         case "extra_forbidden":
             said = f'"{last}" is not known here', suggest(last, _aliases(holder))
+            if re.match(r"\d", last):  # {cells: 3,30 V} has two keys
+                said = said[0], f"where a decimal comma stands, write a point; {said[1]}"
         case "missing":
             said = f'"{last}" is missing', f"add {_example_line(holder, last)}"
         case "literal_error" | "enum":

@@ -102,7 +102,7 @@ def _plain(word: str) -> str:
 
 def suggest(word: str, known: Iterable[str], kind: str = "known") -> str:
     """Say what would be right in place of `word`: the nearest, and all there are."""
-    names = list(known)
+    names = list(dict.fromkeys(known))
     if not names:
         return "remove it: there are none"
     hit = nearest(word, names)

@@ -81,6 +81,9 @@ _SAME: Mapping[int, str] = {
     0x2126: "Ω",  # the ohm sign, as Greek omega
     0x00A0: " ",
     0x202F: " ",
+    ord("℃"): "°C",
+    0x00BA: "°",  # the masculine ordinal, and the ring above
+    0x02DA: "°",
 }
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _QUANTITY = re.compile(rf"({_NUMBER})\s*((?:[^\W\d_]|[°%]).*)?")
@@ -204,7 +207,7 @@ def parse_toleranced(text: object, unit: str) -> Toleranced:
 
 def parse_range(text: object, unit: str) -> Interval:
     """Read "0 V to 4.5 V" or "0 to 4.5 V"; the first may not be the greater."""
-    parts = re.split(r"\s+to\s+|\s*\.\.\s*|\s*…\s*", _plain(text), maxsplit=1)
+    parts = re.split(r"\s+to\s+|\s*\.{2,3}\s*|\s*…\s*", _plain(text), maxsplit=1)
     if len(parts) == 1:
         example = _EXAMPLES[unit]
         raise QuantityError(
@@ -292,8 +295,9 @@ def _factor(text: object, written: str, unit: str) -> Decimal:
 
 
 def _with_unit(number: str, unit: str) -> str:
-    usual = "s" if unit == "s" and abs(float(number)) < 20 else _EXAMPLES[unit].split()[1]
-    return f"{number} {usual}"
+    magnitude, usual = abs(float(number)), _EXAMPLES[unit].split()[1]
+    is_plain = magnitude < 20 if unit == "s" else magnitude >= 1000
+    return f"{number} {unit if is_plain else usual}"
 
 
 def _tidy_product(number: str, factor: Decimal) -> float:

@@ -6,6 +6,7 @@ nesting, aliases of aliases, devices) is a mistake like any other, found before 
 
 from __future__ import annotations
 
+import codecs
 import re
 import stat
 from dataclasses import dataclass, field
@@ -104,13 +105,22 @@ def text_of(path: Path, shown: str) -> str:
     except (FileNotFoundError, NotADirectoryError):
         what, mend = "there is no such file", _others(path)
     except UnicodeDecodeError as error:
-        what = f"byte {error.start} is not UTF-8"
-        mend = "save the file as UTF-8"
+        raise BrokenDescriptionError([_not_utf_8(error, shown)]) from None
     except ValueError:
         what, mend = "this is no name of a file", "check the path"
     except OSError as error:
         what, mend = f"it can't be read: {error.strerror}", "check its name and its permissions"
     raise BrokenDescriptionError([Mistake(shown, 1, 1, "", what, mend)])
+
+
+def _not_utf_8(error: UnicodeDecodeError, shown: str) -> Mistake:
+    raw = bytes(error.object)
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Mistake(shown, 1, 1, "", "this is UTF-16", "save the file as UTF-8")
+    before = raw[: error.start]
+    column = len(before) - (before.rfind(b"\n") + 1) + 1
+    what = f"this is not UTF-8: the byte 0x{raw[error.start]:02x}"
+    return Mistake(shown, before.count(b"\n") + 1, column, "", what, "save the file as UTF-8")
 
 
 def _others(path: Path) -> str:
@@ -295,9 +305,24 @@ def _syntax_mistake(error: yaml.YAMLError, text: str, file: str) -> Mistake:
     return Mistake(file, line, column, "", what, mend)
 
 
-_UNCLOSED = ("unexpected end of stream", "expected ',' or")
+_UNCLOSED = ("unexpected end of stream", "expected ',' or", "could not find expected ':'")
 _SYNTAX = (
-    (r"'\t'", "a tab stands where YAML wants spaces", "indent with spaces"),
+    (r"'\t'", "a tab stands where YAML wants spaces", "write spaces instead"),
+    (
+        "could not find expected ':'",
+        'a line has no ": " between key and value',
+        'write "key: value", with a blank after the colon',
+    ),
+    (
+        "unknown escape character",
+        "a backslash in double quotes begins an escape that there is not",
+        "write \\\\d, or put single quotes around it: '\\d'",
+    ),
+    (
+        "expected '<document start>'",
+        "text stands beside the keys",
+        'write "key: value" in each line',
+    ),
     (
         "mapping values are not allowed",
         'a second ":" in one line',

@@ -200,8 +200,8 @@ def test_a_pattern_that_every_line_matches_proves_nothing(pattern: str, tmp_path
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("full name = x\n", '1:1: a line has no ": " between key and value'),
-        ("full name:x\nis on: true\n", '1:1: a line has no ": " between key and value'),
+        ("is on: true\nfull name = x\nparts: {}\n", '2:1: a line has no ": " between'),
+        ("is on: true\nfull name:x\nparts: {}\n", '2:1: a line has no ": " between'),
         ("full name: x\nis on: true\t\n", "2:12: a tab stands where YAML wants spaces; write"),
         ('full name: "\\d"\n', "write \\\\d, or put single quotes"),
         ("[bms]\nname = x\n", "text stands beside the keys"),

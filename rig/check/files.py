@@ -93,7 +93,7 @@ def _check_file(path: Path, bench: Path | str | None, dut: Path | str | None, se
 
 def _kind(path: Path) -> str:
     """Tell by the first words which kind of description it is; a broken file is read as a plan."""
-    if is_file(path / "profile.yaml"):
+    if path.name == "profile.yaml" or is_file(path / "profile.yaml"):
         return "profile"
     try:
         text = text_of(path, str(path))
