@@ -23,7 +23,7 @@ from rig.plan.case import (
     Trips,
     Type,
 )
-from rig.trace.model import Trace
+from rig.trace.model import Trace, Waveform
 from tests.judge.synthetic import (
     CELL_RISES,
     S,
@@ -629,6 +629,54 @@ def test_a_blinking_lamp_stays_open_and_never_stays_closed() -> None:
 
     assert the_finding(Stays(output="led", is_open=True), a_trace(waveform)).verdict == "pass"
     assert the_finding(Stays(output="led", is_open=False), a_trace(waveform)).verdict == "fail"
+
+
+def blinking(*lit_s: tuple[float, float], size: int = 6_000) -> Waveform:
+    """Return a record of a lamp that is lit in these stretches, at 1 kS/s."""
+    at_s = np.arange(size) * 1e-3
+    lit = np.zeros(size, bool)
+    for begin_s, end_s in lit_s:
+        lit |= (at_s >= begin_s) & (at_s < end_s)
+    return a_waveform(a_channel("led", np.where(lit, 3.3, 0.0)), interval_s=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("lit_s", "verdict"),
+    [
+        pytest.param((3.9, 6.0), "pass", id="the cause ends in a lit phase, and it stays lit"),
+        pytest.param((3.01, 6.0), "pass", id="lit for 0.99 s before the end: it may have blinked"),
+        pytest.param((2.9, 6.0), "fail", id="lit for 1.1 s before the end: it was closed"),
+        pytest.param((1.5, 2.8), "fail", id="closed and open again within the span"),
+        pytest.param((0.5, 1.1), "pass", id="lit for 0.6 s over the begin: a blink"),
+        pytest.param((0.1, 1.2), "fail", id="closed over the begin"),
+    ],
+)
+def test_a_lamp_breaks_staying_open_only_once_it_was_lit_for_its_steady_time(
+    lit_s: tuple[float, float], verdict: str
+) -> None:
+    trace = a_trace(blinking(lit_s), end_s=6.0, marks={"off": (1.0, 1.0), "gone": (4.0, 4.0)})
+    stays = Stays(output="led", is_open=True, begin="off", end="gone")
+
+    assert the_finding(stays, trace).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "verdict"),
+    [
+        pytest.param(2.0, 2.6, "inconclusive", id="lit before its earliest, perhaps a blink"),
+        pytest.param(2.2, 2.6, "fail", id="lit for a phase and more before its earliest"),
+        pytest.param(1.5, 2.3, "pass", id="a whole phase within the limits"),
+        pytest.param(1.5, 2.1, "inconclusive", id="may have closed too late in that phase"),
+    ],
+)
+def test_a_lamp_that_blinked_closed_somewhere_in_the_phase_that_never_ended(
+    low_s: float, high_s: float, verdict: str
+) -> None:
+    phases = [(0.0, 1.6), *((t, t + 0.25) for t in (2.0, 2.5, 3.0, 3.5)), (4.0, 6.0)]
+    trace = a_trace(blinking(*phases), end_s=6.0, marks={"gone": (2.1, 2.1)})
+    recovers = replace(RECOVERS, output="led", since=Mark(mark="gone"))
+
+    assert the_finding(replace(recovers, low_s=low_s, high_s=high_s), trace).verdict == verdict
 
 
 # ---- the case --------------------------------------------------------------------------------
