@@ -25,7 +25,7 @@ def test_a_missing_or_shorter_average_is_found_at_every_phase(part: str) -> None
     found = {}
     for n in range(PHASES):
         [case] = [c for c in expand(load_plan(_PLAN), profile, n + 1) if part in c.id]
-        build = f"{_PHASES_FILE}:phase-{n}"
+        build = f"divider+{_PHASES_FILE}:phase-{n}"
         with Lane(LaneSetup(bench=bench, profile=profile, seed=n + 1, variant=build)) as lane:
             found[n] = lane.run(case)[0].verdict
 
