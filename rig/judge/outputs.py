@@ -26,7 +26,8 @@ from rig.judge.instants import (
     search_start_ns,
     window_ns,
 )
-from rig.judge.rules import NoEvidence, Question, judged_duration
+from rig.judge.listening import must_have_shown_closed
+from rig.judge.rules import NoEvidence, NotReached, Question, judged_duration
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_range
 from rig.plan.case import Case, Crossing, Instant, Output, Recovers, Stays, Trips
@@ -252,7 +253,7 @@ def _judge_change(
     seen = _reaction(case, trace, wanted, cause, closing=closing)
     question = replace(question, means=seen.means)
     if seen.change is None:
-        return _never_changed(trace, wanted, seen, cause, question, closing=closing)
+        return _never_changed(case, trace, wanted, seen, cause, question, closing=closing)
     effect = seen.change.at
     return judged_duration(
         question,
@@ -321,7 +322,8 @@ def _not_undone(  # noqa: PLR0913
     return seen
 
 
-def _never_changed(  # noqa: PLR0913
+def _never_changed(  # noqa: PLR0913, PLR0917
+    case: Case,
     trace: Trace,
     wanted: Trips | Recovers,
     seen: Watched,
@@ -334,10 +336,10 @@ def _never_changed(  # noqa: PLR0913
     name, verb = wanted.output, "close" if closing else "open"
     if not seen.was_ready:
         state = "closed" if closing else "open"
-        raise NoEvidence(
-            f"{name} was {state} already before {cause.said}: whether it would {verb} can't be"
-            " seen (is the BMS powered and free of faults, and the tap connected?)"
-        )
+        what = f"{name} was {state} already before {cause.said}: no telling if it would {verb}"
+        if not closing:
+            must_have_shown_closed(trace, name, output_of(case, name).closed_above, what)
+        raise NotReached(what)
     until = At(time_ns=seen.until_ns, waveform=cause.waveform)
     watched_s, budget = elapsed(until, cause)
     _must_have_held(trace, wanted, cause, watched_s)

@@ -466,7 +466,7 @@ def test_an_output_that_closed_before_its_step_never_passes_beyond_the_clocks(
     found = the_finding(CLOSES, trace, CLEARS)
 
     if before_s > (1.0 - off) * KNOWN_S + 0.3e-3:  # shown earlier than the clocks can be apart
-        assert found.verdict == "error"
+        assert found.verdict == "inconclusive"
         assert "charge path was closed already before 'cleared'" in found.sentence
     else:
         assert found.verdict in ("pass", "inconclusive", "error")
@@ -475,7 +475,7 @@ def test_an_output_that_closed_before_its_step_never_passes_beyond_the_clocks(
 def test_no_reaction_is_looked_for_before_a_step_of_a_record_that_runs_with_the_rig() -> None:
     found = the_finding(CLOSES, cleared_trace(1.999, known_s=0.0), CLEARS)
 
-    assert found.verdict == "error"
+    assert found.verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(("high_s", "verdict"), [(4e-3, "inconclusive"), (6e-3, "pass")])
@@ -512,7 +512,7 @@ def test_an_output_open_before_its_recorded_cause_can_t_trip_however_near_the_ma
         replace(TRIPS, since=since), a_trace(waveform, end_s=3.95, marks=TYPED), CLEARS
     )
 
-    assert found.verdict == "error"
+    assert found.verdict == "inconclusive"
     assert "charge path was open already" in found.sentence
 
 

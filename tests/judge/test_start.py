@@ -209,5 +209,7 @@ def test_an_output_that_is_open_when_its_staircase_begins_kept_it_from_its_thres
     opened = [a_reading("charge path", 0.0, 0.25 * i) for i in range(1, 10)]
     cells = [a_reading("cell 3", 3.6 + 0.01 * i, 0.5 * i + 0.1) for i in range(5)]
     trace = a_trace(commands=levels, readings=[*opened, *cells])
+    proven = replace(trace, start=GOOD)  # its tap showed it closed
 
-    assert "was not closed when the staircase began" in not_reached(a_case(wanted), trace)
+    assert "was not closed when the staircase began" in not_reached(a_case(wanted), proven)
+    assert judge(a_case(wanted), trace).verdict == "error"
