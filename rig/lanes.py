@@ -42,8 +42,8 @@ class Lane:
     """Cases of one bench and one BMS, driven one after the other.
 
     A bench that failed once is not asked again for the same case; it is connected anew for the
-    next one, and given up after `patience` failures in a row. A BMS that did not get ready so many
-    times in a row is no longer waited for either, but by the cases that judge the start themselves.
+    next one, and given up after `patience` failures in a row. A BMS that does not get ready is no
+    failure of the bench: each case drives it anew, and its verdict hangs on none before it.
 
     >>> with Lane(setup) as lane:  # doctest: +SKIP
     ...     judgement, trace = lane.run(case)
@@ -57,7 +57,6 @@ class Lane:
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
     _bench: Bench | None = field(init=False, default=None)
     _failures: int = field(init=False, default=0)
-    _unready: int = field(init=False, default=0)
     _last_error: str = field(init=False, default="")
 
     def __enter__(self) -> Lane:
@@ -106,15 +105,9 @@ class Lane:
         trace = self.drive(case, bench) if isinstance(bench, Bench) else None
         return self.judge(case, bench, trace), trace
 
-    def bench_for(self, case: Case) -> Bench | BenchError:
+    def bench_for(self, case: Case) -> Bench | BenchError:  # noqa: ARG002  a clock may begin it
         """Give the bench, ready for a case, or the reason why there is none."""
         self.lasted_s = 0.0
-        if case.begins == "ready" and self._unready >= self.patience:
-            return BenchError(
-                f"not driven: the BMS did not get ready {self._unready} times in a row",
-                "start of the case",
-                "see the cases that begin with the supply off: they judge the start itself",
-            )
         given_up = self.has_given_up
         try:
             return self.bench
@@ -138,7 +131,7 @@ class Lane:
             self._failures = 0
         elif trace.unready:
             self._let_go()
-            self._failures, self._unready = 0, self._unready + 1
+            self._failures = 0
         else:
             self._failed(trace.error)
         return trace
@@ -147,10 +140,7 @@ class Lane:
         """Judge what was driven; where nothing was, the bench's reason is the judgement."""
         if not isinstance(bench, Bench) or trace is None:
             return without_trace(case, Verdict.ERROR, str(bench))
-        judgement = judge(case, trace, bench.messages)
-        if trace.error is None and (case.begins == "ready" or judgement.verdict is Verdict.PASS):
-            self._unready = 0
-        return judgement
+        return judge(case, trace, bench.messages)
 
     def close(self) -> None:
         """Let go of the bench."""

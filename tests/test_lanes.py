@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,22 +46,43 @@ def test_a_lane_gives_the_judgement_and_the_trace_of_a_case(esp32: Profile) -> N
     assert lane.lasted_s > 1.0
 
 
-def test_a_bms_that_never_gets_ready_fails_the_cases_about_its_start_and_no_other(
-    esp32: Profile,
-) -> None:
+def test_a_bms_that_never_gets_ready_fails_every_case_each_of_them_driven(esp32: Profile) -> None:
     profile = never_ready(esp32)
     other = named(profile, "trip[OCC2-current]")
 
     with Lane(a_setup(profile), patience=2) as lane:
-        verdicts = [lane.run(other) for _ in range(3)]
+        ran = [lane.run(other) for _ in range(4)]
         start, _ = lane.run(named(profile, "power_up"))
 
-    assert [judgement.verdict for judgement, _ in verdicts] == [Verdict.ERROR] * 3
-    traces = [trace for _, trace in verdicts]
-    assert [trace is not None and trace.unready for trace in traces] == [True, True, False]
-    assert "2 times in a row" in verdicts[-1][0].sentence
+    for judgement, trace in ran:
+        assert judgement.verdict is Verdict.FAIL
+        assert "did not say 'a word that is never said'" in judgement.sentence
+        assert trace is not None
+        assert trace.unready
     assert start.verdict is Verdict.FAIL
     assert "a word that is never said" in start.findings[0].expectation
+
+
+@pytest.mark.parametrize(
+    ("variant", "said"),
+    [
+        ("closes-unasked", r"main contactor was closed .* nobody had asked"),
+        ("closes-upon-an-empty-link", r"path did not close|precharge contactor was open"),
+        ("good-host-frames-refused", r"main contactor did not close"),
+    ],
+)
+def test_a_start_that_breaks_its_promise_fails_a_case_about_something_else(
+    sixteen: Profile, variant: str, said: str
+) -> None:
+    plan, wanted = load_plan(Path("testplans/release-16s.yaml")), "CTO-HostAlive-closed"
+    [case] = [c for c in expand(plan, sixteen, 1) if wanted in c.id]
+    bench = load_bench("virtual-esp32-16s")
+
+    with Lane(LaneSetup(bench=bench, profile=sixteen, seed=1, variant=variant)) as lane:
+        judgement, _ = lane.run(case)
+
+    assert judgement.verdict is Verdict.FAIL
+    assert re.search(said, judgement.sentence)
 
 
 def test_a_bench_that_can_not_be_had_is_given_up_after_three_failures(esp32: Profile) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from functools import singledispatchmethod
+from typing import TypeVar
 
 from rig.bench.bench import Bench
 from rig.bench.bus_load import load_slots
 from rig.bench.partner import Partner
 from rig.drive.home import go_home
+from rig.drive.starting import Starting
 from rig.drive.waiting import not_there, sleep_ns, wait_for
 from rig.errors import BenchError, LimitError, NotReadyError
 from rig.plan.case import (
@@ -36,7 +38,9 @@ from rig.plan.case import (
     Traffic,
     Type,
 )
-from rig.trace.model import Command, Frames, Line, Link, Marker, Reading, Trace
+from rig.trace.model import Command, Frames, Line, Link, Marker, Reading, Start, Trace
+
+_Stamped = TypeVar("_Stamped", Command, Reading)
 
 
 def drive_case(case: Case, bench: Bench) -> Trace:
@@ -59,6 +63,7 @@ class _Drive:
         self._commands: list[Command] = []
         self._readings: list[Reading] = []
         self._markers: dict[str, Marker] = {}
+        self._starting = Starting()
         self._begin_ns = self._clock.now_ns()
 
     def run(self) -> Trace:
@@ -66,7 +71,7 @@ class _Drive:
             seed = f"partner {self._case.seed}"
             self._bench.partner.random = random.Random(seed)  # noqa: S311
         try:
-            go_home(self._bench, self._case.begins)
+            go_home(self._bench, self._case.begins, self._starting)
             return self._record()
         except NotReadyError as error:
             return replace(self._broken(error), unready=True)
@@ -114,6 +119,7 @@ class _Drive:
             links=links,
             markers=self._markers,
             error=error,
+            start=self._starting.seen() if self._case.begins == "ready" else None,
             transcript=bench.end_transcript(),
         )
         return _from_zero(trace)
@@ -255,6 +261,24 @@ class _Drive:
         self._readings.extend(self._bench.read(step.quantities))
 
 
+def _shifted(stamped: _Stamped, zero_ns: int) -> _Stamped:
+    return replace(
+        stamped, before_ns=stamped.before_ns - zero_ns, after_ns=stamped.after_ns - zero_ns
+    )
+
+
+def _start_from(start: Start, zero_ns: int) -> Start:
+    """Count a start's times from the case's begin too."""
+    ready = start.ready
+    return replace(
+        start,
+        begun_ns=None if start.begun_ns is None else start.begun_ns - zero_ns,
+        ready=ready and replace(ready, time_ns=ready.time_ns - zero_ns),
+        asked_ns=None if start.asked_ns is None else start.asked_ns - zero_ns,
+        readings=tuple(_shifted(r, zero_ns) for r in start.readings),
+    )
+
+
 def _from_zero(trace: Trace) -> Trace:
     """Count a trace's time from its begin, so that two equal cases have equal traces."""
     zero = trace.begin_ns
@@ -264,16 +288,11 @@ def _from_zero(trace: Trace) -> Trace:
         begin_ns=0,
         end_ns=trace.end_ns - zero,
         waveform=waveform and replace(waveform, start_ns=waveform.start_ns - zero),
-        commands=tuple(
-            replace(c, before_ns=c.before_ns - zero, after_ns=c.after_ns - zero)
-            for c in trace.commands
-        ),
-        readings=tuple(
-            replace(r, before_ns=r.before_ns - zero, after_ns=r.after_ns - zero)
-            for r in trace.readings
-        ),
+        commands=tuple(_shifted(c, zero) for c in trace.commands),
+        readings=tuple(_shifted(r, zero) for r in trace.readings),
         frames=replace(trace.frames, time_ns=trace.frames.time_ns - zero),
         lines=tuple(replace(line, time_ns=line.time_ns - zero) for line in trace.lines),
+        start=trace.start and _start_from(trace.start, zero),
         markers={
             name: replace(m, time_ns=m.time_ns - zero, begin_ns=m.begin_ns - zero)
             for name, m in trace.markers.items()

@@ -6,25 +6,27 @@ So no case inherits another's latched fault, filter or clock. Also asks the BMS 
 from __future__ import annotations
 
 from rig.bench.bench import Bench
-from rig.drive.waiting import not_there, sleep_ns, wait_for
+from rig.drive.starting import Starting, await_ready, ready_within_s
+from rig.drive.waiting import sleep_ns, wait_for
 from rig.errors import NotReadyError
-from rig.plan.case import Begins, ConsoleLine, OutputState, Traffic
+from rig.plan.case import Begins, ConsoleLine
 
 _POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
-_READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
 _OLD_FRAMES_NS = 500_000_000  # in which a queue of the adapter empties
-_NOT_YET_PERIODS = 1.5  # of the host's message, in which it does not ask yet
 _ANSWER_S = 1.0  # of the console to a typed command
 
 
-def go_home(bench: Bench, begins: Begins = "ready") -> None:
+def go_home(bench: Bench, begins: Begins = "ready", starting: Starting | None = None) -> None:
     """Bring everything to nominal and start the BMS afresh, or leave its supply off.
+
+    `starting` keeps what is seen of the start, however it ends.
 
     Raises
     ------
     NotReadyError
         It does not get ready, or a path that conducts in health stays open.
     """
+    starting, settle_s = starting or Starting(), 0.0
     if bench.partner is not None:
         bench.partner.reset()
     bench.nominal()
@@ -37,15 +39,15 @@ def go_home(bench: Bench, begins: Begins = "ready") -> None:
         sleep_ns(bench, _POWER_OFF_NS)
         if begins == "off":  # how it starts is what the case judges
             return
-        bench.set({"supply": bench.profile.nominal_values["supply"]})
+        settle_s = bench.set({"supply": bench.profile.nominal_values["supply"]})[-1].settle_s
     elif bench.console is not None:
         bench.console.reset()
-    _await_ready(bench)
+    await_ready(bench, starting, settle_s)
 
 
 def _let_old_frames_leave(bench: Bench) -> None:
     """See that what a faulty bus held back in the adapter does not reach the BMS in this case."""
-    can, ready_s = bench.can, bench.profile.start.ready_within_s + _READY_MARGIN_S
+    can, ready_s = bench.can, ready_within_s(bench)
     if can is None or not can.owed:
         return
     sleep_ns(bench, _OLD_FRAMES_NS)
@@ -72,7 +74,7 @@ def _restore_settings(bench: Bench) -> None:
     sleep_ns(bench, _POWER_OFF_NS)
     bench.set({"supply": bench.profile.nominal_values["supply"]})
     ready = ConsoleLine(pattern=bench.profile.console.ready if bench.profile.console else "")
-    wait_for(bench, ready, bench.profile.start.ready_within_s + _READY_MARGIN_S)
+    wait_for(bench, ready, ready_within_s(bench))
     if not _restored(bench) and disturbed:
         bench.settings = "disturbed"
         raise NotReadyError(
@@ -111,48 +113,3 @@ def read_firmware(bench: Bench) -> str:
             if bench.profile.name in line.text:
                 return line.text.strip()
     return ""
-
-
-def _request_to_close(bench: Bench) -> None:
-    """Be the partner at whose word the outputs close; it goes on while the case runs."""
-    profile = bench.profile
-    received = profile.can.receives if profile.can else {}
-    for message, signals in profile.start.request.items():
-        if bench.partner is None:
-            raise not_there("is started by a message", "CAN bus", message)
-        period_s = received[message].period_s
-        asked = profile.contactors.request if profile.contactors else None
-        if asked is not None and asked.message == message:  # to be new, it takes another before it
-            none = {asked.signal: float(asked.none)}
-            bench.partner.begin(Traffic(message=message, signals=none, period_s=period_s))
-            sleep_ns(bench, round(_NOT_YET_PERIODS * period_s * 1e9))
-        bench.partner.begin(Traffic(message=message, signals=signals, period_s=period_s))
-
-
-def _await_ready(bench: Bench) -> None:
-    """Wait for the console's word, then until the paths that conduct in health do so."""
-    profile = bench.profile
-    console = profile.console
-    within_s = (profile.start.ready_within_s or 0.0) + _READY_MARGIN_S
-    if console is not None and console.ready is not None:
-        # Half of the start is slept through: to be woken by each line of a boot log helps nobody.
-        bench.clock.sleep_until(bench.clock.now_ns() + round(0.5e9 * within_s / 2.0))
-        ready = ConsoleLine(pattern=console.ready)
-        if not wait_for(bench, ready, within_s):
-            raise NotReadyError(
-                f"the BMS did not say {console.ready!r} within {within_s:g} s of its start",
-                "start of the case",
-                "look at the console transcript: is it powered, and is this its firmware?",
-            )
-    _request_to_close(bench)
-    within_s = (profile.start.closed_within_s or 0.0) + _READY_MARGIN_S
-    for output in profile.start.closes:
-        if not wait_for(bench, OutputState(output=output, is_open=False), within_s):
-            raise NotReadyError(
-                f"{output} did not close within {within_s:g} s of the BMS being ready",
-                "start of the case",
-                "look for a latched fault on the console, and at the wiring of the output",
-            )
-    if contactors := profile.contactors:  # a case begins when closing is over; it may judge that
-        ended = OutputState(output=contactors.precharge, is_open=True)
-        wait_for(bench, ended, contactors.overlap.high)

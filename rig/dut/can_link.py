@@ -109,10 +109,11 @@ class CanLink:
         self._fall_silent()
         return self._as_frames(), link
 
-    def newest(self, can_id: int) -> can.Message | None:
-        """Newest frame with this identifier since `begin`, or None."""
+    def newest(self, can_id: int, *, since: int = 0) -> can.Message | None:
+        """Newest frame with this identifier since `begin`, but for its first so many, or None."""
         self.poll()
-        return next((f for f in reversed(self._frames) if f.arbitration_id == can_id), None)
+        later = reversed(self._frames[since:] if since else self._frames)
+        return next((f for f in later if f.arbitration_id == can_id), None)
 
     def count(self) -> int:
         """Number of frames heard since `begin`."""

@@ -19,6 +19,7 @@ from rig.judge.instants import SENT, At, elapsed, find_instant, search_start_ns,
 from rig.judge.listening import must_have_listened
 from rig.judge.rules import (
     NoEvidence,
+    NotReached,
     Question,
     judge_within,
     judged_duration,
@@ -94,7 +95,7 @@ def _must_have_changed(
         return
     if period_ns is not None and found_ns - times[before] > SILENCE * period_ns:
         return
-    raise NoEvidence(
+    raise NotReached(
         f"{wanted.message}.{wanted.signal} was {wanted.value:g} already before"
         f" {said_instant(wanted.since)}: whether it would become so can't be seen"
     )

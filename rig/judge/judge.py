@@ -21,10 +21,11 @@ from rig.judge.energy import judge_counts_charge, judge_follows_cells
 from rig.judge.expectations import question_of
 from rig.judge.moves import judge_signal_ordered, judge_signal_steady
 from rig.judge.outputs import judge_recovers, judge_stays, judge_trips
-from rig.judge.rules import NoEvidence, Question, worst
+from rig.judge.rules import NoEvidence, NotReached, Question, worst
+from rig.judge.start import judge_start
 from rig.judge.telemetry import judge_telemetry
 from rig.judge.threshold import judge_threshold
-from rig.judge.verdict import Finding, Judgement, Verdict
+from rig.judge.verdict import NOT_REACHED, Finding, Judgement, Verdict
 from rig.plan.case import Case, Expectation
 from rig.trace.model import Trace
 
@@ -63,21 +64,41 @@ JUDGES: Mapping[str, _Judge] = {
 
 def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     """Judge every expectation of a case; a failure of the bench is the answer to all of them."""
+    started = judge_start(case, trace)
     if trace.error is not None:
-        return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=trace.error, findings=())
+        return _without_steps(case, trace, started)
     decoder = decode or NoMessages()
-    findings = tuple(judge_expectation(case, trace, e, decoder) for e in case.expectations)
+    judged = (judge_expectation(case, trace, e, decoder) for e in case.expectations)
+    findings = (*started, *judged)
     verdict = worst(finding.verdict for finding in findings)
     return Judgement(
         case_id=case.id, verdict=verdict, sentence=_sentence(verdict, findings), findings=findings
     )
 
 
+def _without_steps(case: Case, trace: Trace, started: tuple[Finding, ...]) -> Judgement:
+    """Judge a case that was not driven to its end: what its start was, else what kept it."""
+    verdict = worst(finding.verdict for finding in started)
+    if started and (trace.unready or verdict is Verdict.FAIL):
+        sentence = _sentence(verdict, started)
+        return Judgement(case_id=case.id, verdict=verdict, sentence=sentence, findings=started)
+    reason = trace.error or ""
+    if trace.unready and trace.start is not None:
+        inconclusive, sentence = Verdict.INCONCLUSIVE, f"{NOT_REACHED}{reason}"
+        return Judgement(case_id=case.id, verdict=inconclusive, sentence=sentence, findings=())
+    return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=reason, findings=())
+
+
 def judge_expectation(case: Case, trace: Trace, wanted: Expectation, decode: Decoder) -> Finding:
-    """Judge one expectation; what the trace can't answer is an `error`, with the reason."""
+    """Judge one expectation; what the trace can't answer is an `error`, with the reason.
+
+    Unless it was the BMS that kept the case from its stimulus: that is `inconclusive`.
+    """
     question = question_of(wanted)
     try:
         return JUDGES[wanted.kind](case, trace, wanted, question, decode)
+    except NotReached as reason:
+        return question.answer(Verdict.INCONCLUSIVE, f"{NOT_REACHED}{reason}")
     except NoEvidence as reason:
         return question.answer(Verdict.ERROR, f"nothing can be said: {reason}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rig.judge.instants import channel_of
 from rig.judge.rules import NoEvidence
 from rig.trace.model import Link, Trace
 
@@ -16,6 +17,15 @@ def must_have_listened(trace: Trace, name: str) -> Link:
     if link.dropped:
         raise NoEvidence(f"the {name} receiver dropped {link.dropped} of what came{_note(link)}")
     return link
+
+
+def must_have_shown_closed(trace: Trace, output: str, level: float, what: str) -> None:
+    """Refuse to lay an open output on the BMS whose tap never showed it closed: it may be dead."""
+    found = channel_of(trace, output)
+    readings = [*trace.readings, *(trace.start.readings if trace.start else ())]
+    metered = any(r.quantity == output and r.value > level for r in readings)
+    if not metered and not (found and (found[1].values > level).any()):
+        raise NoEvidence(f"{what} (is its tap connected? it never showed it closed)")
 
 
 def _note(link: Link) -> str:

@@ -26,7 +26,8 @@ from rig.judge.instants import (
     search_start_ns,
     window_ns,
 )
-from rig.judge.rules import NoEvidence, Question, judged_duration
+from rig.judge.listening import must_have_shown_closed
+from rig.judge.rules import NoEvidence, NotReached, Question, judged_duration
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_range
 from rig.plan.case import Case, Crossing, Instant, Output, Recovers, Stays, Trips
@@ -140,11 +141,33 @@ def _watch_record(recorded: Recorded, from_ns: float, *, closing: bool) -> Watch
         return Watched(change=None, until_ns=recorded.end_ns, was_ready=ready, means="output")
     index = int(later[0])
     verb = _CLOSED if closing else _OPENED
-    at = edge_at(
-        recorded.waveform, recorded.edge(index, closing=closing), f"{recorded.name} {verb}"
-    )
+    edge = recorded.edge(index, closing=closing)
+    if closing:
+        edge = _by_its_last_phase(recorded, index, edge)
+    at = edge_at(recorded.waveform, edge, f"{recorded.name} {verb}")
     change = Change(at=at, index=index)
     return Watched(change=change, until_ns=recorded.end_ns, was_ready=ready, means="output")
+
+
+def _by_its_last_phase(recorded: Recorded, index: int, edge: Edge) -> Edge:
+    """Place the closing of a lamp that blinked: somewhere in the phase that never ended.
+
+    Where it stayed dark for less long than ever before, its lighting up was the closing itself.
+    """
+    if recorded.output.steady_s == 0.0:
+        return edge
+    opened = recorded.runs.ends[recorded.runs.ends <= index]
+    first = int(opened[-1]) if opened.size else 0
+    lit = closed_runs(recorded.channel.values[first:index], recorded.output.closed_above)
+    if not lit.starts.size:
+        return edge
+    dark = lit.starts[1:] - lit.ends[:-1]
+    if dark.size and index - first - int(lit.ends[-1]) < int(dark.min()):
+        return edge
+    half_s = int((lit.ends - lit.starts).max()) * recorded.waveform.interval_s / 2.0
+    source = f"{recorded.channel.instrument}: it may have been lit by blinking when it closed"
+    row = Row(name="blinking", half_width=half_s, source=source)
+    return replace(edge, time_s=edge.time_s + half_s, rows=(*edge.rows, row))
 
 
 def _still_blinking(recorded: Recorded, index: int) -> Change | None:
@@ -230,7 +253,7 @@ def _judge_change(
     seen = _reaction(case, trace, wanted, cause, closing=closing)
     question = replace(question, means=seen.means)
     if seen.change is None:
-        return _never_changed(trace, wanted, seen, cause, question, closing=closing)
+        return _never_changed(case, trace, wanted, seen, cause, question, closing=closing)
     effect = seen.change.at
     return judged_duration(
         question,
@@ -299,7 +322,8 @@ def _not_undone(  # noqa: PLR0913
     return seen
 
 
-def _never_changed(  # noqa: PLR0913
+def _never_changed(  # noqa: PLR0913, PLR0917
+    case: Case,
     trace: Trace,
     wanted: Trips | Recovers,
     seen: Watched,
@@ -312,10 +336,10 @@ def _never_changed(  # noqa: PLR0913
     name, verb = wanted.output, "close" if closing else "open"
     if not seen.was_ready:
         state = "closed" if closing else "open"
-        raise NoEvidence(
-            f"{name} was {state} already before {cause.said}: whether it would {verb} can't be"
-            " seen (is the BMS powered and free of faults, and the tap connected?)"
-        )
+        what = f"{name} was {state} already before {cause.said}: no telling if it would {verb}"
+        if not closing:
+            must_have_shown_closed(trace, name, output_of(case, name).closed_above, what)
+        raise NotReached(what)
     until = At(time_ns=seen.until_ns, waveform=cause.waveform)
     watched_s, budget = elapsed(until, cause)
     _must_have_held(trace, wanted, cause, watched_s)
@@ -480,8 +504,13 @@ def _broken(recorded: Recorded, first: int, last: int, *, is_open: bool) -> NDAr
         low = np.flatnonzero(channel.values[first:last] <= level)
         return (low + first).astype(np.int64)
     starts, ends = recorded.runs.starts, recorded.runs.ends
-    hit = (starts < last) & (ends > first)
+    # A lamp that lights up near the span's end may have blinked until after it.
+    hit = (starts + _steady_samples(recorded) < last) & (ends > first)
     return np.maximum(starts[hit], first).astype(np.int64)
+
+
+def _steady_samples(recorded: Recorded) -> int:
+    return int(recorded.output.steady_s / recorded.waveform.interval_s)
 
 
 def _broken_finding(  # noqa: PLR0913, PLR0917
@@ -525,12 +554,13 @@ def _surely(
 ) -> NDArray[np.bool_]:
     """Tell which breaches lie inside the span, and off the level, by more than the uncertainty."""
     margin_ns = 1e9 * _clock_u_s(recorded.waveform, span_ns[1])
-    last = broken
+    proven = last = broken
     if is_open:  # a closed run that ends within the margin may have ended before the span
         runs = recorded.runs
-        last = runs.ends[np.searchsorted(runs.starts, broken, side="right") - 1] - 1
+        its = np.searchsorted(runs.starts, broken, side="right") - 1
+        proven, last = runs.starts[its] + _steady_samples(recorded), runs.ends[its] - 1
     start_ns, step_ns = recorded.waveform.start_ns, recorded.waveform.interval_s * 1e9
-    inside = (start_ns + broken * step_ns < span_ns[1] - margin_ns) & (
+    inside = (start_ns + proven * step_ns < span_ns[1] - margin_ns) & (
         start_ns + last * step_ns > span_ns[0] + margin_ns
     )
     off = np.abs(recorded.channel.values[broken] - recorded.output.closed_above)

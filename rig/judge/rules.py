@@ -24,6 +24,10 @@ class NoEvidence(Exception):  # noqa: N818 - not an error of the rig: an answer,
     """The trace can't answer this expectation; the text says why, and becomes the finding's."""
 
 
+class NotReached(NoEvidence):
+    """The BMS kept the case from its own stimulus: it did not do what an earlier step needs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """One expectation in words, and how it is looked at."""

@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 
 from rig.judge.budget import Budget, Row
 from rig.judge.instants import readings_of
-from rig.judge.outputs import Change, Watched, watch
+from rig.judge.listening import must_have_shown_closed
+from rig.judge.outputs import Change, Watched, output_of, watch
 from rig.judge.rules import (
     NoEvidence,
+    NotReached,
     Question,
     bounded_measurement,
     judge_within,
@@ -52,7 +54,7 @@ def judge_threshold(case: Case, trace: Trace, wanted: ThresholdIs, question: Que
     start = levels[0] if wanted.is_open else levels[min(1, len(levels) - 1)]
     seen = watch(case, trace, wanted.output, start.begin_ns, closing=not wanted.is_open)
     if seen.change is None:
-        return _no_reaction(question, wanted, levels, seen)
+        return _no_reaction(case, trace, question, wanted, levels, seen)
     low, high = _bracketing(levels, seen.change, wanted)
     budget = _budget(low, high)
     measured = bounded_measurement(0.5 * (low.value + high.value), budget, wanted.unit)
@@ -131,7 +133,7 @@ def _bracketing(levels: list[Level], change: Change, wanted: ThresholdIs) -> tup
     in_force = [i for i, level in enumerate(levels) if level.begin_ns <= late_ns]
     outlasted = [i for i in in_force if levels[i].settled_ns <= early_ns - wanted.delay_s * 1e9]
     if not in_force or in_force[-1] == 0:
-        raise NoEvidence("the output reacted before the staircase took its first step")
+        raise NotReached("the output reacted before the staircase took its first step")
     high = in_force[-1]
     # A BMS slower than promised reacts to a level held longer than the delay: to that one then.
     low = min(outlasted[-1] if outlasted else 0, high - 1)
@@ -168,13 +170,23 @@ def _budget(low: Level, high: Level) -> Budget:
     return Budget.of((step, meter))
 
 
-def _no_reaction(
-    question: Question, wanted: ThresholdIs, levels: list[Level], seen: Watched
+def _no_reaction(  # noqa: PLR0913, PLR0917
+    case: Case,
+    trace: Trace,
+    question: Question,
+    wanted: ThresholdIs,
+    levels: list[Level],
+    seen: Watched,
 ) -> Finding:
     """Judge that nothing reacted: a failure only if the last level was surely beyond the limit."""
     verb = "open" if wanted.is_open else "close"
     if not seen.was_ready:
-        raise NoEvidence(f"{wanted.output} was not in its other state when the staircase began")
+        state = "closed" if wanted.is_open else "open"
+        what = f"{wanted.output} was not {state} when the staircase began"
+        if wanted.is_open:
+            level = output_of(case, wanted.output).closed_above
+            must_have_shown_closed(trace, wanted.output, level, what)
+        raise NotReached(what)
     last = levels[-1]
     rising = last.value >= levels[0].value
     limit = wanted.level + wanted.tolerance * (1.0 if rising else -1.0)

@@ -15,7 +15,7 @@ class Verdict(StrEnum):
 
     PASS = "pass"
     FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"  # the uncertainty straddles the limit
+    INCONCLUSIVE = "inconclusive"  # the uncertainty straddles the limit, or it was not reached
     ERROR = "error"  # the bench failed, nothing can be said
     SKIPPED = "skipped"  # not run, with the reason
 
@@ -68,6 +68,16 @@ class Judgement:
         "guard band w = U (ILAC-G8:09/2019, 4.2.3): inside by U passes, outside by U fails; the"
         " time of a reaction only if no limit lies within the bounds of all contributions either"
     )
+
+
+# How the sentence of a case begins that the BMS kept from its own stimulus.
+NOT_REACHED = "not reached: "
+
+
+def is_not_reached(judgement: Judgement) -> bool:
+    """Whether the BMS kept the case from its own stimulus; such cases are counted apart."""
+    inconclusive = judgement.verdict is Verdict.INCONCLUSIVE
+    return inconclusive and judgement.sentence.startswith(NOT_REACHED)
 
 
 JUDGEMENT_JSON: TypeAdapter[Judgement] = TypeAdapter(Judgement)

@@ -625,6 +625,29 @@ Begins = Literal["ready", "off"]
 supply is off, because the case judges the start itself (where no start is a `fail`, no `error`)."""
 
 
+# ---- its start --------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How an output shows that it conducts; `steady_s` > 0 for a lamp that blinks in a fault."""
+
+    closed_above: float  # V at the tap
+    steady_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPromise:
+    """What is promised of the start that a case begins with, in whatever case."""
+
+    ready: str | None  # a regular expression of the line that says so
+    ready_within_s: float
+    closes: tuple[str, ...]  # outputs, closed_within_s after it is ready, or asked
+    closed_within_s: float
+    outputs: Mapping[str, Output]  # those above and below
+    only_asked: tuple[str, ...] = ()  # main and precharge contactor: open until they are asked for
+    overlap_s: float = 0.0  # the precharge contactor stays closed after the main one, at the least
+    supply_v: float | None = None  # None: it lives on its cells
+
+
 # ---- the case ---------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
@@ -633,14 +656,6 @@ class Capture:
     quantities: tuple[str, ...]  # quantities and outputs to record
     duration_s: float  # upper bound; ended early where the steps end early
     interval_s: float  # between samples, at most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """How an output shows that it conducts; `steady_s` > 0 for a lamp that blinks in a fault."""
-
-    closed_above: float  # V at the tap
-    steady_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -667,6 +682,7 @@ class Case:
     prints_every_s: float | None = None  # its console, as promised
     cells: int = 0  # how many the BMS has; 0: not said
     periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
+    start: StartPromise | None = None  # None: it begins off, or was stored before this was
 
 
 CASE_JSON: TypeAdapter[Case] = TypeAdapter(Case)

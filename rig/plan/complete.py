@@ -28,6 +28,7 @@ from rig.plan.case import (
     Send,
     Set,
     Staircase,
+    StartPromise,
     Stays,
     Step,
     ThresholdIs,
@@ -48,13 +49,7 @@ _TAIL_S = 0.2  # after the last step, so that the record outlasts it
 def complete(case: Case, profile: Profile) -> Case:
     """Fill in outputs, capture and duration."""
     named = [*_outputs(case.expectations), *_balance_outputs(case.expectations, profile)]
-    outputs = {
-        name: Output(
-            closed_above=profile.outputs[name].closed_above_v,
-            steady_s=profile.outputs[name].steady_s,
-        )
-        for name in dict.fromkeys(named)
-    }
+    outputs = {name: _output(profile, name) for name in dict.fromkeys(named)}
     steps = (*_seen_steady(outputs.values()), *case.steps)
     duration_s = sum(longest_s(step) for step in steps) + _TAIL_S
     return replace(
@@ -64,8 +59,29 @@ def complete(case: Case, profile: Profile) -> Case:
         cells=profile.cells.count,
         periods={name: promise.period.value for name, promise in profile.messages.items()},
         outputs=outputs,
+        start=_start(profile) if case.begins == "ready" else None,
         capture=_capture(case, profile, duration_s),
         duration_s=duration_s,
+    )
+
+
+def _output(profile: Profile, name: str) -> Output:
+    pin = profile.outputs[name]
+    return Output(closed_above=pin.closed_above_v, steady_s=pin.steady_s)
+
+
+def _start(profile: Profile) -> StartPromise:
+    start, contactors = profile.start, profile.contactors
+    only_asked = contactors.both if contactors else ()
+    return StartPromise(
+        ready=profile.console.ready if profile.console else None,
+        ready_within_s=start.ready_within_s,
+        closes=tuple(start.closes),
+        closed_within_s=start.closed_within_s,
+        outputs={name: _output(profile, name) for name in (*start.closes, *only_asked)},
+        only_asked=only_asked,
+        overlap_s=contactors.overlap.low if contactors else 0.0,
+        supply_v=profile.nominal_values.get("supply"),
     )
 
 

@@ -20,6 +20,7 @@ from rig.plan.case import Case, Power, Set
 from rig.plan.complete import complete
 from rig.plan.families import FAMILIES, Draft, Family, Options
 from rig.plan.model import PlanCase, PlanFile
+from rig.plan.reported import with_time_for_reports
 from rig.plan.stimulus import stimuli
 from rig.plan.written import written_case
 
@@ -214,7 +215,7 @@ def expand_family(
                 family=family,
                 protection=draft.protection,
                 parameters=parameters,
-                steps=tuple(draft.steps),
+                steps=with_time_for_reports(draft.steps, draft.expectations, profile),
                 expectations=tuple(draft.expectations),
                 seed=case_seed(seed, case_id),
                 traces_to=(*draft.traces_to, *origin.traces_to),

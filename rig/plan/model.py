@@ -7,7 +7,7 @@ where profile and plan meet (`rig.plan.written`, `rig.check`). Must not expand o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -327,7 +327,24 @@ ACTIONS = (
     "power",
     "reset",
     "read",
+    "repeat",
 )
+
+
+class Repeat(Description):
+    """Steps done again and again: a stimulus shorter than a period of the BMS, until it is met."""
+
+    times: Annotated[int, Field(ge=1, le=1_000)]
+    steps: Annotated[tuple[PlanStep, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_plain(self) -> Repeat:
+        if any(step.repeat is not None for step in self.steps):
+            raise mistake_error("a repeat stands in another one", "multiply their times")
+        if marked := next((step.mark for step in self.steps if step.mark), None):
+            what = f'a mark names one instant, and "{marked}" would be many'
+            raise mistake_error(what, "put it on a step before or after the repeat")
+        return self
 
 
 class PlanStep(Description):
@@ -351,6 +368,7 @@ class PlanStep(Description):
     power: Literal["on", "off"] | None = None
     reset: Literal["now"] | None = None
     read: Names = ()
+    repeat: Repeat | None = None
     mark: Annotated[str | None, Field(alias="as")] = None
 
     @model_validator(mode="before")
@@ -563,6 +581,12 @@ class PlanCase(Description):
 
     _document: Document[PlanFile] | None = PrivateAttr(default=None)
     _index: int = PrivateAttr(default=0)
+
+    @property
+    def single_steps(self) -> Iterator[PlanStep]:
+        """Give the steps, those of a repeat once."""
+        for step in self.steps:
+            yield from step.repeat.steps if step.repeat else (step,)
 
     @model_validator(mode="after")
     def _one_kind(self) -> PlanCase:

@@ -129,7 +129,19 @@ class _Resolver:
     # ---- steps ------------------------------------------------------------------------------
     def steps(self) -> tuple[Step, ...]:
         """Resolve all steps."""
-        return tuple(self._step(("steps", i), step) for i, step in enumerate(self._case.steps))
+        return tuple(
+            made
+            for i, step in enumerate(self._case.steps)
+            for made in self._made(("steps", i), step)
+        )
+
+    def _made(self, where: Location, step: PlanStep) -> Sequence[Step]:
+        if step.repeat is None:
+            return [self._step(where, step)]
+        inner = (*where, "repeat", "steps")
+        return [self._step((*inner, i), s) for i, s in enumerate(step.repeat.steps)] * (
+            step.repeat.times
+        )
 
     def _step(self, where: Location, step: PlanStep) -> Step:
         action = step.actions[0]
@@ -439,7 +451,7 @@ class _Resolver:
 
     def _threshold(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
         level = e.opens_at or e.closes_at
-        ramps = [step.ramp for step in self._case.steps if step.ramp is not None]
+        ramps = [step.ramp for step in self._case.single_steps if step.ramp is not None]
         if level is None or len(ramps) != 1:
             self._add(where, "a threshold is found by one ramp among the steps", "add a step ramp:")
             return
@@ -614,9 +626,9 @@ class _Resolver:
     # ---- what a meter must have read --------------------------------------------------------
     def _is_read(self, where: Location, quantity: str) -> None:
         """Some step reads it, or a ramp does, at each of its levels."""
-        ramps = {step.ramp.quantity for step in self._case.steps if step.ramp is not None}
+        ramps = {step.ramp.quantity for step in self._case.single_steps if step.ramp is not None}
         group = quantity.partition(" ")[0] + "s"
-        read = {name for step in self._case.steps for name in step.read}
+        read = {name for step in self._case.single_steps for name in step.read}
         if not {quantity, group} & (ramps | read):
             what = f"no step reads {quantity}, so its report has nothing to agree with"
             self._add(where, what, f"add a step read: [{quantity}] where it stands still")
@@ -626,7 +638,7 @@ class _Resolver:
         rules = self._profile.balancing
         names = rules.output if rules and rules.output else "bleed {n}"
         read: set[str] = set()
-        for step in self._case.steps:
+        for step in self._case.single_steps:
             if step.set is not None or step.ramp is not None:
                 read.clear()  # from before this: not how it is at the mark
             read |= set(step.read)

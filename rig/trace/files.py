@@ -25,7 +25,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rig.errors import EvidenceError
 from rig.trace.blf import frames_from_blf, frames_to_blf
-from rig.trace.model import Channel, Command, Line, Link, Marker, Reading, Trace, Waveform
+from rig.trace.model import Channel, Command, Line, Link, Marker, Reading, Start, Trace, Waveform
 
 FORMAT = 1
 _MEND = "restore the run folder from its archive, or run the case again"
@@ -48,6 +48,7 @@ class _Rest:
     can_time_u_s: float
     has_waveform: bool
     unready: bool = False  # evidence of before this was told apart has it not
+    start: Start | None = None  # nor this
 
 
 _REST: TypeAdapter[_Rest] = TypeAdapter(_Rest)
@@ -73,6 +74,7 @@ def save(trace: Trace, folder: Path) -> None:
         can_time_u_s=trace.frames.time_u_s,
         has_waveform=trace.waveform is not None,
         unready=trace.unready,
+        start=trace.start,
     )
     (folder / "trace.json").write_bytes(_REST.dump_json(rest, indent=1) + b"\n")
 
@@ -93,6 +95,7 @@ def load(folder: Path) -> Trace:
         markers=rest.markers,
         error=rest.error,
         unready=rest.unready,
+        start=rest.start,
         transcript=tuple(map(_unescaped, _read_lines(folder / "scpi.txt"))),
     )
 

@@ -118,6 +118,18 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How the BMS came up before the case's first step, whose times it counts from."""
+
+    begun_ns: int | None  # its supply had settled, or it was let go of its reset; None: never
+    heard: int  # lines of its console from then until it was ready, or given up
+    ready: Line | None  # the line that says so
+    asked_ns: int | None  # it was asked to close its outputs, or let do so by itself
+    readings: tuple[Reading, ...]  # its outputs until they were closed, or given up; its supply
+    told_closed: tuple[str, ...]  # outputs of which it said itself that they are closed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Everything recorded in one case."""
 
@@ -132,4 +144,5 @@ class Trace:
     markers: Mapping[str, Marker]
     error: str | None = None  # the bench failed: what, where, how to mend; the verdict is `error`
     unready: bool = False  # the error is that the BMS did not get ready; no step was done
+    start: Start | None = None  # None: the case starts the BMS itself, or stored before this was
     transcript: tuple[str, ...] = field(default=())  # SCPI traffic, one line each

@@ -23,7 +23,7 @@ from rig.plan.case import (
     Trips,
     Type,
 )
-from rig.trace.model import Trace
+from rig.trace.model import Trace, Waveform
 from tests.judge.synthetic import (
     CELL_RISES,
     S,
@@ -466,7 +466,7 @@ def test_an_output_that_closed_before_its_step_never_passes_beyond_the_clocks(
     found = the_finding(CLOSES, trace, CLEARS)
 
     if before_s > (1.0 - off) * KNOWN_S + 0.3e-3:  # shown earlier than the clocks can be apart
-        assert found.verdict == "error"
+        assert found.verdict == "inconclusive"
         assert "charge path was closed already before 'cleared'" in found.sentence
     else:
         assert found.verdict in ("pass", "inconclusive", "error")
@@ -475,7 +475,7 @@ def test_an_output_that_closed_before_its_step_never_passes_beyond_the_clocks(
 def test_no_reaction_is_looked_for_before_a_step_of_a_record_that_runs_with_the_rig() -> None:
     found = the_finding(CLOSES, cleared_trace(1.999, known_s=0.0), CLEARS)
 
-    assert found.verdict == "error"
+    assert found.verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(("high_s", "verdict"), [(4e-3, "inconclusive"), (6e-3, "pass")])
@@ -512,7 +512,7 @@ def test_an_output_open_before_its_recorded_cause_can_t_trip_however_near_the_ma
         replace(TRIPS, since=since), a_trace(waveform, end_s=3.95, marks=TYPED), CLEARS
     )
 
-    assert found.verdict == "error"
+    assert found.verdict == "inconclusive"
     assert "charge path was open already" in found.sentence
 
 
@@ -629,6 +629,54 @@ def test_a_blinking_lamp_stays_open_and_never_stays_closed() -> None:
 
     assert the_finding(Stays(output="led", is_open=True), a_trace(waveform)).verdict == "pass"
     assert the_finding(Stays(output="led", is_open=False), a_trace(waveform)).verdict == "fail"
+
+
+def blinking(*lit_s: tuple[float, float], size: int = 6_000) -> Waveform:
+    """Return a record of a lamp that is lit in these stretches, at 1 kS/s."""
+    at_s = np.arange(size) * 1e-3
+    lit = np.zeros(size, bool)
+    for begin_s, end_s in lit_s:
+        lit |= (at_s >= begin_s) & (at_s < end_s)
+    return a_waveform(a_channel("led", np.where(lit, 3.3, 0.0)), interval_s=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("lit_s", "verdict"),
+    [
+        pytest.param((3.9, 6.0), "pass", id="the cause ends in a lit phase, and it stays lit"),
+        pytest.param((3.01, 6.0), "pass", id="lit for 0.99 s before the end: it may have blinked"),
+        pytest.param((2.9, 6.0), "fail", id="lit for 1.1 s before the end: it was closed"),
+        pytest.param((1.5, 2.8), "fail", id="closed and open again within the span"),
+        pytest.param((0.5, 1.1), "pass", id="lit for 0.6 s over the begin: a blink"),
+        pytest.param((0.1, 1.2), "fail", id="closed over the begin"),
+    ],
+)
+def test_a_lamp_breaks_staying_open_only_once_it_was_lit_for_its_steady_time(
+    lit_s: tuple[float, float], verdict: str
+) -> None:
+    trace = a_trace(blinking(lit_s), end_s=6.0, marks={"off": (1.0, 1.0), "gone": (4.0, 4.0)})
+    stays = Stays(output="led", is_open=True, begin="off", end="gone")
+
+    assert the_finding(stays, trace).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "verdict"),
+    [
+        pytest.param(2.0, 2.6, "inconclusive", id="lit before its earliest, perhaps a blink"),
+        pytest.param(2.2, 2.6, "fail", id="lit for a phase and more before its earliest"),
+        pytest.param(1.5, 2.3, "pass", id="a whole phase within the limits"),
+        pytest.param(1.5, 2.1, "inconclusive", id="may have closed too late in that phase"),
+    ],
+)
+def test_a_lamp_that_blinked_closed_somewhere_in_the_phase_that_never_ended(
+    low_s: float, high_s: float, verdict: str
+) -> None:
+    phases = [(0.0, 1.6), *((t, t + 0.25) for t in (2.0, 2.5, 3.0, 3.5)), (4.0, 6.0)]
+    trace = a_trace(blinking(*phases), end_s=6.0, marks={"gone": (2.1, 2.1)})
+    recovers = replace(RECOVERS, output="led", since=Mark(mark="gone"))
+
+    assert the_finding(replace(recovers, low_s=low_s, high_s=high_s), trace).verdict == verdict
 
 
 # ---- the case --------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ from rig.plan.case import (
     Type,
     Wrong,
 )
+from rig.plan.expand import expand
 from rig.plan.model import PlanFile, load_plan, parse_plan
 from rig.plan.written import written_case
 
@@ -346,3 +347,33 @@ def test_an_output_that_closes_so_often_has_a_time_for_each(profile: Profile) ->
 
     assert cycles == Cycles(output="charge path", count=2, low_s=1.0, high_s=2.0,
                             pause_low_s=3.0, pause_high_s=4.0, begin="m")  # fmt: skip
+
+
+def test_repeated_steps_are_done_so_many_times_one_after_the_other(esp32: Profile) -> None:
+    text = (
+        "plan: p\nfor: esp32-4s\ncases:\n- name: spikes\n  steps:\n"
+        "  - repeat: {times: 3, steps: [dither: 1 s, set: {cell 1: 3.7 V}, hold: 50 ms]}\n"
+        "  - hold: 1 s\n  expect: [charge path: stays closed]\n"
+    )
+
+    case = expand(parse_plan(text, "p.yaml"), esp32, 1)[0]
+
+    once = (Dither(span_s=1.0), Set(values={"cell 1": 3.7}), Hold(duration_s=0.05))
+    assert case.steps == (*once * 3, Hold(duration_s=1.0))
+
+
+@pytest.mark.parametrize(
+    ("inner", "what"),
+    [
+        pytest.param("{hold: 1 s, as: there}", "names one instant", id="a mark"),
+        pytest.param("{repeat: {times: 2, steps: [hold: 1 s]}}", "in another", id="nested"),
+    ],
+)
+def test_what_is_repeated_bears_no_mark_and_repeats_nothing(inner: str, what: str) -> None:
+    text = (
+        "plan: p\nfor: esp32-4s\ncases:\n- name: spikes\n  steps:\n"
+        f"  - repeat: {{times: 3, steps: [{inner}]}}\n  expect: [charge path: stays closed]\n"
+    )
+
+    with pytest.raises(BrokenDescriptionError, match=what):
+        parse_plan(text, "p.yaml")

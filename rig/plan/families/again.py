@@ -13,7 +13,7 @@ from rig.plan.families.choosing import (
     recovers_by_itself,
 )
 from rig.plan.families.cycle import LET_GO, at_level, cycle
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
+from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
 from rig.plan.families.expecting import all_stay
 from rig.plan.stimulus import (
     Stimulus,
@@ -47,7 +47,7 @@ def in_turn(profile: Profile, options: Options) -> Iterator[Draft]:
             turns[0],
             protection,
             steps=[
-                Dither(span_s=DITHER_S),
+                Dither(span_s=phase_s(profile)),
                 *(step for c in cycles for step in c.steps),
                 Hold(duration_s=AFTER_S),
             ],
@@ -131,7 +131,7 @@ def _with(
     together: bool,
 ) -> Draft:
     parts = [cycle(profile, stimulus, protection, f" at {amps:g} A") for amps in flows]
-    steps: list[Step] = [Dither(span_s=DITHER_S)]
+    steps: list[Step] = [Dither(span_s=phase_s(profile))]
     for amps, part in zip(flows, parts, strict=True):
         steps += [Set(values={"current": amps}), Hold(duration_s=AFTER_S), *part.steps]
     return draft_of(

@@ -18,7 +18,7 @@ from rig.plan.case import (
     Step,
 )
 from rig.plan.families.choosing import chosen, delay_of, look_s
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
+from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
 from rig.plan.families.expecting import says, trips, until_said_s
 from rig.plan.messages import agrees
 from rig.plan.stimulus import APPLIED, Stimulus, stimuli
@@ -183,7 +183,7 @@ def balancing_rest(profile: Profile, options: Options) -> Iterator[Draft]:  # no
             steps=[
                 Set(values=high | {"current": amps}, mark="flowing"),
                 Hold(duration_s=latest_s),
-                Dither(span_s=DITHER_S),
+                Dither(span_s=phase_s(profile)),
                 Set(values={"current": 0.0}, mark="rest"),
                 Hold(duration_s=latest_s + AFTER_S),
             ],
@@ -272,7 +272,7 @@ def trips_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft]:
                 Set(values=_Levels(profile, rules).high(high)),
                 Hold(duration_s=rules.at_rest_s + rules.begins_within_s),
                 *_look(profile, "before"),
-                Dither(span_s=DITHER_S),
+                Dither(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=wait_s),
             ],

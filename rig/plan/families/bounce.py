@@ -21,7 +21,7 @@ from rig.plan.families.choosing import (
     recovers_by_level,
     recovery_time_of,
 )
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
+from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
 from rig.plan.families.expecting import (
     all_stay,
     keeps,
@@ -71,7 +71,7 @@ def bounce(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=DITHER_S),
+                Dither(span_s=phase_s(profile)),
                 _pattern(profile, stimulus, protection),
                 Hold(duration_s=AFTER_S, mark=_BOUNCED),
                 *_for_good(profile, stimulus, protection),

@@ -28,10 +28,11 @@ from rig.plan.families.choosing import (
     one_stimulus_each,
     recovery_time_of,
 )
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, after, draft_of, whose
+from rig.plan.families.draft import AFTER_S, Draft, Options, after, draft_of, phase_s, whose
 from rig.plan.families.expecting import (
     keeps,
     says,
+    shown_in,
     signals_of,
     stays_silent,
     trips,
@@ -94,6 +95,7 @@ def _inside(
     values = {stimulus.target: just_inside(protection)}
     delay, output = delay_of(first), protection.opens[0]
     since = Crossing(quantity=stimulus.target, level=first.level, rising=first.rising)
+    there, inside_s = acting(profile, values), delay.high + AFTER_S
     shown = format(just_inside(protection), protection.unit)
     return draft_of(
         f"at {shown}, just inside {whose(protection.short, stimulus.target)}, {first.short} acts"
@@ -101,14 +103,14 @@ def _inside(
         stimulus,
         protection,
         steps=[
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(profile)),
             Set(values=values, mark=APPLIED),
-            Hold(duration_s=delay.high + AFTER_S),
+            Hold(duration_s=inside_s),
         ],
         expectations=[
             Trips(output=output, since=since, low_s=delay.low, high_s=delay.high),
             *keeps(profile, replace(stimulus, values=values), protection),
-            *stays_silent(protection, None, None, acting(profile, values).values()),
+            *shown_in(profile, inside_s, stays_silent(protection, None, None, there.values())),
         ],
         parameters={"bracket": "inside"},
     )
@@ -124,7 +126,7 @@ def _beyond(profile: Profile, stimulus: Stimulus, protection: Protection) -> Dra
         stimulus,
         protection,
         steps=[
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(profile)),
             Set(values=nearer.values, mark=APPLIED),
             Hold(duration_s=until_said_s(protection, delay)),
         ],
@@ -171,7 +173,7 @@ def _warning(profile: Profile, stimulus: Stimulus, protection: Protection) -> Dr
         f"{whose(protection.short, stimulus.target)} is told at {levels}",
         stimulus,
         protection,
-        steps=[Dither(span_s=DITHER_S), *steps],
+        steps=[Dither(span_s=phase_s(profile)), *steps],
         expectations=expected,
         parameters={"bracket": "both"},
     )

@@ -24,7 +24,7 @@ from rig.plan.case import (
     Trips,
 )
 from rig.plan.families.choosing import chosen, delay_of
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
+from rig.plan.families.draft import AFTER_S, Draft, Options, phase_s
 from rig.plan.families.expecting import closes, trips
 from rig.plan.families.partner import Watched, watched_messages
 from rig.plan.families.reports import timing
@@ -66,7 +66,7 @@ def _brief(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
         f"the bus {_said(kind)} for {format(brief_s, 's')}: silence, and nothing else",
         (kind, "brief"),
         [
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(profile)),
             _fault(kind, _BROKEN),
             Hold(duration_s=brief_s),
             *_mend(profile, partners, kind),
@@ -100,7 +100,7 @@ def _long(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
         [
             *(p.traffic() for p in partners),
             Hold(duration_s=1.0),
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(profile)),
             _fault(kind, _BROKEN),
             *steps,
             *_mend(profile, partners, kind),
@@ -124,7 +124,7 @@ def _bouncing(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft
         f"the bus {_said(kind)} {_BOUNCES + 1} times in a row",
         (kind, "bouncing"),
         [
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(profile)),
             *bounces,
             _fault(kind, _BROKEN),
             Hold(duration_s=_BOUNCE_S),
@@ -147,7 +147,7 @@ def _at_start(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft
             Power(on=False),
             _fault(kind, _BROKEN),
             Hold(duration_s=0.5),
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(profile)),
             Power(on=True, mark="on"),
             Hold(duration_s=wait_s + 1.0, mark="waited"),
             *_mend(profile, partners, kind),

@@ -30,16 +30,16 @@ from rig.plan.case import (
     Trips,
     Type,
 )
-from rig.plan.families.choosing import chosen, delay_of, reboots
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
+from rig.plan.families.choosing import chosen, delay_of, reboots, slowest_s
+from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import closes
 from rig.plan.families.requesting import saying
+from rig.plan.reported import PERIODS
 from rig.plan.stimulus import Stimulus, stimuli
 from rig.quantity import Interval
 
 _SETTLES_S = 0.5  # between two things that the host says, so that each is heard
 _EMPTIES_S = 1.0  # for a load to empty the link
-_SAID_S = 0.15  # from a state to the end of a frame that tells it
 _WATCHED_S, _WATCHED_LONG_S = 10.0, 60.0  # coils are watched for so long (bms-defects.md, D72)
 _HEAVY = 8.0  # times the load that just prevents a precharge
 _INTO_S = 0.5  # of a precharge, when something happens in the midst of it
@@ -51,6 +51,11 @@ class _Ladder:
 
     profile: Profile
     says: Contactors
+
+    @property
+    def said_s(self) -> float:
+        """From a state to the end of a frame that tells it."""
+        return PERIODS * slowest_s(self.profile, (self.says.states.signal.partition(".")[0],))
 
     def ask(self, request: int, mark: str | None = None) -> Traffic:
         """Have the host say this from now on."""
@@ -112,7 +117,11 @@ class _Ladder:
         """The state is told."""
         message, _, signal = self.says.states.signal.partition(".")
         return SignalBecomes(
-            message=message, signal=signal, value=float(value), since=since, high_s=high_s + _SAID_S
+            message=message,
+            signal=signal,
+            value=float(value),
+            since=since,
+            high_s=high_s + self.said_s,
         )
 
     def draft(
@@ -128,7 +137,7 @@ class _Ladder:
             title=title,
             protection=None,
             parameters=parameters,
-            steps=[Dither(span_s=DITHER_S), *steps],
+            steps=[Dither(span_s=phase_s(self.profile)), *steps],
             expectations=expectations,
             severity="blocker",
             traces_to=self.says.traces_to if traces_to is None else traces_to,
@@ -157,7 +166,7 @@ def closing(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG
             [
                 *ladder.emptied(),
                 ladder.close("asked"),
-                Hold(duration_s=says.closed_in.high + says.overlap.high + _SAID_S + AFTER_S),
+                Hold(duration_s=says.closed_in.high + says.overlap.high + ladder.said_s + AFTER_S),
             ],
             [
                 *ladder.all_open("emptied", "asked"),
@@ -362,7 +371,7 @@ def _fault_while_closed(
         parameters={"while": "closed"},
         steps=[
             Hold(duration_s=_SETTLES_S, mark="settled"),
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(ladder.profile)),
             *stimulus.apply,
             Hold(duration_s=_tripped_s(protection) + ladder.says.opens_within_s, mark="tripped"),
             Hold(duration_s=watched_s),
@@ -381,7 +390,7 @@ def _fault_while_open(ladder: _Ladder, stimulus: Stimulus, protection: Protectio
         protection,
         parameters={"while": "open"},
         steps=[
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(ladder.profile)),
             ladder.ask(ladder.says.request.open),
             Hold(duration_s=_SETTLES_S, mark="opened"),
             *stimulus.apply,
@@ -407,7 +416,7 @@ def _fault_while_precharging(
         protection,
         parameters={"while": "precharging"},
         steps=[
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(ladder.profile)),
             *ladder.emptied(says.failure.load_a),
             *stimulus.apply,
             Hold(duration_s=asked_s),
@@ -512,7 +521,7 @@ def _tries(ladder: _Ladder) -> Cycles:
 
 def _failure_said(ladder: _Ladder) -> Iterator[Expectation]:
     failure = ladder.says.failure
-    high_s = _longest_s(ladder) + _SAID_S
+    high_s = _longest_s(ladder) + ladder.said_s
     low_s = failure.tries * failure.each.low + (failure.tries - 1) * failure.pause.low
     for said, value in failure.says.items():
         message, _, signal = said.partition(".")

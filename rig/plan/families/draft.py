@@ -9,10 +9,11 @@ from typing import Any
 from rig.dut.profile import Profile, Protection
 from rig.errors import DescriptionError
 from rig.plan.case import Begins, Expectation, Step
+from rig.plan.reported import longest_period_s
 from rig.plan.stimulus import Stimulus
 from rig.quantity import Interval, format
 
-DITHER_S = 0.5  # spans every period of the BMS's tasks that anybody states (protections.md 2)
+_PHASE_S = 0.5  # spans the period of every task that nobody states
 AFTER_S = 0.3  # recorded beyond the latest allowed reaction
 
 
@@ -38,6 +39,11 @@ class Draft:
     severity: str = "normal"
     traces_to: tuple[str, ...] = ()
     begins: Begins = "ready"
+
+
+def phase_s(profile: Profile) -> float:
+    """Give the span of a random wait after which the BMS's tasks stand at any phase."""
+    return max(_PHASE_S, longest_period_s(profile))
 
 
 def setting(options: Options, name: str, default: float, read: Callable[[Any], float]) -> float:

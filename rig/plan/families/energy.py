@@ -38,13 +38,14 @@ from rig.plan.energy import (
     percent_of,
     signals_of,
 )
+from rig.plan.families.choosing import look_s
 from rig.plan.families.draft import Draft, Options
 from rig.plan.families.requesting import asked_to_close
 from rig.plan.stimulus import just_inside, paths
 from rig.quantity import format
 
 _OFF_S = 0.5  # without supply, before a start
-_TOLD_S = 1.2  # until every frame has said a standing value, at the slowest period of the reports
+_TOLD_S = 1.2  # until every frame has said a standing value, at the least
 _SHARE = 0.9  # of the lowest threshold: a current that trips nothing
 
 
@@ -113,8 +114,12 @@ def _cell_levels(profile: Profile, settles_s: float) -> Iterator[Step]:
     levels += [{c: round(end_v - 0.011 * i, 4) for i, c in enumerate(cells)} for end_v in ends[1:]]
     for values in levels:
         yield Set(values=values)
-        yield Hold(duration_s=settles_s + _TOLD_S)
+        yield Hold(duration_s=settles_s + _told_s(profile))
         yield Read(quantities=cells)
+
+
+def _told_s(profile: Profile) -> float:
+    return look_s(profile, _TOLD_S, profile.messages)
 
 
 # ---- what is counted ----------------------------------------------------------------------------
@@ -169,12 +174,12 @@ def _there_and_back(
         f"charge drawn and given back at {said} is counted both ways",
         (how, profile.energy.state_of_charge.traces_to if profile.energy else ()),
         [
-            Hold(duration_s=_TOLD_S, mark="begun"),
+            Hold(duration_s=_told_s(profile), mark="begun"),
             *_flow(discharge_a, long_s),
-            Hold(duration_s=_TOLD_S, mark="drawn"),
+            Hold(duration_s=_told_s(profile), mark="drawn"),
             Hold(duration_s=rest_s, mark="rested"),
             *_flow(charge_a, back_s),
-            Hold(duration_s=_TOLD_S, mark="back"),
+            Hold(duration_s=_told_s(profile), mark="back"),
         ],
         [
             *(counts(profile, name, *span) for name in reported for span in spans),
@@ -197,11 +202,11 @@ def _after_rest(
         [
             *_conducting_at(profile, steep_v, "begun"),
             *_flow(discharge_a, 40.0),
-            Hold(duration_s=_TOLD_S, mark="drawn"),
+            Hold(duration_s=_told_s(profile), mark="drawn"),
             Hold(duration_s=rest_s, mark="rested"),
             Read(quantities=profile.cell_names),
             *_flow(charge_a, 30.0),
-            Hold(duration_s=_TOLD_S, mark="back"),
+            Hold(duration_s=_told_s(profile), mark="back"),
         ],
         [
             *(follows(profile, name) for name in reported),
@@ -265,7 +270,10 @@ def full(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     above = dict.fromkeys(profile.cell_names, round(promise.above_v + 0.02, 4))
     below = dict.fromkeys(profile.cell_names, round(promise.above_v - 0.02, 4))
     nominal = dict.fromkeys(profile.cell_names, profile.nominal.cells_v)
-    peaks: list[Step] = [Set(values={"current": tail_a}), Hold(duration_s=_TOLD_S, mark="begun")]
+    peaks: list[Step] = [
+        Set(values={"current": tail_a}),
+        Hold(duration_s=_told_s(profile), mark="begun"),
+    ]
     for _ in range(5):
         peaks += [
             Set(values=above),
@@ -273,10 +281,10 @@ def full(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
             Set(values=nominal),
             Hold(duration_s=1.0),
         ]
-    yield _full_draft(profile, "peaks", [*peaks, Hold(duration_s=_TOLD_S, mark="over")])
+    yield _full_draft(profile, "peaks", [*peaks, Hold(duration_s=_told_s(profile), mark="over")])
     short: list[Step] = [
         Set(values={"current": tail_a} | below),
-        Hold(duration_s=_TOLD_S, mark="begun"),
+        Hold(duration_s=_told_s(profile), mark="begun"),
         Hold(duration_s=wait_s),
         Set(values={"current": 2.0 * promise.below_a} | above),
         Hold(duration_s=wait_s, mark="over"),
@@ -368,9 +376,9 @@ def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa:
             [
                 *_conducting_at(profile, _volts_at(energy, soc), "begun"),
                 *_flow(amps, seconds),
-                Hold(duration_s=_TOLD_S, mark="there"),
+                Hold(duration_s=_told_s(profile), mark="there"),
                 *_flow(turned_a, 0.5 * seconds * abs(amps / turned_a)),
-                Hold(duration_s=_TOLD_S, mark="back"),
+                Hold(duration_s=_told_s(profile), mark="back"),
             ],
             list(_within_ends(profile, rising=name == "full")),
         )
@@ -411,7 +419,7 @@ def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG0
         return
     message, signal = signals_of(profile)[HEALTH]
     discharge_a, _ = _currents(profile)
-    steps: list[Step] = [Hold(duration_s=_TOLD_S, mark="begun")]
+    steps: list[Step] = [Hold(duration_s=_told_s(profile), mark="begun")]
     for degc in _edges_degc(profile):
         steps += [
             Set(values=dict.fromkeys(profile.temperature_names, degc)),

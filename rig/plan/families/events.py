@@ -22,8 +22,8 @@ from rig.plan.case import (
     Step,
     Type,
 )
-from rig.plan.families.choosing import chosen, delay_of, recovery_time_of
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
+from rig.plan.families.choosing import chosen, delay_of, look_s, recovery_time_of
+from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import said_within_s, until_said_s
 from rig.plan.messages import message_sound
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, acting, beyond, home, stimuli
@@ -100,7 +100,7 @@ def _quiet_draft(story: _Story) -> Draft:
         f"{whose(protection.short, stimulus.target)} is told by one event, and its end by one",
         stimulus,
         protection,
-        steps=[Dither(span_s=DITHER_S, mark=_BEGUN), *steps],
+        steps=[Dither(span_s=phase_s(story.profile), mark=_BEGUN), *steps],
         expectations=[
             _told(story, tripped=True, since=_trip_instant(story)),
             *([_told(story, tripped=False, since=_release_instant(story))] * story.recovers),
@@ -278,13 +278,13 @@ def _loaded_draft(
         Hold(duration_s=AFTER_S, mark=_TRIPPED),
         Set(values={target: home(profile, target)}, mark=REMOVED),
         *_load_steps(load, returns),
-        Hold(duration_s=2.0 * AFTER_S),
+        Hold(duration_s=look_s(story[0].profile, 2.0 * AFTER_S, story[0].profile.messages)),
     ]
     return Draft(
         title=f"{shorts} are told in time on a bus that others load to {load.share * 100:g} %",
         protection=furthest,
         parameters={"at": target, "bus": "loaded"},
-        steps=[Dither(span_s=DITHER_S, mark=_BEGUN), *steps],
+        steps=[Dither(span_s=phase_s(profile), mark=_BEGUN), *steps],
         expectations=[
             *(
                 _told(each, tripped=told, since=_loaded_instant(each, tripped=told))

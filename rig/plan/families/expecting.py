@@ -16,8 +16,9 @@ from rig.plan.case import (
     Stays,
     Trips,
 )
-from rig.plan.families.choosing import delay_of
+from rig.plan.families.choosing import delay_of, slowest_s
 from rig.plan.families.draft import AFTER_S
+from rig.plan.reported import PERIODS
 from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import Interval
 
@@ -122,6 +123,16 @@ def unsays(protection: Protection, since: Instant, time: Interval) -> Iterator[E
             low_s=_told(time.low),
             high_s=time.high + protection.console_within_s,
         )
+
+
+def shown_in(
+    profile: Profile, span_s: float, expectations: Iterable[Expectation]
+) -> Iterator[Expectation]:
+    """Leave out what is told by messages so rare that the span may hold none of them."""
+    for e in expectations:
+        message = getattr(e, "message", "")
+        if PERIODS * slowest_s(profile, (message,)) <= span_s:
+            yield e
 
 
 def stays_silent(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import Dither, Expectation, Hold, SignalStays, SignalWithin
 from rig.plan.families.choosing import chosen, delay_of, look_s, reboots
-from rig.plan.families.draft import DITHER_S, Draft, Options, draft_of, whose
+from rig.plan.families.draft import Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import signals_of, until_said_s
 from rig.plan.messages import message_sound
 from rig.plan.stimulus import Stimulus, acting, opened, stimuli
@@ -72,7 +72,7 @@ def _flags_draft(told: _Told) -> Draft:
         stimulus,
         protection,
         steps=[
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(told.profile)),
             *stimulus.apply,
             Hold(duration_s=tripped_s, mark=_TRIPPED),
             Hold(duration_s=look_s(told.profile, _WATCHED_S, messages), mark=_WATCHED),

@@ -37,17 +37,19 @@ from rig.plan.families.choosing import (
     recovery_time_of,
     slowest_s,
 )
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of
+from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
 from rig.plan.families.expecting import (
     all_stay,
     recovers,
     said_within_s,
+    shown_in,
     signals_of,
     stays_silent,
     trips,
     unsays,
     until_said_s,
 )
+from rig.plan.reported import PERIODS
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, home, stimuli
 from rig.quantity import Interval, format
 
@@ -57,7 +59,6 @@ _LOST, _MENDING, _BACK, _END = "lost", "mending", "back", "end"
 _ITS_TIMES = 1.2  # a loss this little longer than its time-out must be got over as a long one is
 _BLIND_S = 1.0  # watched while it knows nothing, at the least
 _SEEN_S = 0.7  # of what it says afterwards, at the least
-_PERIODS = 1.4  # of the slowest message, in both: one frame of each surely comes
 _BREAKS, _BREAK_S, _BETWEEN_S = 20, 0.01, 0.1  # contacts that bounce, at any phase of its tasks
 # What the bench itself may be off by: its sources, and their settling.
 _SLACK = {"V": 0.005, "A": 0.3, "°C": 0.5}
@@ -136,7 +137,7 @@ def _signals_of(profile: Profile, name: str, report: Report, amps: float) -> Ite
 
 
 def _look_s(profile: Profile, least_s: float) -> float:
-    return look_s(profile, least_s, profile.messages, periods=_PERIODS)
+    return look_s(profile, least_s, profile.messages, periods=PERIODS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,7 @@ class _Loss:
     @property
     def gone_s(self) -> float:
         """From the loss until nothing is believed any more, in no message."""
-        said_s = 1.1 * slowest_s(self.profile, (c.message for c in self.carried))
+        said_s = PERIODS * slowest_s(self.profile, (c.message for c in self.carried))
         return delay_of(self.protection).high + said_within_s(self.protection) + said_s
 
     @property
@@ -231,7 +232,7 @@ def _for_long(loss: _Loss) -> _Case:
     return _Case(
         steps=[
             Hold(duration_s=loss.seen_s),
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(loss.profile)),
             loss.fault,
             Hold(duration_s=loss.gone_s, mark=_LOST),
             Hold(duration_s=_look_s(loss.profile, _BLIND_S), mark=_MENDING),
@@ -255,7 +256,7 @@ def _for_little(loss: _Loss) -> _Case:
     protection = loss.protection
     return _Case(
         steps=[
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(loss.profile)),
             loss.fault,
             Hold(duration_s=_ITS_TIMES * delay_of(protection).high),
             _mend(loss),
@@ -265,7 +266,11 @@ def _for_little(loss: _Loss) -> _Case:
         expectations=[
             *trips(loss.stimulus, protection),
             *_let_go(loss),
-            *(c.within(None, _BACK, or_none=True) for c in loss.carried),
+            *shown_in(
+                loss.profile,
+                loss.recovery.high,
+                (c.within(None, _BACK, or_none=True) for c in loss.carried),
+            ),
             *(c.within(_BACK, _END) for c in loss.carried),
         ],
     )
@@ -309,7 +314,7 @@ def _while_pending(loss: _Loss, violation: Stimulus) -> _Case:
     wait_s = max(delay_of(its).high, loss.recovery.high) + said_within_s(its) + AFTER_S
     return _Case(
         steps=[
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(profile)),
             Set(values=violation.values, mark="violated"),
             Hold(duration_s=0.4 * delay_of(its).low),
             loss.fault,
@@ -451,7 +456,7 @@ def cells_sag(profile: Profile, options: Options) -> Iterator[Draft]:
                 stimulus,
                 protection,
                 steps=[
-                    Dither(span_s=DITHER_S),
+                    Dither(span_s=phase_s(profile)),
                     Set(values=low, mark="dip"),
                     Hold(duration_s=dip_s),
                     Set(values=whole, mark="risen"),

@@ -8,9 +8,15 @@ from itertools import combinations
 
 from rig.dut.profile import Profile, Protection
 from rig.plan.case import Dither, Expectation, Hold, Recovers, Stays, Trips
-from rig.plan.families.choosing import chosen, delay_of, recovers_by_itself, recovery_time_of
+from rig.plan.families.choosing import (
+    chosen,
+    delay_of,
+    look_s,
+    recovers_by_itself,
+    recovery_time_of,
+)
 from rig.plan.families.cycle import numbered
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
+from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import said_within_s, says, unsays, until_said_s
 from rig.plan.families.recovery import holds_on, release_of
 from rig.plan.stimulus import REMOVED, Stimulus, acting, opened, paths, stimuli
@@ -99,12 +105,12 @@ def _draft(profile: Profile, first: _One, second: _One, gap: str) -> Draft:
         p,
         parameters={"with": q.short, "with at": second.stimulus.target},
         steps=[
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(profile)),
             *first.stimulus.apply,
             *([Hold(duration_s=gap_s)] if gap_s else []),
             *second.stimulus.apply,
             Hold(duration_s=both_s, mark=_BOTH),
-            Hold(duration_s=_STILL_S, mark=_STILL),
+            Hold(duration_s=look_s(profile, _STILL_S, profile.messages), mark=_STILL),
             *first.stimulus.remove,
             Hold(duration_s=recovery_time_of(p).high + said_s, mark=_LEFT),
             *second.stimulus.remove,

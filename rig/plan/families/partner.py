@@ -25,8 +25,8 @@ from rig.plan.case import (
     Traffic,
     Wrong,
 )
-from rig.plan.families.choosing import chosen, delay_of, recovery_time_of
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
+from rig.plan.families.choosing import chosen, delay_of, look_s, recovery_time_of
+from rig.plan.families.draft import AFTER_S, Draft, Options, phase_s
 from rig.plan.families.expecting import all_stay, recovers, says, stays_silent, trips, unsays
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus
 from rig.quantity import Interval, format
@@ -38,7 +38,7 @@ _REFUSED_FRAMES = 20
 _AWAY = (1.2, 10.0)  # times the time-out
 _AGAIN = 3
 _DISTURBED_S = 1.5
-_TOLD_S = 1.2  # until a counter of refused frames has been sent
+_TOLD_S = 1.2  # until a counter of refused frames has been sent, at the least
 # What shows that the BMS refuses what it says it refuses.
 _SHOWS = {
     "wrong crc": (Wrong(what="crc"), Wrong(what="bit")),
@@ -126,7 +126,7 @@ def partner(profile: Profile, options: Options) -> Iterator[Draft]:
         yield from _refused(profile, watched)
         yield _disturbed(profile, watched)
         yield _burst(profile, watched)
-        yield from _counted(watched)
+        yield from _counted(profile, watched)
 
 
 # ---- in health ----------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def _healthy(profile: Profile, watched: Watched) -> Iterator[Draft]:
             f"{watched.message} {how}, every {said}, is never missed",
             how,
             [
-                Dither(span_s=DITHER_S),
+                Dither(span_s=phase_s(profile)),
                 watched.traffic(every_s, jitter_s=jitter_s),
                 Hold(duration_s=for_s),
             ],
@@ -168,7 +168,7 @@ def _disturbed(profile: Profile, watched: Watched) -> Draft:
         watched,
         f"{watched.message} with some frames wrong, repeated, swapped or of another is not missed",
         "disturbed",
-        [Dither(span_s=DITHER_S), watched.traffic(), Hold(duration_s=1.0), *phases],
+        [Dither(span_s=phase_s(profile)), watched.traffic(), Hold(duration_s=1.0), *phases],
         _nothing_happens(profile, watched),
     )
 
@@ -191,7 +191,7 @@ def _away(profile: Profile, watched: Watched) -> Iterator[Draft]:
             f"{watched.message} away for {format(away_s, 's')} is missed, and back in its time",
             f"away {times:g} time-outs",
             [
-                *_begun(watched),
+                *_begun(profile, watched),
                 *watched.last(),
                 Hold(duration_s=away_s),
                 watched.traffic(mark=REMOVED),
@@ -221,13 +221,14 @@ def _away_again(profile: Profile, watched: Watched) -> Draft:
         watched,
         f"{watched.message} lost {_AGAIN} times in a row is missed and back each time",
         "again",
-        [*_begun(watched), *rounds],
+        [*_begun(profile, watched), *rounds],
         expected,
     )
 
 
-def _begun(watched: Watched) -> list[Step]:
-    return [Dither(span_s=DITHER_S), watched.traffic(), Hold(duration_s=5.0 * watched.period_s)]
+def _begun(profile: Profile, watched: Watched) -> list[Step]:
+    begun_s = 5.0 * watched.period_s
+    return [Dither(span_s=phase_s(profile)), watched.traffic(), Hold(duration_s=begun_s)]
 
 
 def _lost_and_back(profile: Profile, watched: Watched) -> list[Expectation]:
@@ -271,7 +272,7 @@ def _refused(profile: Profile, watched: Watched) -> Iterator[Draft]:
             f"{watched.message} that is wrong ({how}) is no sign of life",
             how,
             [
-                *_begun(watched),
+                *_begun(profile, watched),
                 *watched.last(),
                 Hold(duration_s=watched.period_s),
                 watched.traffic(period_s, wrong=wrong),
@@ -295,28 +296,29 @@ def _all_wrong(received: Received) -> Iterator[Wrong]:
     yield Wrong(what="identifier", by=1)
 
 
-def _counted(watched: Watched) -> Iterator[Draft]:
+def _counted(profile: Profile, watched: Watched) -> Iterator[Draft]:
     """Refused frames are counted, each once."""
     counter = watched.received.counts_refused
     if counter is None:
         return
     message, _, signal = counter.partition(".")
+    told_s = look_s(profile, _TOLD_S, (message,))
     yield _draft(
         watched,
         f"{_REFUSED_FRAMES} refused {watched.message} are counted",
         "counted",
         [
             Quiet(message=watched.message),  # good frames between would have their counters skip
-            Hold(duration_s=_TOLD_S, mark="before"),
+            Hold(duration_s=told_s, mark="before"),
             Send(message=watched.message, count=_REFUSED_FRAMES, period_s=0.1 * watched.period_s,
                  wrong=Wrong(what="crc"), mark=APPLIED),
-            Hold(duration_s=_TOLD_S, mark="told"),
-            Hold(duration_s=_TOLD_S),
+            Hold(duration_s=told_s, mark="told"),
+            Hold(duration_s=told_s),
         ],
         [
             SignalStays(message=message, signal=signal, value=0.0, end="before"),
             SignalBecomes(message=message, signal=signal, value=float(_REFUSED_FRAMES),
-                          since=Mark(mark=APPLIED), high_s=_TOLD_S),
+                          since=Mark(mark=APPLIED), high_s=told_s),
             SignalStays(message=message, signal=signal, value=float(_REFUSED_FRAMES),
                         begin="told"),
         ],
@@ -332,7 +334,7 @@ def _burst(profile: Profile, watched: Watched) -> Draft:
         f"after {_BURST_FRAMES} {watched.message} back to back the next ones count",
         "burst",
         [
-            *_begun(watched),
+            *_begun(profile, watched),
             Send(message=watched.message, signals=watched.asks, count=_BURST_FRAMES),
             Hold(duration_s=hold_s),
             *watched.last(),

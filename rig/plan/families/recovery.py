@@ -29,7 +29,7 @@ from rig.plan.families.choosing import (
     recovers_by_level,
     recovery_time_of,
 )
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, after, draft_of, whose
+from rig.plan.families.draft import AFTER_S, Draft, Options, after, draft_of, phase_s, whose
 from rig.plan.families.expecting import (
     closes,
     keeps,
@@ -74,7 +74,7 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=DITHER_S),
+                Dither(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=tripped_s, mark=TRIPPED),
                 *stimulus.remove,
@@ -184,7 +184,7 @@ def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=DITHER_S),
+                Dither(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=tripped_s, mark=TRIPPED),
                 Set(values={stimulus.target: value}, mark="between"),

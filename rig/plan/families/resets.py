@@ -32,7 +32,7 @@ from rig.plan.case import (
 from rig.plan.families.asking import Talk, until_ready
 from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.choosing import can_be_there_at_start, chosen, delay_of
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options
+from rig.plan.families.draft import AFTER_S, Draft, Options, phase_s
 from rig.plan.families.expecting import closes, signals_of, until_said_s
 from rig.plan.families.resetting import DIP_S, OFF_S, RESET, cause_of, reset_by
 from rig.plan.stimulus import opened, paths, stimuli
@@ -137,7 +137,7 @@ def _restart(profile: Profile, cause: str, talk: Talk | None = None) -> Talk:
     promised = cause_of(profile, cause)
     within_s = promised.opens_within_s
     already = bool(talk.steps)
-    talk.do(Dither(span_s=DITHER_S), Hold(duration_s=_LEAD_S, mark="before"))
+    talk.do(Dither(span_s=phase_s(profile)), Hold(duration_s=_LEAD_S, mark="before"))
     talk.do(Hold(duration_s=_LEAD_S))
     lasts_s = within_s or _lasts_s(profile, cause)
     talk.do(*reset_by(profile, cause))

@@ -29,7 +29,7 @@ from rig.plan.case import (
 )
 from rig.plan.families.asking import Talk, until_closed, until_ready
 from rig.plan.families.choosing import delay_of, recovery_time_of
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, setting
+from rig.plan.families.draft import AFTER_S, Draft, Options, phase_s, setting
 from rig.plan.families.expecting import (
     closes,
     keeps,
@@ -72,7 +72,7 @@ def _threshold(profile: Profile, name: str) -> Draft:
     protection = _protection(profile, name)
     target = _targets(profile, protection)[-1]
     talk = _Asked(profile)
-    talk.do(Dither(span_s=DITHER_S))
+    talk.do(Dither(span_s=phase_s(profile)))
     talk.change(name, lax, "laxer")
     talk.do(
         Set(values={target: _middle(profile, name, lax)}, mark="beyond"),
@@ -98,7 +98,7 @@ def _recovery_level(profile: Profile, name: str) -> Draft:
     after = recovery_time_of(protection)
     talk = _Asked(profile)
     talk.do(
-        Dither(span_s=DITHER_S),
+        Dither(span_s=phase_s(profile)),
         *stimulus.apply,
         Hold(
             duration_s=until_said_s(protection, delay_of(protection)),
@@ -128,7 +128,7 @@ def _delay(profile: Profile, name: str, value: float) -> Draft:
     protection = _protection(changed, name)
     stimulus = stimuli(changed, _of(profile, name))[-1]
     talk = _Asked(profile)
-    talk.do(Dither(span_s=DITHER_S))
+    talk.do(Dither(span_s=phase_s(profile)))
     talk.change(name, value, "changed")
     talk.provoke(changed, stimulus)
     shown = format(value, "s")

@@ -22,10 +22,11 @@ from rig.plan.families.choosing import (
     can_be_there_at_start,
     delay_of,
     each_stimulus,
+    look_s,
     one_stimulus_each,
     recovery_time_of,
 )
-from rig.plan.families.draft import AFTER_S, DITHER_S, Draft, Options, draft_of, whose
+from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import closes, recovers, unsays, until_said_s
 from rig.plan.families.recovery import TRIPPED, holds_on, release_of
 from rig.plan.families.requesting import SPOKEN, not_yet, saying
@@ -53,7 +54,7 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
         steps=[
             Power(on=False, mark="off"),
             Hold(duration_s=0.5),
-            Dither(span_s=DITHER_S, mark="before"),
+            Dither(span_s=phase_s(profile), mark="before"),
             Power(on=True, mark="on"),
             Hold(duration_s=ready_s + closed_s + AFTER_S),
         ],
@@ -84,7 +85,7 @@ def _asked_to_close(profile: Profile, contactors: Contactors) -> Draft:
             Power(on=True),
             Hold(duration_s=start.ready_within_s),
             *not_yet(profile, contactors),
-            Dither(span_s=DITHER_S, mark="before"),
+            Dither(span_s=phase_s(profile), mark="before"),
             saying(profile, contactors, contactors.request.close, "asked"),
             Hold(duration_s=closed_s + AFTER_S),
         ],
@@ -111,7 +112,7 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
         steps=[
             Power(on=False),
             Hold(duration_s=0.5),
-            Dither(span_s=DITHER_S),
+            Dither(span_s=phase_s(profile)),
             Power(on=True, mark="on"),
             Hold(duration_s=start.ready_within_s),
             Send(message=partner, count=SPOKEN, period_s=promise.period_s),
@@ -175,7 +176,7 @@ def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
                 Dither(span_s=wait_s),
                 *stimulus.apply,
                 Hold(duration_s=wait_s + delay_of(protection).high, mark=_DUE),
-                Hold(duration_s=_WATCHED_S, mark=TRIPPED),
+                Hold(duration_s=look_s(profile, _WATCHED_S, profile.messages), mark=TRIPPED),
                 *_gone(stimulus, protection),
             ],
             expectations=[

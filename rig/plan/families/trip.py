@@ -19,15 +19,23 @@ from rig.plan.case import (
 from rig.plan.families.choosing import delay_of, each_stimulus, has_threshold, is_slow
 from rig.plan.families.draft import (
     AFTER_S,
-    DITHER_S,
     Draft,
     Options,
     after,
     draft_of,
+    phase_s,
     setting,
     whose,
 )
-from rig.plan.families.expecting import all_stay, keeps, says, stays_silent, trips, until_said_s
+from rig.plan.families.expecting import (
+    all_stay,
+    keeps,
+    says,
+    shown_in,
+    stays_silent,
+    trips,
+    until_said_s,
+)
 from rig.plan.stimulus import APPLIED, acting, home, just_inside, paths, value_at
 from rig.quantity import format, parse
 
@@ -48,7 +56,7 @@ def trip(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=DITHER_S),
+                Dither(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=until_said_s(protection, delay)),
             ],
@@ -78,7 +86,7 @@ def hold(profile: Profile, options: Options) -> Iterator[Draft]:
             ],
             expectations=[
                 *_only_opens(profile, meanwhile, "held"),
-                *stays_silent(protection, None, "held", meanwhile),
+                *shown_in(profile, hold_s, stays_silent(protection, None, "held", meanwhile)),
                 *_never_says(profile, protection, hold_s),
             ],
         )
@@ -135,7 +143,7 @@ def pulse(profile: Profile, options: Options) -> Iterator[Draft]:
             f"{stimulus.target} beyond {protection.short} for half its delay, 3 times: no trip",
             stimulus,
             protection,
-            steps=[Dither(span_s=DITHER_S), *once, *once, *once, Hold(duration_s=0.5)],
+            steps=[Dither(span_s=phase_s(profile)), *once, *once, *once, Hold(duration_s=0.5)],
             expectations=[
                 *all_stay(profile, {}, None, None),
                 *stays_silent(protection, None, None),
@@ -163,7 +171,7 @@ def dip(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=DITHER_S),
+                Dither(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=0.6 * delay.low),
                 *again,

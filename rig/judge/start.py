@@ -1,0 +1,168 @@
+"""The start that every case begins with, held against what the profile promises of it.
+
+A breach is a `fail` in whatever case it happens. Where a dead supply or a broken wire of the bench
+would look the same, it is an `error`. Must not know instruments or files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from rig.judge.rules import Question
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import show
+from rig.plan.case import Case, StartPromise
+from rig.trace.model import Reading, Start, Trace
+
+_POWERED = 0.9  # of the supply's nominal voltage, at the least
+
+
+def judge_start(case: Case, trace: Trace) -> tuple[Finding, ...]:
+    """Return what went wrong in the start; nothing where it kept its promises or none was seen."""
+    if case.start is None or trace.start is None:
+        return ()
+    promised, start = case.start, trace.start
+    return (
+        *_unasked(promised, start),
+        *_not_ready(promised, start, unready=trace.unready),
+        *_not_closed(promised, start),
+        *_out_of_order(promised, start),
+    )
+
+
+def _readings(start: Start, quantity: str) -> list[Reading]:
+    return [r for r in start.readings if r.quantity == quantity]
+
+
+def _is_closed(promised: StartPromise, reading: Reading) -> bool:
+    return reading.value > promised.outputs[reading.quantity].closed_above + reading.accuracy
+
+
+def _is_open(promised: StartPromise, reading: Reading) -> bool:
+    return reading.value <= promised.outputs[reading.quantity].closed_above - reading.accuracy
+
+
+def _volts(reading: Reading) -> str:
+    return show(reading.value, reading.unit)
+
+
+# ---- before anybody asks -------------------------------------------------------------------------
+def _unasked(promised: StartPromise, start: Start) -> Iterator[Finding]:
+    asked_ns = math.inf if start.asked_ns is None else start.asked_ns
+    for output in promised.only_asked:
+        question = Question(expectation=f"{output} stays open until it is asked for", means="meter")
+        early = [r for r in _readings(start, output) if r.after_ns <= asked_ns]
+        if closed := next((r for r in early if _is_closed(promised, r)), None):
+            sentence = f"{output} was closed ({_volts(closed)}) at the start, and nobody had asked"
+            yield question.answer(Verdict.FAIL, sentence)
+
+
+# ---- the word that it is ready -------------------------------------------------------------------
+def _not_ready(promised: StartPromise, start: Start, *, unready: bool) -> Iterator[Finding]:
+    if promised.ready is None or start.begun_ns is None:
+        return
+    within = show(promised.ready_within_s, "s")
+    question = Question(
+        expectation=f"console says /{promised.ready}/ at most {within} after it is started",
+        means="console",
+    )
+    if start.ready is None and unready:
+        missing = _no_proof(promised, start)
+        said = f"the BMS did not say {promised.ready!r} after it was started; promised in {within}"
+        if missing:
+            yield question.answer(Verdict.ERROR, f"{said}, but {missing}")
+        else:
+            yield question.answer(Verdict.FAIL, f"{said} ({start.heard} other lines came)")
+    if start.ready is None:
+        return
+    took_s = (start.ready.time_ns - start.ready.late_ns - start.begun_ns) * 1e-9
+    if took_s > promised.ready_within_s:
+        sentence = f"the BMS was ready {show(took_s, 's')} after it was started; promised in"
+        yield question.answer(Verdict.FAIL, f"{sentence} {within}")
+
+
+def _no_proof(promised: StartPromise, start: Start) -> str:
+    """Say what of the bench would keep a good BMS from being heard; "" where all of it works."""
+    if reading := _dead_supply(promised, start):
+        return f"its supply reads {_volts(reading)}"
+    if not start.heard:
+        return "nothing at all came on its console: no proof that it is connected"
+    return ""
+
+
+def _dead_supply(promised: StartPromise, start: Start) -> Reading | None:
+    if promised.supply_v is None:
+        return None
+    least_v = _POWERED * promised.supply_v
+    return next((r for r in _readings(start, "supply") if not r.value >= least_v), None)
+
+
+# ---- closing -------------------------------------------------------------------------------------
+def _not_closed(promised: StartPromise, start: Start) -> Iterator[Finding]:
+    within = show(promised.closed_within_s, "s")
+    for output in promised.closes:
+        since_ns = _closes_since(promised, start, output)
+        if since_ns is None:
+            continue
+        due_ns = since_ns + promised.closed_within_s * 1e9
+        readings = _readings(start, output)
+        late = [r for r in readings if r.before_ns > due_ns and _is_open(promised, r)]
+        if not late:
+            continue
+        question = Question(
+            expectation=f"{output} closes at the start within {within}", means="meter"
+        )
+        after = show((late[-1].before_ns - since_ns) * 1e-9, "s")
+        what = "the request" if output in promised.only_asked else "it was to be ready"
+        said = f"{output} did not close: open ({_volts(late[-1])}) {after} after {what}"
+        yield _seen_by_tap(question, f"{said}; promised in {within}", promised, start, output)
+
+
+def _closes_since(promised: StartPromise, start: Start, output: str) -> int | None:
+    """Return from when on an output is due: asked for, or ready as late as it may be."""
+    if output in promised.only_asked:
+        return start.asked_ns
+    if start.begun_ns is None or (promised.ready is not None and start.ready is None):
+        return None
+    ready_ns = start.begun_ns + round(promised.ready_within_s * 1e9)
+    return max(ready_ns, start.ready.time_ns) if start.ready else ready_ns
+
+
+def _seen_by_tap(
+    question: Question, said: str, promised: StartPromise, start: Start, output: str
+) -> Finding:
+    """Blame the BMS for an output that reads open, unless a dead tap or supply may be why."""
+    ever = any(_is_closed(promised, r) for r in _readings(start, output))
+    if not ever and output in start.told_closed:
+        why = "but it says itself that it is closed: the tap may be broken, or the BMS may err"
+        return question.answer(Verdict.ERROR, f"{said}, {why}")
+    if reading := _dead_supply(promised, start):
+        return question.answer(Verdict.ERROR, f"{said}, but its supply reads {_volts(reading)}")
+    return question.answer(Verdict.FAIL, said)
+
+
+# ---- precharge, then main ------------------------------------------------------------------------
+def _out_of_order(promised: StartPromise, start: Start) -> Iterator[Finding]:
+    """Look at the instant of the main contactor's closing: the other one must be closed then."""
+    if len(promised.only_asked) != 2:
+        return
+    main, precharge = promised.only_asked
+    beside = {r.before_ns: r for r in _readings(start, precharge)}
+    for before, now in pairwise(_readings(start, main)):
+        other = beside.get(now.before_ns)
+        if not (_is_open(promised, before) and _is_closed(promised, now)) or other is None:
+            continue
+        apart_s = (now.after_ns - before.before_ns) * 1e-9
+        if apart_s >= promised.overlap_s or not _is_open(promised, other):
+            return
+        question = Question(
+            expectation=f"{precharge} is closed before {main}, and for"
+            f" {show(promised.overlap_s, 's')} more",
+            means="meter",
+        )
+        apart = show(apart_s, "s")
+        said = f"{precharge} was open ({_volts(other)}) at most {apart} after {main} closed"
+        yield _seen_by_tap(question, said, promised, start, precharge)
+        return

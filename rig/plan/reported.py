@@ -1,0 +1,99 @@
+"""Time for reports: around each reading nothing changes until its slowest report has come.
+
+So that no family counts on the phase at which a BMS happens to print or send. Must not know a
+family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rig.dut.profile import Profile
+from rig.plan.case import (
+    Expectation,
+    Fault,
+    FollowsCells,
+    Hold,
+    Play,
+    Power,
+    Read,
+    Reset,
+    Set,
+    Staircase,
+    Step,
+    TelemetryAgrees,
+    Type,
+)
+
+PERIODS = 1.5  # in which one report surely comes, wherever it is told
+_Report = TelemetryAgrees | FollowsCells
+_CHANGES = (Set, Power, Fault, Play, Staircase, Reset)
+
+
+def longest_period_s(profile: Profile) -> float:
+    """Longest period that the profile states: of its messages, and of what its console prints."""
+    sent = [promise.period.value for promise in profile.messages.values()]
+    printed = profile.console.every_s if profile.console else None
+    return max([*sent, printed or 0.0])
+
+
+def with_time_for_reports(
+    steps: Sequence[Step], expectations: Iterable[Expectation], profile: Profile
+) -> tuple[Step, ...]:
+    """Hold longer after each reading whose report might come too late to be held against it."""
+    reports = [e for e in expectations if isinstance(e, _Report)]
+    timed = list(steps)
+    for at in reversed([i for i, step in enumerate(steps) if isinstance(step, Read)]):
+        short_s = _needed_s(timed, at, reports, profile) - _still_s(timed, at)
+        if short_s > 1e-9:
+            timed.insert(at + 1, Hold(duration_s=round(short_s, 6)))
+    return tuple(timed)
+
+
+def _needed_s(
+    steps: Sequence[Step], at: int, reports: Iterable[_Report], profile: Profile
+) -> float:
+    """How long all must stand still around a reading, until its report surely came."""
+    read = steps[at]
+    quantities = read.quantities if isinstance(read, Read) else ()
+    asked = _is_asked(steps[at + 1 : at + 2], profile)
+    return max(
+        (
+            report.settle_s + PERIODS * _period_s(report, profile)
+            for report in reports
+            if not set(quantities).isdisjoint(_quantities(report))
+            if not (asked and report.message is None)
+        ),
+        default=0.0,
+    )
+
+
+def _quantities(report: _Report) -> tuple[str, ...]:
+    return report.cells if isinstance(report, FollowsCells) else (report.quantity,)
+
+
+def _period_s(report: _Report, profile: Profile) -> float:
+    if report.message is not None:
+        promise = profile.messages.get(report.message)
+        return promise.period.value if promise else 0.0
+    return (profile.console.every_s or 0.0) if profile.console else 0.0
+
+
+def _is_asked(following: Sequence[Step], profile: Profile) -> bool:
+    """Whether the BMS is asked to print at once, so that nobody waits until it does by itself."""
+    status = profile.console.commands.get("status") if profile.console else None
+    return any(isinstance(step, Type) and step.line == status for step in following)
+
+
+def _still_s(steps: Sequence[Step], at: int) -> float:
+    """How long nothing is changed around a step, by the holds before and after it."""
+    return _held_s(reversed(steps[:at])) + _held_s(steps[at:])
+
+
+def _held_s(steps: Iterable[Step]) -> float:
+    held_s = 0.0
+    for step in steps:
+        if isinstance(step, _CHANGES):
+            break
+        held_s += step.duration_s if isinstance(step, Hold) else 0.0
+    return held_s

@@ -1,0 +1,215 @@
+"""The start of a case against its promises, and what the BMS keeps a case from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rig.judge.judge import judge
+from rig.judge.verdict import Judgement, is_not_reached
+from rig.plan.case import Case, Mark, Output, Recovers, StartPromise, Stays, ThresholdIs
+from rig.trace.model import Line, Reading, Start, Trace
+from tests.judge.synthetic import MS, S, a_case, a_command, a_reading, a_trace
+
+GATE = Output(closed_above=6.0)
+MAIN, PRECHARGE = "main contactor", "precharge contactor"
+PROMISED = StartPromise(
+    ready="bms: ready",
+    ready_within_s=1.0,
+    closes=("charge path", MAIN),
+    closed_within_s=1.5,
+    outputs={"charge path": GATE, MAIN: GATE, PRECHARGE: GATE},
+    only_asked=(MAIN, PRECHARGE),
+    overlap_s=0.07,
+    supply_v=12.0,
+)
+
+
+def ready_at(at_s: float) -> Line:
+    return Line(time_ns=round(at_s * S), late_ns=MS, text="I bms: ready")
+
+
+def look(
+    at_s: float, *, path: bool, main: bool, precharge: bool, took_s: float = 0.01
+) -> list[Reading]:
+    """What one look of the meter at the outputs gives."""
+    closed = {"charge path": path, MAIN: main, PRECHARGE: precharge}
+    return [
+        replace(
+            a_reading(output, 12.0 if is_closed else 0.0, at_s),
+            before_ns=round(at_s * S),
+            after_ns=round((at_s + took_s) * S),
+        )
+        for output, is_closed in closed.items()
+    ]
+
+
+def looks(*given: tuple[float, bool, bool, bool]) -> tuple[Reading, ...]:
+    return tuple(
+        reading
+        for at_s, path, main, precharge in given
+        for reading in look(at_s, path=path, main=main, precharge=precharge)
+    )
+
+
+GOOD = Start(
+    begun_ns=0,
+    heard=20,
+    ready=ready_at(0.6),
+    asked_ns=round(1.0 * S),
+    readings=looks(
+        (0.7, True, False, False),
+        (1.02, True, False, True),
+        (1.60, True, False, True),
+        (1.63, True, True, True),
+    ),
+    told_closed=("charge path", MAIN, PRECHARGE),
+)
+
+
+def judged(start: Start, *, error: str | None = None, unready: bool = False) -> Judgement:
+    case = replace(a_case(Stays(output="charge path", is_open=False)), start=PROMISED)
+    return judge(case, replace(a_trace(error=error), start=start, unready=unready))
+
+
+def start_findings(start: Start) -> list[tuple[str, str]]:
+    """Verdict and sentence of all that the judge says of a start."""
+    return [(f.verdict, f.sentence) for f in judged(start).findings[:-1]]
+
+
+NEVER_READY = replace(GOOD, ready=None, asked_ns=None, readings=(a_reading("supply", 12.0, 2.0),))
+NEVER_CLOSED = looks(
+    (0.7, False, False, False), (1.3, False, False, True), (3.5, False, True, True)
+)
+
+
+def test_a_start_that_keeps_its_promises_is_not_spoken_of() -> None:
+    assert start_findings(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        pytest.param(
+            replace(GOOD, ready=ready_at(1.2)), "was ready 1.199 s after", id="ready too late"
+        ),
+        pytest.param(
+            replace(GOOD, readings=NEVER_CLOSED, told_closed=(MAIN, PRECHARGE)),
+            "charge path did not close: open",
+            id="a path that stays open",
+        ),
+        pytest.param(
+            replace(GOOD, readings=(*looks((0.9, True, True, True)), *GOOD.readings)),
+            "main contactor was closed (12.000 V) at the start, and nobody had asked",
+            id="closed unasked",
+        ),
+        pytest.param(
+            replace(
+                GOOD,
+                readings=looks((1.60, True, False, False), (1.63, True, True, False)),
+                told_closed=(MAIN,),
+            ),
+            "precharge contactor was open",
+            id="main before precharge",
+        ),
+    ],
+)
+def test_a_breach_of_the_start_fails_whatever_case_it_happens_in(start: Start, said: str) -> None:
+    verdict, sentence = start_findings(start)[0]
+
+    assert verdict == "fail"
+    assert said in sentence
+    assert judged(start).verdict == "fail"
+
+
+def test_a_bms_that_never_gets_ready_fails_the_case_that_it_kept_from_its_steps() -> None:
+    judgement = judged(NEVER_READY, error="start of the case: …", unready=True)
+
+    assert judgement.verdict == "fail"
+    assert "did not say 'bms: ready'" in judgement.sentence
+    assert [f.expectation for f in judgement.findings] == [
+        "console says /bms: ready/ at most 1.000 s after it is started"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [
+        pytest.param(replace(NEVER_READY, heard=0), "nothing at all came", id="no console"),
+        pytest.param(
+            replace(NEVER_READY, readings=(a_reading("supply", 0.1, 2.0),)),
+            "supply reads",
+            id="no supply",
+        ),
+        pytest.param(
+            replace(GOOD, readings=NEVER_CLOSED, told_closed=("charge path",)),
+            "the tap may be broken",
+            id="a tap that reads open where the BMS says closed",
+        ),
+    ],
+)
+def test_what_a_dead_wire_of_the_bench_would_show_as_well_is_an_error(
+    start: Start, why: str
+) -> None:
+    judgement = judged(start, error="start of the case: …", unready=True)
+
+    assert judgement.verdict == "error"
+    assert why in judgement.sentence
+
+
+def test_looks_too_far_apart_say_nothing_of_the_order() -> None:
+    apart = looks((1.02, True, False, False), (1.63, True, True, False))
+
+    assert start_findings(replace(GOOD, readings=apart)) == []
+
+
+def test_a_bench_that_failed_is_no_breach_of_the_start() -> None:
+    judgement = judged(GOOD, error="emulator: no answer")
+
+    assert judgement.verdict == "error"
+
+
+def test_evidence_without_a_start_is_judged_as_before() -> None:
+    case = replace(a_case(Stays(output="charge path", is_open=False)), start=PROMISED)
+
+    judgement = judge(case, a_trace(error="the BMS did not get ready"))
+
+    assert judgement.verdict == "error"
+
+
+# ---- not reached --------------------------------------------------------------------------------
+def not_reached(case: Case, trace: Trace) -> str:
+    judgement = judge(case, trace)
+    assert judgement.verdict == "inconclusive"
+    assert judgement.sentence.startswith("not reached: ")
+    assert is_not_reached(judgement)
+    return judgement.sentence
+
+
+def test_an_output_that_was_so_already_kept_the_case_from_its_stimulus() -> None:
+    closed = [a_reading("charge path", 12.0, at_s) for at_s in (0.5, 1.5, 2.5)]
+    trace = a_trace(readings=closed, marks={"let go": (1.0, 1.0)})
+    closes = Recovers(output="charge path", since=Mark(mark="let go"), low_s=0.0, high_s=1.0)
+
+    assert "closed already before 'let go'" in not_reached(a_case(closes), trace)
+
+
+def test_an_output_that_is_open_when_its_staircase_begins_kept_it_from_its_threshold() -> None:
+    wanted = ThresholdIs(
+        quantity="cell 3",
+        output="charge path",
+        is_open=True,
+        level=3.65,
+        tolerance=0.01,
+        unit="V",
+        delay_s=1.0,
+    )
+    levels = [a_command("cell 3", 3.6 + 0.01 * i, 0.5 * i) for i in range(5)]
+    opened = [a_reading("charge path", 0.0, 0.25 * i) for i in range(1, 10)]
+    cells = [a_reading("cell 3", 3.6 + 0.01 * i, 0.5 * i + 0.1) for i in range(5)]
+    trace = a_trace(commands=levels, readings=[*opened, *cells])
+    proven = replace(trace, start=GOOD)  # its tap showed it closed
+
+    assert "was not closed when the staircase began" in not_reached(a_case(wanted), proven)
+    assert judge(a_case(wanted), trace).verdict == "error"

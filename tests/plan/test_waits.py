@@ -1,0 +1,169 @@
+"""A case waits for the slowest report that it looks at, and begins at any phase of the BMS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import pytest
+
+from rig.dut.profile import Profile, load_profile
+from rig.plan.case import (
+    Case,
+    Dither,
+    Expectation,
+    Fault,
+    FollowsCells,
+    Hold,
+    MessageSound,
+    MessageTiming,
+    Play,
+    Power,
+    Read,
+    Reset,
+    Set,
+    SignalOrdered,
+    SignalStays,
+    SignalSteady,
+    SignalWithin,
+    Staircase,
+    Step,
+    TelemetryAgrees,
+)
+from rig.plan.expand import expand_family, families
+from rig.plan.families import Options
+from tests.plan.test_families import ORIGIN
+
+_CHANGES = Set | Power | Fault | Play | Staircase | Reset
+_PERIODS = 1.5  # in which one report surely comes
+_IN_A_SPAN = (
+    SignalStays | SignalWithin | SignalOrdered | SignalSteady | MessageSound | MessageTiming
+)
+_NAMES = ("esp32-4s", "esp32-16s", "pbmslsuite-o")
+
+
+def slowed(profile: Profile, times: float) -> Profile:
+    """Give the same BMS, which reports so many times as rarely."""
+    messages = {
+        name: promise.model_copy(
+            update={"period": replace(promise.period, value=times * promise.period.value)}
+        )
+        for name, promise in profile.messages.items()
+    }
+    console = profile.console
+    if console is not None and console.every_s is not None:
+        console = console.model_copy(update={"every_s": times * console.every_s})
+    return profile.model_copy(update={"messages": messages, "console": console})
+
+
+def cases_of(profile: Profile) -> Iterator[Case]:
+    for family in families():
+        yield from expand_family(family, Options(), profile, ORIGIN, 1)
+
+
+def period_s(profile: Profile, wanted: TelemetryAgrees | FollowsCells) -> float:
+    if wanted.message is not None:
+        promise = profile.messages.get(wanted.message)
+        return promise.period.value if promise else 0.0
+    return (profile.console.every_s or 0.0) if profile.console else 0.0
+
+
+def quantities(wanted: TelemetryAgrees | FollowsCells) -> tuple[str, ...]:
+    return wanted.cells if isinstance(wanted, FollowsCells) else (wanted.quantity,)
+
+
+def still_s(case: Case, index: int) -> float:
+    """How long nothing is changed around the step: what holds before and after it give."""
+    before_s = after_s = 0.0
+    for step in reversed(case.steps[:index]):
+        if isinstance(step, _CHANGES):
+            break
+        before_s += step.duration_s if isinstance(step, Hold) else 0.0
+    for step in case.steps[index:]:
+        if isinstance(step, _CHANGES):
+            break
+        after_s += step.duration_s if isinstance(step, Hold) else 0.0
+    return before_s + after_s
+
+
+def asked_for(case: Case, index: int, commands: Mapping[str, str]) -> bool:
+    """Whether the BMS is asked to print right after the reading."""
+    after = case.steps[index + 1 : index + 2]
+    return any(getattr(step, "line", None) == commands.get("status", "") for step in after)
+
+
+@pytest.mark.parametrize("times", [1.0, 4.0])
+@pytest.mark.parametrize("name", _NAMES)
+def test_around_each_reading_nothing_changes_until_its_slowest_report_has_come(
+    name: str, times: float
+) -> None:
+    profile = slowed(load_profile(name), times)
+    commands = profile.console.commands if profile.console else {}
+
+    short = {
+        f"{case.id}: {quantity} needs {needed_s:g} s"
+        for case in cases_of(profile)
+        for wanted in case.expectations
+        if isinstance(wanted, TelemetryAgrees | FollowsCells)
+        for quantity in quantities(wanted)
+        for index, step in enumerate(case.steps)
+        if isinstance(step, Read) and quantity in step.quantities
+        if not (wanted.message is None and asked_for(case, index, commands))
+        if still_s(case, index)
+        < (needed_s := wanted.settle_s + _PERIODS * period_s(profile, wanted)) - 1e-9
+    }
+
+    assert not sorted(short)
+
+
+@pytest.mark.parametrize("times", [1.0, 4.0])
+@pytest.mark.parametrize("name", _NAMES)
+def test_a_random_phase_spans_the_longest_period_that_the_profile_states(
+    name: str, times: float
+) -> None:
+    profile = slowed(load_profile(name), times)
+    periods = [promise.period.value for promise in profile.messages.values()]
+    longest_s = max([*periods, (profile.console and profile.console.every_s) or 0.0])
+
+    begun = [
+        next(step for step in case.steps if isinstance(step, Dither))
+        for case in cases_of(profile)
+        if case.family in {"trip", "recovery", "power up", "flags", "reset", "settings"}
+        if any(isinstance(step, Dither) for step in case.steps)
+    ]
+
+    assert begun
+    assert {step.span_s for step in begun if step.span_s < longest_s} == set()
+
+
+def watched_s(case: Case, wanted: Expectation) -> float:
+    """How long the holds between the marks of a span last, at the least."""
+    marks = [step.mark for step in case.steps]
+    begin, end = getattr(wanted, "begin", None), getattr(wanted, "end", None)
+    first = marks.index(begin) + 1 if begin else 0
+    last = marks.index(end) + 1 if end else len(marks)
+    return sum(_least_s(step) for step in case.steps[first:last])
+
+
+def _least_s(step: Step) -> float:
+    if isinstance(step, Play):
+        return len(step.values) * step.times * step.interval_s
+    return step.duration_s if isinstance(step, Hold) else 0.0
+
+
+@pytest.mark.parametrize("times", [1.0, 4.0])
+@pytest.mark.parametrize("name", _NAMES)
+def test_a_span_in_which_a_message_is_looked_at_holds_a_frame_of_it(
+    name: str, times: float
+) -> None:
+    profile = slowed(load_profile(name), times)
+
+    short = {
+        f"{case.id}: {wanted.message} from {wanted.begin} to {wanted.end}"
+        for case in cases_of(profile)
+        for wanted in case.expectations
+        if isinstance(wanted, _IN_A_SPAN) and wanted.message in profile.messages
+        if watched_s(case, wanted) < _PERIODS * profile.messages[wanted.message].period.value - 1e-9
+    }
+
+    assert not sorted(short)
