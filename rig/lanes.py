@@ -42,8 +42,9 @@ class Lane:
     """Cases of one bench and one BMS, driven one after the other.
 
     A bench that failed once is not asked again for the same case; it is connected anew for the
-    next one, and given up after `patience` failures in a row. A BMS that did not get ready so many
-    times in a row is no longer waited for either, but by the cases that judge the start themselves.
+    next one, and given up after `patience` failures in a row. In real time, a BMS that did not get
+    ready so many times in a row is no longer waited for either, but by the cases that judge the
+    start themselves. A stepped bench begins anew with each case, so each case is driven there.
 
     >>> with Lane(setup) as lane:  # doctest: +SKIP
     ...     judgement, trace = lane.run(case)
@@ -100,6 +101,11 @@ class Lane:
         """Whether the bench failed too often to be asked again."""
         return self._failures >= self.patience
 
+    @property
+    def _begins_anew(self) -> bool:
+        """Whether each case finds all as new, so that none hangs on those before it."""
+        return self.setup.bench.clock == "stepped"
+
     def run(self, case: Case) -> tuple[Judgement, Trace | None]:
         """Drive and judge one case; no trace where the bench could not be had."""
         bench = self.bench_for(case)
@@ -109,7 +115,7 @@ class Lane:
     def bench_for(self, case: Case) -> Bench | BenchError:
         """Give the bench, ready for a case, or the reason why there is none."""
         self.lasted_s = 0.0
-        if case.begins == "ready" and self._unready >= self.patience:
+        if not self._begins_anew and case.begins == "ready" and self._unready >= self.patience:
             return BenchError(
                 f"not driven: the BMS did not get ready {self._unready} times in a row",
                 "start of the case",
@@ -117,11 +123,13 @@ class Lane:
             )
         given_up = self.has_given_up
         try:
-            return self.bench
+            bench = self.bench
+            bench.begin_case(case.seed)
         except BenchError as error:
             if not given_up:  # else it is our own refusal, which is no failure of the bench
                 self._failed(error)
             return error
+        return bench
 
     def drive(self, case: Case, bench: Bench) -> Trace:
         """Drive a case; a Ctrl-C lets go of the bench, which may then be in any state."""
@@ -137,7 +145,8 @@ class Lane:
         if trace.error is None:
             self._failures = 0
         elif trace.unready:
-            self._let_go()
+            if not self._begins_anew:
+                self._let_go()
             self._failures, self._unready = 0, self._unready + 1
         else:
             self._failed(trace.error)

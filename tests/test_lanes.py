@@ -57,10 +57,30 @@ def test_a_bms_that_never_gets_ready_fails_the_cases_about_its_start_and_no_othe
 
     assert [judgement.verdict for judgement, _ in verdicts] == [Verdict.ERROR] * 3
     traces = [trace for _, trace in verdicts]
-    assert [trace is not None and trace.unready for trace in traces] == [True, True, False]
-    assert "2 times in a row" in verdicts[-1][0].sentence
+    assert [trace is not None and trace.unready for trace in traces] == [True] * 3
     assert start.verdict is Verdict.FAIL
     assert "a word that is never said" in start.findings[0].expectation
+
+
+def test_in_real_time_a_bms_that_never_gets_ready_is_not_waited_for_all_night(
+    esp32: Profile,
+) -> None:
+    profile, bench = never_ready(esp32), load_bench("virtual-esp32-4s")
+    assert bench.start is not None
+    real = bench.start.model_copy(update={"command": (*bench.start.command, "--time", "real")})
+    setup = replace(
+        a_setup(profile), bench=bench.model_copy(update={"start": real, "clock": "wall"})
+    )
+    other = named(profile, "trip[OCC2-current]")
+
+    with Lane(setup, patience=1) as lane:
+        _, driven = lane.run(other)
+        refused, not_driven = lane.run(other)
+
+    assert driven is not None
+    assert driven.unready
+    assert not_driven is None
+    assert "1 times in a row" in refused.sentence
 
 
 def test_a_bench_that_can_not_be_had_is_given_up_after_three_failures(esp32: Profile) -> None:
