@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rig.errors import DescriptionError
 from rig.virtual.esp32 import Chip, Random
 from rig.virtual.firmware import bms, esp32_4s, esp32_16s, pbmslsuite_o
-from rig.virtual.firmware.variants import Variant, named
+from rig.virtual.firmware.variants import named
 from rig.virtual.firmware.variants.library import variants_of
 from rig.virtual.kernel import Kernel
 from rig.virtual.pins import BoardPins, Pins
@@ -99,12 +99,11 @@ def build_of(dut: str, variant: str | None) -> Any:
         what = f"there is no virtual BMS {dut!r}"
         raise DescriptionError(what, "--dut", f"name one of: {', '.join(DUTS)}")
     first, _, more = (variant or RELEASED).partition("+")
-    known: Mapping[str, Variant] = variants_of(dut)
     if first in socket.builds:
         build, wanted = socket.builds[first], more
     else:
         build, wanted = socket.builds[RELEASED], variant or ""
-    for each in named(dut, wanted, known, also=socket.builds) if wanted else ():
+    for each in named(dut, wanted, variants_of(dut), also=socket.builds) if wanted else ():
         build = each.change(build)
     return build
 
