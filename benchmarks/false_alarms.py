@@ -10,7 +10,7 @@ to out/false-alarms/; started again, it goes on where it was stopped, however it
 Wanted: no fail; inconclusive and error at most 0.1 % of all. Exit code 0 where that holds, 1 where
 not, 2 where it was stopped before its end or asked for something wrong.
 
-    --repeat SEED CASE   what this seed's lane did up to this case, once more, and what came out
+    --repeat SEED CASE   this case with this seed once more, and what came out
     --load               beside processes that burn all cores (kept in a file of its own)
 """
 
@@ -130,16 +130,6 @@ class Journal:
         """Which case ran with which seed."""
         return {(run["seed"], run["case"]) for run in self.runs}
 
-    def lane_up_to(self, seed: int, case_id: str) -> list[str]:
-        """Cases that a lane ran with this seed, up to and including this one."""
-        runs = [run for run in self.runs if run["seed"] == seed]
-        last = next((run for run in runs if run["case"] == case_id), None)
-        if last is None:
-            where = f"--repeat {seed} {case_id}"
-            raise DescriptionError(f"{self.path.as_posix()} has no such run", where, "look into it")
-        same = [run["case"] for run in runs if run["session"] == last["session"]]
-        return same[: same.index(case_id) + 1]
-
 
 def commit() -> str:
     """Which state of the sources this is."""
@@ -242,21 +232,22 @@ def run(options: argparse.Namespace, where: Ground, journal: Journal) -> bool:
     return not works(options, where, journal)
 
 
-def repeat(where: Ground, journal: Journal, seed: int, case_id: str) -> int:
-    """Do once more what a lane did up to a case, and say what came out of that."""
-    ids = journal.lane_up_to(seed, case_id)
-    print(f"seed {seed}: {len(ids)} cases, the last is {case_id}", flush=True)
-    last: Ran | None = None
-    for event in run_all([a_work(where, seed, ids)], 1):
+def repeat(where: Ground, seed: int, case_id: str) -> int:
+    """Run one case once more, which gives what it gave among others, and say what came out."""
+    if case_id not in {case.id for case in where.cases}:
+        what = f"{where.plan.as_posix()} has no case {case_id}"
+        raise DescriptionError(what, f"--repeat {seed} {case_id}", "name one of its cases")
+    ran: Ran | None = None
+    for event in run_all([a_work(where, seed, [case_id])], 1):
         if isinstance(event, Done):
             print(event.trouble, end="")
         else:
-            last = event
-    if last is None or last.case_id != case_id:
+            ran = event
+    if ran is None:
         print(f"{case_id} was not run")
         return _NOT_DONE
-    print(f"{last.verdict} {last.case_id} {last.sentence}")
-    return 0 if last.verdict is Verdict.PASS else 1
+    print(f"{ran.verdict} {ran.case_id} {ran.sentence}")
+    return 0 if ran.verdict is Verdict.PASS else 1
 
 
 # ---- what came out ------------------------------------------------------------------------------
@@ -307,9 +298,9 @@ def main() -> int:
     name = f"{options.plan.stem}-load" if options.load else options.plan.stem
     try:
         where = ground(options.plan, dut=options.dut, bench=options.bench, seed=1)
-        journal = Journal.read(options.out / f"{name}.jsonl")
         if options.repeat:
-            return repeat(where, journal, int(options.repeat[0]), options.repeat[1])
+            return repeat(where, int(options.repeat[0]), options.repeat[1])
+        journal = Journal.read(options.out / f"{name}.jsonl")
         finished = run(options, where, journal)
     except RigError as error:
         print(error, file=sys.stderr)

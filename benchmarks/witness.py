@@ -26,7 +26,7 @@ from rig.virtual.firmware.afe import FrontEnd
 from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, STATUS_ID
 from rig.virtual.firmware.image import Build
 from rig.virtual.kernel import Kernel
-from rig.virtual.seeds import stream
+from rig.virtual.seeds import Seeds, stream
 from rig.virtual.truth import Truth
 from rig.virtual.uart import Uart
 
@@ -79,10 +79,10 @@ class HeardUart(Uart):
 
 
 class WitnessedBench(assembly.Bench):
-    """The bench, told once to whoever listens."""
+    """The bench, told to whoever listens each time that it is built."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def _build(self, seeds: Seeds) -> None:
+        super()._build(seeds)
         EARS.truth = self.truth
         board, note = self.board, self.truth.note
         board.on_wire(lambda name: note("wire", cell=name, is_open=board.sense_open[name]))
@@ -149,14 +149,13 @@ def main() -> int:
         (assembly, "Uart", HeardUart),
     ):
         setattr(room, name, part)
-    build = assembly.BENCHES["esp32-4s"]
 
     def built(setup: assembly.Setup) -> assembly.Bench:
-        bench = build(setup)
+        bench = assembly.built(setup)
         own.addresses.write_text(json.dumps(bench.addresses), encoding="utf-8")
         return bench
 
-    assembly.BENCHES["esp32-4s"] = built
+    door.built = built
     return door.main(rest)
 
 

@@ -211,8 +211,8 @@ def _shortest(run: Run, case: RunCase, bench: str | None, folder: Path) -> Itera
     path = find_described(bench, "benches") if bench else None
     found = shrink_recorded(run, case, bench=load_bench(path) if path else None)
     if found is None:
-        yield "\nby itself it does not fail again on the simulated bench: its cause lies in what"
-        yield "came before it, in a phase that was another now, or in the bench it was recorded on"
+        yield "\nby itself it does not fail again on the simulated bench: its cause lies in a phase"
+        yield "of the BMS's tasks that was another now, or in the bench it was recorded on"
         return
     plan = folder / "shortest.yaml"
     _writable(plan.parent)

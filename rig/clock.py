@@ -23,7 +23,7 @@ _ANSWER_S = 120.0  # an advance may simulate an hour; a bench that is silent for
 
 
 class Clock(Protocol):
-    """Monotonic time in ns, from an arbitrary origin."""
+    """Monotonic time in ns, from an arbitrary origin; within a case, where `begin_case` says so."""
 
     @property
     def wakes_at_arrival(self) -> bool:
@@ -62,6 +62,14 @@ class Clock(Protocol):
         """Let time go on only after the bench has taken in `sent` bytes or frames on `link`."""
         ...
 
+    def begin_case(self, seed: int) -> bool:
+        """Have a simulated bench built anew for a case with this seed; tell whether it was.
+
+        Its time then begins anew too: no instant of before means anything any more. On a wall
+        clock nothing happens.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of whatever the clock is connected to."""
         ...
@@ -97,6 +105,10 @@ class WallClock:
 
     def expect(self, link: str, sent: int) -> None:
         """Real time goes on by itself."""
+
+    def begin_case(self, seed: int) -> bool:  # noqa: ARG002 -- a lab can't be built anew
+        """Return False: a lab's bench is as the case before it left it."""
+        return False
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -162,6 +174,12 @@ class SteppedClock:
     def expect(self, link: str, sent: int) -> None:
         """Tell the bench with the next advance."""
         self._sent[link] = sent
+
+    def begin_case(self, seed: int) -> bool:
+        """Have the bench built anew; the links stay open, and their counts go on."""
+        request = {"do": "begin", "seed": seed, "sent": self._sent}
+        self._take(self._ask(json.dumps(request).encode() + b"\n"))
+        return True
 
     def close(self) -> None:
         """Close the connection; the bench's time then stands still."""

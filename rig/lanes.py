@@ -99,22 +99,29 @@ class Lane:
         """Whether the bench failed too often to be asked again."""
         return self._failures >= self.patience
 
+    @property
+    def _begins_anew(self) -> bool:
+        """Whether each case finds all as new, so that none hangs on those before it."""
+        return self.setup.bench.clock == "stepped"
+
     def run(self, case: Case) -> tuple[Judgement, Trace | None]:
         """Drive and judge one case; no trace where the bench could not be had."""
         bench = self.bench_for(case)
         trace = self.drive(case, bench) if isinstance(bench, Bench) else None
         return self.judge(case, bench, trace), trace
 
-    def bench_for(self, case: Case) -> Bench | BenchError:  # noqa: ARG002  a clock may begin it
+    def bench_for(self, case: Case) -> Bench | BenchError:
         """Give the bench, ready for a case, or the reason why there is none."""
         self.lasted_s = 0.0
         given_up = self.has_given_up
         try:
-            return self.bench
+            bench = self.bench
+            bench.begin_case(case.seed)
         except BenchError as error:
             if not given_up:  # else it is our own refusal, which is no failure of the bench
                 self._failed(error)
             return error
+        return bench
 
     def drive(self, case: Case, bench: Bench) -> Trace:
         """Drive a case; a Ctrl-C lets go of the bench, which may then be in any state."""
@@ -130,7 +137,8 @@ class Lane:
         if trace.error is None:
             self._failures = 0
         elif trace.unready:
-            self._let_go()
+            if not self._begins_anew:
+                self._let_go()
             self._failures = 0
         else:
             self._failed(trace.error)

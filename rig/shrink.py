@@ -23,7 +23,9 @@ from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
 from rig.plan.case import Case, Dither, Hold, Play, Send, Set, Staircase, Step
 from rig.plan.complete import complete
+from rig.plan.expand import case_seed
 from rig.plan.writing import plan_text, written_out
+from rig.plan.written import written_id
 
 MOST_TRIALS = 120
 _LEAST_HOLD_S = 0.01
@@ -62,7 +64,7 @@ class Oracle:
 
     def tells(self, case: Case) -> bool:
         """Drive it: whether it fails as before, and passes where the firmware is good."""
-        key = repr(case.steps)
+        key = repr((case.seed, case.steps))
         if key not in self._known:
             self._known[key] = self._fails(case) and self._passes(case)
         return self._known[key]
@@ -136,6 +138,8 @@ def shrink_recorded(
     assert recorded.judgement is not None  # noqa: S101 -- it failed
     sentence = recorded.judgement.findings[number].sentence
     case = only(without_dither(recorded.case), number, profile)
+    # With the seed that the plan will give it, what is found there repeats to the byte.
+    told = replace(case, seed=case_seed(run.meta.seed, written_id(_name(case))))
     for good in (replace(setup, variant=None), None) if setup.variant else (None,):
         with ExitStack() as stack:
             oracle = Oracle(
@@ -143,8 +147,9 @@ def shrink_recorded(
                 good=stack.enter_context(Lane(good)) if good else None,
                 sentence=sentence,
             )
-            if oracle.tells(case):
-                return shrink(case, profile, oracle, most=most)
+            for each in (told, case):
+                if oracle.tells(each):
+                    return shrink(each, profile, oracle, most=most)
     return None
 
 
@@ -155,9 +160,13 @@ def shortest_plan(run: Run, found: Shrunk) -> str:
     return plan_text(
         "shortest",
         run.meta.dut,
-        [written_out(case, f"shortest of {case.id}", steps)],
+        [written_out(case, _name(case), steps)],
         why=f"What is left of {case.id} of {run.run_id} when every step is left out that can be.",
     )
+
+
+def _name(case: Case) -> str:
+    return f"shortest of {case.id}"
 
 
 def _failed_in(recorded: RunCase) -> int:

@@ -166,3 +166,26 @@ def test_a_bench_that_talks_nonsense_or_hangs_up_is_an_error_of_the_bench(
 ) -> None:
     with pytest.raises(BenchError, match="clock 127"):
         SteppedClock(control([answer], []))
+
+
+def test_a_case_begins_at_the_bench_with_its_seed_when_all_that_was_sent_is_there(
+    control: Callable[..., str],
+) -> None:
+    asked: list[dict[str, object]] = []
+    clock = SteppedClock(control([LATER, NOW], asked))
+    clock.expect("console", 4)
+
+    begins_anew = clock.begin_case(12)
+
+    assert begins_anew
+    assert asked[-1] == {"do": "begin", "seed": 12, "sent": {"console": 4}}
+    assert clock.now_ns() == 5
+    clock.close()
+
+
+def test_on_the_wall_a_case_begins_where_the_one_before_it_ended() -> None:
+    clock = WallClock()
+    before_ns = clock.now_ns()
+
+    assert not clock.begin_case(12)
+    assert clock.now_ns() > before_ns

@@ -7,10 +7,11 @@ protection, nor judge.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from rig.bench.description import BenchFile
 from rig.bench.limits import Limits
@@ -44,6 +45,9 @@ REOPEN_TRIES, REOPEN_PAUSE_NS = 5, 200_000_000
 BLEED_LOOKS, BLEED_PAUSE_NS = 6, 17_000_000
 
 
+Knowledge = Mapping[str, Mapping[str, Any]]  # of the drivers by role: their attributes
+
+
 @dataclass(slots=True, kw_only=True)
 class Instruments:
     """The instruments of a bench by role, sorted by what they can do."""
@@ -55,6 +59,29 @@ class Instruments:
     supplies: dict[str, Supply] = field(default_factory=dict)
     meters: dict[str, Meter] = field(default_factory=dict)
     relays: dict[str, Relays] = field(default_factory=dict)
+
+    def known(self, clock: Clock) -> Knowledge:
+        """All that the drivers know of their instruments by now."""
+        return {role: self._copied(role, clock, _held(drv)) for role, drv in self.all.items()}
+
+    def know_again(self, known: Knowledge, clock: Clock) -> None:
+        """Have the drivers know that, and nothing else."""
+        for role, driver in self.all.items():
+            for name in _held(driver).keys() - known[role].keys():
+                delattr(driver, name)
+            for name, value in self._copied(role, clock, known[role]).items():
+                setattr(driver, name, value)
+
+    def _copied(self, role: str, clock: Clock, held: Mapping[str, Any]) -> Mapping[str, Any]:
+        session = self.sessions[role]
+        return copy.deepcopy(held, {id(session): session, id(clock): clock})
+
+
+def _held(driver: Instrument) -> Mapping[str, Any]:
+    """All attributes of a driver, those in slots too."""
+    state = object.__getstate__(driver)
+    plain, slots = state if isinstance(state, tuple) else (state, None)
+    return {**(plain or {}), **(slots or {})}
 
 
 class Bench:
@@ -88,8 +115,34 @@ class Bench:
         self._faults: set[tuple[str, str]] = set()
         self._is_recording = False
         self._is_checked = False
+        self._known: Knowledge | None = None  # by the drivers when the first case began
+        self.is_new = False  # built anew, and nothing was commanded since
         # Of the BMS: what an earlier session left, or a case of this one, is restored at its home.
         self.settings: Literal["unknown", "factory", "disturbed"] = "unknown"
+
+    def begin_case(self, seed: int) -> None:
+        """Have a simulated bench begin anew, as it was when it was connected; a lab's goes on.
+
+        So a case on it hangs on nothing that came before. All that is known here of instruments and
+        BMS begins anew with it.
+        """
+        if not self.clock.begin_case(seed):
+            return
+        self._known = self._known or self._instruments.known(self.clock)
+        self._instruments.know_again(self._known, self.clock)
+        self._transcript.take()
+        self._stamp()
+        self._power.renew()
+        if self._recorder is not None:
+            self._recorder.renew()
+        if self.partner is not None:
+            self.partner.reset()
+        for link in (self.can, self.console):
+            if link is not None:
+                link.renew()
+        self._forget_all()
+        self._ohms.clear()
+        self.is_new, self._is_checked, self.settings = True, True, "factory"
 
     # ---- commands --------------------------------------------------------------------------------
     def set(self, values: Mapping[str, float]) -> list[Command]:
@@ -103,6 +156,7 @@ class Bench:
             An instrument did not take it.
         """
         self._limits.check(values, f"bench {self.description.name}")
+        self.is_new = False
         changed = {q: v for q, v in values.items() if self._commanded.get(q) != v}
         done: list[Command] = []
         if changed.get("supply") == 0.0:  # off first, so that the BMS sees no half of the rest
@@ -135,6 +189,7 @@ class Bench:
         output. The other cells stay as they are throughout.
         """
         quantity, _, _ = target.partition(" ")
+        self.is_new = False
         if quantity == "temperature":
             command = self._fault_sensor(kind, target, present=present)
         elif quantity == "cell" and kind == "open":
@@ -146,13 +201,21 @@ class Bench:
         (self._faults.add if present else self._faults.discard)((kind, target))
         return command
 
-    def nominal(self) -> list[Command]:
-        """Bring everything to where a case starts: no faults, nominal values, no current."""
+    def nominal(self, *, supply: bool = True) -> list[Command]:
+        """Bring everything to where a case starts: no faults, nominal values, no current.
+
+        Parameters
+        ----------
+        supply
+            The BMS's too; else it stays as it is.
+        """
         if not self._is_checked:  # a case with a record was looked at when it ended
             self._check_instruments()
         self._is_checked = False
         done = [self.fault(kind, target, present=False) for kind, target in self._mendable()]
         values = dict(self.profile.nominal_values)
+        if not supply:
+            values.pop("supply", None)
         if "current" in values:  # first, so that nothing is switched under load
             done += self.set({"current": values.pop("current")})
         return [*done, *self.set(values)]
@@ -172,16 +235,20 @@ class Bench:
                 step()
             except RigError as error:
                 troubles.append(str(error))
-        self._commanded.clear()
-        self._lit.clear()
-        self._faults.clear()
-        self._is_recording = self._is_checked = False
+        self._forget_all()
         if troubles:
             raise BenchError(
                 "the bench may not be safe: " + "; ".join(troubles),
                 self.description.name,
                 "switch it off by hand, at the emergency stop",
             )
+
+    def _forget_all(self) -> None:
+        """Know no longer what is commanded: everything is off."""
+        self._commanded.clear()
+        self._lit.clear()
+        self._faults.clear()
+        self._is_recording = self._is_checked = False
 
     def calibrate(self, levels: Sequence[float]) -> None:
         """Compare the digitizer with what is known better, at cell voltages that trip nothing.

@@ -98,7 +98,9 @@ def connect(
         _claim_relays(wiring, instruments)
         stack.callback(bench.make_safe)
         bench.calibrate(_calibration_levels(profile))
+        bench.make_safe()
         _links(bench, filled, profile, clock, stack)
+        bench.begin_case(seed)
         yield bench
 
 

@@ -61,6 +61,10 @@ class PowerPath:
             done.append(self._draw(-amps))
         return done
 
+    def renew(self) -> None:
+        """Know that both are off, as they are on a bench that was built anew."""
+        self._charging = self._loaded = False
+
     def off(self) -> None:
         """Charger off, then load off: the other way round the charger would lift the pack."""
         errors: list[RigError] = []
@@ -70,7 +74,7 @@ class PowerPath:
                     instrument.safe()
                 except RigError as error:
                     errors.append(error)
-        self._charging = self._loaded = False
+        self.renew()
         if errors:
             raise errors[0]
 

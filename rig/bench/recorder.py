@@ -84,6 +84,10 @@ class Recorder:
     _started: Instant | None = None
     _gain_error: float = 0.0  # of the digitizer, as its last recording says
 
+    def renew(self) -> None:
+        """Know of no recording under way; the corrections stay."""
+        self._recording, self._started = (), None
+
     def arm(self, capture: Capture) -> None:
         """Start recording those of the quantities that are tapped."""
         names = tuple(name for name in dict.fromkeys(capture.quantities) if name in self.taps)

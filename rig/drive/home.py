@@ -29,6 +29,23 @@ def go_home(bench: Bench, begins: Begins = "ready", starting: Starting | None = 
     starting, settle_s = starting or Starting(), 0.0
     if bench.partner is not None:
         bench.partner.reset()
+    resets = bench.profile.start.by == "reset"
+    if bench.is_new:  # nothing to put back, and a supply that was never on
+        bench.nominal(supply=resets)
+    else:
+        _put_back(bench)
+    if resets:
+        if bench.console is not None:
+            bench.console.reset()
+    elif begins == "off":  # how it starts is what the case judges
+        return
+    else:
+        settle_s = bench.set({"supply": bench.profile.nominal_values["supply"]})[-1].settle_s
+    await_ready(bench, starting, settle_s)
+
+
+def _put_back(bench: Bench) -> None:
+    """Undo what earlier cases did to bench and BMS; the supply is then off, unless it stays on."""
     bench.nominal()
     _let_old_frames_leave(bench)
     if bench.console is not None:
@@ -37,12 +54,6 @@ def go_home(bench: Bench, begins: Begins = "ready", starting: Starting | None = 
     if bench.profile.start.by != "reset":
         bench.set({"supply": 0.0})
         sleep_ns(bench, _POWER_OFF_NS)
-        if begins == "off":  # how it starts is what the case judges
-            return
-        settle_s = bench.set({"supply": bench.profile.nominal_values["supply"]})[-1].settle_s
-    elif bench.console is not None:
-        bench.console.reset()
-    await_ready(bench, starting, settle_s)
 
 
 def _let_old_frames_leave(bench: Bench) -> None:

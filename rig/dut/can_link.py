@@ -88,6 +88,17 @@ class CanLink:
             while self._receive(self._mouth, 0.0) is not None:
                 pass  # the sending connection hears the bus too; left unread it would fill up
 
+    def renew(self) -> None:
+        """Know nothing any more: bench and time have begun anew, and the connections are the same.
+
+        What was handed over before is taken in, so that the counts stay right.
+        """
+        self._fall_silent()
+        self.poll()
+        self._frames, self._points, self._sent_frames = [], [], set()
+        self._posted.clear()
+        self._looks_ns = (self._clock.now_ns(),) * 2
+
     def begin(self) -> None:
         """Forget what was heard before and find the adapter's clock."""
         self.poll()

@@ -72,6 +72,16 @@ class ConsoleLink:
             for raw in ended
         )
 
+    def renew(self) -> None:
+        """Know nothing any more: bench and time have begun anew, and the connection is the same.
+
+        What was handed over before is taken in, so that the counts stay right.
+        """
+        self._release()
+        self.poll()
+        self._partial, self._lines, self._dropped = b"", [], 0
+        self._looked_ns = self._clock.now_ns()
+
     def begin(self) -> None:
         """Forget the lines heard before."""
         self.poll()
@@ -105,7 +115,15 @@ class ConsoleLink:
         try:
             self._port.rts = True
             self._clock.sleep_until(self._clock.now_ns() + _RESET_LOW_NS)
-            self._port.rts = False
+        except OSError as error:
+            raise self._lost(f"RTS can't be driven: {error}") from error
+        self._release()
+
+    def _release(self) -> None:
+        """Let EN rise, where a reset broke off in the middle too."""
+        try:
+            if self._port.rts:
+                self._port.rts = False
         except OSError as error:
             raise self._lost(f"RTS can't be driven: {error}") from error
 

@@ -81,7 +81,7 @@ def written_case(plan: PlanFile, case: PlanCase, profile: Profile) -> Case:
     if resolver.mistakes:
         raise BrokenDescriptionError(resolver.mistakes)
     made = Case(
-        id=f"steps[{_slug(case.name or '')}]",
+        id=written_id(case.name or ""),
         title=case.name or "",
         plan=plan.name,
         family="steps",
@@ -99,6 +99,11 @@ def written_case(plan: PlanFile, case: PlanCase, profile: Profile) -> Case:
         begins=case.begins,
     )
     return complete(made, profile)
+
+
+def written_id(name: str) -> str:
+    """Give the id of a case that is written out under this name."""
+    return f"steps[{_slug(name)}]"
 
 
 def _slug(name: str) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rig.errors import RigError
-from rig.virtual.assembly import BENCHES, Setup
+from rig.virtual.assembly import BENCHES, Setup, built
 from rig.virtual.firmware import build_of, variants_of
 from rig.virtual.firmware.variants import from_file
 from rig.virtual.loop import Loop
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         if setup is None:
             return 0
         build_of(setup.dut, setup.variant)
-        bench = BENCHES[setup.dut](setup)
+        bench = built(setup)
     except RigError as error:
         print(error, file=sys.stderr)  # noqa: T201 (the process's own door)
         return 2

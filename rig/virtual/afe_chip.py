@@ -89,6 +89,10 @@ class AfeChip:
 
     Parameters
     ----------
+    random : Random
+        Of the specimen: its errors.
+    moment : Random, optional
+        Its noise; not given, that of the specimen too.
     cells, sensors : int
         How many of its inputs are used.
     pull_up_ohm, lead_ohm : float
@@ -102,6 +106,7 @@ class AfeChip:
         pins: Pins,
         random: Random,
         *,
+        moment: Random | None = None,
         cells: int,
         sensors: int,
         tolerances: Tolerances,
@@ -114,6 +119,8 @@ class AfeChip:
         self._sensors = [f"ntc {n + 1}" for n in range(sensors)]
         self._scan = struct.Struct(f">{2 + cells + sensors}H")
         self._draw_errors(random, tolerances, pull_up_ohm)
+        self._noise = [(moment or random).gauss(0.0, 1.0) for _ in range(NOISE_SAMPLES)]
+        self._turn = 0
         self._floats_up = False
         self._since_ns: dict[int, int] = {}  # of the cells above the limit, by index
         self._comparators = [self._watch(n) for n in range(cells)]
@@ -142,8 +149,6 @@ class AfeChip:
         gain, offset, current = self._trims
         self._cell_step_v, self._trim_v = CELL_LSB_V * (1 + gain * TRIM_LSB), offset * OFFSET_LSB_V
         self._current_step_a = CURRENT_LSB_A * (1 + current * TRIM_LSB)
-        self._noise = [random.gauss(0.0, 1.0) for _ in range(NOISE_SAMPLES)]
-        self._turn = 0
 
     # ---- supply ----------------------------------------------------------------------------------
     @property

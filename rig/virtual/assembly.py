@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rig.virtual import firmware
 from rig.virtual.board import Board
@@ -29,13 +29,13 @@ from rig.virtual.instruments import (
 from rig.virtual.kernel import Kernel
 from rig.virtual.loop import Loop
 from rig.virtual.rfc2217 import ConsoleServer
-from rig.virtual.seeds import stream
+from rig.virtual.seeds import Seeds
 from rig.virtual.signal import Signal
 from rig.virtual.socketcand import SocketcandServer
 from rig.virtual.truth import Truth, TruthPort
 from rig.virtual.uart import Uart
 
-__all__ = ["BENCHES", "Bench", "Setup"]
+__all__ = ["BENCHES", "Bench", "Setup", "built"]
 
 CELLS, MANY_CELLS = 4, 16
 BITRATE = 500_000
@@ -65,23 +65,49 @@ class Setup:
     host: str = "127.0.0.1"
 
 
-@dataclass(slots=True)
 class Bench:
-    """One bench with all its ports; `addresses` is what is said when it is ready."""
+    """One bench: its ports, which stay open, and what is behind them, which can be built anew.
 
-    setup: Setup
-    kernel: Kernel = field(default_factory=Kernel)
-    addresses: dict[str, str] = field(default_factory=dict)
-    clocks: dict[str, LocalClock] = field(default_factory=dict)
-    loop: Loop = field(init=False)
-    board: Board = field(init=False)
-    truth: Truth = field(init=False)
+    Parameters
+    ----------
+    wire
+        Builds what belongs to one BMS; called once more each time that a case begins.
 
-    def __post_init__(self) -> None:
-        self.loop = Loop(self.kernel, real=self.setup.real, host=self.setup.host)
-        self.board = Board(self.kernel)
-        self.truth = Truth(self.kernel)
+    Attributes
+    ----------
+    addresses : dict[str, str]
+        Where its ports are: what is said when it is ready.
+    kernel, board, truth, clocks, seeds
+        Built anew; nobody may keep one of them who outlives a case.
+    """
+
+    def __init__(self, setup: Setup, wire: Callable[[Bench], None]) -> None:
+        self.setup, self._wire = setup, wire
+        self.addresses: dict[str, str] = {}
+        self.loop = Loop(Kernel(), real=setup.real, host=setup.host)
+        self._instruments: dict[str, ScpiServer] = {}
+        self._adapter: SocketcandServer | None = None
+        self._console: ConsoleServer | None = None
+        self._ports: tuple[ControlPort, TruthPort] | None = None
+        self._build(Seeds(setup.seed, setup.seed))
+
+    def begin(self, seed: int) -> None:
+        """Build everything behind the ports anew, for a case with this seed.
+
+        The instruments are then set up as they were when the first case began: what a rig programs
+        and corrects while it connects holds for all its cases.
+        """
+        self._build(Seeds(self.setup.seed, seed))
+        for server in self._instruments.values():
+            server.set_up()
+
+    def _build(self, seeds: Seeds) -> None:
+        self.seeds, self.kernel = seeds, Kernel()
+        self.loop.run_on(self.kernel)
+        self.board, self.truth = Board(self.kernel), Truth(self.kernel)
+        self.clocks: dict[str, LocalClock] = {}
         self.clock("rig")
+        self._wire(self)
 
     # Parts
 
@@ -105,10 +131,15 @@ class Bench:
 
     def instrument(self, name: str, kind: Callable[..., ScpiInstrument], **wiring: object) -> None:
         """Put an instrument on a port."""
-        rng = stream(self.setup.seed, f"instrument {name}")
+        its_name, seeds = f"instrument {name}", self.seeds
         clock = self.clock(name, drift_ppm=getattr(kind, "CLOCK_PPM", _CRYSTAL_PPM))
-        instrument = kind(self.kernel, clock, rng, **wiring)
+        instrument = kind(self.kernel, clock, seeds.lasting(its_name), **wiring)
+        instrument.draw_from(seeds.momentary(its_name))
+        if (server := self._instruments.get(name)) is not None:
+            server.plug(instrument)
+            return
         server = ScpiServer(self.loop, instrument, self.next_port(), name=name)
+        self._instruments[name] = server
         self.addresses[name] = f"TCPIP::{self.setup.host}::{server.port}::SOCKET"
 
     def can(self) -> CanNode:
@@ -119,7 +150,10 @@ class Bench:
         # Stepped time must not depend on the day; in real time a logger shows the date it is.
         epoch_ns = time.time_ns() if self.setup.real else _EPOCH_NS
         clock = self.clock("can", epoch_ns=epoch_ns)
-        server = SocketcandServer(
+        if self._adapter is not None:
+            self._adapter.plug_into(bus, clock)
+            return node
+        server = self._adapter = SocketcandServer(
             self.loop, bus, clock, port=self.next_port(), restart_ns=_ADAPTER_RESTART_NS
         )
         self.addresses["can"] = f"socketcand://{self.setup.host}:{server.port}/{server.channel}"
@@ -128,35 +162,42 @@ class Bench:
     def console_and_dut(self, node: CanNode | None = None) -> None:
         """Put the BMS into its socket and its console on a port."""
         uart = Uart(self.kernel, BAUD)
-        server = ConsoleServer(self.loop, self.kernel, uart, port=self.next_port())
-        self.addresses["console"] = f"rfc2217://{self.setup.host}:{server.port}"
-        guest = firmware.plug_in(
+        if self._console is None:
+            self._console = ConsoleServer(self.loop, self.kernel, uart, port=self.next_port())
+            self.addresses["console"] = f"rfc2217://{self.setup.host}:{self._console.port}"
+        else:
+            self._console.plug(self.kernel, uart)
+        firmware.plug_in(
             self.setup.dut,
             self.setup.variant,
             kernel=self.kernel,
             board=self.board,
-            seed=self.setup.seed,
+            seeds=self.seeds,
             uart=uart,
+            auto_reset=self._console.auto_reset,
             can=node,
             note=self.truth.note,
         )
-        server.auto_reset.on_reset = guest.pins.set_enable
-        server.auto_reset.on_boot_strap = guest.pins.set_strap
 
     def ports(self) -> None:
         """Open the rig's clock and the ground truth."""
-        control = ControlPort(self.loop, self.clocks["rig"], self.next_port())
+        if self._ports is not None:
+            control, truth = self._ports
+            control.clock = self.clocks["rig"]
+            truth.plug(self.truth, self.board, self.clocks)
+            return
+        control = ControlPort(self.loop, self.clocks["rig"], self.next_port(), begin=self.begin)
         self.addresses["clock"] = f"{self.setup.host}:{control.port}"
         truth = TruthPort(self.loop, self.truth, self.board, self.clocks, self.next_port())
         self.addresses["truth"] = f"{self.setup.host}:{truth.port}"
+        self._ports = control, truth
 
 
-def esp32_4s(setup: Setup) -> Bench:
+def esp32_4s(bench: Bench) -> None:
     """Wire the reference BMS: emulated cells at its sense pins, a real pack in its power path."""
-    bench = Bench(setup)
     nets = _common_nets(bench, sensors=2)
     _power_nets(bench)
-    battery = CellString(LFP_20AH, CELLS, spread=stream(setup.seed, "battery"))
+    battery = CellString(LFP_20AH, CELLS, spread=bench.seeds.lasting("battery"))
     path = PowerPath(bench.kernel, bench.board, battery)
     cells, gates = bench.nets("cell {}", CELLS), (nets["charge gate"], nets["discharge gate"])
 
@@ -168,24 +209,22 @@ def esp32_4s(setup: Setup) -> Bench:
     scope = dict(enumerate((*cells.values(), *gates, nets["current"], nets["pack"]), start=1))
     bench.instrument("digitizer", Digitizer, channels=scope, volts_per_unit={7: _PROBE_V_PER_A})
     meter = dict(enumerate((*cells.values(), nets["pack"], *gates, nets["current"]), start=101))
-    shunt = {108: _shunt_v_per_a(setup)}
+    shunt = {108: _shunt_v_per_a(bench)}
     bench.instrument(
         "dmm", ScannerDmm, channels=meter, volts_per_unit=shunt, relays=_link_relays(bench)
     )
     bench.console_and_dut(bench.can())
     bench.ports()
-    return bench
 
 
-def esp32_16s(setup: Setup) -> Bench:
+def esp32_16s(bench: Bench) -> None:
     """Wire the BMS with contactors: 16 emulated cells, a link with a capacitor behind the pack.
 
     The digitizer has channels for two of the cells only; a second meter reads the rest.
     """
-    bench = Bench(setup)
     nets = _common_nets(bench, sensors=4, cells=MANY_CELLS)
     _power_nets(bench, MAIN, PRECHARGE, cells=MANY_CELLS)
-    battery = CellString(NMC_20AH, MANY_CELLS, soc=_HIGH_SOC, spread=stream(setup.seed, "battery"))
+    battery = CellString(NMC_20AH, MANY_CELLS, soc=_HIGH_SOC, spread=bench.seeds.lasting("battery"))
     path = LinkedPowerPath(bench.kernel, bench.board, battery)
     switches = [nets[name] for name in ("charge gate", "discharge gate", MAIN, PRECHARGE)]
     ends = (nets["cell 1"], nets["cell 16"])
@@ -201,7 +240,7 @@ def esp32_16s(setup: Setup) -> Bench:
     meter = dict(
         enumerate((nets["pack"], *switches, nets["current"], nets["pack terminal"]), start=101)
     )
-    shunt = {106: _shunt_v_per_a(setup)}
+    shunt = {106: _shunt_v_per_a(bench)}
     bench.instrument(
         "dmm", ScannerDmm, channels=meter, volts_per_unit=shunt, relays=_link_relays(bench)
     )
@@ -209,12 +248,10 @@ def esp32_16s(setup: Setup) -> Bench:
     bench.instrument("cell_dmm", ScannerDmm, channels=cells)
     bench.console_and_dut(bench.can())
     bench.ports()
-    return bench
 
 
-def pbmslsuite_o(setup: Setup) -> Bench:
+def pbmslsuite_o(bench: Bench) -> None:
     """Wire the educational BMS: no CAN, no FETs; its pins are its outputs."""
-    bench = Bench(setup)
     nets = _common_nets(bench, sensors=1)
     for name in ("led", *(f"balance {n + 1}" for n in range(CELLS))):
         bench.board.add(name, "V", 0.0)
@@ -229,7 +266,6 @@ def pbmslsuite_o(setup: Setup) -> Bench:
     bench.instrument("dmm", ScannerDmm, channels=dict(enumerate(meter, start=101)))
     bench.console_and_dut()
     bench.ports()
-    return bench
 
 
 def _link_relays(bench: Bench) -> dict[int, Callable[[bool], None]]:
@@ -255,8 +291,8 @@ def _power_nets(bench: Bench, *more: str, cells: int = CELLS) -> None:
         bench.board.add(f"bleed {n + 1}", "A", 0.0)
 
 
-def _shunt_v_per_a(setup: Setup) -> float:
-    error = stream(setup.seed, "shunt").uniform(-_SHUNT_TOLERANCE, _SHUNT_TOLERANCE)
+def _shunt_v_per_a(bench: Bench) -> float:
+    error = bench.seeds.lasting("shunt").uniform(-_SHUNT_TOLERANCE, _SHUNT_TOLERANCE)
     return _SHUNT_V_PER_A * (1.0 + error)
 
 
@@ -287,8 +323,13 @@ def _aux_supply(bench: Bench) -> None:
     bench.instrument("aux", AuxSupply, channels={_AUX_OUTPUT: bench.board.nets["aux"]})
 
 
-BENCHES: dict[str, Callable[[Setup], Bench]] = {
+BENCHES: dict[str, Callable[[Bench], None]] = {
     "esp32-4s": esp32_4s,
     "esp32-16s": esp32_16s,
     "pbmslsuite-o": pbmslsuite_o,
 }
+
+
+def built(setup: Setup) -> Bench:
+    """Build the bench of a BMS."""
+    return Bench(setup, BENCHES[setup.dut])

@@ -5,12 +5,16 @@ JSON lines over TCP; every time is in the rig's own clock:
     {"do": "now"}     -> {"now_ns": n, "handed": {"can": frames, "console": bytes}}
     {"do": "advance", "until_ns": n, "wake": ["can", "console"], "sent": {"can": 1, "console": 9}}
                       -> {"now_ns": n, "woken": false, "handed": {…}}
+    {"do": "begin", "seed": n, "sent": {…}}
+                      -> {"now_ns": n, "handed": {…}}
     anything else     -> {"error": "…"}
 
 "handed" counts what has been handed to the clients' sockets since the start, once however many
 clients there are. With "wake", an advance stops right after the first instant in which something
-was handed over on one of these links. "sent" tells how much the rig has sent in all: time goes on
-only when it has arrived. Stepped, an advance runs there at once; in real time it waits.
+was handed over on one of these links. "sent" tells how much the rig has sent in all: nothing is
+done before it has arrived. Stepped, an advance runs there at once; in real time it waits. A "begin"
+builds everything behind the open sockets anew, at time 0, with the moment of this seed; only
+stepped time can do that.
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ def whole(request: Request, name: str) -> int:
     """Take a whole number out of a request."""
     value = request.get(name)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise RequestError(f"{name!r} must be a whole number of nanoseconds, not {value!r}")
+        raise RequestError(f"{name!r} must be a whole number, not {value!r}")
     return value
 
 
@@ -93,26 +97,62 @@ class JsonLines:
 
 
 class ControlPort:
-    """Serves the clock that the rig sleeps by."""
+    """Serves the clock that the rig sleeps by.
 
-    def __init__(self, loop: Loop, clock: LocalClock, port: int = 0) -> None:
-        self._loop, self._clock = loop, clock
-        actions = {"now": self._now, "advance": self._advance}
+    Parameters
+    ----------
+    begin
+        Builds the bench anew for a case with this seed.
+
+    Attributes
+    ----------
+    clock : LocalClock
+        The rig's; a bench that was built anew puts its new one here.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        clock: LocalClock,
+        port: int = 0,
+        *,
+        begin: Callable[[int], None] | None = None,
+    ) -> None:
+        self._loop, self.clock, self._build_anew = loop, clock, begin
+        actions = {"now": self._now, "advance": self._advance, "begin": self._begin}
         self.port = JsonLines(loop, actions, port, name="clock").port
 
     def _now(self, _request: Request, reply: Reply) -> None:
         reply(self._tell())
 
     def _tell(self) -> dict[str, object]:
-        return {"now_ns": self._clock.now_ns(), "handed": self._loop.kernel.handed}
+        return {"now_ns": self.clock.now_ns(), "handed": self._loop.kernel.handed}
 
     def _advance(self, request: Request, reply: Reply) -> None:
         self._loop.advance(
             Advance(
-                until_ns=self._clock.to_kernel_ns(whole(request, "until_ns")),
+                until_ns=self.clock.to_kernel_ns(whole(request, "until_ns")),
                 done=lambda woken: reply({**self._tell(), "woken": woken}),
                 failed=lambda why: reply({"error": why}),
                 wake=_links(request),
+                sent=_counts(request),
+            )
+        )
+
+    def _begin(self, request: Request, reply: Reply) -> None:
+        seed, build_anew = whole(request, "seed"), self._build_anew
+        if build_anew is None or self._loop.real:
+            raise RequestError("only stepped time can begin anew; real time goes on")
+
+        def begin(_woken: bool) -> None:  # noqa: FBT001 (as an advance ends)
+            build_anew(seed)
+            reply(self._tell())
+
+        self._loop.advance(
+            Advance(
+                until_ns=self._loop.kernel.now_ns,
+                done=begin,
+                failed=lambda why: reply({"error": why}),
                 sent=_counts(request),
             )
         )

@@ -101,7 +101,9 @@ class Chip:
         Level of "aux" below which the chip has lost everything: a dip that stays above it is a
         brown-out, one below it a power-on.
     random
-        A seeded generator of the chip's own: crystal, boot jitter.
+        A seeded generator of the chip's own: boot jitter, and whatever the program draws.
+    specimen : Random, optional
+        Its crystal comes from this one; not given, from `random` too.
     tick_start_ms : int
         What the image sets its tick counter to at each start.
     """
@@ -116,11 +118,13 @@ class Chip:
         outputs: tuple[str, ...],
         collapse_v: float,
         random: Random,
+        specimen: Random | None = None,
         tick_start_ms: int = 0,
     ) -> None:
         self.kernel, self.pins, self.random = kernel, pins, random
         self._make_program, self._boot_log, self._outputs = program, boot, outputs
-        self._tick_scale = 1.0 + random.uniform(-CRYSTAL_PPM, CRYSTAL_PPM) * 1e-6
+        crystal_ppm = (specimen or random).uniform(-CRYSTAL_PPM, CRYSTAL_PPM)
+        self._tick_scale = 1.0 + crystal_ppm * 1e-6
         self._tick_start_ms = tick_start_ms
         self.cause = ResetCause.POWERON_RESET
         # RTC slow memory: it outlives every reset but that of a supply that was gone.

@@ -182,6 +182,14 @@ class Loop:
         self._selector.register(listener, selectors.EVENT_READ, _Source((index, -1), accept, None))
         return int(listener.getsockname()[1])
 
+    def run_on(self, kernel: Kernel) -> None:
+        """Serve another kernel from now on; what went over the open sockets stays counted."""
+        kernel.handed, kernel.taken = self.kernel.handed, self.kernel.taken
+        self.kernel = kernel
+        waiting, self._advances = self._advances, []
+        for request in waiting:
+            request.failed("time has begun anew meanwhile: ask what it is now")
+
     def add_endpoint(self, endpoint: Endpoint) -> None:
         """Ask `endpoint` from now on whether it owes a reply."""
         self._endpoints.append(endpoint)

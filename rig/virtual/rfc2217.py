@@ -162,14 +162,26 @@ class ConsoleServer:
     """
 
     def __init__(self, loop: Loop, kernel: Kernel, uart: Uart, *, port: int = 0) -> None:
-        self.uart = uart
-        self.auto_reset = AutoReset(kernel)
         self.data_size, self.parity, self.stop_size = 8, 1, 1  # 8N1, RFC 2217's numbers
-        self.is_breaking = False
-        self._kernel = kernel
         self._clients: list[_Client] = []
-        uart.on_transmit = self._hear
+        self._wire_to(kernel, uart)
+        self._opened_with: tuple[int, int, int, int] | None = None
         self.port = loop.listen(self._accept, port, name="console")
+
+    def plug(self, kernel: Kernel, uart: Uart) -> None:
+        """Go to another controller's UART; the line's settings are those of the first change.
+
+        DTR, RTS and break are released, and the clients stay connected.
+        """
+        now = (self.uart.adapter_baud, self.data_size, self.parity, self.stop_size)
+        self._opened_with = self._opened_with or now
+        uart.adapter_baud, self.data_size, self.parity, self.stop_size = self._opened_with
+        self._wire_to(kernel, uart)
+
+    def _wire_to(self, kernel: Kernel, uart: Uart) -> None:
+        self._kernel, self.uart = kernel, uart
+        self.auto_reset, self.is_breaking = AutoReset(kernel), False
+        uart.on_transmit = self._hear
 
     def feed(self, data: bytes) -> None:
         """Take in bytes that a client typed; a line held in break carries none."""

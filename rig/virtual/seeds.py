@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
+from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["generator", "stream"]
+__all__ = ["Seeds", "generator", "stream"]
 
 
 def _number(seed: int, name: str) -> int:
@@ -23,3 +24,27 @@ def stream(seed: int, name: str) -> random.Random:
 def generator(seed: int, name: str) -> np.random.Generator:
     """Make a numpy generator that belongs to `name`; not the same numbers as `stream`."""
     return np.random.Generator(np.random.PCG64(_number(seed, f"numpy:{name}")))
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """The two numbers that everything random on a bench comes from.
+
+    Attributes
+    ----------
+    run : int
+        Makes the specimen and the instruments: gains, offsets, rates of clocks, spread of cells.
+    case : int
+        Makes the moment: noise, phases, jitter, latencies.
+    """
+
+    run: int
+    case: int
+
+    def lasting(self, name: str) -> random.Random:
+        """Make the generator of what `name` is, in each case of a run."""
+        return stream(self.run, name)
+
+    def momentary(self, name: str) -> random.Random:
+        """Make the generator of what happens at `name` in this case."""
+        return stream(self.case, f"{name}, now")

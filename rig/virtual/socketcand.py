@@ -80,19 +80,22 @@ class SocketcandServer:
         restart_ns: int | None = None,
     ) -> None:
         self.channel = channel
-        self.node = bus.attach(f"adapter {channel}", fifo=True)
+        self._restart_ns = restart_ns
+        self._clients: list[_Client] = []  # those in raw mode
+        self.plug_into(bus, clock)
+        self.port = loop.listen(self._accept, port, name=f"socketcand {channel}")
+
+    def plug_into(self, bus: CanBus, clock: LocalClock) -> None:
+        """Be an adapter that was just switched on, on this bus; the clients stay connected."""
+        self._kernel, self._clock = bus.kernel, clock
+        self._was_bus_off = False
+        # Senders of the frames in the node's queue, which is a FIFO.
+        self._origins: deque[_Client] = deque()
+        self.node = bus.attach(f"adapter {self.channel}", fifo=True)
         self.node.on_frame = self._received
         self.node.on_sent = self._sent
         self.node.on_error = self._saw_error
         self.node.on_state = self._changed_state
-        self._kernel, self._clock = bus.kernel, clock
-        self._restart_ns = restart_ns
-        self._clients: list[_Client] = []  # those in raw mode
-        self._origins: deque[_Client] = (
-            deque()
-        )  # of the frames in the node's queue, which is a FIFO
-        self._was_bus_off = False
-        self.port = loop.listen(self._accept, port, name=f"socketcand {channel}")
 
     def send(self, origin: _Client, frame: Frame) -> None:
         """Queue a client's frame.

@@ -44,8 +44,7 @@ class TruthPort:
     def __init__(
         self, loop: Loop, truth: Truth, board: Board, clocks: dict[str, LocalClock], port: int = 0
     ) -> None:
-        self._truth, self._board, self._clocks = truth, board, clocks
-        self._rig = clocks["rig"]
+        self.plug(truth, board, clocks)
         actions = {
             "crossings": self._crossings,
             "value": self._value,
@@ -54,6 +53,11 @@ class TruthPort:
             "nets": self._nets,
         }
         self.port = JsonLines(loop, actions, port, name="truth").port
+
+    def plug(self, truth: Truth, board: Board, clocks: dict[str, LocalClock]) -> None:
+        """Tell of this bench from now on."""
+        self._truth, self._board, self._clocks = truth, board, clocks
+        self._rig = clocks["rig"]
 
     def _net(self, request: Request) -> Signal:
         net = self._board.nets.get(request.get("net", ""))

@@ -164,6 +164,9 @@ class LookingClock:
     def expect(self, link: str, sent: int) -> None:
         pass
 
+    def begin_case(self, seed: int) -> bool:  # noqa: ARG002
+        return False
+
     def close(self) -> None:
         pass
 

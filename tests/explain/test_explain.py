@@ -12,9 +12,13 @@ import pytest
 
 from reports.explain import explained, find_case
 from reports.terminal import COLUMNS, LABEL, ROWS, _characters
+from rig.dut.profile import load_profile
 from rig.errors import DescriptionError
 from rig.evidence import load_run
 from rig.evidence.run import Run
+from rig.plan.expand import expand
+from rig.plan.model import parse_plan
+from rig.shrink import shortest_plan, shrink_recorded
 
 ROOT = Path(__file__).parents[2]
 PLAN = """\
@@ -74,6 +78,19 @@ def test_it_ends_with_the_shortest_stimulus_and_the_command_that_repeats_it(fail
     again = rig(*command.split()[1:], cwd=home)
     assert again.returncode == 1, again.stdout
     assert "charge path opened (" in again.stdout
+
+
+def test_the_plan_with_the_shortest_stimulus_gives_the_very_case_that_was_tried(
+    failed: Run,
+) -> None:
+    found = shrink_recorded(failed, find_case(failed, "OVP"))
+    assert found is not None
+
+    profile = load_profile(failed.path / "inputs" / "profile.yaml")
+    plan = parse_plan(shortest_plan(failed, found), "shortest.yaml")
+    [again] = expand(plan, profile, failed.meta.seed)
+
+    assert (again.steps, again.seed) == (found.case.steps, found.case.seed)
 
 
 def test_a_case_is_found_by_id_number_or_part(failed: Run) -> None:

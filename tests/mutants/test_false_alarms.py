@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from rig.errors import DescriptionError
 from rig.judge.verdict import Verdict
+from rig.mutants.hunt import ground
 from rig.pool import Ran
 
 
@@ -88,15 +89,14 @@ def test_results_of_two_commits_are_mixed_only_on_purpose(tmp_path: Path) -> Non
     assert alarms.Journal.read(path).begin({"commit": "decade"}, any_commit=True) == 2
 
 
-def test_a_run_is_repeated_with_all_that_its_lane_did_before(tmp_path: Path) -> None:
-    journal = alarms.Journal.read(tmp_path / "nightly.jsonl")
-    for session, case_id in [(1, "a"), (1, "b"), (2, "c"), (2, "d")]:
-        journal.add(session, 5, a_run(case_id))
+def test_a_case_is_repeated_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    where = ground(Path("testplans/smoke.yaml"), dut=None, bench=None, seed=1)
 
-    assert journal.lane_up_to(5, "d") == ["c", "d"]
-    assert journal.lane_up_to(5, "b") == ["a", "b"]
-    with pytest.raises(DescriptionError, match="no such run"):
-        journal.lane_up_to(6, "a")
+    code = alarms.repeat(where, 5, "power_up")
+
+    assert (code, capsys.readouterr().out) == (0, "pass power_up \n")
+    with pytest.raises(DescriptionError, match="has no case d"):
+        alarms.repeat(where, 5, "d")
 
 
 @pytest.mark.parametrize(

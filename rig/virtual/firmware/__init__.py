@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from rig.errors import DescriptionError
 from rig.virtual.esp32 import Chip, Random
 from rig.virtual.firmware import bms, esp32_4s, esp32_16s, pbmslsuite_o
-from rig.virtual.firmware.variants import Variant, named
+from rig.virtual.firmware.variants import named
 from rig.virtual.firmware.variants.library import variants_of
 from rig.virtual.kernel import Kernel
 from rig.virtual.pins import BoardPins, Pins
-from rig.virtual.seeds import stream
+from rig.virtual.seeds import Seeds
 
 if TYPE_CHECKING:
     from rig.virtual.board import Board
@@ -47,10 +47,10 @@ def _reference(  # noqa: PLR0913, PLR0917  (the form that a socket has)
     return bms.power_up(kernel, pins, build, board_random=board, run_random=run, note=note)
 
 
-def _educational(
-    kernel: Kernel, pins: Pins, image: Any, _board: Random, run: Random, note: Note
+def _educational(  # noqa: PLR0913, PLR0917  (the same)
+    kernel: Kernel, pins: Pins, image: Any, board: Random, run: Random, note: Note
 ) -> Chip:
-    return pbmslsuite_o.power_up(kernel, pins, random=run, image=image, note=note)
+    return pbmslsuite_o.power_up(kernel, pins, random=run, specimen=board, image=image, note=note)
 
 
 DUTS: Mapping[str, Socket] = {
@@ -99,12 +99,11 @@ def build_of(dut: str, variant: str | None) -> Any:
         what = f"there is no virtual BMS {dut!r}"
         raise DescriptionError(what, "--dut", f"name one of: {', '.join(DUTS)}")
     first, _, more = (variant or RELEASED).partition("+")
-    known: Mapping[str, Variant] = variants_of(dut)
     if first in socket.builds:
         build, wanted = socket.builds[first], more
     else:
         build, wanted = socket.builds[RELEASED], variant or ""
-    for each in named(dut, wanted, known, also=socket.builds) if wanted else ():
+    for each in named(dut, wanted, variants_of(dut), also=socket.builds) if wanted else ():
         build = each.change(build)
     return build
 
@@ -115,7 +114,7 @@ def plug_in(  # noqa: PLR0913  (one for each plug of the socket)
     *,
     kernel: Kernel,
     board: Board,
-    seed: int,
+    seeds: Seeds,
     uart: Uart | None = None,
     auto_reset: AutoReset | None = None,
     can: CanNode | None = None,
@@ -143,5 +142,5 @@ def plug_in(  # noqa: PLR0913  (one for each plug of the socket)
     if auto_reset is not None:
         auto_reset.on_reset = pins.set_enable
         auto_reset.on_boot_strap = pins.set_strap
-    specimen, run = stream(seed, f"{dut}/specimen"), stream(seed, f"{dut}/run")
+    specimen, run = seeds.lasting(f"{dut}/specimen"), seeds.momentary(f"{dut}/run")
     return Guest(socket.power_up(kernel, pins, build, specimen, run, note), pins)

@@ -499,6 +499,7 @@ def power_up(  # noqa: PLR0913
         kernel,
         pins,
         board_random,
+        moment=run_random,
         cells=image.cells,
         sensors=image.sensors,
         tolerances=tolerances or Tolerances(),
@@ -532,5 +533,6 @@ def power_up(  # noqa: PLR0913
         outputs=tuple(high_of(image)),
         collapse_v=COLLAPSE_V,
         random=run_random,
+        specimen=board_random,
         tick_start_ms=image.tick_start_ms,
     )

@@ -404,11 +404,12 @@ def format_block(view: View, seconds: int) -> bytes:
     ).encode()
 
 
-def power_up(
+def power_up(  # noqa: PLR0913  (what is soldered on)
     kernel: Kernel,
     pins: Pins,
     *,
     random: Random,
+    specimen: Random | None = None,
     image: Image | None = None,
     note: Callable[..., None] = lambda *_args, **_detail: None,
 ) -> Chip:
@@ -422,4 +423,5 @@ def power_up(
         outputs=OUTPUTS,
         collapse_v=COLLAPSE_V,
         random=random,
+        specimen=specimen,
     )

@@ -89,6 +89,10 @@ class Dialect:
     sessions: int | None = None  # None: no limit
 
 
+# A command that was carried out: the pattern of its header, and what it was given.
+Obeyed = tuple[str, Call]
+
+
 class Session(Protocol):
     """Where replies go."""
 
@@ -117,6 +121,11 @@ class ScpiInstrument:
     dialect, latencies
         The model's manners, and a `Latency` for each class that its commands name; `set` and
         `query` must be there and serve the classes that are not.
+
+    Attributes
+    ----------
+    obeyed : list
+        All commands carried out so far, queries apart, unless it was set up by those of another.
     """
 
     def __init__(
@@ -136,6 +145,8 @@ class ScpiInstrument:
         self._step: Handle | None = None
         self._due_ns = 0
         self._since_query: dict[int, int] = {}
+        self.obeyed: list[Obeyed] = []
+        self._remembers = True
         self.table = scpi.CommandTable([*self.commands(), *self._common_commands()])
 
     # What a model supplies.
@@ -158,6 +169,24 @@ class ScpiInstrument:
 
     def on_traffic(self) -> None:
         """Something was received: feeds a communication watchdog."""
+
+    # What a bench does with a unit that takes another one's place.
+
+    def draw_from(self, rng: random.Random) -> None:
+        """Draw what is momentary (noise, latencies, phases) from `rng`; the unit's errors stay."""
+        self.rng = rng
+
+    def set_up(self, obeyed: Sequence[Obeyed]) -> None:
+        """Carry these commands out at once, as if they had been sent long ago."""
+        commands = {command.pattern: command for command in self.table.commands}
+        for pattern, call in obeyed:
+            command = commands[pattern]
+            try:
+                self._perform(command, call, is_query=False)
+            except ScpiError as error:
+                self.post(error)
+        self.esr &= ~POWER_ON  # nobody switched it off
+        self.obeyed, self._remembers = [], False
 
     # What the server and the loop use.
 
@@ -279,6 +308,8 @@ class ScpiInstrument:
         if not is_query:
             assert command.set is not None  # noqa: S101 - _look_up made sure
             command.set(call)
+            if self._remembers:
+                self.obeyed.append((command.pattern, call))
             return
         assert command.query is not None  # noqa: S101 - the same
         answer = command.query(call)

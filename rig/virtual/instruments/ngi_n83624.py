@@ -201,8 +201,14 @@ class CellEmulator(ScpiInstrument):
             SET_ACCURACY.draw(self.rng),
             READ_ACCURACY.draw(self.rng),
             CURRENT_ACCURACY.draw(self.rng),
-            self.rng.randrange(10_000_000),
+            _drawn_phase_ns(self.rng),
         )
+
+    def draw_from(self, rng: random.Random) -> None:
+        """Draw the moments at which the ADCs sample anew, too."""
+        super().draw_from(rng)
+        for channel in self.channels.values():
+            channel.phase_ns = _drawn_phase_ns(rng)
 
     def commands(self) -> Sequence[Command]:
         """The command set."""
@@ -498,6 +504,10 @@ class CellEmulator(ScpiInstrument):
             channel.fault, channel.tripped, channel.events = NO_FAULT, 0, 0
             self._move_relay(channel)
         self._run_soc()
+
+
+def _drawn_phase_ns(rng: random.Random) -> int:
+    return rng.randrange(10_000_000)
 
 
 def _faulted(fault: int, volts: float) -> float:

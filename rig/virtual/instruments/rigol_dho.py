@@ -29,6 +29,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,10 +179,8 @@ class Digitizer(ScpiInstrument):
         self._factors = dict(volts_per_unit or {})
         unit = Accuracy(1.0, 1.0)  # parts of the limits, scaled where they are used
         self._errors = {n: unit.draw(rng) for n in range(1, CHANNELS + 1)}
+        self._noise_table = _noise_table(rng.getrandbits(64))
         self._noise_seed = rng.getrandbits(64)
-        noise = np.random.Generator(np.random.SFC64(self._noise_seed))
-        self._noise_table = noise.standard_normal(2 * NOISE_POINTS, np.float32)
-        self._noise_table *= np.float32(NOISE_OF_SPAN * CODES)
         self._state = _State()
         self._records = 0
         self._record: Record | None = None
@@ -191,6 +190,11 @@ class Digitizer(ScpiInstrument):
         for signal in self._signals.values():
             signal.on_change(self._signal_changed)
         self._arm()  # it runs from power-on
+
+    def draw_from(self, rng: random.Random) -> None:
+        """Take the captures' noise from other places of the table, too."""
+        super().draw_from(rng)
+        self._noise_seed = rng.getrandbits(64)
 
     # Commands.
 
@@ -671,6 +675,14 @@ class Digitizer(ScpiInstrument):
         self._record, self._single = None, False
         self._cache.clear()
         self._arm()
+
+
+@lru_cache(maxsize=2)  # drawing it takes 20 ms, and a unit is built anew for each case
+def _noise_table(seed: int) -> NDArray[np.float32]:
+    noise = np.random.Generator(np.random.SFC64(seed))
+    table = noise.standard_normal(2 * NOISE_POINTS, np.float32)
+    table *= np.float32(NOISE_OF_SPAN * CODES)
+    return table
 
 
 def _channel(text: str) -> int:

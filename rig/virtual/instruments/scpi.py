@@ -8,6 +8,7 @@ leave the path alone. What a real model does differently is its own module's mat
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 INFINITY = 9.9e37  # SCPI-99 volume 1, 7.2.1.4: overload
 NOT_A_NUMBER = 9.91e37  # the same, 7.2.1.5
@@ -102,6 +103,7 @@ class Command:
     extra_ns: Callable[[Call], int] | None = None  # time that the action itself takes
 
 
+@cache  # an instrument is built anew for each case, and this is half of the time that it takes
 def header_expression(pattern: str) -> re.Pattern[str]:
     """Compile a header pattern of `Command` into the expression that accepts its spellings."""
     parts: list[str] = []

@@ -1,6 +1,10 @@
 """Puts an instrument on a TCP port: bytes to program messages, replies to bytes. Knows no model."""
 
-from rig.virtual.instruments.instrument import ScpiInstrument
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rig.virtual.instruments.instrument import Obeyed, ScpiInstrument
 from rig.virtual.loop import Connection, Loop
 
 __all__ = ["ScpiServer"]
@@ -21,8 +25,23 @@ class ScpiServer:
         self.instrument = instrument
         self._loop = loop
         self._sessions: list[_Session] = []
+        self._set_up: Sequence[Obeyed] | None = None
         self.port = loop.listen(self._accept, port, name=name)
-        loop.add_endpoint(instrument)
+        loop.add_endpoint(self)
+
+    def busy(self) -> int | None:
+        """Tell when the instrument takes its next step towards a reply that it owes."""
+        return self.instrument.busy()
+
+    def plug(self, instrument: ScpiInstrument) -> None:
+        """Put another unit in the place of the present one; the sessions stay."""
+        if self._set_up is None:
+            self._set_up = tuple(self.instrument.obeyed)
+        self.instrument = instrument
+
+    def set_up(self) -> None:
+        """Set the unit as the first one was when it was replaced."""
+        self.instrument.set_up(self._set_up or ())
 
     def _accept(self, connection: Connection) -> None:
         limit = self.instrument.dialect.sessions
@@ -32,7 +51,7 @@ class ScpiServer:
         session = _Session(self, connection)
         self._sessions.append(session)
 
-    def ended(self, session: "_Session") -> None:
+    def ended(self, session: _Session) -> None:
         """A client hung up; its outputs stay as they are, as with any real instrument."""
         if session in self._sessions:
             self._sessions.remove(session)

@@ -13,6 +13,7 @@ from rig.virtual.dc_link import MAIN, PRECHARGE, LinkedPowerPath
 from rig.virtual.firmware import plug_in
 from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, e2e_p01_crc
 from rig.virtual.kernel import Kernel
+from rig.virtual.seeds import Seeds
 from rig.virtual.uart import Uart
 
 S = 1_000_000_000
@@ -67,7 +68,7 @@ def a_bench(variant: str | None = None) -> Bench:
     path = LinkedPowerPath(kernel, board, CellString(NMC_20AH, 16, soc=0.4))
     bus, uart, console = CanBus(kernel), Uart(kernel), bytearray()
     bms, host = bus.attach("bms"), bus.attach("host")
-    plug_in("esp32-16s", variant, kernel=kernel, board=board, seed=3, uart=uart, can=bms)
+    plug_in("esp32-16s", variant, kernel=kernel, board=board, seeds=Seeds(3, 3), uart=uart, can=bms)
     uart.on_transmit = console.extend
     bench = Bench(kernel, board, path, host, console)
     kernel.every(S // 5, bench.send, first_ns=S)

@@ -17,6 +17,7 @@ from rig.virtual.circuit import PowerPath
 from rig.virtual.firmware import DUTS, Guest, build_of, plug_in, variants_of
 from rig.virtual.firmware.esp32_4s import RELEASED
 from rig.virtual.kernel import Kernel
+from rig.virtual.seeds import Seeds
 from rig.virtual.uart import AutoReset, Uart
 from tests.virtual.firmware.desk import S, a_reference
 from tests.virtual.firmware.host import HOST_ALIVE, host_alive
@@ -56,7 +57,13 @@ def a_socket() -> Socket:
     bus, uart, reset = CanBus(kernel), Uart(kernel), AutoReset(kernel)
     node, host = bus.attach("bms"), bus.attach("host")
     guest = plug_in(
-        "esp32-4s", kernel=kernel, board=board, seed=3, uart=uart, auto_reset=reset, can=node
+        "esp32-4s",
+        kernel=kernel,
+        board=board,
+        seeds=Seeds(3, 3),
+        uart=uart,
+        auto_reset=reset,
+        can=node,
     )
     socket = Socket(kernel, board, bus, path, host, uart, reset, guest)
     host.on_frame = lambda frame: socket.heard.append((kernel.now_ns, frame))
