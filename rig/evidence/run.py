@@ -22,20 +22,13 @@ from rig.evidence.journal import Entry, digest, read_journal
 from rig.evidence.manifest import GROWING, check_manifest
 from rig.evidence.meta import INSTRUMENTS_JSON, META_JSON, InstrumentFacts, RunMeta
 from rig.evidence.names import try_folder
-from rig.judge.verdict import JUDGEMENT_JSON, WORST_FIRST, Judgement, Verdict
+from rig.judge.verdict import JUDGEMENT_JSON, WORST_FIRST, Judgement, Verdict, tries_in_words
 from rig.plan.case import CASE_JSON, Case
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
 
 NOT_RUN = "not run"
 _JUDGEMENTS_JSON: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])
-_TRIED = {
-    Verdict.FAIL: "failed",
-    Verdict.ERROR: "in error",
-    Verdict.INCONCLUSIVE: "inconclusive",
-    Verdict.SKIPPED: "skipped",
-    Verdict.PASS: "passed",
-}
 _PLAIN_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # no way out of its folder, on no system
 
 
@@ -104,10 +97,14 @@ class RunCase:
     @property
     def tried(self) -> str:
         """How its tries ended, where there are several: "failed 1 of 2 tries"; else ""."""
-        if len(self.tries) < 2 or self.judgement is None:
+        return tries_in_words([t.verdict for t in self.tries])
+
+    @property
+    def sentence(self) -> str:
+        """Why it came to its verdict, and in how many of its tries; "" where it was not run."""
+        if self.judgement is None:
             return ""
-        alike = sum(t.verdict is self.judgement.verdict for t in self.tries)
-        return f"{_TRIED[self.judgement.verdict]} {alike} of {len(self.tries)} tries"
+        return f"{self.tried}: {self.judgement.sentence}" if self.tried else self.judgement.sentence
 
 
 @dataclass(frozen=True, kw_only=True)
