@@ -22,7 +22,7 @@ from rig.drive.home import read_firmware
 from rig.dut.profile import Profile
 from rig.errors import BenchError, RigError
 from rig.judge.judge import judge
-from rig.judge.verdict import Judgement, Verdict
+from rig.judge.verdict import Judgement, Verdict, bench_blamed, blamed
 from rig.plan.case import Case
 from rig.trace.model import Trace
 
@@ -147,8 +147,8 @@ class Lane:
     def judge(self, case: Case, bench: Bench | BenchError, trace: Trace | None) -> Judgement:
         """Judge what was driven; where nothing was, the bench's reason is the judgement."""
         if not isinstance(bench, Bench) or trace is None:
-            return without_trace(case, Verdict.ERROR, str(bench))
-        return judge(case, trace, bench.messages)
+            return without_trace(case, Verdict.ERROR, blamed("bench", str(bench)))
+        return bench_blamed(judge(case, trace, bench.messages))
 
     def close(self) -> None:
         """Let go of the bench."""
