@@ -1,0 +1,49 @@
+"""A case on a bench in real time that is too slow for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rig.bench.description import BenchFile, load_bench
+from rig.clock import MOST_LAG_NS
+from rig.dut.profile import Profile
+from rig.judge.verdict import Verdict
+from rig.lanes import Lane, LaneSetup
+from rig.plan.expand import expand
+from rig.plan.model import parse_plan
+
+SLOW = Path(__file__).parents[1] / "virtual" / "slow_bench.py"
+PLAN = """\
+plan: own
+cases:
+  - name: it starts
+    begins: off
+    steps: [{power: on}, {hold: 500 ms}]
+    expect: [{charge path: stays open}]
+"""
+
+
+def in_real_time(program: str) -> BenchFile:
+    bench = load_bench("virtual-esp32-4s")
+    assert bench.start is not None
+    command = ("python", program, *bench.start.command[3:], "--time", "real")
+    start = bench.start.model_copy(update={"command": command})
+    return bench.model_copy(update={"start": start, "clock": "wall"})
+
+
+def test_a_case_on_a_bench_that_fell_behind_is_an_error_of_the_bench(esp32: Profile) -> None:
+    [case] = expand(parse_plan(PLAN, "own.yaml"), esp32, 1)
+
+    with Lane(LaneSetup(bench=in_real_time(str(SLOW)), profile=esp32, seed=1)) as lane:
+        judgement, trace = lane.run(case)
+        kept = lane.bench  # it was slow, not broken: the next case is asked of the same one
+        assert kept is lane.bench
+
+    assert trace is not None
+    assert judgement.verdict is Verdict.ERROR
+    assert judgement.sentence.startswith("bench: it fell behind the wall clock by ")
+    [lag] = [lag for lag in trace.lags if lag.who == "bench"]
+    assert lag.worst_ns >= 80_000_000
+    assert lag.late >= 2
+    assert all(line.late_ns >= MOST_LAG_NS for line in trace.lines)
+    assert trace.lines
