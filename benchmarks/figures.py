@@ -174,10 +174,10 @@ def run(command: str) -> tuple[int, list[str]]:
     return ended.returncode, [line.rstrip() for line in ended.stdout.splitlines()]
 
 
-def keep(path: Path, command: str, lines: Sequence[str]) -> None:
+def keep(path: Path, command: str, state: str, lines: Sequence[str]) -> None:
     """Keep what a command printed, in the form in which a page shows it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "\n".join((f"$ {command}    # at {commit()}", *lines))
+    text = "\n".join((f"$ {command}    # at {state}", *lines))
     path.write_text(f"{text}\n", encoding="utf-8")
 
 
@@ -187,12 +187,12 @@ def check(benchmark: Benchmark, size: str, figures: Sequence[Figure]) -> list[st
     for number, command in enumerate(
         benchmark.full if size == "full" else (benchmark.reduced,), start=1
     ):
-        began = time.perf_counter()
+        began, state = time.perf_counter(), commit()
         code, lines = run(command)
         file = (
             ROOT / "out/benchmarks" / size / f"{benchmark.name}{number if number > 1 else ''}.txt"
         )
-        keep(file, command, lines)
+        keep(file, command, state, lines)
         lasted_s = time.perf_counter() - began
         print(f"{benchmark.name:<16}{lasted_s:8.1f} s  exit code {code}  {command}", flush=True)
         if code != 0:

@@ -83,6 +83,7 @@ class _Drive:
             if link is not None:
                 link.begin()
         bench.begin_transcript()
+        self._clock.lags()  # what lagged before is no matter
         if self._case.capture is not None:
             bench.arm(self._case.capture)
         self._begin_ns = self._clock.now_ns()  # from here on everything is recorded
@@ -114,6 +115,7 @@ class _Drive:
             links=links,
             markers=self._markers,
             error=error,
+            lags=self._clock.lags(),
             transcript=bench.end_transcript(),
         )
         return _from_zero(trace)

@@ -19,6 +19,7 @@ from rig.judge.cycles import judge_cycles
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.energy import judge_counts_charge, judge_follows_cells
 from rig.judge.expectations import question_of
+from rig.judge.lag import fell_behind
 from rig.judge.moves import judge_signal_ordered, judge_signal_steady
 from rig.judge.outputs import judge_recovers, judge_stays, judge_trips
 from rig.judge.rules import NoEvidence, Question, worst
@@ -65,6 +66,8 @@ def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     """Judge every expectation of a case; a failure of the bench is the answer to all of them."""
     if trace.error is not None:
         return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=trace.error, findings=())
+    if (late := fell_behind(trace)) is not None:
+        return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=late, findings=())
     decoder = decode or NoMessages()
     findings = tuple(judge_expectation(case, trace, e, decoder) for e in case.expectations)
     verdict = worst(finding.verdict for finding in findings)

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from rig.clock import Lag
 from rig.errors import EvidenceError
 from rig.trace.blf import frames_from_blf, frames_to_blf
 from rig.trace.model import Channel, Command, Line, Link, Marker, Reading, Trace, Waveform
@@ -48,6 +49,7 @@ class _Rest:
     can_time_u_s: float
     has_waveform: bool
     unready: bool = False  # evidence of before this was told apart has it not
+    lags: tuple[Lag, ...] = ()  # nor this, of before it was watched
 
 
 _REST: TypeAdapter[_Rest] = TypeAdapter(_Rest)
@@ -73,6 +75,7 @@ def save(trace: Trace, folder: Path) -> None:
         can_time_u_s=trace.frames.time_u_s,
         has_waveform=trace.waveform is not None,
         unready=trace.unready,
+        lags=trace.lags,
     )
     (folder / "trace.json").write_bytes(_REST.dump_json(rest, indent=1) + b"\n")
 
@@ -93,6 +96,7 @@ def load(folder: Path) -> Trace:
         markers=rest.markers,
         error=rest.error,
         unready=rest.unready,
+        lags=rest.lags,
         transcript=tuple(map(_unescaped, _read_lines(folder / "scpi.txt"))),
     )
 

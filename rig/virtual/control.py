@@ -5,18 +5,23 @@ JSON lines over TCP; every time is in the rig's own clock:
     {"do": "now"}     -> {"now_ns": n, "handed": {"can": frames, "console": bytes}}
     {"do": "advance", "until_ns": n, "wake": ["can", "console"], "sent": {"can": 1, "console": 9}}
                       -> {"now_ns": n, "woken": false, "handed": {…}}
+    {"do": "lag"}     -> {"worst_ns": n, "late": count, "over_ns": n}
     anything else     -> {"error": "…"}
 
 "handed" counts what has been handed to the clients' sockets since the start, once however many
 clients there are. With "wake", an advance stops right after the first instant in which something
 was handed over on one of these links. "sent" tells how much the rig has sent in all: time goes on
 only when it has arrived. Stepped, an advance runs there at once; in real time it waits.
+
+"lag" tells how far the bench was behind the wall clock since this was last asked: the longest time
+from when something was due to when it was handed over, and how often that was over the bound.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rig.virtual.clock import LocalClock
@@ -97,11 +102,14 @@ class ControlPort:
 
     def __init__(self, loop: Loop, clock: LocalClock, port: int = 0) -> None:
         self._loop, self._clock = loop, clock
-        actions = {"now": self._now, "advance": self._advance}
+        actions = {"now": self._now, "advance": self._advance, "lag": self._lag}
         self.port = JsonLines(loop, actions, port, name="clock").port
 
     def _now(self, _request: Request, reply: Reply) -> None:
         reply(self._tell())
+
+    def _lag(self, _request: Request, reply: Reply) -> None:
+        reply(asdict(self._loop.take_lag()))
 
     def _tell(self) -> dict[str, object]:
         return {"now_ns": self._clock.now_ns(), "handed": self._loop.kernel.handed}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.benchmarks.scripts import BENCHMARKS, script
@@ -104,7 +106,7 @@ def test_every_block_that_shows_a_benchmark_bears_its_commit() -> None:
                 assert figures.HEAD.match(head), f"{page.name}: {head}"
 
 
-def all_figures() -> list[object]:
+def all_figures() -> list[Any]:
     return [
         figure
         for page in figures.PAGES

@@ -9,7 +9,7 @@ import can
 import numpy as np
 import pytest
 
-from rig.clock import WallClock
+from rig.clock import Lag, WallClock
 from rig.dut.can_link import CanLink
 from rig.errors import BenchError
 from tests.links import LATENCY_S, Links, connected
@@ -163,6 +163,9 @@ class LookingClock:
 
     def expect(self, link: str, sent: int) -> None:
         pass
+
+    def lags(self) -> tuple[Lag, ...]:
+        return ()
 
     def close(self) -> None:
         pass
