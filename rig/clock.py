@@ -20,8 +20,8 @@ Links = tuple[str, ...]
 
 _POLL_S = 0.0005  # a wall clock looks this often whether what it waits for has happened
 _SPIN_S = 0.002  # time.sleep is late by up to 2.3 ms here, so the rest is spun
-# How far a rig or a bench may fall behind a wall clock: a little more than the slowest serial
-# adapter (16 ms), and by so much a stimulus may last longer than the case says.
+# How far a rig or a bench may fall behind a wall clock in a case: by so much a stimulus may last
+# longer than it says, or reach the BMS later; a little more than the slowest serial adapter's 16 ms.
 MOST_LAG_NS = 20_000_000
 _ANSWER_S = 120.0  # an advance may simulate an hour; a bench that is silent for longer is dead
 
@@ -110,11 +110,6 @@ class WallClock:
     def __init__(self, played: SteppedClock | None = None) -> None:
         self._played = played
         self._worst_ns = self._late = 0
-
-    @property
-    def is_played(self) -> bool:
-        """Whether the bench is a simulated one, played in real time."""
-        return self._played is not None
 
     def now_ns(self) -> int:
         """Now, by perf_counter: on Windows `time.monotonic` ticks at 16 ms."""

@@ -22,7 +22,7 @@ from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Recorder
 from rig.bench.wiring import Wiring, wiring_of
-from rig.clock import MOST_LAG_NS, Clock, SteppedClock, WallClock
+from rig.clock import Clock, SteppedClock, WallClock
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
@@ -323,14 +323,12 @@ def _calibration_levels(profile: Profile) -> tuple[float, float]:
 def _links(
     bench: Bench, description: BenchFile, profile: Profile, clock: Clock, stack: ExitStack
 ) -> None:
-    # What a bench played in real time hands over may be late by all that its lag is allowed.
-    late_s = MOST_LAG_NS * 1e-9 if isinstance(clock, WallClock) and clock.is_played else 0.0
     if profile.dbc_path is not None:
         bench.messages = Messages(profile.dbc_path)
     if profile.can is not None and description.can is not None:
         arguments = _bus_arguments(description.can.interface, description.can.address)
         open_bus = partial(can.Bus, bitrate=profile.can.bitrate, **arguments)
-        bench.can = CanLink(clock, open_bus, CAN_LATENCY_S + late_s)
+        bench.can = CanLink(clock, open_bus, CAN_LATENCY_S)
         stack.callback(bench.can.close)
         if bench.messages is not None:
             bench.partner = Partner(clock, bench.can, bench.messages, profile.can.receives)
@@ -338,7 +336,7 @@ def _links(
         url = description.console.url
         latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in url else CONSOLE_LATENCY_S
         bench.console = ConsoleLink(
-            clock, url, profile.console.baud, latency_s + late_s, profile.console.line_end
+            clock, url, profile.console.baud, latency_s, profile.console.line_end
         )
         stack.callback(bench.console.close)
 

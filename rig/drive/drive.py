@@ -118,7 +118,7 @@ class _Drive:
             lags=self._clock.lags(),
             transcript=bench.end_transcript(),
         )
-        return _from_zero(trace)
+        return _from_zero(_as_late_as_the_bench(trace))
 
     def _broken(self, error: BenchError) -> Trace:
         """The trace of a case that the bench could not finish: whatever can still be had."""
@@ -256,6 +256,26 @@ class _Drive:
     @_do.register
     def _(self, step: Read) -> None:
         self._readings.extend(self._bench.read(step.quantities))
+
+
+def _as_late_as_the_bench(trace: Trace) -> Trace:
+    """Let what a bench played in real time handed over be as late as it fell behind at the worst.
+
+    The rig's own lag is in the stamps already: they say how long nobody looked.
+    """
+    lag_ns = max((lag.worst_ns for lag in trace.lags if lag.who == "bench"), default=0)
+    if not lag_ns:
+        return trace
+    frames = trace.frames
+    return replace(
+        trace,
+        lines=tuple(replace(line, late_ns=line.late_ns + lag_ns) for line in trace.lines),
+        frames=replace(
+            frames,
+            time_ns=frames.time_ns - lag_ns // 2,  # late by none of it or by all: by half of it
+            time_u_s=frames.time_u_s + lag_ns * 1e-9 / 12**0.5,
+        ),
+    )
 
 
 def _from_zero(trace: Trace) -> Trace:

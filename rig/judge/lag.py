@@ -1,7 +1,7 @@
 """Whether bench and rig kept up with the wall clock; where one did not, nothing can be said.
 
-A stamp of the rig's allows for a lag up to a bound (`rig.clock.MOST_LAG_NS`). Beyond it, what the
-BMS got and when it said something is not what the trace tells. Must not know who measured it.
+Stamps allow for a lag, but what the BMS got lasted longer, or came later, than the case says: by no
+more than `rig.clock.MOST_LAG_NS`, or the case is an error. Must not know who measured it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def fell_behind(trace: Trace) -> str | None:
 def _sentence(lag: Lag) -> str:
     worst, allowed = show(lag.worst_ns * 1e-9, "s"), show(lag.allowed_ns * 1e-9, "s")
     often = "once" if lag.late == 1 else f"{lag.late} times"
-    beyond = f"{often} by more than the {allowed} that its times allow for"
+    beyond = f"{often} by more than the {allowed} that a case allows"
     if lag.who == "bench":
         what = f"bench: it fell behind the wall clock by {worst}, {beyond}"
         mend = "give the bench's process a core of its own, or use clock: stepped"
