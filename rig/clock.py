@@ -21,7 +21,7 @@ Links = tuple[str, ...]
 _POLL_S = 0.0005  # a wall clock looks this often whether what it waits for has happened
 _SPIN_S = 0.002  # time.sleep is late by up to 2.3 ms here, so the rest is spun
 # How far a rig or a bench may fall behind a wall clock in a case: by so much a stimulus may last
-# longer than it says, or reach the BMS later; a little more than the slowest serial adapter's 16 ms.
+# longer than it says, or reach the BMS later. A little more than a slow serial adapter's 16 ms.
 MOST_LAG_NS = 20_000_000
 _ANSWER_S = 120.0  # an advance may simulate an hour; a bench that is silent for longer is dead
 

@@ -23,7 +23,7 @@ def a_lag(who: str, worst_ms: float, late: int = 0) -> Lag:
     [
         (
             a_lag("bench", 5103.0, 37),
-            "bench: it fell behind the wall clock by 5.103 s, 37 times by more than the 20.0 ms that a case",
+            "bench: it fell behind the wall clock by 5.103 s, 37 times by more than the 20.0 ms",
         ),
         (
             a_lag("rig", 213.0, 1),
