@@ -66,6 +66,7 @@ class _Drive:
             seed = f"partner {self._case.seed}"
             self._bench.partner.random = random.Random(seed)  # noqa: S311
         try:
+            self._clock.lags()  # what lagged before is no matter
             go_home(self._bench, self._case.begins)
             return self._record()
         except NotReadyError as error:
@@ -83,7 +84,6 @@ class _Drive:
             if link is not None:
                 link.begin()
         bench.begin_transcript()
-        self._clock.lags()  # what lagged before is no matter
         if self._case.capture is not None:
             bench.arm(self._case.capture)
         self._begin_ns = self._clock.now_ns()  # from here on everything is recorded

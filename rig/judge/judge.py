@@ -64,10 +64,9 @@ JUDGES: Mapping[str, _Judge] = {
 
 def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     """Judge every expectation of a case; a failure of the bench is the answer to all of them."""
-    if trace.error is not None:
-        return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=trace.error, findings=())
-    if (late := fell_behind(trace)) is not None:
-        return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=late, findings=())
+    late = fell_behind(trace) if trace.error is None or trace.unready else None
+    if (failure := late or trace.error) is not None:
+        return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=failure, findings=())
     decoder = decode or NoMessages()
     findings = tuple(judge_expectation(case, trace, e, decoder) for e in case.expectations)
     verdict = worst(finding.verdict for finding in findings)

@@ -47,6 +47,15 @@ def test_a_lag_that_is_allowed_for_changes_nothing() -> None:
     assert judge(a_case(), slow) == judge(a_case(), trace)
 
 
+def test_a_start_that_was_not_seen_in_time_is_the_bench_s_and_not_the_bms_s() -> None:
+    trace = replace(a_trace(error="not ready"), unready=True, lags=(a_lag("bench", 900.0, 2),))
+
+    judgement = judge(a_case(), trace)
+
+    assert judgement.verdict is Verdict.ERROR
+    assert judgement.sentence.startswith("bench: it fell behind")
+
+
 def test_what_broke_the_case_is_told_before_that_it_was_late() -> None:
     trace = replace(a_trace(error="emulator: gone"), lags=(a_lag("bench", 900.0, 2),))
 
