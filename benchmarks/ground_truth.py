@@ -618,6 +618,7 @@ def report(found: Found, wall_s: float, *, each: bool) -> bool:
             print()
             print("\n".join(_budget_lines(means, group)))
     _report_verdicts(found)
+    _report_beyond(timings)
     return not found.contradictions and all(_is_covered(*item) for item in by_means.items())
 
 
@@ -639,6 +640,15 @@ def _report_verdicts(found: Found) -> None:
     print(f"contradicted by the truth: {len(found.contradictions)}")
     for text in found.contradictions[:SHOWN]:
         print("  ", text)
+
+
+def _report_beyond(timings: Sequence[Timing]) -> None:
+    """Name what no contribution explains; a threshold's truth is known to its noise only."""
+    beyond = [t for t in timings if t.means != "threshold" and t.of_bound > 1.0]
+    print(f"beyond what all contributions together may reach: {len(beyond)}")
+    for t in beyond[:SHOWN]:
+        where = f"seed {t.seed} {t.case_id} {t.means}"
+        print(f"  {where}: {t.value:.7f} s, true {t.true:.7f} s, U {t.expanded:.7f} s")
 
 
 def main() -> int:
