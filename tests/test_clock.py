@@ -221,3 +221,14 @@ def test_a_wall_clock_asks_the_bench_that_is_played_beside_it(links: Links) -> N
 
     assert (rig.who, bench.who) == ("rig", "bench")
     assert (bench.worst_ns, bench.late, bench.is_beyond) == (0, 0, False)
+
+
+@pytest.mark.parametrize("answer", [b'{"error": "what?"}\n', b'{"worst_ns": 1}\n', b"hm\n"])
+def test_a_played_bench_that_does_not_tell_its_lag_is_an_error_of_the_bench(
+    control: Callable[..., str], answer: bytes
+) -> None:
+    clock = WallClock(SteppedClock(control([NOW, answer], [])))
+
+    with pytest.raises(BenchError, match="clock 127"):
+        clock.lags()
+    clock.close()

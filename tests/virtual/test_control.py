@@ -315,9 +315,11 @@ def test_a_nap_until_something_is_due_is_no_lag() -> None:
     bench = Bench(real=True)
     bench.thread.start()
     with closing(Client(bench.control)) as client:
+        due_ns = client.ask({"do": "now"})["now_ns"] - RIG_NS + 200_000_000
+        bench.kernel.at(due_ns, bench.emit)
         client.ask({"do": "lag"})
-        client.advance(client.ask({"do": "now"})["now_ns"] - RIG_NS + 120_000_000)
+        client.advance(due_ns)
         told = client.ask({"do": "lag"})
     bench.stop()
 
-    assert told["worst_ns"] < 100_000_000
+    assert 0 <= told["worst_ns"] < 200_000_000
