@@ -1,12 +1,15 @@
 # make nightly: the nightly plan on virtual benches, one a core.   make test: the rig's own tests.
-# make mutants: does the nightly plan find firmware that is wrong?
+# make mutants: does the nightly plan find firmware that is wrong?   make breakers: what breaks the rig?
 # make peers: the rig's plugin beside other projects' pytest plugins, in an environment of their own.
+# make benchmarks: how fast and how right is it, and are the docs' figures still printed like that?
 # All make a virtual environment first; that takes a minute once, and no time afterwards.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: nightly smoke mutants test peers lint types contract benchmarks clean
+BREAKERS := $(filter-out benchmarks/breakers/_%,$(wildcard benchmarks/breakers/*.py))
+
+.PHONY: nightly smoke mutants benchmarks breakers $(BREAKERS) test peers lint types contract clean
 
 nightly: $(STAMP)
 	$(BIN)/rig run testplans/nightly.yaml -n auto --alluredir out/allure-results --clean-alluredir
@@ -15,9 +18,19 @@ smoke: $(STAMP)
 	$(BIN)/rig run testplans/smoke.yaml
 
 # A sample of the firmware variants, another one for each commit; MUTANTS=all for all of them.
-mutants: SEED = $(shell printf '%d' 0x$$(git rev-parse --short=6 HEAD 2>/dev/null || echo 1))
+mutants $(BREAKERS): SEED = $(shell printf '%d' 0x$$(git rev-parse --short=6 HEAD 2>/dev/null || echo 1))
 mutants: $(STAMP)
 	$(BIN)/rig mutants testplans/nightly.yaml --seed $(SEED) $(if $(filter all,$(MUTANTS)),,--sample $(or $(MUTANTS),6))
+
+# Reduced, a minute in all; SIZE=full prints the docs' figures, of those in NAMES or of all (hours).
+benchmarks: $(STAMP)
+	$(BIN)/python benchmarks/figures.py --size $(or $(SIZE),reduced) $(NAMES)
+
+# All that is in benchmarks/breakers, in full; SAMPLE=1 for ten seconds of each, another commit another ten.
+breakers: $(BREAKERS)
+
+$(BREAKERS): $(STAMP)
+	$(BIN)/python $@ --seed $(SEED) $(if $(SAMPLE),--seconds 10)
 
 test: $(STAMP)
 	@$(BIN)/pytest tests -n auto --dist worksteal --junitxml=out/test-report/junit.xml; code=$$?; \

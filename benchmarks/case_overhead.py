@@ -1,6 +1,6 @@
 """What a case costs with the rig, against the shortest hand-written script that does the same.
 
-    python benchmarks/case_overhead.py [ROUNDS]
+    python benchmarks/case_overhead.py [ROUNDS] [--cases SHORT LONG]
 
 Both run the trip test of cell 1's overvoltage many times on a bench of their own; start-up is taken
 out by the difference between a long and a short run. The rig's share holds everything that a user
@@ -9,14 +9,15 @@ gets: uncertainty, evidence on the disk, JUnit and run page. Wanted: 1.5 at most
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-_SHORT, _LONG = 5, 65
 _PLAN = """plan: overhead
 for: esp32-4s
 cases:
@@ -44,12 +45,19 @@ def _by_rig_s(count: int) -> float:
         return _wall_s(run)
 
 
+def _per_case_s(run_s: Callable[[int], float], short: int, long: int) -> float:
+    return (run_s(long) - run_s(short)) / (long - short)
+
+
 def main() -> int:
     """Print both costs and their ratio, round by round."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("rounds", nargs="?", type=int, default=5)
+    parser.add_argument("--cases", nargs=2, type=int, default=(5, 65), metavar=("SHORT", "LONG"))
+    options = parser.parse_args()
     ratios = []
-    for number in range(int(sys.argv[1]) if len(sys.argv) > 1 else 5):
-        hand_s = (_by_hand_s(_LONG) - _by_hand_s(_SHORT)) / (_LONG - _SHORT)
-        rig_s = (_by_rig_s(_LONG) - _by_rig_s(_SHORT)) / (_LONG - _SHORT)
+    for number in range(options.rounds):
+        hand_s, rig_s = (_per_case_s(run_s, *options.cases) for run_s in (_by_hand_s, _by_rig_s))
         ratios.append(rig_s / hand_s)
         costs = f"by hand {hand_s * 1e3:.1f} ms, rig {rig_s * 1e3:.1f} ms"
         print(f"round {number + 1}: {costs} a case, ratio {ratios[-1]:.2f}", flush=True)

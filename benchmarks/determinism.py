@@ -1,6 +1,6 @@
 """The same seed gives the same bytes: verdicts, measurements and traces, also on a busy machine.
 
-    python benchmarks/determinism.py [RUNS]
+    python benchmarks/determinism.py [RUNS] [--part EXPRESSION]
 
 Runs a part of the nightly plan again and again with one seed, every second time beside two
 processes that burn all cores, and compares every file of every case. Wanted: 20 of 20.
@@ -8,6 +8,7 @@ processes that burn all cores, and compares every file of every case. Wanted: 20
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import multiprocessing
 import subprocess
@@ -36,11 +37,11 @@ def _busy(*, wanted: bool) -> Iterator[None]:
         burner.terminate()
 
 
-def _bytes_of_a_run(out: Path) -> tuple[str, int]:
+def _bytes_of_a_run(out: Path, part: str) -> tuple[str, int]:
     """SHA-256 over all case files of one run, in order, and the number of cases."""
     command = [sys.executable, "-m", "rig.cli", "run", "testplans/nightly.yaml", "-q"]
     ended = subprocess.run(
-        [*command, "-k", _PART, "--seed", "7", "--out", str(out)], check=False, capture_output=True
+        [*command, "-k", part, "--seed", "7", "--out", str(out)], check=False, capture_output=True
     )
     if ended.returncode not in (0, 1, 3):
         raise SystemExit(ended.stdout.decode() + ended.stderr.decode())
@@ -55,11 +56,15 @@ def _bytes_of_a_run(out: Path) -> tuple[str, int]:
 
 def main() -> int:
     """Print how many runs agree."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("runs", nargs="?", type=int, default=20)
+    parser.add_argument("--part", default=_PART, help="which cases, as pytest's -k")
+    options = parser.parse_args()
+    runs = options.runs
     seen: Counter[str] = Counter()
     for number in range(runs):
         with tempfile.TemporaryDirectory() as folder, _busy(wanted=bool(number % 2)):
-            digest, cases = _bytes_of_a_run(Path(folder))
+            digest, cases = _bytes_of_a_run(Path(folder), options.part)
         seen[digest] += 1
         load = "busy" if number % 2 else "idle"
         print(f"run {number + 1:2} ({load}): {cases} cases, {digest[:16]}", flush=True)

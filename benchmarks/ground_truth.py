@@ -60,8 +60,9 @@ from rig.plan.expand import expand
 from rig.plan.model import load_plan
 from rig.plan.stimulus import APPLIED
 from rig.trace.model import Trace
+from rig.virtual.afe_chip import Tolerances
 
-BENCHES = 30  # of 35 trips and some more outputs each
+BENCHES = 30  # of 40 trips and some more outputs each
 LEAST_COVERAGE = 0.95
 SPREAD = 0.10  # of the firmware's delays, about those it was released with
 OVERDRIVE = {
@@ -71,6 +72,7 @@ OVERDRIVE = {
 }  # of the one that the family chooses
 LIMITS_DRAWN = 4  # pairs of limits put around each true time
 SHOWN = 20  # lines of a list
+JUDGED = (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.ERROR)
 LIMITS_WITHIN = 3.0  # this many U of it
 WITNESS = Path(__file__).with_name("witness.py")
 OPEN_OHM, SHORT_OHM = 600_000.0, 200.0  # where the firmware takes a sensor for open, or shorted
@@ -84,10 +86,10 @@ for: esp32-4s
 cases:
   - {family: threshold, cells: [1, 4]}
 """
-# The firmware's reading (rig/virtual/firmware/afe.py), whose noise is part of where it trips.
+# The firmware's reading (rig/virtual/afe_chip.py), whose noise is part of where it trips.
 READ_EVERY_S = {"cell": 0.05, "temperature": 0.05, "current": 0.01}
-NOISE = {"cell": 0.2e-3, "current": 0.02}  # V, A
-RATIO_NOISE, PULL_UP_OHM = 40e-6, 10_000.0  # of the thermistor divider
+CHIP, PULL_UP_OHM = Tolerances(), 10_000.0
+NOISE = {"cell": CHIP.cell_noise_v, "current": CHIP.current_noise_a}
 STAIRS_EVERY = 3  # benches: a staircase takes as long as ten trips
 
 Timed = Trips | SignalBecomes | ConsoleSays
@@ -218,6 +220,10 @@ class Happened:
         kind, _, number = step.target.partition(" ")
         if kind == "cell":
             return self.first("wire", lambda d: d["cell"] == step.target and d["is_open"])
+        if kind != "temperature":
+            return self.first(
+                "link", lambda d: (d["link"], d["state"]) == (step.target, step.fault)
+            )
         is_open = step.fault == "open"
         level = OPEN_OHM if is_open else SHORT_OHM
         return self.truth.crossing(f"ntc {number}", level, rising=is_open, since=self.begin)
@@ -298,7 +304,7 @@ def study_bench(seed: int) -> Found:
         addresses = folder / "addresses.json"
         with connect(_witnessed(addresses), profile, seed=seed) as bench:
             truth = Truth(json.loads(addresses.read_text(encoding="utf-8"))["truth"])
-            specimen = truth.new_events()[0]["detail"]["errors"]
+            specimen = _specimen(truth)
             for planned in _planned(folder, PLAN, profile, seed):
                 case = _driven_less(planned, profile, draw)
                 truth.new_events()
@@ -308,10 +314,26 @@ def study_bench(seed: int) -> Found:
                     continue
                 found.trips += 1
                 _compare(found, seed, Happened.of(truth, profile, case), trace, draw)
-            for case in _planned(folder, STAIRS, profile, seed) if seed % STAIRS_EVERY == 0 else ():
+            for case in _stairs(folder, profile, seed) if seed % STAIRS_EVERY == 0 else ():
                 _compare_level(found, seed, case, drive_case(case, bench), specimen, draw)
             truth.close()
     return found
+
+
+def _specimen(truth: Truth) -> Mapping[str, tuple[float, float]]:
+    """What this specimen's front end makes of each quantity: a gain and an offset."""
+    told = [event["detail"] for event in truth.new_events() if event["name"] == "specimen"]
+    errors: Mapping[str, tuple[float, float]] = told[-1]["errors"]
+    return errors
+
+
+def _stairs(folder: Path, profile: Profile, seed: int) -> list[Case]:
+    """Those threshold cases that find a level; the others look on either side of one."""
+    return [
+        case
+        for case in _planned(folder, STAIRS, profile, seed)
+        if any(isinstance(wanted, ThresholdIs) for wanted in case.expectations)
+    ]
 
 
 def _witnessed(addresses: Path) -> BenchFile:
@@ -401,9 +423,9 @@ def _compare_level(  # noqa: PLR0913, PLR0917
     profile = load_profile("esp32-4s")
     protection = profile.protections[case.protection or ""]
     wanted = next(e for e in case.expectations if isinstance(e, ThresholdIs))
-    gain, offset = specimen[wanted.quantity]
     noise, beyond = _noise(wanted.quantity, protection, profile)
-    true = (wanted.level + (beyond if protection.rising else -beyond) - offset) / gain
+    read = wanted.level + (beyond if protection.rising else -beyond)
+    true = _true_level(wanted.quantity, read, specimen[wanted.quantity], profile)
     finding = judge_expectation(case, trace, wanted, _messages(profile))
     where = f"seed {seed} {case.id}"
     if finding.measurement is None:
@@ -431,6 +453,16 @@ def _compare_level(  # noqa: PLR0913, PLR0917
         _check(found, where, "drawn", again, true, blur=noise)
 
 
+def _true_level(quantity: str, read: float, error: tuple[float, float], profile: Profile) -> float:
+    """Level at the terminal at which this specimen reads `read`; a thermistor errs in ohms."""
+    gain, offset = error
+    if quantity.partition(" ")[0] != "temperature":
+        return (read - offset) / gain
+    curve = profile.temperatures
+    assert curve is not None  # noqa: S101 -- there is a temperature
+    return curve.degc_at(curve.ohm_at(read) / gain)
+
+
 def _noise(quantity: str, protection: Protection, profile: Profile) -> tuple[float, float]:
     """Standard deviation of the BMS's reading; how far beyond its threshold it trips half the time.
 
@@ -446,7 +478,7 @@ def _noise(quantity: str, protection: Protection, profile: Profile) -> tuple[flo
         ohm = curve.ohm_at(level)
         share = ohm / (ohm + PULL_UP_OHM)
         kelvin_per_part = 1e3 * (curve.degc_at(ohm * 0.999) - level)
-        noise = RATIO_NOISE * kelvin_per_part / (share * (1.0 - share))
+        noise = CHIP.ratio_noise * kelvin_per_part / (share * (1.0 - share))
     else:
         noise = NOISE[kind]
     return noise, noise * statistics.NormalDist().inv_cdf(0.5 ** (1.0 / readings))
@@ -547,7 +579,7 @@ def _line(name: str, timings: Sequence[Timing]) -> str:
         f"{statistics.fmean(t.ratio for t in timings):>7.2f}"
         f"{max(t.of_bound for t in timings):>8.2f}"
         f"{_size(timings):>13}"
-    )
+    ).rstrip()
 
 
 def _budget_lines(means: str, timings: Sequence[Timing]) -> Iterator[str]:
@@ -586,6 +618,7 @@ def report(found: Found, wall_s: float, *, each: bool) -> bool:
             print()
             print("\n".join(_budget_lines(means, group)))
     _report_verdicts(found)
+    _report_beyond(timings)
     return not found.contradictions and all(_is_covered(*item) for item in by_means.items())
 
 
@@ -600,16 +633,22 @@ def _is_covered(means: str, timings: Sequence[Timing]) -> bool:
 def _report_verdicts(found: Found) -> None:
     print("\nverdicts")
     for limits in ("promised", "drawn"):
-        counts: Counter[str] = Counter()
-        for (of, verdict), count in found.verdicts.items():
-            if of == limits:
-                counts[verdict] += count
-        print(f"  limits {limits:<9} " + ", ".join(f"{n} {v}" for v, n in sorted(counts.items())))
+        counts = (f"{found.verdicts[limits, word]} {word}" for word in JUDGED)
+        print(f"  limits {limits:<9} " + ", ".join(counts))
     for odd in found.oddities[:SHOWN]:
         print("  nothing to compare:", odd)
     print(f"contradicted by the truth: {len(found.contradictions)}")
     for text in found.contradictions[:SHOWN]:
         print("  ", text)
+
+
+def _report_beyond(timings: Sequence[Timing]) -> None:
+    """Name what no contribution explains; a threshold's truth is known to its noise only."""
+    beyond = [t for t in timings if t.means != "threshold" and t.of_bound > 1.0]
+    print(f"beyond what all contributions together may reach: {len(beyond)}")
+    for t in beyond[:SHOWN]:
+        where = f"seed {t.seed} {t.case_id} {t.means}"
+        print(f"  {where}: {t.value:.7f} s, true {t.true:.7f} s, U {t.expanded:.7f} s")
 
 
 def main() -> int:

@@ -20,9 +20,10 @@ from typing import Any
 
 from rig.virtual import __main__ as door
 from rig.virtual import assembly, firmware
+from rig.virtual.afe_chip import AfeChip, Tolerances
 from rig.virtual.can_bus import CanBus, Frame
-from rig.virtual.firmware import esp32_4s
-from rig.virtual.firmware.afe import FrontEnd
+from rig.virtual.esp32 import Random
+from rig.virtual.firmware import bms, esp32_4s
 from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, STATUS_ID
 from rig.virtual.firmware.image import Build
 from rig.virtual.kernel import Kernel
@@ -86,18 +87,19 @@ class WitnessedBench(assembly.Bench):
         EARS.truth = self.truth
         board, note = self.board, self.truth.note
         board.on_wire(lambda name: note("wire", cell=name, is_open=board.sense_open[name]))
+        board.on_link(lambda name: note("link", link=name, state=board.links[name]))
 
 
-class MeasuredFrontEnd(FrontEnd):
-    """An analog front end whose own errors are noted once: reading = gain x value + offset."""
+class MeasuredChip(AfeChip):
+    """A front end chip whose own errors are noted: reading = gain x value + offset, of ohms too."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        errors = {name: (gain, offset) for name, gain, offset in self._cells}
-        errors |= {
-            name.replace("ntc", "temperature"): (1.0, offset) for name, offset in self._sensors
-        }
-        EARS.note("specimen", errors={**errors, "current": self._current})
+    def _draw_errors(self, random: Random, t: Tolerances, pull_up_ohm: float) -> None:
+        super()._draw_errors(random, t, pull_up_ohm)
+        errors = dict(zip(self._names, self._cell_errors, strict=True))
+        errors["current"] = self._current_error
+        for name, ohm in zip(self._sensors, self._pull_ups, strict=True):
+            errors[name.replace("ntc", "temperature")] = (pull_up_ohm / ohm, 0.0)
+        EARS.note("specimen", errors=errors)
 
 
 def _heard_bus(kernel: Kernel, bitrate: int) -> CanBus:
@@ -120,17 +122,21 @@ def spread_build(seed: int, spread: float) -> Build:
     )
     return esp32_4s.RELEASED.configure(
         rules=rules,
-        host_timeout_ns=other(image.host_timeout_ns),
+        host_timeout_ms=other(image.host_timeout_ms),
         watchdog_ns=other(image.watchdog_ns),
+        front_end=replace(
+            image.front_end,
+            hard_delay_ms=other(image.front_end.hard_delay_ms),
+            fresh_ms=other(image.front_end.fresh_ms),
+        ),
     )
 
 
 def _offer_build(seed: int, spread: float) -> None:
-    """Offer that build by a name of its own, with a front end that tells of its errors."""
+    """Offer that build by a name of its own."""
     build = spread_build(seed, spread) if spread else esp32_4s.RELEASED
-    parts = replace(build.parts, front_end=MeasuredFrontEnd)
     socket = firmware.DUTS["esp32-4s"]
-    builds: Mapping[str, Any] = {**socket.builds, VARIANT: replace(build, parts=parts)}
+    builds: Mapping[str, Any] = {**socket.builds, VARIANT: build}
     firmware.DUTS = {**firmware.DUTS, "esp32-4s": replace(socket, builds=builds)}
 
 
@@ -147,6 +153,7 @@ def main() -> int:
         (assembly, "Bench", WitnessedBench),
         (assembly, "CanBus", _heard_bus),
         (assembly, "Uart", HeardUart),
+        (bms, "AfeChip", MeasuredChip),
     ):
         setattr(room, name, part)
 

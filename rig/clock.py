@@ -11,7 +11,8 @@ import json
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from rig.errors import BenchError
 
@@ -19,7 +20,25 @@ Links = tuple[str, ...]
 
 _POLL_S = 0.0005  # a wall clock looks this often whether what it waits for has happened
 _SPIN_S = 0.002  # time.sleep is late by up to 2.3 ms here, so the rest is spun
+# How far a rig or a bench may fall behind a wall clock in a case: by so much a stimulus may last
+# longer than it says, or reach the BMS later. A little more than a slow serial adapter's 16 ms.
+MOST_LAG_NS = 20_000_000
 _ANSWER_S = 120.0  # an advance may simulate an hour; a bench that is silent for longer is dead
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """How far something that keeps time by the wall clock fell behind it, over a while."""
+
+    who: Literal["rig", "bench"]  # this process; a simulated bench that is played in real time
+    worst_ns: int
+    late: int  # how often it was further behind than allowed
+    allowed_ns: int
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether times and stimuli of that while can't be trusted."""
+        return self.worst_ns > self.allowed_ns
 
 
 class Clock(Protocol):
@@ -70,15 +89,35 @@ class Clock(Protocol):
         """
         ...
 
+    def lags(self) -> tuple[Lag, ...]:
+        """Tell who fell behind the wall clock since this was last asked; nobody, in stepped time.
+
+        Raises
+        ------
+        BenchError
+            A simulated bench does not answer.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of whatever the clock is connected to."""
         ...
 
 
 class WallClock:
-    """Real time, from the highest resolution counter that the machine has."""
+    """Real time, from the highest resolution counter that the machine has.
+
+    Parameters
+    ----------
+    played : SteppedClock, optional
+        The clock of a simulated bench that is played in real time, which knows its own lag.
+    """
 
     wakes_at_arrival = False
+
+    def __init__(self, played: SteppedClock | None = None) -> None:
+        self._played = played
+        self._worst_ns = self._late = 0
 
     def now_ns(self) -> int:
         """Now, by perf_counter: on Windows `time.monotonic` ticks at 16 ms."""
@@ -86,14 +125,24 @@ class WallClock:
 
     def sleep_until(self, time_ns: int) -> None:
         """Sleep to 2 ms before, then spin: a bare sleep may return a scheduler tick late."""
-        while (left_s := (time_ns - self.now_ns()) / 1e9) > 0:
+        left_s, slept = (time_ns - self.now_ns()) / 1e9, False
+        while left_s > 0:
             if left_s > _SPIN_S:
                 time.sleep(left_s - _SPIN_S)
+            left_s, slept = (time_ns - self.now_ns()) / 1e9, True
+        if slept:
+            self._note(-left_s * 1e9)
 
     def wait(self, ready: Callable[[], bool], until_ns: int, links: Links = ("console",)) -> bool:  # noqa: ARG002 -- a poll looks at all of them
         """Poll every half millisecond."""
-        while not (done := ready()) and self.now_ns() < until_ns:
+        done, now_ns = ready(), self.now_ns()
+        while not done and now_ns < until_ns:
             time.sleep(_POLL_S)
+            looks_ns = self.now_ns()
+            self._note(looks_ns - now_ns - _POLL_S * 1e9)
+            done, now_ns = ready(), self.now_ns()
+        if not done:
+            self._note(now_ns - until_ns)
         return done
 
     def touched(self) -> None:
@@ -110,8 +159,24 @@ class WallClock:
         """Return False: a lab's bench is as the case before it left it."""
         return False
 
+    def lags(self) -> tuple[Lag, ...]:
+        """How late the rig came back from its sleeps and waits, and what the bench says of itself.
+
+        What stands still elsewhere, such as between a command and its confirmation, lies between
+        two stamps and is in the uncertainty already.
+        """
+        own = Lag(who="rig", worst_ns=self._worst_ns, late=self._late, allowed_ns=MOST_LAG_NS)
+        self._worst_ns = self._late = 0
+        return (own,) if self._played is None else (own, self._played.lag())
+
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Let go of the played bench's clock."""
+        if self._played is not None:
+            self._played.close()
+
+    def _note(self, late_ns: float) -> None:
+        self._worst_ns = max(self._worst_ns, round(late_ns))
+        self._late += late_ns > MOST_LAG_NS
 
 
 class SteppedClock:
@@ -180,6 +245,19 @@ class SteppedClock:
         request = {"do": "begin", "seed": seed, "sent": self._sent}
         self._take(self._ask(json.dumps(request).encode() + b"\n"))
         return True
+
+    def lags(self) -> tuple[Lag, ...]:
+        """Nobody is ever late where time waits."""
+        return ()
+
+    def lag(self) -> Lag:
+        """How far the bench fell behind, where it is played in real time."""
+        answer = self._ask(b'{"do":"lag"}\n')
+        try:
+            worst_ns, late = int(answer["worst_ns"]), int(answer["late"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._lost(f"it answered {answer!r}, which tells no lag") from error
+        return Lag(who="bench", worst_ns=worst_ns, late=late, allowed_ns=MOST_LAG_NS)
 
     def close(self) -> None:
         """Close the connection; the bench's time then stands still."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -189,3 +190,68 @@ def test_on_the_wall_a_case_begins_where_the_one_before_it_ended() -> None:
 
     assert not clock.begin_case(12)
     assert clock.now_ns() > before_ns
+
+
+# ---- behind the clock ---------------------------------------------------------------------------
+def _busy_until(time_ns: int) -> None:
+    while time.perf_counter_ns() < time_ns:
+        pass
+
+
+def test_a_wall_clock_notes_how_late_the_rig_came_back_from_a_wait() -> None:
+    clock = WallClock()
+    until_ns = clock.now_ns() + MS
+
+    def busy() -> bool:
+        _busy_until(until_ns + 30 * MS)
+        return False
+
+    clock.wait(busy, until_ns)
+    [lag] = clock.lags()
+
+    assert lag.who == "rig"
+    assert lag.worst_ns >= 29 * MS
+    assert lag.late >= 1
+    assert lag.is_beyond
+
+
+def test_a_lag_is_told_once() -> None:
+    clock = WallClock()
+    until_ns = clock.now_ns() + MS
+
+    def busy() -> bool:
+        _busy_until(until_ns + 30 * MS)
+        return False
+
+    clock.wait(busy, until_ns)
+
+    assert clock.lags()[0].worst_ns >= 29 * MS
+    assert clock.lags()[0].worst_ns == 0
+
+
+def test_a_stepped_clock_is_never_late(links: Links) -> None:
+    links.clock.sleep_until(links.clock.now_ns() + MS)
+
+    assert links.clock.lags() == ()
+
+
+def test_a_wall_clock_asks_the_bench_that_is_played_beside_it(links: Links) -> None:
+    played = SteppedClock(links.bench.addresses["clock"])
+    clock = WallClock(played)
+
+    rig, bench = clock.lags()
+    clock.close()
+
+    assert (rig.who, bench.who) == ("rig", "bench")
+    assert (bench.worst_ns, bench.late, bench.is_beyond) == (0, 0, False)
+
+
+@pytest.mark.parametrize("answer", [b'{"error": "what?"}\n', b'{"worst_ns": 1}\n', b"hm\n"])
+def test_a_played_bench_that_does_not_tell_its_lag_is_an_error_of_the_bench(
+    control: Callable[..., str], answer: bytes
+) -> None:
+    clock = WallClock(SteppedClock(control([NOW, answer], [])))
+
+    with pytest.raises(BenchError, match="clock 127"):
+        clock.lags()
+    clock.close()

@@ -126,8 +126,8 @@ def _start(
 
 
 def _clock(description: BenchFile, endpoints: Mapping[str, str]) -> Clock:
-    if description.clock == "wall":
-        return WallClock()
+    if description.clock == "wall":  # a bench that is played in real time knows its own lag
+        return WallClock(SteppedClock(endpoints["clock"]) if "clock" in endpoints else None)
     if "clock" not in endpoints:
         raise BenchError(
             f"the started process named {', '.join(endpoints) or 'nothing'}, and no clock",

@@ -71,6 +71,7 @@ class _Drive:
             seed = f"partner {self._case.seed}"
             self._bench.partner.random = random.Random(seed)  # noqa: S311
         try:
+            self._clock.lags()  # what lagged before is no matter
             go_home(self._bench, self._case.begins, self._starting)
             return self._record()
         except NotReadyError as error:
@@ -120,9 +121,10 @@ class _Drive:
             markers=self._markers,
             error=error,
             start=self._starting.seen() if self._case.begins == "ready" else None,
+            lags=self._clock.lags(),
             transcript=bench.end_transcript(),
         )
-        return _from_zero(trace)
+        return _from_zero(_as_late_as_the_bench(trace))
 
     def _broken(self, error: BenchError) -> Trace:
         """The trace of a case that the bench could not finish: whatever can still be had."""
@@ -276,6 +278,26 @@ def _start_from(start: Start, zero_ns: int) -> Start:
         ready=ready and replace(ready, time_ns=ready.time_ns - zero_ns),
         asked_ns=None if start.asked_ns is None else start.asked_ns - zero_ns,
         readings=tuple(_shifted(r, zero_ns) for r in start.readings),
+    )
+
+
+def _as_late_as_the_bench(trace: Trace) -> Trace:
+    """Let what a bench played in real time handed over be as late as it fell behind at the worst.
+
+    The rig's own lag is in the stamps already: they say how long nobody looked.
+    """
+    lag_ns = max((lag.worst_ns for lag in trace.lags if lag.who == "bench"), default=0)
+    if not lag_ns:
+        return trace
+    frames = trace.frames
+    return replace(
+        trace,
+        lines=tuple(replace(line, late_ns=line.late_ns + lag_ns) for line in trace.lines),
+        frames=replace(
+            frames,
+            time_ns=frames.time_ns - lag_ns // 2,  # late by none of it or by all: by half of it
+            time_u_s=frames.time_u_s + lag_ns * 1e-9 / 12**0.5,
+        ),
     )
 
 

@@ -1,7 +1,9 @@
 """The BMS's console: lines with the time of their end. Must not interpret them.
 
 A line's end was on the wire somewhere between `time_ns - late_ns` and `time_ns`: the adapter's
-latency, and however long nobody looked.
+latency, and however long nobody looked. On a wall clock that counts from the look before the last,
+as a reader (pyserial's thread for RFC 2217, a driver) may hand over at one look what came before
+the one before.
 """
 
 from __future__ import annotations
@@ -54,17 +56,20 @@ class ConsoleLink:
             raise self._lost(f"it can't be opened: {error}") from error
         self._partial = b""
         self._lines: list[Line] = []
-        self._looked_ns = clock.now_ns()
+        self._looks_ns = (clock.now_ns(),) * 2  # when the last look began, and the one before
 
     def poll(self, *, prompt: bool = False) -> None:
         """Take in what has arrived; `prompt`: called from a wait, so as soon as the clock can."""
-        now_ns = self._clock.now_ns()
-        at_once = prompt and self._clock.wakes_at_arrival
-        unseen_ns = 0 if at_once else now_ns - self._looked_ns
-        self._looked_ns = now_ns
+        (last_ns, before_ns), began_ns = self._looks_ns, self._clock.now_ns()
+        self._looks_ns = began_ns, last_ns
         chunk = self._read_arrived()
         if not chunk:
             return
+        now_ns = self._clock.now_ns()
+        if self._clock.wakes_at_arrival:
+            unseen_ns = 0 if prompt else now_ns - last_ns
+        else:
+            unseen_ns = now_ns - before_ns
         *ended, self._partial = (self._partial + chunk).split(b"\n")
         late_ns = self._latency_ns + unseen_ns
         self._lines.extend(

@@ -19,6 +19,7 @@ from rig.judge.cycles import judge_cycles
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.energy import judge_counts_charge, judge_follows_cells
 from rig.judge.expectations import question_of
+from rig.judge.lag import fell_behind
 from rig.judge.moves import judge_signal_ordered, judge_signal_steady
 from rig.judge.outputs import judge_recovers, judge_stays, judge_trips
 from rig.judge.rules import NoEvidence, NotReached, Question, worst
@@ -64,6 +65,9 @@ JUDGES: Mapping[str, _Judge] = {
 
 def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     """Judge every expectation of a case; a failure of the bench is the answer to all of them."""
+    late = fell_behind(trace) if trace.error is None or trace.unready else None
+    if late is not None:
+        return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=late, findings=())
     started = judge_start(case, trace)
     if trace.error is not None:
         return _without_steps(case, trace, started)

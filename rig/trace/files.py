@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from rig.clock import Lag
 from rig.errors import EvidenceError
 from rig.trace.blf import frames_from_blf, frames_to_blf
 from rig.trace.model import Channel, Command, Line, Link, Marker, Reading, Start, Trace, Waveform
@@ -49,6 +50,7 @@ class _Rest:
     has_waveform: bool
     unready: bool = False  # evidence of before this was told apart has it not
     start: Start | None = None  # nor this
+    lags: tuple[Lag, ...] = ()  # nor this, of before it was watched
 
 
 _REST: TypeAdapter[_Rest] = TypeAdapter(_Rest)
@@ -75,6 +77,7 @@ def save(trace: Trace, folder: Path) -> None:
         has_waveform=trace.waveform is not None,
         unready=trace.unready,
         start=trace.start,
+        lags=trace.lags,
     )
     (folder / "trace.json").write_bytes(_REST.dump_json(rest, indent=1) + b"\n")
 
@@ -96,6 +99,7 @@ def load(folder: Path) -> Trace:
         error=rest.error,
         unready=rest.unready,
         start=rest.start,
+        lags=rest.lags,
         transcript=tuple(map(_unescaped, _read_lines(folder / "scpi.txt"))),
     )
 

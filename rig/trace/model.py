@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.clock import Lag
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
@@ -145,4 +147,5 @@ class Trace:
     error: str | None = None  # the bench failed: what, where, how to mend; the verdict is `error`
     unready: bool = False  # the error is that the BMS did not get ready; no step was done
     start: Start | None = None  # None: the case starts the BMS itself, or stored before this was
+    lags: tuple[Lag, ...] = ()  # who fell how far behind the wall clock
     transcript: tuple[str, ...] = field(default=())  # SCPI traffic, one line each

@@ -7,6 +7,7 @@ JSON lines over TCP; every time is in the rig's own clock:
                       -> {"now_ns": n, "woken": false, "handed": {…}}
     {"do": "begin", "seed": n, "sent": {…}}
                       -> {"now_ns": n, "handed": {…}}
+    {"do": "lag"}     -> {"worst_ns": n, "late": count, "over_ns": n}
     anything else     -> {"error": "…"}
 
 "handed" counts what has been handed to the clients' sockets since the start, once however many
@@ -15,12 +16,16 @@ was handed over on one of these links. "sent" tells how much the rig has sent in
 done before it has arrived. Stepped, an advance runs there at once; in real time it waits. A "begin"
 builds everything behind the open sockets anew, at time 0, with the moment of this seed; only
 stepped time can do that.
+
+"lag" tells how far the bench was behind the wall clock since this was last asked: the longest time
+from when something was due to when it was handed over, and how often that was over the bound.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rig.virtual.clock import LocalClock
@@ -119,11 +124,19 @@ class ControlPort:
         begin: Callable[[int], None] | None = None,
     ) -> None:
         self._loop, self.clock, self._build_anew = loop, clock, begin
-        actions = {"now": self._now, "advance": self._advance, "begin": self._begin}
+        actions = {
+            "now": self._now,
+            "advance": self._advance,
+            "begin": self._begin,
+            "lag": self._lag,
+        }
         self.port = JsonLines(loop, actions, port, name="clock").port
 
     def _now(self, _request: Request, reply: Reply) -> None:
         reply(self._tell())
+
+    def _lag(self, _request: Request, reply: Reply) -> None:
+        reply(asdict(self._loop.take_lag()))
 
     def _tell(self) -> dict[str, object]:
         return {"now_ns": self.clock.now_ns(), "handed": self._loop.kernel.handed}

@@ -25,6 +25,7 @@ _UNREAD_LIMIT = 256 << 20  # a client that never reads is dropped before it eats
 _ARRIVAL_NS = 5 * 10**9  # wall clock: how long what a client has sent may take to arrive
 _LOOK_AGAIN_S = 0.05  # while waiting for it: how often to look at the deadline
 _MAX_NAP_S = 0.05  # real time: how long to sleep at most without looking at the clock
+_LATE_NS = 20_000_000  # real time: an event handed over later than this is counted as late
 
 
 class Endpoint(Protocol):
@@ -140,6 +141,20 @@ class Advance:
     deadline_ns: int = 0  # wall clock; set by the loop when it first has to wait
 
 
+@dataclass(slots=True)
+class Lag:
+    """How long after its due time what happened was handed over, since this was last told."""
+
+    worst_ns: int = 0
+    late: int = 0
+    over_ns: int = _LATE_NS  # what counts as late
+
+    def note(self, behind_ns: int) -> None:
+        """Note one look at the wall clock."""
+        self.worst_ns = max(self.worst_ns, behind_ns)
+        self.late += behind_ns > self.over_ns
+
+
 class Loop:
     """Serves every socket of the bench and decides when virtual time passes.
 
@@ -162,6 +177,8 @@ class Loop:
         self._accepted = 0
         self._stopped = False
         self._started_ns = 0
+        self._lag = Lag()
+        self._owed_ns: int | None = None  # the first event since what happened was handed over
 
     # What others use
 
@@ -197,6 +214,11 @@ class Loop:
     def advance(self, request: Advance) -> None:
         """Let time pass; several requests are served in the order in which they came."""
         self._advances.append(request)
+
+    def take_lag(self) -> Lag:
+        """Tell how far this fell behind the wall clock, and begin to count anew."""
+        told, self._lag = self._lag, Lag()
+        return told
 
     def watch(self, source: int | socket.socket, readable: Callable[[], None]) -> None:
         """Call `readable` when a descriptor that is no client is readable or closed."""
@@ -278,6 +300,9 @@ class Loop:
         """Catch up with the wall clock, answer what is done, sleep until something is due."""
         self._catch_up()
         self._flush()
+        if self._owed_ns is not None:
+            self._lag.note(self._wall_ns() - self._owed_ns)
+            self._owed_ns = None
         due = self.kernel.next_due_ns()
         for request in self._advances:
             due = request.until_ns if due is None else min(due, request.until_ns)
@@ -292,6 +317,9 @@ class Loop:
     def _catch_up(self) -> None:
         """Run up to the present, stopping on the way where a request wants to be woken."""
         now = max(self._wall_ns(), self.kernel.now_ns)
+        due = self.kernel.next_due_ns()
+        if self._owed_ns is None and due is not None and due <= now:
+            self._owed_ns = due
         while links := {link for request in self._advances for link in request.wake}:
             before = dict(self.kernel.handed)
             if not self.kernel.run_until_woken(now, links):

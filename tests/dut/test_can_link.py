@@ -9,7 +9,7 @@ import can
 import numpy as np
 import pytest
 
-from rig.clock import WallClock
+from rig.clock import Lag, WallClock
 from rig.dut.can_link import CanLink
 from rig.errors import BenchError
 from tests.links import LATENCY_S, Links, connected
@@ -166,6 +166,9 @@ class LookingClock:
 
     def begin_case(self, seed: int) -> bool:  # noqa: ARG002
         return False
+
+    def lags(self) -> tuple[Lag, ...]:
+        return ()
 
     def close(self) -> None:
         pass

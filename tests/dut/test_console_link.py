@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -187,4 +189,52 @@ def test_on_the_wall_a_look_is_late_by_what_has_passed_since_the_last() -> None:
 
     (line,) = console.lines()
     assert line.late_ns >= 3_000_000 + round(LATENCY_S * 1e9)
+    console.close()
+
+
+class MeanwhileClock(WallClock):
+    """A wall clock during whose reading something happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.then: list[Callable[[], object]] = []
+
+    def now_ns(self) -> int:
+        now_ns = super().now_ns()
+        if self.then:
+            self.then.pop(0)()
+        return now_ns
+
+
+def test_a_line_that_comes_while_the_link_looks_is_not_stamped_before_it_came() -> None:
+    clock = MeanwhileClock()
+    console = ConsoleLink(clock, "loop://", 115200, LATENCY_S)
+    came_ns: list[int] = []
+
+    def comes() -> None:
+        came_ns.append(time.perf_counter_ns())
+        console._port.write(b"line\n")
+
+    clock.then = [comes]
+    console.poll(prompt=True)
+
+    (line,) = console.lines()
+    assert line.time_ns - line.late_ns <= came_ns[0] <= line.time_ns
+    console.close()
+
+
+def test_a_line_that_a_reader_thread_brings_late_came_after_the_look_before_the_last() -> None:
+    """Rig and reader stood still together; the rig looked first, and saw nothing."""
+    clock = WallClock()
+    console = ConsoleLink(clock, "loop://", 115200, LATENCY_S)
+    console.poll(prompt=True)
+    came_ns = clock.now_ns()
+    clock.sleep_until(came_ns + 5_000_000)
+    console.poll(prompt=True)
+    console._port.write(b"line\n")
+
+    console.poll(prompt=True)
+
+    (line,) = console.lines()
+    assert line.time_ns - line.late_ns <= came_ns
     console.close()

@@ -18,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from rig.clock import Lag
 from rig.errors import EvidenceError
 from rig.trace import files
 from rig.trace.blf import frames_from_blf, frames_to_blf
@@ -152,6 +153,16 @@ TRACES = st.builds(
         NAMES, st.builds(Marker, name=NAMES, time_ns=INSTANTS, begin_ns=INSTANTS), max_size=2
     ),
     error=st.none() | NAMES,
+    lags=st.lists(
+        st.builds(
+            Lag,
+            who=st.sampled_from(["rig", "bench"]),
+            worst_ns=st.integers(0, 2**40),
+            late=st.integers(0, 1000),
+            allowed_ns=st.just(20_000_000),
+        ),
+        max_size=2,
+    ).map(tuple),
     transcript=st.lists(WORDS, max_size=3).map(tuple),
 )
 

@@ -266,3 +266,60 @@ def test_in_real_time_a_query_is_answered_by_itself() -> None:
             assert instrument.recv(100).endswith(b":?")
 
     _in_real_time(check)
+
+
+# ---- behind the wall clock ----------------------------------------------------------------------
+STALL_S = 0.06
+
+
+def _stand_still() -> None:
+    threading.Event().wait(STALL_S)
+
+
+def _stalled(bench: Bench, client: Client) -> Any:
+    """Let the bench's loop stand still once, and ask how far it then was behind."""
+    client.ask({"do": "lag"})
+    begun = client.ask({"do": "now"})["now_ns"] - RIG_NS
+    stall_ns = begun + 20_000_000
+    bench.kernel.at(stall_ns, _stand_still)
+    client.advance(stall_ns + 30_000_000)
+    return client.ask({"do": "lag"})
+
+
+def test_stepped_time_never_falls_behind(client: Client) -> None:
+    client.advance(250_000_000)
+
+    assert client.ask({"do": "lag"}) == {"worst_ns": 0, "late": 0, "over_ns": 20_000_000}
+
+
+def test_in_real_time_a_loop_that_stood_still_says_how_far_it_fell_behind() -> None:
+    def check(bench: Bench, client: Client) -> None:
+        told = _stalled(bench, client)
+
+        assert told["worst_ns"] >= STALL_S * 1e9
+        assert told["late"] >= 1
+
+    _in_real_time(check)
+
+
+def test_the_lag_is_counted_from_one_question_to_the_next() -> None:
+    def check(bench: Bench, client: Client) -> None:
+        worst_ns = _stalled(bench, client)["worst_ns"]
+
+        assert client.ask({"do": "lag"})["worst_ns"] < worst_ns
+
+    _in_real_time(check)
+
+
+def test_a_nap_until_something_is_due_is_no_lag() -> None:
+    bench = Bench(real=True)
+    bench.thread.start()
+    with closing(Client(bench.control)) as client:
+        due_ns = client.ask({"do": "now"})["now_ns"] - RIG_NS + 200_000_000
+        bench.kernel.at(due_ns, bench.emit)
+        client.ask({"do": "lag"})
+        client.advance(due_ns)
+        told = client.ask({"do": "lag"})
+    bench.stop()
+
+    assert 0 <= told["worst_ns"] < 200_000_000
