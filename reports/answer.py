@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from reports import words
 from rig.evidence import NOT_RUN, Run, RunCase
+from rig.evidence.promises import Promises, promises_of
 from rig.judge.verdict import Verdict
 
 # Words of the outcomes that leave a question open, as the sentence counts them.
@@ -18,21 +19,72 @@ _OPEN = {
     NOT_RUN: "not run",
 }
 
+_MOST_NAMED = 4  # things, and promises of each; the page lists all
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """YES, NO or NOT PROVEN, and why; `kind` is the verdict whose look it takes."""
+    """YES, NO, NOT PROVEN or NOTHING FAILED …, and why; `kind` is the verdict whose look it takes.
+
+    `not_looked_at` names promises that no decided case looked at, `left_out` those of which a plan
+    says why.
+    """
 
     word: str
     why: str
     kind: str
+    not_looked_at: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.word}: {self.why}"
 
 
 def answer(run: Run) -> Answer:
-    """Yes only if every planned case passed and the evidence is whole."""
+    """Yes only if every planned case passed, every promise is spoken of, the evidence is whole."""
+    promises = promises_of(run)
+    found = _of_cases(run)
+    if found.word == "YES":
+        found = _of_promises(found, promises)
+    if promises is None:
+        return found
+    return replace(found, not_looked_at=promises.not_looked_at, left_out=promises.left_out)
+
+
+def _of_promises(yes: Answer, promises: Promises | None) -> Answer:
+    """What a run comes to in which every case passed."""
+    if promises is None:
+        why = f"{yes.why[:-1]}; what they looked at can't be said without its inputs/profile.yaml."
+        return Answer("NOTHING FAILED", why, "inconclusive")
+    total = words.plural(len(promises.promised), "promise")
+    if open_ := promises.not_looked_at:
+        word = f"NOTHING FAILED, {len(open_)} of {total} not looked at"
+        return Answer(word, f"{_named(open_)}.", "inconclusive")
+    if promises.left_out:
+        why = f"{yes.why[:-1]}; the plan leaves out {len(promises.left_out)} of {total}."
+        return replace(yes, why=why)
+    return yes
+
+
+def _named(promises: Iterable[str]) -> str:
+    """Name a few promises, those of one thing together: "cell overvoltage (threshold, delay)"."""
+    things: dict[str, list[str]] = {}
+    for promise in promises:
+        thing, _, what = promise.partition(": ")
+        things.setdefault(thing, []).append(what)
+    named = [_thing(thing, parts) for thing, parts in list(things.items())[:_MOST_NAMED]]
+    more = len(things) - len(named)
+    return words.joined(named + ([f"{more} more"] if more > 0 else []))
+
+
+def _thing(name: str, parts: list[str]) -> str:
+    shown = [part for part in parts if part][:_MOST_NAMED]
+    more = len(parts) - len(shown)
+    listed = ", ".join(shown + ([f"{more} more"] if shown and more > 0 else []))
+    return f"{name} ({listed})" if listed else name
+
+
+def _of_cases(run: Run) -> Answer:
     failed, total = run.counts["fail"], len(run.cases)
     if failed:
         of = f"{failed} of {words.plural(total, 'case')} failed"

@@ -10,6 +10,7 @@ from typing import Any
 
 from rig.bench.description import BenchFile, read_bench
 from rig.check.fit import Fit
+from rig.check.left_out import left_out_mistakes
 from rig.check.plans import PlanCheck
 from rig.check.report import Report, counted, joined, spans_of
 from rig.description import BrokenDescriptionError, Document, Location, Mistake
@@ -115,6 +116,7 @@ def _check_plan(path: Path, bench: Path | str | None, dut: Path | str | None, se
         *fit.profile_mistakes(),
         *fit.bench_mistakes(),
         *PlanCheck(plan, fit, cases).mistakes(),
+        *left_out_mistakes(plan, profile.model, cases),
     ])  # fmt: skip
     on = f" on {fit.bench.name}" if fit.bench else ""
     return _Found(f"{path}: {counted(cases)} for {name}{on}", cases, spans_of(cases, profile.model))

@@ -13,8 +13,11 @@ from rig.plan.model import load_plan, parse_plan
 from rig.plan.promises import left_out, promised, untested
 
 ROOT = Path(__file__).parents[2]
-PLANS = sorted((ROOT / "testplans").glob("*.yaml"))
-PLAN = "plan: some\nfor: esp32-4s\n{}\ncases:\n  - {{family: threshold, protections: [cell overvoltage]}}\n"
+PLANS = sorted(p for p in (ROOT / "testplans").glob("*.yaml") if p.stem != "smoke")
+PLAN = (
+    "plan: some\nfor: esp32-4s\n{}\n"
+    "cases:\n  - {{family: threshold, protections: [cell overvoltage]}}\n"
+)
 
 
 def _checked(tmp_path: Path, leaves_out: str) -> str:
@@ -68,6 +71,13 @@ def test_a_promise_that_is_left_out_and_looked_at_is_a_mistake(tmp_path: Path) -
 
     assert "cell overvoltage: threshold" in told
     assert "looks at it" in told
+
+
+def test_the_smoke_plan_is_no_yes(esp32: Profile) -> None:
+    plan = load_plan(ROOT / "testplans" / "smoke.yaml")
+
+    assert untested(esp32, expand(plan, esp32, 1))
+    assert plan.leaves_out == {}
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
