@@ -17,6 +17,7 @@ from rig.description import BrokenDescriptionError, Document, Location, Mistake
 from rig.dut.profile import Profile, find_described, read_profile
 from rig.errors import DescriptionError
 from rig.plan.case import Case
+from rig.plan.duration import expected_s
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, read_plan
 
@@ -42,17 +43,19 @@ def check(
     good: list[str] = []
     cases: list[Case] = []
     spans: dict[str, tuple[float, float]] = {}
+    expected = 0.0
     for file in files:
         try:
             found = _check_file(Path(file), bench, dut, seed)
             good.append(found.title)
             cases += found.cases
             spans = joined(spans, found.spans)
+            expected += found.expected_s
         except BrokenDescriptionError as error:
             mistakes += [m for m in error.mistakes if m not in mistakes]
         except DescriptionError as error:
             refused.append(error)
-    return Report(tuple(mistakes), tuple(refused), tuple(good), tuple(cases), spans)
+    return Report(tuple(mistakes), tuple(refused), tuple(good), tuple(cases), spans, expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class _Found:
     title: str
     cases: Sequence[Case] = ()
     spans: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    expected_s: float = 0.0
 
 
 def _check_file(path: Path, bench: Path | str | None, dut: Path | str | None, seed: int) -> _Found:
@@ -119,7 +123,9 @@ def _check_plan(path: Path, bench: Path | str | None, dut: Path | str | None, se
         *left_out_mistakes(plan, profile.model, cases),
     ])  # fmt: skip
     on = f" on {fit.bench.name}" if fit.bench else ""
-    return _Found(f"{path}: {counted(cases)} for {name}{on}", cases, spans_of(cases, profile.model))
+    title = f"{path}: {counted(cases)} for {name}{on}"
+    takes_s = sum(expected_s(case, profile.model) for case in cases)
+    return _Found(title, cases, spans_of(cases, profile.model), takes_s)
 
 
 def _referred(plan: Document[PlanFile], where: Location, read: Any, name: Path | str) -> Any:
