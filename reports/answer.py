@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from reports import words
 from rig.evidence import NOT_RUN, Run, RunCase
+from rig.evidence.left_out import LeftOut, left_out_of
 from rig.evidence.promises import Promises, promises_of
 from rig.judge.verdict import Verdict
 
@@ -27,7 +28,7 @@ class Answer:
     """YES, NO, NOT PROVEN or NOTHING FAILED …, and why; `kind` is the verdict whose look it takes.
 
     `not_looked_at` names promises that no decided case looked at, `left_out` those of which a plan
-    says why.
+    says why; `no_time` is what a limited time left out.
     """
 
     word: str
@@ -35,6 +36,7 @@ class Answer:
     kind: str
     not_looked_at: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    no_time: LeftOut | None = None
 
     def __str__(self) -> str:
         return f"{self.word}: {self.why}"
@@ -42,13 +44,22 @@ class Answer:
 
 def answer(run: Run) -> Answer:
     """Yes only if every planned case passed, every promise is spoken of, the evidence is whole."""
-    promises = promises_of(run)
+    promises, no_time = promises_of(run), left_out_of(run)
     found = _of_cases(run)
     if found.word == "YES":
         found = _of_promises(found, promises)
+    if no_time is not None:
+        found = replace(found, why=f"{found.why} {told_left_out(run, no_time)}.", no_time=no_time)
     if promises is None:
         return found
     return replace(found, not_looked_at=promises.not_looked_at, left_out=promises.left_out)
+
+
+def told_left_out(run: Run, no_time: LeftOut) -> str:
+    """Say how much a limited time left out: "11 of 16 cases left out for the budget of 20 s"."""
+    left, total = len(no_time.cases), len(no_time.cases) + len(run.cases)
+    of = f"{left} of {words.plural(total, 'case')}"
+    return f"{of} left out for the budget of {words.duration(no_time.budget_s)}"
 
 
 def _of_promises(yes: Answer, promises: Promises | None) -> Answer:

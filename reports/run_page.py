@@ -153,6 +153,7 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         meta=run.meta,
         answer=verdict,
         unlooked=_unlooked(verdict),
+        budget=words.duration(verdict.no_time.budget_s) if verdict.no_time else "",
         title=_title(run, verdict),
         counts=[(o, run.counts[o]) for o in OUTCOMES],
         total=len(run.cases),

@@ -40,7 +40,7 @@ def left_out(patterns: Mapping[str, str], profile: Profile) -> dict[str, str]:
     """Promises that a plan leaves out, with its reason for each; "*" in a pattern is anything."""
     return {
         promise: reason
-        for pattern, reason in reversed(patterns.items())  # of two that fit the first counts
+        for pattern, reason in reversed(list(patterns.items()))  # of two that fit the first counts
         for promise in matching(pattern, profile)
     }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from reports.answer import answer
 from rig.dut.profile import find_described
 from rig.evidence import Run, RunCase, load_run
+from rig.evidence.left_out import FILE, LeftOut, LeftOutCase, stored
 from rig.judge.verdict import Judgement, Verdict
 from tests.evidence.factories import a_case
 from tests.reports.synthetic import write_night
@@ -108,3 +109,15 @@ def test_a_good_night_on_the_disk_is_a_yes(tmp_path: Path) -> None:
     run = load_run(write_night(tmp_path, 14, bad=False))
 
     assert answer(run).word == "YES"
+
+
+def test_what_a_budget_left_out_is_told_beside_the_answer(night: Run, tmp_path: Path) -> None:
+    path = _frozen(tmp_path, leaves_out='leaves out: {"*": made up}')
+    left = tuple(LeftOutCase(id=f"c{n}", title="a case", expected_s=60.0) for n in range(5))
+    (path / "inputs" / FILE).write_bytes(stored(LeftOut(budget_s=2700.0, cases=left)))
+
+    found = answer(a_run(night, "ppp", path=path))
+
+    assert found.word == "YES"
+    assert found.why.endswith("5 of 8 cases left out for the budget of 45 min 00 s.")
+    assert found.no_time is not None
