@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reports import words
@@ -20,7 +20,8 @@ _OPEN = {
     NOT_RUN: "not run",
 }
 
-_MOST_NAMED = 4  # things, and promises of each; the page lists all
+_FEW = 6  # promises, named one by one
+_MOST_NAMED = 4  # things of which promises are open; the page lists all
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +78,15 @@ def _of_promises(yes: Answer, promises: Promises | None) -> Answer:
     return yes
 
 
-def _named(promises: Iterable[str]) -> str:
-    """Name a few promises, those of one thing together: "cell overvoltage (threshold, delay)"."""
-    things: dict[str, list[str]] = {}
-    for promise in promises:
-        thing, _, what = promise.partition(": ")
-        things.setdefault(thing, []).append(what)
-    named = [_thing(thing, parts) for thing, parts in list(things.items())[:_MOST_NAMED]]
-    more = len(things) - len(named)
-    return words.joined(named + ([f"{more} more"] if more > 0 else []))
-
-
-def _thing(name: str, parts: list[str]) -> str:
-    shown = [part for part in parts if part][:_MOST_NAMED]
-    more = len(parts) - len(shown)
-    listed = ", ".join(shown + ([f"{more} more"] if shown and more > 0 else []))
-    return f"{name} ({listed})" if listed else name
+def _named(promises: Sequence[str]) -> str:
+    """Name a few promises; of many how many of each thing: "cell overvoltage (5)"."""
+    if len(promises) <= _FEW:
+        return words.joined([f"“{promise}”" for promise in promises])
+    things = Counter(promise.partition(": ")[0] for promise in promises)
+    first = list(things.items())[:_MOST_NAMED]
+    more = len(promises) - sum(count for _, count in first)
+    named = [f"{thing} ({count})" for thing, count in first]
+    return words.joined(named + ([f"{more} more"] if more else []))
 
 
 def _of_cases(run: Run) -> Answer:
