@@ -19,6 +19,7 @@ _OPEN = {
     NOT_RUN: "not run",
 }
 
+_NOTHING_FAILED = "NOTHING FAILED"
 _FEW = 6  # promises, named one by one
 _MOST_NAMED = 4  # things of which promises are open; the page lists all
 
@@ -40,6 +41,11 @@ class Answer:
 
     def __str__(self) -> str:
         return f"{self.word}: {self.why}"
+
+    @property
+    def all_passed(self) -> bool:
+        """Whether every planned case passed, and the evidence is whole."""
+        return self.word == "YES" or self.word.startswith(_NOTHING_FAILED)
 
 
 def answer(run: Run) -> Answer:
@@ -66,10 +72,10 @@ def _of_promises(yes: Answer, promises: Promises | None) -> Answer:
     """What a run comes to in which every case passed."""
     if promises is None:
         why = f"{yes.why[:-1]}; what they looked at can't be said without its inputs/profile.yaml."
-        return Answer("NOTHING FAILED", why, "inconclusive")
+        return Answer(_NOTHING_FAILED, why, "inconclusive")
     total = words.plural(len(promises.promised), "promise")
     if open_ := promises.not_looked_at:
-        word = f"NOTHING FAILED, {len(open_)} of {total} not looked at"
+        word = f"{_NOTHING_FAILED}, {len(open_)} of {total} not looked at"
         return Answer(word, f"{_named(open_)}.", "inconclusive")
     if promises.left_out:
         why = f"{yes.why[:-1]}; the plan leaves out {len(promises.left_out)} of {total}."
