@@ -48,6 +48,14 @@ class Try:
         """What this try came to."""
         return self.judgement.verdict
 
+    def driven(self) -> Case:
+        """Read the case as it was driven; a hand-written one is planned without its steps."""
+        path = self.folder / "case.json"
+        try:
+            return CASE_JSON.validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise EvidenceError(f"can't be read: {error}", str(path), "rig verify") from None
+
     @property
     def has_trace(self) -> bool:
         """Something was recorded."""
