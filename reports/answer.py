@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reports import words
 from rig.evidence import NOT_RUN, Run, RunCase
+from rig.evidence.left_out import LeftOut, left_out_of
+from rig.evidence.promises import Promises, promises_of
 from rig.judge.verdict import BLAMES, Verdict, Whose, whose_error
 
 # Words of the outcomes that leave a question open, as the sentence counts them.
@@ -17,21 +19,82 @@ _OPEN = {
     NOT_RUN: "not run",
 }
 
+_NOTHING_FAILED = "NOTHING FAILED"
+_FEW = 6  # promises, named one by one
+_MOST_NAMED = 4  # things of which promises are open; the page lists all
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """YES, NO or NOT PROVEN, and why; `kind` is the verdict whose look it takes."""
+    """YES, NO, NOT PROVEN or NOTHING FAILED …, and why; `kind` is the verdict whose look it takes.
+
+    `not_looked_at` names promises that no decided case looked at, `left_out` those of which a plan
+    says why; `no_time` is what a limited time left out.
+    """
 
     word: str
     why: str
     kind: str
+    not_looked_at: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    no_time: LeftOut | None = None
 
     def __str__(self) -> str:
         return f"{self.word}: {self.why}"
 
+    @property
+    def all_passed(self) -> bool:
+        """Whether every planned case passed, and the evidence is whole."""
+        return self.word == "YES" or self.word.startswith(_NOTHING_FAILED)
+
 
 def answer(run: Run) -> Answer:
-    """Yes only if every planned case passed and the evidence is whole."""
+    """Yes only if every planned case passed, every promise is spoken of, the evidence is whole."""
+    promises, no_time = promises_of(run), left_out_of(run)
+    found = _of_cases(run)
+    if found.word == "YES":
+        found = _of_promises(found, promises)
+    if no_time is not None:
+        found = replace(found, why=f"{found.why} {told_left_out(run, no_time)}.", no_time=no_time)
+    if promises is None:
+        return found
+    return replace(found, not_looked_at=promises.not_looked_at, left_out=promises.left_out)
+
+
+def told_left_out(run: Run, no_time: LeftOut) -> str:
+    """Say how much a limited time left out: "11 of 16 cases left out for the budget of 20 s"."""
+    left, total = len(no_time.cases), len(no_time.cases) + len(run.cases)
+    of = f"{left} of {words.plural(total, 'case')}"
+    return f"{of} left out for the budget of {words.duration(no_time.budget_s)}"
+
+
+def _of_promises(yes: Answer, promises: Promises | None) -> Answer:
+    """What a run comes to in which every case passed."""
+    if promises is None:
+        why = f"{yes.why[:-1]}; what they looked at can't be said without its inputs/profile.yaml."
+        return Answer(_NOTHING_FAILED, why, "inconclusive")
+    total = words.plural(len(promises.promised), "promise")
+    if open_ := promises.not_looked_at:
+        word = f"{_NOTHING_FAILED}, {len(open_)} of {total} not looked at"
+        return Answer(word, f"{_named(open_)}.", "inconclusive")
+    if promises.left_out:
+        why = f"{yes.why[:-1]}; the plan leaves out {len(promises.left_out)} of {total}."
+        return replace(yes, why=why)
+    return yes
+
+
+def _named(promises: Sequence[str]) -> str:
+    """Name a few promises; of many how many of each thing: "cell overvoltage (5)"."""
+    if len(promises) <= _FEW:
+        return words.joined([f"“{promise}”" for promise in promises])
+    things = Counter(promise.partition(": ")[0] for promise in promises)
+    first = list(things.items())[:_MOST_NAMED]
+    more = len(promises) - sum(count for _, count in first)
+    named = [f"{thing} ({count})" for thing, count in first]
+    return words.joined(named + ([f"{more} more"] if more else []))
+
+
+def _of_cases(run: Run) -> Answer:
     failed, total = run.counts["fail"], len(run.cases)
     if failed:
         of = f"{failed} of {words.plural(total, 'case')} failed"

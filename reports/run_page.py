@@ -152,6 +152,8 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         run=run,
         meta=run.meta,
         answer=verdict,
+        unlooked=_unlooked(verdict),
+        budget=words.duration(verdict.no_time.budget_s) if verdict.no_time else "",
         title=_title(run, verdict),
         counts=[(o, run.counts[o]) for o in OUTCOMES],
         total=len(run.cases),
@@ -406,6 +408,15 @@ def _spread(members: Sequence[tuple[RunCase, Finding]]) -> Spread:
             svg.strip_svg([(m.value, m.expanded) for m in values], low or 0.0, high or 0.0)
         ),
     )
+
+
+# ---- promises -----------------------------------------------------------------------------------
+def _unlooked(verdict: Answer) -> list[tuple[str, list[str]]]:
+    """Promises that no case looked at, by the plan's reason; those without one come first."""
+    reasons: dict[str, list[str]] = {"": list(verdict.not_looked_at)}
+    for promise, reason in verdict.left_out.items():
+        reasons.setdefault(reason, []).append(promise)
+    return [(reason, promises) for reason, promises in reasons.items() if promises]
 
 
 # ---- facts --------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from rig.judge.expectations import (
 )
 from rig.judge.measurement import Measurement
 from rig.plan import case as c
+from rig.quantity import duration as duration
 
 _PREFIXES = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")), "V": ((1.0, "V"), (1e-3, "mV"))}
 _PREFIXES["A"] = ((1.0, "A"), (1e-3, "mA"))
@@ -107,18 +108,6 @@ def margin(found: Measurement, low: float | None, high: float | None) -> float |
 def one_sided(unit: str, low: float | None) -> bool:
     """There is no lower limit; of a time, 0 only says that the cause comes before its effect."""
     return low is None or (unit == "s" and low <= 0.0)
-
-
-def duration(seconds: float) -> str:
-    """How long something took: "0.8 s", "42 s", "3 min 05 s", "6 h 12 min"."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def plural(count: int, noun: str, many: str = "") -> str:

@@ -62,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     for option, text in _OF_RUN.items():
         run.add_argument(option, help=text)
 
+    run.add_argument(
+        "--all-promises",
+        action="store_true",
+        help="exit code 3 where a promise of the profile was not looked at",
+    )
+
     check = verb("check", _check, "read descriptions and say what is wrong or what would run")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.add_argument("--bench")
@@ -120,6 +126,7 @@ _OF_RUN = {
     "--variant": "build of a virtual bench's firmware, to look at one (the one released)",
     "--out": "where runs and reports go (out)",
     "-n": "benches side by side: a number, or auto for one a core; a lab's by --bench lab1,lab2",
+    "--budget": "take the cases that find most within this time of the bench's clock: 45min (all)",
     "-k": 'only cases whose name matches, as pytest has it: "OCD2 and not cell1"',
     "-m": 'only cases of this family, protection, tag or severity: "cell_overvoltage and trip"',
 }
@@ -155,7 +162,8 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
     # Hypothesis' plugin imports all of it at the end, for nothing here: half a second.
     own = ["--import-mode=importlib", "-p", "no:hypothesispytest"]
-    code = pytest.main([*options.plans, *own, *_given(options, _OF_RUN), *rest])
+    flags = ["--all-promises"] if options.all_promises else []
+    code = pytest.main([*options.plans, *own, *flags, *_given(options, _OF_RUN), *rest])
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
         print(f"nothing ran: {' '.join(options.plans)} holds no plan", file=sys.stderr)
     wrong = {pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR}

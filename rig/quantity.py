@@ -322,6 +322,18 @@ def _lend_unit(first: str, second: str) -> str:
 _SCALED = frozenset({"V", "A", "s", "Ω", "Hz", "bit/s", "V/A"})
 
 
+def duration(seconds: float) -> str:
+    """How long something takes: "0.8 s", "42 s", "3 min 05 s", "45 min", "6 h 12 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60:02d} s" if whole % 60 else "")
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
 def format(value: float, unit: str) -> str:
     """Write a quantity for people: "3.650 V", "160 ms", "200 µs", "25 °C", "50 ppm".
 

@@ -5,6 +5,7 @@ refused here, naming the step; the bench checks each command again before it sen
 """
 
 from rig.check.files import check
+from rig.check.own_case import checked_case
 from rig.check.report import Report
 
-__all__ = ["Report", "check"]
+__all__ = ["Report", "check", "checked_case"]

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from rig.bench.description import BenchFile, read_bench
 from rig.check.fit import Fit
+from rig.check.left_out import left_out_mistakes
 from rig.check.plans import PlanCheck
 from rig.check.report import Report, counted, joined, spans_of
 from rig.description import BrokenDescriptionError, Document, Location, Mistake
 from rig.dut.profile import Profile, find_described, read_profile
 from rig.errors import DescriptionError
 from rig.plan.case import Case
+from rig.plan.duration import expected_s
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, read_plan
 from rig.yaml_data import is_file, is_folder, text_of
@@ -41,17 +43,19 @@ def check(
     good: list[str] = []
     cases: list[Case] = []
     spans: dict[str, tuple[float, float]] = {}
+    expected = 0.0
     for file in _each(files, mistakes):
         try:
             found = _check_file(file, bench, dut, seed)
             good.append(found.title)
             cases += found.cases
             spans = joined(spans, found.spans)
+            expected += found.expected_s
         except BrokenDescriptionError as error:
             mistakes |= dict.fromkeys(error.mistakes)
         except DescriptionError as error:
             refused.append(error)
-    return Report(tuple(mistakes), tuple(refused), tuple(good), tuple(cases), spans)
+    return Report(tuple(mistakes), tuple(refused), tuple(good), tuple(cases), spans, expected)
 
 
 def _each(files: Sequence[Path | str], mistakes: dict[Mistake, None]) -> Iterator[Path]:
@@ -78,6 +82,7 @@ class _Found:
     title: str
     cases: Sequence[Case] = ()
     spans: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    expected_s: float = 0.0
 
 
 def _check_file(path: Path, bench: Path | str | None, dut: Path | str | None, seed: int) -> _Found:
@@ -134,9 +139,12 @@ def _check_plan(path: Path, bench: Path | str | None, dut: Path | str | None, se
         *fit.profile_mistakes(),
         *fit.bench_mistakes(),
         *PlanCheck(plan, fit, cases).mistakes(),
+        *left_out_mistakes(plan, profile.model, cases),
     ])  # fmt: skip
     on = f" on {fit.bench.name}" if fit.bench else ""
-    return _Found(f"{path}: {counted(cases)} for {name}{on}", cases, spans_of(cases, profile.model))
+    title = f"{path}: {counted(cases)} for {name}{on}"
+    takes_s = sum(expected_s(case, profile.model) for case in cases)
+    return _Found(title, cases, spans_of(cases, profile.model), takes_s)
 
 
 def _referred(

@@ -11,6 +11,7 @@ from rig.dut.profile import Profile
 from rig.errors import DescriptionError
 from rig.mistakes import told
 from rig.plan.case import Case
+from rig.quantity import duration
 from rig.quantity import format as shown
 
 UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V"}
@@ -25,6 +26,7 @@ class Report:
     good: tuple[str, ...] = ()  # a line for each description that is well
     cases: tuple[Case, ...] = ()
     extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # least, most
+    expected_s: float = 0.0  # of bench time, for all of the cases
 
     @property
     def ok(self) -> bool:
@@ -55,7 +57,7 @@ class Report:
         lines = list(self.good)
         if self.cases:
             lines += [f"  {case.id}  {case.title}" for case in self.cases]
-            lines.append(_total(self.cases))
+            lines.append(_total(self.cases, self.expected_s))
             lines.append("would command at most: " + _extremes(self.extremes))
         return "\n".join(lines)
 
@@ -91,10 +93,12 @@ def _extremes(spans: Mapping[str, tuple[float, float]]) -> str:
     )
 
 
-def _total(cases: Sequence[Case]) -> str:
-    seconds = sum(case.duration_s for case in cases)
-    minutes, left = divmod(round(seconds), 60)
-    return f"{counted(cases)}, at most {minutes} min {left} s of bench time, their starts apart"
+def _total(cases: Sequence[Case], expected_s: float) -> str:
+    most_s = max(expected_s, sum(case.duration_s for case in cases))
+    return (
+        f"{counted(cases)}, about {duration(expected_s)} of bench time, their starts included,"
+        f" and {duration(most_s)} at most"
+    )
 
 
 def counted(cases: Sequence[Case]) -> str:

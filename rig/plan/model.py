@@ -636,6 +636,20 @@ def _numbers(chosen: Any, count: int) -> tuple[int, ...]:
     return (1,) if chosen == "first" else tuple(chosen)
 
 
+_LEFT_OUT = 'write for example leaves out: {"short circuit: delay": the load is too slow}'
+
+
+def _reasons(given: Any) -> Any:
+    """Read promises with their reasons: a mapping, or a list of mappings."""
+    entries = given if isinstance(given, list) else [given]
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise mistake_error("a promise that is left out needs its reason", _LEFT_OUT)
+    reasons = {promise: why for entry in entries for promise, why in entry.items()}
+    if bare := [promise for promise, why in reasons.items() if not str(why or "").strip()]:
+        raise mistake_error(f'"{bare[0]}" is left out without a reason', _LEFT_OUT)
+    return reasons
+
+
 class PlanFile(Description):
     """A plan."""
 
@@ -644,6 +658,17 @@ class PlanFile(Description):
     dut: Annotated[str | None, Field(alias="for")] = None
     traces_to: Names = ()  # of all cases
     tags: Names = ()
+    leaves_out: Annotated[
+        dict[str, str],
+        BeforeValidator(_reasons),
+        Field(description="promises that no case looks at, on purpose, and why; * is anything"),
+        WithJsonSchema(
+            {
+                "anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}],
+                "examples": ['{"short circuit: delay": the load is too slow}'],
+            }
+        ),
+    ] = Field(default_factory=dict)
     cases: tuple[PlanCase, ...]
 
     @field_validator("cases")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 
 from rig.dut.profile import Profile, Protection
 from rig.plan import promised_messages, promised_settings
@@ -30,13 +31,33 @@ from rig.plan.energy import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
 from rig.plan.families.choosing import reboots
 
 
+def promised(profile: Profile) -> list[str]:
+    """All promises of the profile, each once."""
+    return list(dict.fromkeys(_promised(profile)))
+
+
+def left_out(patterns: Mapping[str, str], profile: Profile) -> dict[str, str]:
+    """Promises that a plan leaves out, with its reason for each; "*" in a pattern is anything."""
+    return {
+        promise: reason
+        for pattern, reason in reversed(list(patterns.items()))  # of two that fit the first counts
+        for promise in matching(pattern, profile)
+    }
+
+
+def matching(pattern: str, profile: Profile) -> list[str]:
+    """Promises that a pattern of `leaves out` means; brackets stand for themselves."""
+    literal = pattern.replace("[", "[[]")
+    return [promise for promise in promised(profile) if fnmatchcase(promise, literal)]
+
+
 def untested(profile: Profile, cases: Iterable[Case]) -> list[str]:
     """Promises of the profile that no expectation of the cases touches."""
     tested = {touched for case in cases for touched in _touched(profile, case)}
     for name in profile.protections:
         if {f"{name}: {side} its threshold" for side in ("inside", "beyond")} <= tested:
             tested.add(f"{name}: threshold")
-    return [promise for promise in dict.fromkeys(_promised(profile)) if promise not in tested]
+    return [promise for promise in promised(profile) if promise not in tested]
 
 
 def sentence_of(profile: Profile, promise: str) -> str:
@@ -160,7 +181,7 @@ def _requirements(profile: Profile) -> Iterator[str]:
 
 def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a table of kinds
     yield from (f"requirement {r}" for r in case.traces_to)
-    if case.protection is not None:
+    if case.protection in profile.protections:
         what = _touched_of(profile.protections[case.protection], case)
         yield from (f"{case.protection}: {w}" for w in what)
     yield from _touched_on_can(profile, case)

@@ -41,7 +41,19 @@ def test_a_new_lab_takes_nothing_from_the_rigs_own_folders(lab: Path) -> None:
 
 
 def test_the_first_plan_of_a_new_lab_passes_at_once(lab: Path) -> None:
-    ended = subprocess.run(
+    ended = _run_first_plan()
+
+    run = load_run(lab / "out/runs/virtual-my-bms-0001")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "warning" not in ended.stdout
+    assert "YES: all" in ended.stdout
+    assert run.counts["pass"] == len(run.cases) > 11
+    assert (lab / "out/reports/virtual-my-bms-0001/index.html").is_file()
+    assert {p.name for p in lab.iterdir()} >= {"README.md", ".gitignore", "pytest.ini"}
+
+
+def _run_first_plan() -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "rig.cli", "run", "testplans/first.yaml"],
         capture_output=True,
         text=True,
@@ -49,12 +61,18 @@ def test_the_first_plan_of_a_new_lab_passes_at_once(lab: Path) -> None:
         timeout=120,
     )
 
-    run = load_run(lab / "out/runs/virtual-my-bms-0001")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "warning" not in ended.stdout
-    assert run.counts["pass"] == len(run.cases) == 11
-    assert (lab / "out/reports/virtual-my-bms-0001/index.html").is_file()
-    assert {p.name for p in lab.iterdir()} >= {"README.md", ".gitignore", "pytest.ini"}
+
+@pytest.mark.parametrize("wrong", ["3.75 V", "3.55 V"])
+def test_a_threshold_that_is_100_mv_off_is_found_by_the_first_plan(lab: Path, wrong: str) -> None:
+    profile = lab / "duts/my-bms/profile.yaml"
+    text = profile.read_text(encoding="utf-8")
+    profile.write_text(text.replace("3.65 V ± 10 mV", f"{wrong} ± 10 mV"), encoding="utf-8")
+
+    ended = _run_first_plan()
+
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "NO: " in ended.stdout
+    assert "threshold[OVP" in ended.stdout
 
 
 def test_a_lab_is_not_made_where_something_lies(

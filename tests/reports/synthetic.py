@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rig.dut.profile import find_described
 from rig.evidence import RunFolder
 from rig.judge.measurement import Measurement
 from rig.judge.verdict import EventMark, Finding, Judgement, Verdict
@@ -83,13 +84,17 @@ PROTECTIONS = (
     Protection("communication time-out", "CommTimeout", "cell 1", 3.3, 3.4, 3.5, True, 0.9, 1.1,
                "charge path", "V", "SRS-010"),
 )  # fmt: skip
+_PLAN = b'plan: nightly\nfor: esp32-4s\nleaves out: {"*": made up}\ncases: [{family: trip}]\n'
 CELLS = [f"cell {n}" for n in (1, 2, 3, 4)]
 
 
 def write_night(out: Path, count: int = 300, *, bad: bool = True, stop_after: int = 0) -> Path:
     """Write a run of `count` cases; with `bad`, some of each verdict."""
     cases = list(the_cases(count))
-    inputs = {"nightly.yaml": b"plan: nightly\n", "profile.yaml": b"name: esp32-4s\n"}
+    inputs: dict[str, Path | bytes] = {
+        "plans/nightly.yaml": _PLAN,
+        "profile.yaml": find_described("esp32-4s", "duts", "profile.yaml"),
+    }
     folder = RunFolder.create(out, "virtual-esp32-4s", a_meta(), inputs, cases, now=TickingClock())
     for number, case in enumerate(cases[: stop_after or count]):
         folder.case_started(case)

@@ -1,0 +1,28 @@
+"""What a plan leaves out of a profile's promises, held against both. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rig.description import Document, Mistake, suggest
+from rig.dut.profile import Profile
+from rig.plan.case import Case
+from rig.plan.model import PlanFile
+from rig.plan.promises import matching, promised, untested
+
+
+def left_out_mistakes(
+    plan: Document[PlanFile], profile: Profile, cases: Sequence[Case]
+) -> Iterator[Mistake]:
+    """Find what is no promise of the BMS, and what a case looks at all the same."""
+    if not plan.model.leaves_out:
+        return
+    open_ = set(untested(profile, cases))
+    for pattern in plan.model.leaves_out:
+        meant, where = matching(pattern, profile), ("leaves out", pattern)
+        if not meant:
+            what = f'{profile.name} promises no "{pattern}"'
+            yield plan.key_mistake(where, what, suggest(pattern, promised(profile)))
+        elif open_.isdisjoint(meant):
+            what = f'"{pattern}" is left out, and a case of this plan looks at it'
+            yield plan.key_mistake(where, what, "remove the line, or the case")

@@ -1,0 +1,217 @@
+"""A case made in Python, held against BMS, DBC and bench before it is driven, as a plan's are.
+
+All of its mistakes are told at once, each with its step or expectation and what would be right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+from rig.bench.description import read_bench
+from rig.check.fit import Fit
+from rig.check.plans import PlanCheck
+from rig.description import BrokenDescriptionError, Mistake, suggest
+from rig.dut.profile import Profile, read_profile
+from rig.plan.case import (
+    Case,
+    Crossing,
+    Expectation,
+    Fault,
+    Load,
+    MessageComes,
+    Play,
+    Power,
+    Quiet,
+    Read,
+    Reset,
+    Send,
+    Set,
+    Staircase,
+    Step,
+    Traffic,
+    Type,
+)
+from rig.plan.complete import complete
+
+_Found = tuple[str, str]  # what is wrong, how to mend it
+_STEPS, _EXPECTATIONS = (get_args(get_args(kind)[0]) for kind in (Step, Expectation))
+_COUNTS = {"send": ("count",), "play": ("times",), "load": ("bursts",)}
+_MARKS = ("begin", "end", "at", "after")
+
+
+def checked_case(case: Case, *, profile: Path, bench: Path) -> Case:
+    """Complete a case made in Python, unless something in it can't be meant.
+
+    Raises
+    ------
+    BrokenDescriptionError
+        It names what BMS, DBC or bench have not, or would command more than they allow.
+    """
+    fit = _fit(profile, bench)
+    _refuse(_Names(case, fit).mistakes())
+    case = complete(case, fit.profile)
+    _refuse(_OnBench(case, fit).mistakes())
+    return case
+
+
+@lru_cache(maxsize=4)
+def _fit(profile: Path, bench: Path) -> Fit:
+    return Fit(read_profile(profile), read_bench(bench))
+
+
+def _refuse(mistakes: Iterable[Mistake]) -> None:
+    if found := list(mistakes):
+        raise BrokenDescriptionError(found)
+
+
+class _Names:
+    """Steps and expectations of a case, held against the names that there are."""
+
+    def __init__(self, case: Case, fit: Fit) -> None:
+        self._case, self._fit, self._profile = case, fit, fit.profile
+        marks = (getattr(step, "mark", None) for step in case.steps)
+        self._marks = [mark for mark in marks if mark]
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find them all."""
+        if not self._case.expectations:
+            yield self._mistake("", "it expects nothing", "add an expectation, such as Stays(…)")
+        for things, kinds, word, example in (
+            (self._case.steps, _STEPS, "step", "Hold(duration_s=1.0)"),
+            (self._case.expectations, _EXPECTATIONS, "expectation", "Stays(output=…, is_open=…)"),
+        ):
+            for number, thing in enumerate(things, 1):
+                place = f"{word} {number}"
+                if not isinstance(thing, kinds):
+                    yield self._mistake(place, f"{thing!r} is no {word}", f"write {example}")
+                    continue
+                yield from (self._mistake(place, *found) for found in self._of(thing))
+
+    def _mistake(self, place: str, what: str, mend: str) -> Mistake:
+        return Mistake(self._case.source, 0, 0, place, what, mend)
+
+    def _of(self, thing: Any) -> Iterator[_Found]:
+        """Look at a step or an expectation, and at the condition or the instant within it."""
+        yield from _numbers(thing)
+        yield from self._quantities(thing)
+        yield from self._outputs_and_marks(thing)
+        yield from self._signals(thing)
+        yield from self._links(thing)
+        for part in fields(thing):
+            if is_dataclass(value := getattr(thing, part.name)):
+                yield from self._of(value)
+
+    def _quantities(self, thing: Any) -> Iterator[_Found]:
+        profile = self._profile
+        match thing:
+            case Set():
+                yield from _unknown(thing.values, profile.settable, "quantity that can be set")
+            case Staircase() | Play():
+                yield from _unknown([thing.quantity], profile.settable, "quantity that can be set")
+            case Read():
+                known = _readable(profile)
+                yield from _unknown(thing.quantities, known, "quantity that can be read")
+            case Crossing():
+                known = (*profile.settable, *profile.outputs)
+                yield from _unknown([thing.quantity], known, "quantity")
+            case Fault():
+                known = (*profile.cell_names, *profile.temperature_names, *profile.links)
+                yield from _unknown([thing.target], known, "place of a fault")
+            case _:
+                pass
+
+    def _outputs_and_marks(self, thing: Any) -> Iterator[_Found]:
+        if (output := getattr(thing, "output", None)) is not None:
+            yield from _unknown([output], self._profile.outputs, "output")
+        referred = [getattr(thing, name, None) for name in _MARKS]
+        if not isinstance(thing, _STEPS):
+            referred.append(getattr(thing, "mark", None))
+        for mark in referred:
+            if mark is not None and mark not in self._marks:
+                none = "no step has a mark: give one mark=…"
+                mend = suggest(mark, self._marks) if self._marks else none
+                yield f'no step bears the mark "{mark}"', mend
+
+    def _signals(self, thing: Any) -> Iterator[_Found]:
+        message, can = getattr(thing, "message", None), self._profile.can
+        if message is None:
+            return
+        if can is None:
+            yield f"{self._profile.name} has no CAN", "remove it"
+        elif isinstance(thing, Send | Traffic | Quiet) and message not in can.receives:
+            what = f'the BMS receives no message "{message}"'
+            yield what, suggest(message, can.receives)
+            return
+        names = [getattr(thing, "signal", None), *getattr(thing, "signals", ())]
+        names += list(thing.where) if isinstance(thing, MessageComes) else []
+        if found := self._fit.unknown_message(message):
+            yield found
+            return
+        for name in filter(None, names):
+            if found := self._fit.unknown_signal(f"{message}.{name}"):
+                yield found
+
+    def _links(self, thing: Any) -> Iterator[_Found]:
+        profile = self._profile
+        needs_console = isinstance(thing, Type | Reset) or getattr(thing, "kind", "").startswith(
+            "console"
+        )
+        if needs_console and profile.console is None:
+            yield f"{profile.name} has no console", "remove it"
+        if isinstance(thing, Load) and profile.can is None:
+            yield f"{profile.name} has no CAN", "remove it"
+        if isinstance(thing, Power) and "supply" not in profile.settable:
+            yield f"{profile.name} has no supply that can be switched", "use Reset()"
+
+
+def _unknown(names: Iterable[str], known: Iterable[str], kind: str) -> Iterator[_Found]:
+    listed = list(known)
+    for name in names:
+        if name not in listed:
+            yield f'there is no {kind} "{name}"', suggest(str(name), listed)
+
+
+def _readable(profile: Profile) -> tuple[str, ...]:
+    cells = profile.cell_names
+    bleeds = (f"bleed {n}" for n in range(1, profile.cells.count + 1))
+    return (*cells, *profile.temperature_names, "current", "pack", *profile.outputs, *bleeds)
+
+
+def _numbers(thing: Any) -> Iterator[_Found]:
+    """Find times that are negative or no numbers, counts below 1, a staircase that leads away."""
+    for part in fields(thing):
+        value = getattr(thing, part.name)
+        if part.name.endswith("_s") and value is not None and not 0 <= value < math.inf:
+            yield f"{part.name} is {value}", "give it in seconds, at least 0"
+        if part.name in _COUNTS.get(getattr(thing, "kind", ""), ()) and value < 1:
+            yield f"{part.name} is {value}", "give at least 1"
+    if isinstance(thing, Staircase) and not (thing.stop - thing.start) * thing.step > 0:
+        what = f"steps of {thing.step} never lead from {thing.start} to {thing.stop}"
+        yield what, "give the step the sign of stop - start"
+
+
+class _OnBench(PlanCheck):
+    """What a plan's case is held against, without a plan: limits, meters, relays and taps."""
+
+    def __init__(self, case: Case, fit: Fit) -> None:
+        self._case, self._fit = case, fit
+        self._said = set()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find what the bench can't do or may not."""
+        for number, step in enumerate(self._case.steps, start=1):
+            yield from self._limits(self._case, number, step)
+            yield from self._step_names(self._case, number, step)
+        yield from self._recorded(self._case)
+
+    def _once(
+        self, case: Case, number: int | None, name: str, kind: str, said: tuple[str, str]
+    ) -> Iterator[Mistake]:
+        if (name, kind, number) not in self._said:
+            self._said.add((name, kind, number))
+            yield Mistake(case.source, 0, 0, "", *said)

@@ -1,0 +1,71 @@
+"""Which of the promises a run looked at: from its frozen profile and plans and its decided cases.
+
+Nothing is stored for it, so that an older run can be asked too. Must not change what it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from rig.dut.profile import Profile, load_profile
+from rig.errors import RigError
+from rig.evidence.run import Run, RunCase
+from rig.judge.verdict import Verdict
+from rig.plan.case import CASE_JSON, Case
+from rig.plan.model import load_plan
+from rig.plan.promises import left_out, promised, untested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promises:
+    """What was promised, and what became of it."""
+
+    promised: tuple[str, ...]
+    not_looked_at: tuple[str, ...]  # by no case, and no plan says why
+    left_out: Mapping[str, str]  # by the plans, with their reasons
+
+
+def promises_of(run: Run) -> Promises | None:
+    """Tell what a run's passed and failed cases looked at; None: its profile can't be read."""
+    inputs = run.path / "inputs"
+    try:
+        profile = load_profile(inputs / "profile.yaml")
+    except (RigError, OSError):
+        return None
+    decided = {Verdict.PASS, Verdict.FAIL}
+    open_ = untested(profile, [_as_run(c) for c in run.cases if c.verdict in decided])
+    reasons = {p: why for p, why in _reasons(inputs, profile).items() if p in open_}
+    return Promises(
+        promised=tuple(promised(profile)),
+        not_looked_at=tuple(p for p in open_ if p not in reasons),
+        left_out=reasons,
+    )
+
+
+def _as_run(case: RunCase) -> Case:
+    """Give a case with its steps: one of a hand-written test has them only once it has run."""
+    if case.case.steps:
+        return case.case
+    try:
+        return CASE_JSON.validate_json((case.folder / "case.json").read_bytes())
+    except (OSError, ValidationError):
+        return case.case
+
+
+def _reasons(inputs: Path, profile: Profile) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for plan in _left_out(inputs):
+        reasons |= left_out(plan, profile)
+    return reasons
+
+
+def _left_out(inputs: Path) -> Iterator[Mapping[str, str]]:
+    for path in sorted((inputs / "plans").rglob("*.y*ml")):
+        try:
+            yield load_plan(path).leaves_out
+        except (RigError, OSError):
+            continue  # a plan that can't be read gives no reason

@@ -1,0 +1,42 @@
+"""Every Python example of the page about tests in Python runs on the virtual bench, and passes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from rig.evidence import load_run
+from rig.plan.case import Expectation, Step
+
+PAGE = Path(__file__).parents[2] / "docs" / "write-tests-in-python.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+EXAMPLES = "\n".join(re.findall(r"^```python test\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+KINDS = [kind for union in (Step, Expectation) for kind in get_args(get_args(union)[0])]
+TABLES = "\n".join(line for line in TEXT.splitlines() if line.startswith("| `"))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_step_or_expectation_stands_in_its_table(kind: type) -> None:
+    assert re.search(rf"`{kind.__name__}\b|, `{kind.__name__}\b", TABLES)
+
+
+def test_every_example_passes_and_together_they_use_each_kind(tmp_path: Path) -> None:
+    (tmp_path / "test_examples.py").write_text(EXAMPLES, encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--dut", "esp32-4s"],
+        cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=120,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{EXAMPLES.count('def test_')} passed" in done.stdout
+    path = tmp_path / "out/runs/virtual-esp32-4s-0001"
+    stored = "".join(file.read_text(encoding="utf-8") for file in path.glob("cases/*/case.json"))
+    used = set(re.findall(r'"kind": ?"([^"]+)"', stored))
+    assert {kind.__dataclass_fields__["kind"].default for kind in KINDS} <= used
+    assert load_run(path).counts["pass"] == EXAMPLES.count("def test_")

@@ -1,0 +1,93 @@
+"""What a profile promises, what a plan leaves out on purpose, and how `rig check` reads that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rig.check import check
+from rig.dut.profile import Profile
+from rig.plan.expand import expand
+from rig.plan.model import load_plan, parse_plan
+from rig.plan.promises import left_out, promised, untested
+
+ROOT = Path(__file__).parents[2]
+PLANS = sorted(p for p in (ROOT / "testplans").glob("*.yaml") if p.stem != "smoke")
+PLAN = (
+    "plan: some\nfor: esp32-4s\n{}\n"
+    "cases:\n  - {{family: threshold, protections: [cell overvoltage]}}\n"
+)
+
+
+def _checked(tmp_path: Path, leaves_out: str) -> str:
+    file = tmp_path / "some.yaml"
+    file.write_text(PLAN.format(leaves_out), encoding="utf-8")
+    return check([file]).text()
+
+
+def test_what_no_case_looks_at_is_among_what_is_promised(esp32: Profile) -> None:
+    assert untested(esp32, []) == promised(esp32)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'leaves out: ["short circuit: delay": the load is too slow]',
+        'leaves out: {"short circuit: delay": the load is too slow}',
+        'leaves out:\n  "short circuit: delay": the load is too slow',
+    ],
+)
+def test_a_plan_leaves_a_promise_out_with_its_reason(written: str, esp32: Profile) -> None:
+    plan = parse_plan(PLAN.format(written), "some.yaml")
+
+    assert left_out(plan.leaves_out, esp32) == {"short circuit: delay": "the load is too slow"}
+
+
+def test_a_star_leaves_out_all_that_it_matches(esp32: Profile) -> None:
+    plan = parse_plan(PLAN.format('leaves out: {"*: console*": at the nightly}'), "some.yaml")
+
+    found = left_out(plan.leaves_out, esp32)
+
+    assert {"cell overvoltage: console", "short circuit: console clears"} <= set(found)
+    assert all(": console" in promise for promise in found)
+
+
+def test_an_unknown_promise_is_a_mistake_with_a_suggestion(tmp_path: Path) -> None:
+    told = _checked(tmp_path, 'leaves out: {"short circut: delay": the load is too slow}')
+
+    assert "some.yaml:3" in told
+    assert 'esp32-4s promises no "short circut: delay"' in told
+    assert "short circuit: delay" in told
+
+
+def test_a_promise_left_out_without_a_reason_is_a_mistake(tmp_path: Path) -> None:
+    assert "reason" in _checked(tmp_path, 'leaves out: {"short circuit: delay": }')
+    assert "reason" in _checked(tmp_path, 'leaves out: ["short circuit: delay"]')
+
+
+def test_a_promise_that_is_left_out_and_looked_at_is_a_mistake(tmp_path: Path) -> None:
+    told = _checked(tmp_path, 'leaves out: {"cell overvoltage: threshold": no time}')
+
+    assert "cell overvoltage: threshold" in told
+    assert "looks at it" in told
+
+
+def test_the_smoke_plan_is_no_yes(esp32: Profile) -> None:
+    plan = load_plan(ROOT / "testplans" / "smoke.yaml")
+
+    assert untested(esp32, expand(plan, esp32, 1))
+    assert plan.leaves_out == {}
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_a_shipped_plan_looks_at_every_promise_or_says_what_it_leaves_out(
+    path: Path, request: pytest.FixtureRequest
+) -> None:
+    plan = load_plan(path)
+    fixtures = {"esp32-4s": "esp32", "esp32-16s": "sixteen", "pbmslsuite-o": "pbmslsuite"}
+    profile: Profile = request.getfixturevalue(fixtures[plan.dut or ""])
+
+    open_ = set(untested(profile, expand(plan, profile, 1)))
+
+    assert open_ - set(left_out(plan.leaves_out, profile)) == set()
