@@ -1,9 +1,11 @@
-"""The words of a judgement: verdicts, findings, marks on the waveform. Data only."""
+"""The words of a judgement: verdicts and which of them is worst, findings, marks. Data only."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -16,8 +18,32 @@ class Verdict(StrEnum):
     PASS = "pass"
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"  # the uncertainty straddles the limit
-    ERROR = "error"  # the bench failed, nothing can be said
+    ERROR = "error"  # the bench, the rig or the test failed: nothing can be said
     SKIPPED = "skipped"  # not run, with the reason
+
+
+# Which verdict of several stands for all: only `fail` speaks against the BMS, and nothing hides it.
+WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.SKIPPED, Verdict.PASS)
+
+# Whose an error is; its sentence begins with the word and a colon.
+Whose = Literal["bench", "rig", "test"]
+BLAMES: tuple[Whose, ...] = ("bench", "rig", "test")
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that stands for all of them; of none at all, nothing is proven."""
+    found = set(verdicts)
+    return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.ERROR)
+
+
+def blamed(whose: Whose, reason: str) -> str:
+    """Give the sentence of an error, which begins with whose it is."""
+    return reason if whose_error(reason) else f"{whose}: {reason}"
+
+
+def whose_error(sentence: str) -> Whose | None:
+    """Whose an error is by its sentence; None where that does not say."""
+    return next((whose for whose in BLAMES if sentence.startswith(f"{whose}: ")), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
