@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reports import words
-from rig.evidence import NOT_RUN, Run, RunCase
+from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
 from rig.judge.verdict import Verdict
 
 # Words of the outcomes that leave a question open, as the sentence counts them.
@@ -16,6 +16,7 @@ _OPEN = {
     Verdict.ERROR.value: "in error (the bench, not the BMS)",
     Verdict.SKIPPED.value: "skipped",
     NOT_RUN: "not run",
+    DAMAGED: "damaged",
 }
 
 
@@ -39,6 +40,9 @@ def answer(run: Run) -> Answer:
         return Answer("NO", f"{of}: {_grouped(run.cases, Verdict.FAIL)}.{_also_open(run)}", "fail")
     if run.problems:
         why = f"the evidence is damaged ({words.plural(len(run.problems), 'problem')}), see below."
+        return Answer("NOT PROVEN", why, "inconclusive")
+    if run.aborted and run.counts["pass"] == total:
+        why = "nothing failed, but the run never came to its end: tries may be missing."
         return Answer("NOT PROVEN", why, "inconclusive")
     if not total:
         return Answer("NOT PROVEN", "no case was planned.", "inconclusive")

@@ -114,6 +114,7 @@ class _Drive:
             links=links,
             markers=self._markers,
             error=error,
+            begun_utc_ns=self._clock.date_ns(self._begin_ns),
             transcript=bench.end_transcript(),
         )
         return _from_zero(trace)
