@@ -21,12 +21,12 @@ from reports.answer import Answer, answer, group_of
 from reports.differences import differences
 from rig.errors import RigError
 from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
-from rig.judge.verdict import BudgetRow, Finding
+from rig.judge.verdict import WORST_FIRST, BudgetRow, Finding
 from rig.trace.model import Link
 from rig.trace.text import plain
 
 SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
-OUTCOMES = ("fail", DAMAGED, "inconclusive", "error", "skipped", NOT_RUN, "pass")  # worst first
+OUTCOMES = ("fail", DAMAGED, *(v.value for v in WORST_FIRST[1:-1]), NOT_RUN, "pass")  # worst first
 MOST_FIGURES = 80  # waveforms in a page, else it takes too long to make and to open
 
 
@@ -249,7 +249,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         id=case.id,
         title=case.title,
         outcome=run_case.outcome,
-        sentence=judgement.sentence if judgement else _why_not(run_case),
+        sentence=run_case.sentence or _why_not(run_case),
         family=case.family,
         group=group_of(run_case),
         has_protection=case.protection is not None,

@@ -37,20 +37,13 @@ from rig.evidence.manifest import Contents, read_contents
 from rig.evidence.meta import InstrumentFacts, RunMeta
 from rig.evidence.names import try_folder
 from rig.evidence.whole import altered, misplaced, planned_lines
-from rig.judge.verdict import WORST_FIRST, Judgement, Verdict
+from rig.judge.verdict import WORST_FIRST, Judgement, Verdict, tries_in_words
 from rig.plan.case import Case
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
 
 NOT_RUN = "not run"
 DAMAGED = "damaged"
-_TRIED = {
-    Verdict.FAIL: "failed",
-    Verdict.ERROR: "in error",
-    Verdict.INCONCLUSIVE: "inconclusive",
-    Verdict.SKIPPED: "skipped",
-    Verdict.PASS: "passed",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +62,15 @@ class Try:
     def verdict(self) -> Verdict:
         """What this try came to."""
         return self.judgement.verdict
+
+    def driven(self) -> Case:
+        """Read the case as it was driven; a hand-written one is planned without its steps."""
+        path = self.folder / "case.json"
+        try:
+            return CASE.load(read_plain(path), str(path))
+        except OSError as error:
+            what = f"can't be read ({error.strerror or error})"
+            raise EvidenceError(what, str(path), "rig verify") from None
 
     @property
     def has_trace(self) -> bool:
@@ -118,10 +120,14 @@ class RunCase:
     @property
     def tried(self) -> str:
         """How its tries ended, where there are several: "failed 1 of 2 tries"; else ""."""
-        if len(self.tries) < 2 or self.judgement is None:
+        return tries_in_words([t.verdict for t in self.tries])
+
+    @property
+    def sentence(self) -> str:
+        """Why it came to its verdict, and in how many of its tries; "" where it was not run."""
+        if self.judgement is None:
             return ""
-        alike = sum(t.verdict is self.judgement.verdict for t in self.tries)
-        return f"{_TRIED[self.judgement.verdict]} {alike} of {len(self.tries)} tries"
+        return f"{self.tried}: {self.judgement.sentence}" if self.tried else self.judgement.sentence
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -25,6 +25,14 @@ class Verdict(StrEnum):
 # Which verdict of several stands for all: only `fail` speaks against the BMS, and nothing hides it.
 WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.SKIPPED, Verdict.PASS)
 
+_ENDED = {
+    Verdict.FAIL: "failed",
+    Verdict.ERROR: "in error",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.SKIPPED: "skipped",
+    Verdict.PASS: "passed",
+}
+
 # Whose an error is; its sentence begins with the word and a colon.
 Whose = Literal["bench", "rig", "test"]
 BLAMES: tuple[Whose, ...] = ("bench", "rig", "test")
@@ -39,6 +47,14 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 def blamed(whose: Whose, reason: str) -> str:
     """Give the sentence of an error, which begins with whose it is."""
     return reason if whose_error(reason) else f"{whose}: {reason}"
+
+
+def tries_in_words(verdicts: Sequence[Verdict]) -> str:
+    """How several tries of a case ended, by the worst: "failed 1 of 2 tries"; "" of one."""
+    if len(verdicts) < 2:
+        return ""
+    counts = worst(verdicts)
+    return f"{_ENDED[counts]} {list(verdicts).count(counts)} of {len(verdicts)} tries"
 
 
 def whose_error(sentence: str) -> Whose | None:
@@ -93,6 +109,26 @@ class Judgement:
     rule: str = (
         "guard band w = U (ILAC-G8:09/2019, 4.2.3): inside by U passes, outside by U fails; the"
         " time of a reaction only if no limit lies within the bounds of all contributions either"
+    )
+
+    @property
+    def beside(self) -> tuple[Finding, ...]:
+        """What its trace knows nothing of: an assert of the test that failed, an exception."""
+        return tuple(found for found in self.findings if found.means == BESIDE)
+
+
+BESIDE = "test"  # how a finding was seen that no trace can show
+
+
+def with_beside(judgement: Judgement, beside: Sequence[Finding]) -> Judgement:
+    """Join a judgement of a trace with what happened beside it; the worst of all counts."""
+    if not beside:
+        return judgement
+    verdict = worst([judgement.verdict, *(found.verdict for found in beside)])
+    deciding = (found.sentence for found in beside if found.verdict is verdict)
+    sentence = judgement.sentence if verdict is judgement.verdict else next(deciding)
+    return replace(
+        judgement, verdict=verdict, sentence=sentence, findings=(*judgement.findings, *beside)
     )
 
 

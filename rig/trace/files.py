@@ -61,8 +61,8 @@ def save(trace: Trace, folder: Path) -> None:
     if trace.waveform is not None:
         _save_waveform(trace.waveform, folder / "signals.parquet")
     (folder / "can.blf").write_bytes(frames_to_blf(trace.frames, trace.begun_utc_ns))
-    _write_lines(folder / "console.txt", (_line_text(line) for line in trace.lines))
-    _write_lines(folder / "scpi.txt", (_escaped(line) for line in trace.transcript))
+    _write(folder / "console.txt", console_text(trace))
+    _write(folder / "scpi.txt", scpi_text(trace))
     rest = _Rest(
         begin_ns=trace.begin_ns,
         end_ns=trace.end_ns,
@@ -107,6 +107,16 @@ def check_version(folder: Path) -> None:
     TRACE.check_schema(parsed_object(_read(folder / "trace.json"), where).get("schema"), where)
 
 
+def console_text(trace: Trace) -> str:
+    """Give the console's lines as they are stored."""
+    return "".join(f"{_line_text(line)}\n" for line in trace.lines)
+
+
+def scpi_text(trace: Trace) -> str:
+    """Give the instruments' transcript as it is stored."""
+    return "".join(f"{_escaped(line)}\n" for line in trace.transcript)
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -115,8 +125,8 @@ def _read(path: Path) -> bytes:
 
 
 # ---- text ---------------------------------------------------------------------------------------
-def _write_lines(path: Path, lines: Any) -> None:
-    path.write_bytes("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
+def _write(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
 
 
 def _read_lines(path: Path) -> list[str]:
