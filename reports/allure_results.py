@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from rig.judge.verdict import Finding, Judgement, Verdict, tries_in_words, worst
 from rig.plan.case import Case, Hold
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
+from rig.trace.text import plain
 
 STATUS = {
     Verdict.PASS: "passed",
@@ -35,6 +37,8 @@ STATUS = {
     Verdict.ERROR: "broken",
     Verdict.SKIPPED: "skipped",
 }
+# CommonMark 0.31.2, 2.4: any of these with a backslash before it stands for itself.
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#!|~&]")
 CASE_LABEL = "case"  # ties a finished result to the case it came from
 _SEVERITIES = {"blocker", "critical", "normal", "minor", "trivial"}
 
@@ -136,22 +140,32 @@ def _set_labels(result: Any, told: Told) -> None:
 def _set_outcome(result: Any, judgement: Judgement) -> None:
     result.status = STATUS[judgement.verdict]
     found = "\n".join(f"{f.verdict} ({f.means}): {f.sentence}" for f in judgement.findings)
-    plain = judgement.verdict is Verdict.PASS
-    result.statusDetails = StatusDetails(message=judgement.sentence, trace="" if plain else found)
-    result.description = _description(judgement)
+    passed = judgement.verdict is Verdict.PASS
+    result.statusDetails = StatusDetails(
+        message=plain(judgement.sentence), trace="" if passed else plain(found)
+    )
+    result.description = description(judgement)
 
 
-def _description(judgement: Judgement) -> str:
-    """The findings as a Markdown table."""
+def description(judgement: Judgement) -> str:
+    """Return the findings as a Markdown table; what is quoted in them is text and nothing else."""
     rows = [
-        f"| {_cell(f.expectation)} | {f.means} | {_measured(f)} | {_allowed(f)} | {f.verdict} |"
+        f"| {' | '.join([_text(f.expectation), _text(f.means), _measured(f), _allowed(f)])} |"
+        f" {f.verdict} |"
         for f in judgement.findings
     ]
     if not rows:
-        return _cell(judgement.sentence)
+        return _text(judgement.sentence)
     head = ["| Expected | Seen by | Measured ± U | Allowed | Verdict |", "|---|---|---|---|---|"]
     return "\n".join(
-        [judgement.sentence, "", *head, *rows, "", f"Decision rule: {judgement.rule}."]
+        [
+            _text(judgement.sentence),
+            "",
+            *head,
+            *rows,
+            "",
+            f"Decision rule: {_text(judgement.rule)}.",
+        ]
     )
 
 
@@ -187,9 +201,9 @@ def _step_ms(case: Case, trace: Trace) -> Iterator[tuple[int, int]]:
 
 
 def _step(name: str, status: str, start: int, stop: int, found: Finding | None = None) -> Any:
-    step = TestStepResult(name=name, status=status, start=start, stop=stop)
+    step = TestStepResult(name=plain(name), status=status, start=start, stop=stop)
     if found is not None:
-        step.statusDetails = StatusDetails(message=found.sentence)
+        step.statusDetails = StatusDetails(message=plain(found.sentence))
         shown = {"measured": _measured(found), "allowed": _allowed(found)}
         step.parameters = [Parameter(name=k, value=v) for k, v in shown.items() if v]
     return step
@@ -266,8 +280,9 @@ def _allowed(found: Finding) -> str:
     return words.limits(found.low, found.high, found.measurement) if found.measurement else ""
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _text(text: str) -> str:
+    """Escape what would be HTML, a link or an end of a cell: a BMS's console may say anything."""
+    return _MARKDOWN.sub(r"\\\g<0>", plain(text).replace("\n", " "))
 
 
 def _md5(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reports import words
-from rig.evidence import NOT_RUN, Run, RunCase
+from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
 from rig.evidence.left_out import LeftOut, left_out_of
 from rig.evidence.promises import Promises, promises_of
 from rig.judge.verdict import BLAMES, Verdict, Whose, whose_error
@@ -17,6 +17,7 @@ _OPEN = {
     Verdict.INCONCLUSIVE.value: "inconclusive",
     Verdict.SKIPPED.value: "skipped",
     NOT_RUN: "not run",
+    DAMAGED: "damaged",
 }
 
 _NOTHING_FAILED = "NOTHING FAILED"
@@ -101,6 +102,9 @@ def _of_cases(run: Run) -> Answer:
         return Answer("NO", f"{of}: {_grouped(run.cases, Verdict.FAIL)}.{_also_open(run)}", "fail")
     if run.problems:
         why = f"the evidence is damaged ({words.plural(len(run.problems), 'problem')}), see below."
+        return Answer("NOT PROVEN", why, "inconclusive")
+    if run.aborted and run.counts["pass"] == total:
+        why = "nothing failed, but the run never came to its end: tries may be missing."
         return Answer("NOT PROVEN", why, "inconclusive")
     if not total:
         return Answer("NOT PROVEN", "no case was planned.", "inconclusive")

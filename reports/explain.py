@@ -14,6 +14,7 @@ from rig.errors import DescriptionError
 from rig.evidence.run import Run, RunCase
 from rig.judge.verdict import Finding, Verdict
 from rig.trace.model import Trace
+from rig.trace.text import plain
 
 _PAD = 0.25  # of the judged stretch, shown before and after it
 _LEAST_SPAN_S = 0.05
@@ -41,6 +42,9 @@ def explained(run: Run, case: RunCase, *, braille: bool = True) -> Iterator[str]
     """Yield the explanation of a case, line by line."""
     judgement = case.judgement
     yield f"{case.case.id}: {case.outcome}"
+    if case.damage:
+        yield from (f"  {plain(why)}" for why in case.damage)
+        return
     yield f"  {case.case.title}"
     if case.case.traces_to:
         yield f"  requirement {', '.join(case.case.traces_to)}; run {run.run_id}"

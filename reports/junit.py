@@ -1,9 +1,10 @@
 """JUnit XML from evidence, with each verdict in the element where CI systems look for it.
 
 pytest's own writer calls every exception of a custom item a failure, a bench error included
-(reports.md, section 2). Here: fail → failure; inconclusive and error → error, with the type saying
-which; skipped and not run → skipped. Every planned case has a row, also after an abort. Must not
-judge.
+(reports.md, section 2). Here: fail → failure; inconclusive, error and damaged → error, with the
+type saying which; skipped and not run → skipped. Every planned case has a row, also after an abort.
+It keeps to the schema that Jenkins' xUnit plugin validates by (junit-10.xsd), which has no room for
+the file of a test case. Must not judge.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from reports import words
-from rig.evidence import NOT_RUN, Run, RunCase
+from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
 from rig.judge.verdict import Finding, Verdict, whose_error
+from rig.trace.text import plain
 
-# What XML 1.0 can't hold (section 2.2), for example a console's escape codes.
+# What XML 1.0 can't hold (section 2.2).
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ELEMENTS = {
     "fail": ("failure", "fail"),
     "inconclusive": ("error", "inconclusive"),
     "error": ("error", "bench"),
     "skipped": ("skipped", ""),
+    DAMAGED: ("error", "damaged"),
     NOT_RUN: ("skipped", ""),
 }
 
@@ -33,15 +36,14 @@ def junit_xml(run: Run) -> bytes:
     numbers = {
         "tests": len(run.cases),
         "failures": counts["fail"],
-        "errors": counts["error"] + counts["inconclusive"],
-        "skipped": counts["skipped"] + counts[NOT_RUN],
+        "errors": counts["error"] + counts["inconclusive"] + counts[DAMAGED],
     }
     shared = {**{k: str(v) for k, v in numbers.items()}, "time": f"{run.wall_s:.3f}"}
     root = ElementTree.Element("testsuites", shared)
     stamp = run.started.replace(tzinfo=None).isoformat(timespec="seconds")
-    suite = ElementTree.SubElement(
-        root, "testsuite", {"name": run.run_id, "timestamp": stamp, **shared}
-    )
+    skipped = str(counts["skipped"] + counts[NOT_RUN])
+    facts = {"name": _clean(run.run_id), "timestamp": stamp, "skipped": skipped}
+    suite = ElementTree.SubElement(root, "testsuite", {**facts, **shared})
     _add_properties(suite, run)
     for case in run.cases:
         _add_case(suite, run, case)
@@ -80,13 +82,12 @@ def _add_case(suite: ElementTree.Element, run: Run, case: RunCase) -> None:
         {
             "classname": _clean(f"{case.case.plan}.{case.case.family}"),
             "name": _clean(f"{case.case.id} @ {run.bench}"),
-            "file": _clean(re.sub(r":\d+$", "", case.case.source)),
             "time": f"{case.wall_s:.3f}",
         },
     )
     if case.outcome in _ELEMENTS:
         element, kind = _ELEMENTS[case.outcome]
-        sentence = case.sentence if case.judgement else _why_not_run(run)
+        sentence = case.sentence if case.judgement else _why_not(run, case)
         if case.verdict is Verdict.ERROR and case.judgement:
             kind = whose_error(case.judgement.sentence) or kind
         facts = {"type": kind, "message": _clean(sentence)} if kind else {}
@@ -96,7 +97,9 @@ def _add_case(suite: ElementTree.Element, run: Run, case: RunCase) -> None:
     ElementTree.SubElement(row, "system-out").text = _clean(_output(case))
 
 
-def _why_not_run(run: Run) -> str:
+def _why_not(run: Run, case: RunCase) -> str:
+    if case.damage:
+        return "; ".join(case.damage)
     return "not run: the run was aborted before it" if run.aborted else "not run"
 
 
@@ -112,8 +115,9 @@ def _line(finding: Finding) -> str:
 
 def _output(case: RunCase) -> str:
     findings = case.judgement.findings if case.judgement else ()
-    return "\n".join([case.case.title, *(_line(f) for f in findings), f"evidence: {case.folder}"])
+    where = [f"plan: {case.case.source}", f"evidence: {case.folder}"]
+    return "\n".join([case.case.title, *(_line(f) for f in findings), *where])
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", plain(text))

@@ -20,12 +20,13 @@ from reports import svg, words
 from reports.answer import Answer, answer, group_of
 from reports.differences import differences
 from rig.errors import RigError
-from rig.evidence import NOT_RUN, Run, RunCase
+from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
 from rig.judge.verdict import WORST_FIRST, BudgetRow, Finding
 from rig.trace.model import Link
+from rig.trace.text import plain
 
 SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
-OUTCOMES = (*(v.value for v in WORST_FIRST[:-1]), NOT_RUN, WORST_FIRST[-1].value)
+OUTCOMES = ("fail", DAMAGED, *(v.value for v in WORST_FIRST[1:-1]), NOT_RUN, "pass")  # worst first
 MOST_FIGURES = 80  # waveforms in a page, else it takes too long to make and to open
 
 
@@ -146,6 +147,7 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     verdict, families = answer(run), _families(cases)
     return environment.get_template("run.html").render(
@@ -171,6 +173,11 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         svg_variables=_drawn(svg.VARIABLES),
         evidence=os.path.relpath(run.path, base or Path.cwd()),
     )
+
+
+def _shown(value: object) -> object:
+    """Show what a console, a plan or damage put into a text: no page holds an escape code."""
+    return plain(value) if type(value) is str else value
 
 
 def _drawn(picture: str) -> Markup:
@@ -244,7 +251,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         id=case.id,
         title=case.title,
         outcome=run_case.outcome,
-        sentence=run_case.sentence or "planned, but the run ended before it",
+        sentence=run_case.sentence or _why_not(run_case),
         family=case.family,
         group=group_of(run_case),
         has_protection=case.protection is not None,
@@ -263,6 +270,10 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         folder=f"cases/{run_case.folder.name}",
         href=Path(os.path.relpath(run_case.folder, base)).as_posix(),
     )
+
+
+def _why_not(case: RunCase) -> str:
+    return "; ".join(case.damage) or "planned, but the run ended before it"
 
 
 def _finding(found: Finding) -> FindingView:

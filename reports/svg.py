@@ -30,6 +30,7 @@ from rig.plan.case import (
     Trips,
 )
 from rig.trace.model import Channel, Trace, Waveform
+from rig.trace.text import plain
 
 Floats = NDArray[np.float64]
 
@@ -141,6 +142,10 @@ class Place:
     buckets: int = BUCKETS
 
 
+def _escaped(text: str) -> str:
+    return escape(plain(text))
+
+
 @dataclass(slots=True)
 class Figure:
     """SVG text under construction."""
@@ -154,7 +159,7 @@ class Figure:
     def text(self, x: float, y: float, text: str, style: str = "") -> None:
         """Append a text element."""
         kind = f' class="{style}"' if style else ""
-        self.add(f'<text x="{x:.1f}" y="{y:.1f}"{kind}>{escape(text)}</text>')
+        self.add(f'<text x="{x:.1f}" y="{y:.1f}"{kind}>{_escaped(text)}</text>')
 
     def line(self, x1: float, y1: float, x2: float, y2: float, style: str) -> None:
         """Append a line."""
@@ -747,7 +752,7 @@ def _described(judgement: Judgement, flags: Sequence[EventMark]) -> str:
 def _wrap(
     figure: Figure, height: float, name: str, texts: tuple[str, str], *, standalone: bool
 ) -> str:
-    title, description = (escape(text) for text in texts)
+    title, description = (_escaped(text) for text in texts)
     space = size = style = ""
     if standalone:
         space = ' xmlns="http://www.w3.org/2000/svg"'

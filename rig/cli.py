@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,11 +181,13 @@ def _judge(options: argparse.Namespace, _: list[str]) -> int:
     from fixtures.rejudge import rejudge
     from rig.judge.verdict import Verdict
 
-    path, judgements = rejudge(options.run, options.name, options.plan)
-    counts = Counter(judgement.verdict for judgement in judgements.values())
-    print(", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items())))
-    print(f"judgements: {path.as_posix()}")
-    return _FAILED if counts[Verdict.FAIL] else 0 if set(counts) == {Verdict.PASS} else _UNPROVEN
+    done = rejudge(options.run, options.name, options.plan)
+    print(", ".join(f"{n} {outcome}" for outcome, n in done.counts.items()))
+    print(f"judgements: {done.path.as_posix()}")
+    whole = _tell_damage(done.run)
+    if Verdict.FAIL in done.counts:
+        return _FAILED
+    return 0 if whole and set(done.counts) == {Verdict.PASS} else _UNPROVEN
 
 
 def _explain(options: argparse.Namespace, _: list[str]) -> int:
@@ -195,9 +196,10 @@ def _explain(options: argparse.Namespace, _: list[str]) -> int:
     from rig.evidence import load_run
 
     run = load_run(options.run)
+    code = 0 if _tell_damage(run) else _UNPROVEN
     if options.case is None:
         print("\n".join(told(differences(run))))
-        return 0
+        return code
     case = find_case(run, options.case)
     print("\n".join(explained(run, case, braille=_shows_braille())))
     folder = options.out / "explain" / f"{run.run_id}-{case.number:04d}"
@@ -207,7 +209,18 @@ def _explain(options: argparse.Namespace, _: list[str]) -> int:
         print(f"\nwaveform: {(folder / 'waveform.svg').as_posix()}")
     if case.outcome == "fail" and not options.as_recorded:
         print("\n".join(_shortest(run, case, options.bench, folder)))
-    return 0
+    return code
+
+
+def _tell_damage(run: Run) -> bool:
+    """Say what of a run's evidence is not whole; return whether all of it is."""
+    from rig.trace.text import plain
+
+    for note in run.notes:
+        print(f"note: {plain(note)}")
+    for problem in run.problems:
+        print(f"damaged: {plain(problem)}", file=sys.stderr)
+    return not run.problems
 
 
 def _shortest(run: Run, case: RunCase, bench: str | None, folder: Path) -> Iterator[str]:
@@ -252,16 +265,19 @@ def _report(options: argparse.Namespace, _: list[str]) -> int:
     from reports.write import write_reports
     from rig.evidence import load_run
 
-    print(f"report: {write_reports(load_run(options.run), _writable(options.out)).as_posix()}")
-    return 0
+    run = load_run(options.run)
+    print(f"report: {write_reports(run, _writable(options.out)).as_posix()}")
+    return 0 if _tell_damage(run) else _UNPROVEN
 
 
 def _verify(options: argparse.Namespace, _: list[str]) -> int:
-    from rig.evidence.run import verify
+    from rig.evidence.run import verified
+    from rig.trace.text import plain
 
-    problems = verify(options.run)
-    print("\n".join(problems) or f"{options.run}: complete and unchanged since it was written")
-    return 1 if problems else 0
+    problems, notes = verified(options.run)
+    whole = f"{options.run}: complete and unchanged since it was written"
+    print(plain("\n".join([*(f"note: {note}" for note in notes), *(problems or [whole])])))
+    return _FAILED if problems else 0
 
 
 def _mutants(options: argparse.Namespace, _: list[str]) -> int:

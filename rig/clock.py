@@ -12,11 +12,14 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from rig.errors import BenchError
 
 Links = tuple[str, ...]
+
+STEPPED_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # when each case of a simulated bench begins
 
 _POLL_S = 0.0005  # a wall clock looks this often whether what it waits for has happened
 _SPIN_S = 0.002  # time.sleep is late by up to 2.3 ms here, so the rest is spun
@@ -51,6 +54,10 @@ class Clock(Protocol):
 
     def now_ns(self) -> int:
         """Now."""
+        ...
+
+    def date_ns(self, begin_ns: int) -> int:
+        """Date of a case that began at `begin_ns`, in ns since 1970-01-01 UTC."""
         ...
 
     def sleep_until(self, time_ns: int) -> None:
@@ -122,6 +129,10 @@ class WallClock:
     def now_ns(self) -> int:
         """Now, by perf_counter: on Windows `time.monotonic` ticks at 16 ms."""
         return time.perf_counter_ns()
+
+    def date_ns(self, begin_ns: int) -> int:
+        """By the computer's clock as it is set now."""
+        return time.time_ns() - self.now_ns() + begin_ns
 
     def sleep_until(self, time_ns: int) -> None:
         """Sleep to 2 ms before, then spin: a bare sleep may return a scheduler tick late."""
@@ -213,6 +224,10 @@ class SteppedClock:
         if self._is_stale:
             self._take(self._ask(b'{"do":"now"}\n'))
         return self._now_ns
+
+    def date_ns(self, begin_ns: int) -> int:  # noqa: ARG002 -- equal cases leave equal files
+        """Return `STEPPED_EPOCH`, whenever the case ran."""
+        return round(STEPPED_EPOCH.timestamp()) * 1_000_000_000
 
     def sleep_until(self, time_ns: int) -> None:
         """Let the bench run until then."""

@@ -122,6 +122,7 @@ class _Drive:
             error=error,
             start=self._starting.seen() if self._case.begins == "ready" else None,
             lags=self._clock.lags(),
+            begun_utc_ns=self._clock.date_ns(self._begin_ns),
             transcript=bench.end_transcript(),
         )
         return _from_zero(_as_late_as_the_bench(trace))

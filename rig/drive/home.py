@@ -121,6 +121,6 @@ def read_firmware(bench: Bench) -> str:
         sleep_ns(bench, round(_ANSWER_S * 1e8))
         for line in bench.console.lines()[already:]:
             # Between its answer and us may stand lines that it logs by itself.
-            if bench.profile.name in line.text:
-                return line.text.strip()
+            if bench.profile.name in line.plain:
+                return line.plain.strip()
     return ""

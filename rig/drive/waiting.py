@@ -103,6 +103,6 @@ def _console_test(bench: Bench, condition: ConsoleLine) -> Callable[[], bool]:
 
     def seen() -> bool:
         console.poll(prompt=True)
-        return any(pattern.search(line.text) for line in console.lines()[already:])
+        return any(line.search(pattern) for line in console.lines()[already:])
 
     return seen

@@ -4,10 +4,11 @@ Must not know pytest, reports, instruments or a judge's reasons; it stores what 
 """
 
 from rig.evidence.meta import InstrumentFacts, RunMeta
-from rig.evidence.run import NOT_RUN, Run, RunCase, Try, load_run, verify
+from rig.evidence.run import DAMAGED, NOT_RUN, Run, RunCase, Try, load_run, verify
 from rig.evidence.run_folder import RunFolder, store_case
 
 __all__ = [
+    "DAMAGED",
     "NOT_RUN",
     "InstrumentFacts",
     "Run",

@@ -7,14 +7,17 @@ power cut at most those since the last durable line. Must not know what the line
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from rig.documents import parsed_object
 from rig.errors import EvidenceError
 
 FIRST = "0" * 64  # what the first line names as the one before
@@ -103,21 +106,28 @@ def resume_journal(path: Path) -> Journal:
     return Journal(path, number=len(entries), previous=digest(lines[-1]) if entries else FIRST)
 
 
+def read_plain(path: Path) -> bytes:
+    """Read a plain file; OSError for a link, a folder, a pipe or a device."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file")
+    return path.read_bytes()
+
+
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_plain(path)
     except OSError as error:
         raise EvidenceError(
-            f"no journal can be read ({error.strerror})", str(path), "name a run folder"
+            f"no journal can be read ({error.strerror or error})", str(path), "name a run folder"
         ) from error
 
 
 def _entry(line: bytes, number: int, previous: str) -> tuple[Entry, str]:
     try:
-        entry = json.loads(line)
-    except ValueError:
-        return {}, "the line is not JSON, it was damaged"
-    if not isinstance(entry, dict) or entry.get("previous") != previous:
+        entry = parsed_object(line, "journal.jsonl")
+    except EvidenceError:
+        return {}, "the line is no JSON object, it was damaged"
+    if entry.get("previous") != previous:
         return {}, "the chain of hashes is broken, a line was changed, added or removed"
     if entry.get("number") != number or not isinstance(entry.get("kind"), str):
         return {}, "the line bears no kind or not its number"

@@ -2,42 +2,72 @@
 
 from __future__ import annotations
 
-import json
 import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from rig.evidence.journal import digest
+from rig.errors import EvidenceError
+from rig.evidence.forms import MANIFEST, FileFacts, Manifest
+from rig.evidence.journal import digest, read_plain
 
 NAME = "manifest.json"
 # Judgements made later are added to a finished run; everything else may never change.
 GROWING = "judgements"
-SCHEMA = "bms-hil-rig/manifest/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What lies in a run folder, by path below it: plain files, and whatever is none."""
+
+    files: Mapping[str, FileFacts]
+    strange: Mapping[str, str]  # links, pipes, devices, what can't be read; and why
+
+
+def read_contents(folder: Path) -> Contents:
+    """Hash every file below a folder. No link is followed, no pipe or device opened."""
+    files: dict[str, FileFacts] = {}
+    strange: dict[str, str] = {}
+    for path in _walk(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            data = read_plain(path)
+        except OSError as error:
+            strange[name] = f"can't be read ({error.strerror or error})"
+        else:
+            files[name] = FileFacts(size=len(data), sha256=digest(data))
+    return Contents(files, strange)
 
 
 def write_manifest(folder: Path) -> None:
     """Hash every file below `folder` and put the list on the disk."""
-    files = {name: _facts(folder / name) for name in _files(folder)}
-    text = json.dumps({"schema": SCHEMA, "files": files}, indent=1, ensure_ascii=False)
-    write_durably(folder / NAME, text.encode() + b"\n")
+    found = read_contents(folder).files
+    listed = {name: facts for name, facts in sorted(found.items()) if _is_listed(name)}
+    write_durably(folder / NAME, MANIFEST.dump(Manifest(files=listed), indent=1) + b"\n")
 
 
-def check_manifest(folder: Path) -> list[str]:
-    """What differs from the manifest, one sentence each; [] where nothing does."""
+def check_manifest(folder: Path, found: Contents) -> dict[str, str]:
+    """Return what differs from the manifest: name of the file, and what is wrong with it."""
     try:
-        listed = json.loads((folder / NAME).read_bytes())["files"]
-    except OSError:
-        return [f"{NAME}: missing, so the run was never finished or the file was removed"]
-    except (ValueError, KeyError, TypeError):
-        return [f"{NAME}: damaged, it does not list files"]
-    present = set(_files(folder))
-    problems = [f"{name}: missing, it was removed" for name in sorted(set(listed) - present)]
-    problems += [f"{name}: not in the manifest, it was added" for name in present - set(listed)]
-    problems += [
-        f"{name}: changed since the run (its SHA-256 is not the one written then)"
-        for name in sorted(present & set(listed))
-        if _facts(folder / name) != listed[name]
-    ]
-    return sorted(problems)
+        listed = MANIFEST.load(read_plain(folder / NAME), NAME).files
+    except FileNotFoundError:
+        return {NAME: "missing, so the run was never finished or the file was removed"}
+    except OSError as error:
+        return {NAME: f"can't be read ({error.strerror or error})"}
+    except EvidenceError as error:
+        return {NAME: error.what}
+    present = {name: facts for name, facts in found.files.items() if _is_listed(name)}
+    missing = set(listed) - set(present)
+    return (
+        dict.fromkeys(missing, "missing, it was removed")
+        | dict.fromkeys(set(present) - set(listed), "not in the manifest, it was added")
+        | {
+            name: "changed since the run (its SHA-256 is not the one written then)"
+            for name, facts in present.items()
+            if name in listed and listed[name] != facts
+        }
+    )
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -59,13 +89,15 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _files(folder: Path) -> list[str]:
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(
-        name.as_posix() for name in names if name.parts[0] != GROWING and name.as_posix() != NAME
-    )
+def _is_listed(name: str) -> bool:
+    return name != NAME and name.partition("/")[0] != GROWING
 
 
-def _facts(path: Path) -> dict[str, object]:
-    data = path.read_bytes()
-    return {"size": len(data), "sha256": digest(data)}
+def _walk(folder: Path) -> list[Path]:
+    """Return everything below a folder that is no folder itself, links to folders included."""
+    found: list[Path] = []
+    for above, folders, files in os.walk(folder):
+        here = Path(above)
+        links = [name for name in folders if not stat.S_ISDIR((here / name).lstat().st_mode)]
+        found += [here / name for name in (*files, *links)]
+    return sorted(found)

@@ -41,7 +41,6 @@ class RunMeta:
     instruments: tuple[InstrumentFacts, ...] = ()
 
 
-META_JSON: TypeAdapter[RunMeta] = TypeAdapter(RunMeta)
 INSTRUMENTS_JSON: TypeAdapter[tuple[InstrumentFacts, ...]] = TypeAdapter(
     tuple[InstrumentFacts, ...]
 )

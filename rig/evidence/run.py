@@ -1,36 +1,49 @@
 """Read a run folder, finished or not. Every report starts here; must not change what it reads.
 
-A missing run-end line means that the run was aborted: planned cases without a result were not
-run. Damage is reported in `Run.problems`, and what can still be trusted is read.
+Whoever reads evidence checks it: the journal's chain is the spine, its lines name the hashes of the
+inputs and of every case's files, the manifest those of all files of a finished run. A case whose
+files are not those is damaged; all others are read. A missing run-end line means that the run was
+aborted: planned cases without a result were not run.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from rig.errors import EvidenceError
-from rig.evidence.journal import Entry, digest, read_journal
-from rig.evidence.manifest import GROWING, check_manifest
-from rig.evidence.meta import INSTRUMENTS_JSON, META_JSON, InstrumentFacts, RunMeta
+from rig.evidence.entries import (
+    BenchFailed,
+    Event,
+    Lines,
+    Planned,
+    PlannedCase,
+    Result,
+    RunEnd,
+    understood,
+)
+from rig.evidence.forms import CASE, JUDGEMENT, RUN, Judgements, RunFacts
+from rig.evidence.journal import read_journal, read_plain
+from rig.evidence.later import (
+    check_judgements,
+    hash_of,
+    read_judgements,
+    store_judgements,
+)
+from rig.evidence.manifest import Contents, read_contents
+from rig.evidence.meta import InstrumentFacts, RunMeta
 from rig.evidence.names import try_folder
-from rig.judge.verdict import JUDGEMENT_JSON, WORST_FIRST, Judgement, Verdict, tries_in_words
-from rig.plan.case import CASE_JSON, Case
+from rig.evidence.whole import altered, misplaced, planned_lines
+from rig.judge.verdict import WORST_FIRST, Judgement, Verdict, tries_in_words
+from rig.plan.case import Case
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
 
 NOT_RUN = "not run"
-_JUDGEMENTS_JSON: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])
-_PLAIN_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # no way out of its folder, on no system
-_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.ASCII | re.IGNORECASE)  # on Windows
+DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +56,7 @@ class Try:
     wall_s: float = 0.0
     virtual_s: float = 0.0
     is_stored: bool = False  # its files are those of its result
+    damage: tuple[str, ...] = ()  # why its files can't be believed; its judgement is the journal's
 
     @property
     def verdict(self) -> Verdict:
@@ -53,20 +67,19 @@ class Try:
         """Read the case as it was driven; a hand-written one is planned without its steps."""
         path = self.folder / "case.json"
         try:
-            return CASE_JSON.validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise EvidenceError(f"can't be read: {error}", str(path), "rig verify") from None
+            return CASE.load(read_plain(path), str(path))
+        except OSError as error:
+            what = f"can't be read ({error.strerror or error})"
+            raise EvidenceError(what, str(path), "rig verify") from None
 
     @property
     def has_trace(self) -> bool:
-        """Something was recorded."""
-        return (self.folder / "trace.json").is_file()
+        """Something was recorded that can be believed."""
+        return _has_trace(self.folder, self.damage)
 
     def trace(self) -> Trace:
-        """Read what was recorded; EvidenceError where nothing was."""
-        if not self.has_trace:
-            raise EvidenceError("nothing was recorded", str(self.folder), "look at its judgement")
-        return trace_files.load(self.folder)
+        """Read what was recorded; EvidenceError where nothing was, or it is damaged."""
+        return _trace(self.folder, self.damage)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,27 +94,28 @@ class RunCase:
     virtual_s: float = 0.0
     is_stored: bool = False  # it has a result, and all files are those that its results name
     tries: tuple[Try, ...] = ()  # in order
+    damage: tuple[str, ...] = ()  # why nothing can be said of it: files changed or unreadable
 
     @property
     def verdict(self) -> Verdict | None:
-        """None where the case was planned and has no result."""
+        """None where the case was planned and has no result, or none that can be believed."""
         return self.judgement.verdict if self.judgement else None
 
     @property
     def outcome(self) -> str:
-        """The verdict's word, or "not run"."""
+        """The verdict's word, or "damaged", or "not run"."""
+        if self.damage:
+            return DAMAGED
         return self.judgement.verdict.value if self.judgement else NOT_RUN
 
     @property
     def has_trace(self) -> bool:
-        """Something was recorded."""
-        return (self.folder / "trace.json").is_file()
+        """Something was recorded that can be believed."""
+        return _has_trace(self.folder, self.damage)
 
     def trace(self) -> Trace:
-        """Read what was recorded; EvidenceError where nothing was."""
-        if not self.has_trace:
-            raise EvidenceError("nothing was recorded", str(self.folder), "look at its judgement")
-        return trace_files.load(self.folder)
+        """Read what was recorded; EvidenceError where nothing was, or it is damaged."""
+        return _trace(self.folder, self.damage)
 
     @property
     def tried(self) -> str:
@@ -130,12 +144,14 @@ class Run:
     finished: bool  # False: aborted, or still running
     cases: tuple[RunCase, ...]
     bench_errors: tuple[str, ...]
-    problems: tuple[str, ...]  # of the evidence's integrity
+    problems: tuple[str, ...]  # of the evidence's integrity, those of damaged cases included
+    notes: tuple[str, ...] = ()  # what is worth knowing and damages nothing: another name
+    begin: str = ""  # SHA-256 of the first line of its journal, which no other run has
 
     @property
     def run_id(self) -> str:
-        """Bench and running number: "lab2-0017"."""
-        return self.path.name
+        """Bench and running number, as the folder is called today: "lab2-0017"."""
+        return self.path.absolute().name
 
     @property
     def aborted(self) -> bool:
@@ -144,14 +160,19 @@ class Run:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many cases there are of each outcome, all six words always present."""
-        words = [*(v.value for v in Verdict), NOT_RUN]
+        """How many cases there are of each outcome, all seven words always present."""
+        words = [*(v.value for v in Verdict), NOT_RUN, DAMAGED]
         return {word: sum(c.outcome == word for c in self.cases) for word in words}
+
+    @property
+    def are_inputs_whole(self) -> bool:
+        """Whether plan, profile, bench, DBC and planned cases are those that it was run with."""
+        return not any(problem.startswith("inputs/") for problem in self.problems)
 
     @property
     def wall_s(self) -> float:
         """From the first journal line to the last."""
-        return (self.ended - self.started).total_seconds()
+        return max((self.ended - self.started).total_seconds(), 0.0)
 
     @property
     def virtual_s(self) -> float:
@@ -160,7 +181,7 @@ class Run:
 
 
 def load_run(path: Path, *, judged: str | None = None) -> Run:
-    """Read a run folder.
+    """Read a run folder, and check what is read.
 
     Parameters
     ----------
@@ -174,196 +195,254 @@ def load_run(path: Path, *, judged: str | None = None) -> Run:
     """
     path = Path(path)
     facts = _facts(path)
-    entries, problems, _ = read_journal(path / "journal.jsonl")
-    cases, bad = _cases(path, entries)
+    entries, broken, _ = read_journal(path / "journal.jsonl")
+    begin = str(entries[1]["previous"]) if len(entries) > 1 else ""
+    journal = understood(entries)
+    contents = read_contents(path)
+    wrong = altered(path, facts, journal, contents)
+    cases, unread = _cases(_Read(path, contents, journal, wrong, tuple(broken)))
+    notes, doubled = misplaced(path, facts)
+    later = check_judgements(path, contents, begin, {c.case.id for c in cases})
+    files = [f"{name}: {why}" for name, why in wrong.items()]
     run = Run(
         path=path,
-        bench=facts["bench"],
-        number=facts["number"],
-        meta=_meta(facts["meta"], entries),
-        inputs=facts["inputs"],
-        started=_utc(facts["wall"]["started_utc"]),
-        ended=_utc(entries[-1]["wall"]["utc"] if entries else facts["wall"]["started_utc"]),
-        finished=any(e["kind"] == "run-end" for e in entries),
+        bench=facts.bench,
+        number=facts.number,
+        meta=_meta(facts.meta, journal),
+        inputs=facts.inputs,
+        started=facts.wall.started_utc,
+        ended=journal.lines[-1].wall.utc if journal.lines else facts.wall.started_utc,
+        finished=bool(journal.of(RunEnd)),
         cases=cases,
-        bench_errors=tuple(e["error"] for e in entries if e["kind"] == "bench-error"),
-        problems=(*problems, *bad),
+        bench_errors=tuple(line.error for line in journal.of(BenchFailed)),
+        problems=(*broken, *journal.problems, *sorted(files), *unread, *doubled, *later),
+        notes=tuple(notes),
+        begin=begin,
     )
     return _judged_again(run, judged) if judged else run
 
 
 def verify(path: Path) -> list[str]:
     """Everything about a run folder that is not as it was written; [] where all is well."""
-    run = load_run(path)
-    problems = [*run.problems]
-    if run.aborted:
-        problems.append("journal.jsonl: no run-end line, so the run was aborted or still runs")
-    return sorted({*problems, *check_manifest(run.path)})
+    return verified(path)[0]
 
 
-def add_judgements(path: Path, name: str, judgements: Mapping[str, Judgement]) -> Path:
-    """Store a later judgement of recorded evidence in a new file; none is ever replaced."""
-    target = later_judgement(path, name)
-    target.parent.mkdir(exist_ok=True)
+def verified(path: Path) -> tuple[list[str], list[str]]:
+    """What `verify` says, and notes: what is worth knowing and damages nothing."""
     try:
-        with target.open("xb") as file:
-            file.write(_JUDGEMENTS_JSON.dump_json(dict(judgements), indent=1) + b"\n")
-    except FileExistsError:
-        raise _stored_already(target) from None
-    return target
+        run = load_run(path)
+    except EvidenceError as error:
+        if not (Path(path) / "run.json").is_file():  # then it is no run folder at all
+            raise
+        return [f"{error.where}: {error.what}"], []
+    problems = {*run.problems}
+    if run.aborted:
+        problems.add("journal.jsonl: no run-end line, so the run was aborted or still runs")
+    return sorted(problems), [*run.notes]
 
 
-def later_judgement(path: Path, name: str, *, is_new: bool = False) -> Path:
-    """Return the file of a later judgement, which is always right below judgements/.
-
-    Raises
-    ------
-    EvidenceError
-        The name is no plain file name; or, where it `is_new`, it is taken.
-    """
-    folder = Path(path) / GROWING
-    if not _PLAIN_NAME.fullmatch(name) or _DEVICE.match(name) or name.endswith("."):
-        raise EvidenceError(
-            f"{name!r} is no name for a judgement",
-            folder.as_posix(),
-            "use letters, digits, '-', '_' and '.', beginning with a letter or digit, and no name"
-            " of a Windows device",
-        )
-    target = folder / f"{name}.json"
-    if is_new and target.exists():
-        raise _stored_already(target)
-    return target
-
-
-def _stored_already(target: Path) -> EvidenceError:
-    what = "a judgement of this name is stored already"
-    return EvidenceError(what, target.as_posix(), "choose another name: none is ever replaced")
+def add_judgements(run: Run, name: str, judgements: Mapping[str, Judgement]) -> Path:
+    """Store a later judgement of a run in a new file; none is ever replaced."""
+    content = Judgements(
+        run=run.run_id,
+        begin=run.begin,
+        judgements=dict(judgements),
+        sha256=hash_of(judgements),
+        damaged={case.case.id: case.damage[0] for case in run.cases if case.damage},
+    )
+    return store_judgements(run.path, name, content)
 
 
 def _judged_again(run: Run, name: str) -> Run:
-    path = later_judgement(run.path, name)
-    try:
-        later = _JUDGEMENTS_JSON.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise EvidenceError(f"no judgement can be read: {error}", str(path), "rig judge") from None
-    cases = (replace(c, judgement=later.get(c.case.id, c.judgement)) for c in run.cases)
+    later = read_judgements(run.path, name, run.begin)
+    cases = (
+        c if c.damage else replace(c, judgement=later.get(c.case.id, c.judgement))
+        for c in run.cases
+    )
     return replace(run, cases=tuple(cases))
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def _facts(path: Path) -> RunFacts:
+    name = path / "run.json"
     try:
-        facts = json.loads((path / "run.json").read_bytes())
-    except (OSError, ValueError) as error:
+        data = read_plain(name)
+    except OSError as error:
         mend = "name a run folder, for example out/runs/<bench>-0001"
-        raise EvidenceError(f"no run can be read ({error})", str(path / "run.json"), mend) from None
-    if not str(facts.get("schema", "")).startswith("bms-hil-rig/run/1"):
-        raise EvidenceError(
-            f"unknown schema {facts.get('schema')!r}", str(path / "run.json"), "update the rig"
-        )
-    return dict(facts)
+        what = f"no run can be read ({error.strerror or error}), so it is none or damaged"
+        raise EvidenceError(what, str(name), mend) from None
+    return RUN.load(data, str(name))
 
 
-def _meta(stored: object, entries: list[Entry]) -> RunMeta:
-    meta = META_JSON.validate_python(stored)
+def _meta(meta: RunMeta, journal: Lines) -> RunMeta:
     known: dict[str, InstrumentFacts] = {}
-    for entry in entries:
-        if entry.get("event") == "connected":  # each lane tells of its own bench
-            known |= {f.role: f for f in INSTRUMENTS_JSON.validate_python(entry["instruments"])}
-            meta = replace(meta, firmware=entry["firmware"] or meta.firmware)
+    for line in journal.of(Event):
+        if line.event == "connected":  # each lane tells of its own bench
+            known |= {facts.role: facts for facts in line.instruments}
+            meta = replace(meta, firmware=line.firmware or meta.firmware)
     return replace(meta, instruments=tuple(known.values()) or meta.instruments)
 
 
-def _cases(path: Path, entries: list[Entry]) -> tuple[tuple[RunCase, ...], list[str]]:
-    folders = {
-        p["case"]: path / "cases" / p["folder"]
-        for entry in entries
-        if entry["kind"] == "planned"
-        for p in entry["cases"]
-    }
-    planned, problems = _planned(path / "inputs" / "cases.jsonl")
-    results: dict[str, dict[int, Entry]] = {}
-    for entry in (e for e in entries if e["kind"] == "result"):
-        # A later line of one try replaces it: a resumed run repeats what was not whole.
-        results.setdefault(entry["case"], {})[entry.get("try", 1)] = entry
-    cases = []
-    for number, case in enumerate(planned, 1):
-        if case.id not in folders:
-            problems.append(f"inputs/cases.jsonl: {case.id!r} is not among the planned cases")
+# ---- cases --------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A run folder under the reader's eye."""
+
+    path: Path
+    contents: Contents
+    journal: Lines
+    wrong: Mapping[str, str]  # file to what is wrong with it
+    broken: tuple[str, ...]  # why the journal can't be trusted to its end
+    unread: list[str] = field(default_factory=list)
+
+    def damage_of(self, folder: str) -> tuple[str, ...]:
+        """What is wrong with the files of a case's folder."""
+        below = f"cases/{folder}/"
+        return tuple(f"{n}: {why}" for n, why in self.wrong.items() if n.startswith(below))
+
+
+def _cases(read: _Read) -> tuple[tuple[RunCase, ...], list[str]]:
+    lines, problems = planned_lines(read.path / "inputs" / "cases.jsonl")
+    planned = [case for line in read.journal.of(Planned) for case in line.cases]
+    results: dict[str, dict[int, Result]] = {p.case: {} for p in planned}
+    for number, result in enumerate(read.journal.of(Result), 1):
+        if result.case not in results:
+            problems.append(f"journal.jsonl: result {number} is of {result.case!r}, not planned")
             continue
-        found, bad = _run_case(number, case, folders[case.id], results.get(case.id, {}))
-        cases.append(found)
-        problems += bad
-    return tuple(cases), problems
-
-
-def _planned(path: Path) -> tuple[list[Case], list[str]]:
-    try:
-        return [CASE_JSON.validate_json(line) for line in path.read_bytes().splitlines()], []
-    except (OSError, ValidationError) as error:
-        return [], [f"inputs/cases.jsonl: the planned cases can't be read: {error}"]
+        # A later line of one try replaces it: a resumed run repeats what was not whole.
+        results[result.case][result.number] = result
+    cases = tuple(
+        _run_case(read, number, case, results[case.case], lines.get(case.case))
+        for number, case in enumerate(planned, 1)
+    )
+    known = {case.case for case in planned}
+    problems += [
+        f"inputs/cases.jsonl: {case_id!r} is not among the planned cases"
+        for case_id in lines
+        if case_id not in known and planned
+    ]
+    return cases, [*problems, *read.unread]
 
 
 def _run_case(
-    number: int, case: Case, folder: Path, results: Mapping[int, Entry]
-) -> tuple[RunCase, list[str]]:
-    if not results:
-        return RunCase(number=number, case=case, folder=folder, judgement=None), []
-    read = [
-        _try(n, folder.with_name(try_folder(folder.name, n)), result)
+    read: _Read,
+    number: int,
+    planned: PlannedCase,
+    results: Mapping[int, Result],
+    line: bytes | None,
+) -> RunCase:
+    folder = read.path / "cases" / planned.folder
+    tries = tuple(
+        _try(read, n, folder.with_name(try_folder(folder.name, n)), result)
         for n, result in sorted(results.items())
-    ]
-    tries = tuple(found for found, _ in read)
-    counts = min(tries, key=lambda t: WORST_FIRST.index(t.verdict))
-    case_found = RunCase(
-        number=number,
-        case=case,
+    )
+    case, lost = _case(read, planned, tries, line)
+    found = RunCase(number=number, case=case, folder=folder, judgement=None, tries=tries)
+    if lost or not tries:
+        # Where the chain is broken, what came after is not unrun: nobody knows.
+        return replace(found, damage=lost or read.broken)
+    counts = _counting(tries)
+    return replace(
+        found,
         folder=counts.folder,
-        judgement=counts.judgement,
+        judgement=None if counts.damage else counts.judgement,
+        damage=counts.damage,
         wall_s=counts.wall_s,
         virtual_s=counts.virtual_s,
         is_stored=all(t.is_stored for t in tries),
-        tries=tries,
     )
-    return case_found, [problem for _, problems in read for problem in problems]
 
 
-def _try(number: int, folder: Path, result: Entry) -> tuple[Try, list[str]]:
-    problems = [
-        f"cases/{folder.name}/{name}: not the file that the journal's result names"
-        for name, sha256 in result["files"].items()
-        if _hash(folder / name) != sha256
-    ]
-    judgement, unreadable = _judgement(folder / "judgement.json", result)
-    found = Try(
+def _counting(tries: Sequence[Try]) -> Try:
+    """Return the try that stands for its case: a fail that holds, else damage, else the worst."""
+    worst = min(tries, key=lambda t: (bool(t.damage), WORST_FIRST.index(t.verdict)))
+    if worst.verdict is Verdict.FAIL and not worst.damage:
+        return worst
+    return next((t for t in tries if t.damage), worst)
+
+
+def _case(
+    read: _Read, planned: PlannedCase, tries: Sequence[Try], line: bytes | None
+) -> tuple[Case, tuple[str, ...]]:
+    """Return a case as it was run, else as it was planned; a stand-in and the reason if neither."""
+    where, data = f"inputs/cases.jsonl: {planned.case}", line
+    for each in tries:
+        name = f"cases/{each.folder.name}/case.json"
+        if name in read.contents.files and name not in read.wrong:
+            where, data = name, (each.folder / "case.json").read_bytes()
+            break
+    if data is None:
+        return _stand_in(planned.case), (f"{where}: it is not there",)
+    try:
+        return CASE.load(data, where), ()
+    except EvidenceError as error:
+        why = f"{where}: {error.what}"
+        read.unread.append(why)
+        return _stand_in(planned.case), (why,)
+
+
+def _stand_in(case_id: str) -> Case:
+    """Make a case of which nothing is known but its name."""
+    return Case(
+        id=case_id,
+        title=case_id,
+        plan="",
+        family="unreadable",
+        protection=None,
+        parameters={},
+        steps=(),
+        expectations=(),
+        outputs={},
+        capture=None,
+        seed=0,
+    )
+
+
+def _try(read: _Read, number: int, folder: Path, result: Result) -> Try:
+    damage = read.damage_of(folder.name)
+    judgement = Judgement(
+        case_id=result.case, verdict=result.verdict, sentence=result.sentence, findings=()
+    )
+    is_stored = not damage
+    if not damage:
+        judgement, damage = _judgement(folder, judgement)
+        read.unread.extend(damage)
+    if damage:  # what the journal knows of it, which no report may embellish
+        damage = (*damage, f"the journal says {result.verdict}: {result.sentence}")
+    return Try(
         number=number,
         folder=folder,
         judgement=judgement,
-        wall_s=result["wall"]["case_s"],
-        virtual_s=result["virtual_s"],
-        is_stored=not problems,
+        wall_s=result.wall.case_s,
+        virtual_s=result.virtual_s,
+        is_stored=is_stored,
+        damage=damage,
     )
-    return found, problems + unreadable
 
 
-def _judgement(path: Path, result: Entry) -> tuple[Judgement, list[str]]:
-    """The stored judgement; else what the journal knows of it, which no report may embellish."""
+def _judgement(folder: Path, told: Judgement) -> tuple[Judgement, tuple[str, ...]]:
+    """Return the stored judgement; what the journal told, and why, where it can't be had."""
+    below = f"cases/{folder.name}"
     try:
-        judgement = JUDGEMENT_JSON.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        verdict, sentence = Verdict(result["verdict"]), result["sentence"]
-        lost = Judgement(case_id=result["case"], verdict=verdict, sentence=sentence, findings=())
-        return lost, [f"cases/{path.parent.name}/judgement.json: can't be read: {error}"]
-    if judgement.verdict != result["verdict"]:
-        return judgement, [f"cases/{path.parent.name}: verdict differs from the journal's"]
-    return judgement, []
+        data = read_plain(folder / "judgement.json")
+        judgement = JUDGEMENT.load(data, f"{below}/judgement.json")
+        if _has_trace(folder, ()):
+            trace_files.check_version(folder)
+    except OSError as error:
+        return told, (f"{below}/judgement.json: can't be read ({error.strerror or error})",)
+    except EvidenceError as error:
+        return told, (f"{Path(error.where).name}: {error.what}",)
+    if (judgement.verdict, judgement.case_id) != (told.verdict, told.case_id):
+        return told, (f"{below}/judgement.json: case or verdict differ from the journal's",)
+    return judgement, ()
 
 
-def _hash(path: Path) -> str | None:
-    try:
-        return digest(path.read_bytes())
-    except OSError:
-        return None
+def _has_trace(folder: Path, damage: tuple[str, ...]) -> bool:
+    return not damage and (folder / "trace.json").is_file()
 
 
-def _utc(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _trace(folder: Path, damage: tuple[str, ...]) -> Trace:
+    if damage:
+        raise EvidenceError(damage[0], str(folder), "restore the run folder from its archive")
+    if not _has_trace(folder, damage):
+        raise EvidenceError("nothing was recorded", str(folder), "look at its judgement")
+    return trace_files.load(folder)

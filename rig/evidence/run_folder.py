@@ -22,7 +22,6 @@ two runs with one seed can be compared byte by byte. Must not judge, nor read an
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import shutil
 from collections import Counter
@@ -34,16 +33,17 @@ from types import TracebackType
 
 from rig.errors import EvidenceError
 from rig.evidence import run as reader
+from rig.evidence.entries import JOURNAL
+from rig.evidence.forms import CASE, JUDGEMENT, RUN, RunFacts, Started
 from rig.evidence.journal import Journal, digest, resume_journal
 from rig.evidence.manifest import sync, write_durably, write_manifest
-from rig.evidence.meta import INSTRUMENTS_JSON, META_JSON, InstrumentFacts, RunMeta
+from rig.evidence.meta import INSTRUMENTS_JSON, InstrumentFacts, RunMeta
 from rig.evidence.names import case_folder, slug, try_folder
-from rig.judge.verdict import JUDGEMENT_JSON, Judgement
-from rig.plan.case import CASE_JSON, Case
+from rig.judge.verdict import Judgement
+from rig.plan.case import Case
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
 
-SCHEMA = "bms-hil-rig/run/1"
 STAGING = "staging"
 
 Now = Callable[[], datetime]
@@ -105,18 +105,14 @@ class RunFolder:
         _check_unique(planned)
         path, number = _next_folder(Path(out) / "runs", slug(bench))
         hashes = _freeze(path, {**inputs, "cases.jsonl": _cases_jsonl(planned)})
-        facts = {
-            "schema": SCHEMA,
-            "run": path.name,
-            "bench": bench,
-            "number": number,
-            "inputs": hashes,
-            "meta": META_JSON.dump_python(meta, mode="json"),
-            "wall": _wall(now()),
-        }
-        write_durably(path / "run.json", _pretty(facts))
+        facts = RunFacts(
+            run=path.name, bench=bench, number=number, inputs=hashes, meta=meta, wall=_began(now())
+        )
+        stored = RUN.dump(facts, indent=1) + b"\n"
+        write_durably(path / "run.json", stored)
         folder = cls(path, Journal(path / "journal.jsonl"), planned, now)
-        folder._write("run-start", {"run": path.name, "inputs": hashes}, durable=False)
+        start = {"run": path.name, "inputs": hashes, "facts": digest(stored)}
+        folder._write("run-start", {"schema": JOURNAL, **start}, durable=False)
         folder._write("planned", {"cases": folder._planned_entries()}, durable=True)
         sync(path)
         return folder
@@ -129,6 +125,9 @@ class RunFolder:
             raise EvidenceError(
                 "the run has ended, its evidence is closed", str(path), "start a new run"
             )
+        if not run.are_inputs_whole:
+            bad = next(problem for problem in run.problems if problem.startswith("inputs/"))
+            raise EvidenceError(bad, str(path), "start a new run; keep this one as it is")
         folder = cls(path, resume_journal(path / "journal.jsonl"), [c.case for c in run.cases], now)
         folder.remaining = tuple(c.case for c in run.cases if not c.is_stored)
         folder._tries.update({c.case.id: sum(t.is_stored for t in c.tries) for c in run.cases})
@@ -268,8 +267,8 @@ def store_case(folder: Path, case: Case, trace: Trace | None, judgement: Judgeme
     folder.mkdir(parents=True)
     if trace is not None:
         trace_files.save(trace, folder)
-    (folder / "case.json").write_bytes(CASE_JSON.dump_json(case, indent=1) + b"\n")
-    (folder / "judgement.json").write_bytes(JUDGEMENT_JSON.dump_json(judgement, indent=1) + b"\n")
+    (folder / "case.json").write_bytes(CASE.dump(case, indent=1) + b"\n")
+    (folder / "judgement.json").write_bytes(JUDGEMENT.dump(judgement, indent=1) + b"\n")
     return folder
 
 
@@ -313,20 +312,13 @@ def _freeze(folder: Path, inputs: Mapping[str, Path | bytes]) -> dict[str, str]:
 
 
 def _cases_jsonl(cases: Sequence[Case]) -> bytes:
-    return b"".join(CASE_JSON.dump_json(case) + b"\n" for case in cases)
+    return b"".join(CASE.dump(case) + b"\n" for case in cases)
 
 
-def _wall(now: datetime) -> dict[str, str]:
-    return {
-        "started_utc": now.isoformat(timespec="milliseconds"),
-        "started_local": now.astimezone().isoformat(timespec="seconds"),
-    }
+def _began(now: datetime) -> Started:
+    return Started(started_utc=now, started_local=now.astimezone().isoformat(timespec="seconds"))
 
 
 def _sync_all(paths: Sequence[Path]) -> None:
     for path in paths:
         sync(path)
-
-
-def _pretty(content: object) -> bytes:
-    return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"

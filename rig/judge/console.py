@@ -26,7 +26,7 @@ def line_instant(line: Line) -> At:
         half_width=half_s,
         source="adapter latency and polling: the stamp is late by 0 to twice this; mean corrected",
     )
-    return At(time_ns=line.time_ns - 0.5 * line.late_ns, rows=(row,), said=f"{line.text!r}")
+    return At(time_ns=line.time_ns - 0.5 * line.late_ns, rows=(row,), said=f"{line.plain!r}")
 
 
 def judge_console_says(
@@ -38,15 +38,15 @@ def judge_console_says(
     start_ns = search_start_ns(case, trace, wanted.since)
     pattern = re.compile(wanted.pattern)
     later = (line for line in trace.lines if line.time_ns >= start_ns)
-    line = next((line for line in later if pattern.search(line.text)), None)
+    line = next((line for line in later if line.search(pattern)), None)
     if line is None:
         return _never_said(trace, wanted, question, cause)
     mark = EventMark(
-        label=f"console: {line.text}",
+        label=f"console: {line.plain}",
         channel="console",
         time_s=(line.time_ns - trace.begin_ns) * 1e-9,
     )
-    what = (f"console said {line.text!r}", cause.said)
+    what = (f"console said {line.plain!r}", cause.said)
     limits_s, passed = (wanted.low_s, wanted.high_s), elapsed(line_instant(line), cause)
     return judged_duration(question, passed, limits_s, what, marks=(mark,))
 
@@ -79,7 +79,7 @@ def judge_console_never_says(
     pattern = re.compile(wanted.pattern)
     # A line counts where it may have ended inside the span, and speaks surely where it must have.
     touching = [ln for ln in trace.lines if ln.time_ns >= begin_ns and _early(ln) <= end_ns]
-    matching = [line for line in touching if pattern.search(line.text)]
+    matching = [line for line in touching if line.search(pattern)]
     if matching:
         return _said(question, trace, matching, begin_ns, end_ns)
     if not trace.lines:
@@ -134,9 +134,9 @@ def _said(
 ) -> Finding:
     sure = [line for line in matching if _early(line) >= begin_ns and line.time_ns <= end_ns]
     line = (sure or matching)[0]
-    sentence = f"console said {line.text!r} {show((line.time_ns - begin_ns) * 1e-9, 's')} on"
+    sentence = f"console said {line.plain!r} {show((line.time_ns - begin_ns) * 1e-9, 's')} on"
     mark = EventMark(
-        label=f"console: {line.text}",
+        label=f"console: {line.plain}",
         channel="console",
         time_s=(line.time_ns - trace.begin_ns) * 1e-9,
     )

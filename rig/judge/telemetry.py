@@ -141,7 +141,7 @@ def _reports(case: Case, trace: Trace, wanted: TelemetryAgrees, decode: Decoder)
     if wanted.pattern is None:
         raise NoEvidence(f"the plan names no signal and no console line for {wanted.quantity}")
     pattern = re.compile(wanted.pattern)
-    found = [(ln.time_ns, m) for ln in trace.lines if (m := pattern.search(ln.text))]
+    found = [(ln.time_ns, m) for ln in trace.lines if (m := ln.search(pattern))]
     times = np.array([time_ns for time_ns, _ in found], np.int64)
     return _Reports(
         times=times,

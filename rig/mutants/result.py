@@ -12,14 +12,15 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from rig.errors import DescriptionError
+from rig.documents import Document, parsed_object
+from rig.errors import DescriptionError, EvidenceError
 from rig.judge.verdict import Verdict
 
 Control = Literal["plan", "findings"]
 # Each variant up to its first finding ("fail"), or through all cases ("end"); for "each family" the
 # rest of the plan too, until one variant is known that this family alone finds.
 Extent = Literal["fail", "end", "each family"]
-SCHEMA = "bms-hil-rig/mutants/1"
+SCHEMA = "bms-hil-rig/mutants/1"  # see MUTANTS
 FOUND, MISSED, MISNAMED, INCONCLUSIVE, ERROR, UNFINISHED = (
     "found",
     "NOT found",
@@ -162,16 +163,22 @@ class Result:
 
 
 RESULT_JSON: TypeAdapter[Result] = TypeAdapter(Result)
+MUTANTS = Document("mutants", 1, RESULT_JSON)
 
 
 def load_result(path: Path) -> Result:
     """Read an earlier result; DescriptionError where it is none."""
     try:
-        return RESULT_JSON.validate_json(path.read_bytes())
+        data = path.read_bytes()
+        MUTANTS.check_schema(parsed_object(data, str(path)).get("schema"), str(path))
+        return RESULT_JSON.validate_json(data)
     except (OSError, ValidationError) as error:
         raise DescriptionError(
             f"it is no result of rig mutants: {error}", str(path), "name a mutants.json"
         ) from None
+    except EvidenceError as error:
+        what = f"it is no result of rig mutants: {error.what}"
+        raise DescriptionError(what, str(path), error.mend) from None
 
 
 def save_result(result: Result, path: Path) -> None:

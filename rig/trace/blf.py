@@ -4,16 +4,19 @@ Layout as python-can's `BLFWriter` writes it (its reader, CANoe, CANalyzer and M
 file header, then zlib containers of objects with stamps in ns. Ours are built as numpy records,
 so that the stamp stays an exact integer and no Python loop runs over frames.
 
-Epoch: a stamp is the rig's time, ns since the run began; the header's measurement start is zero
-(no date), so that a reader shows seconds since then. The format's stamps have no sign: one from
-before the epoch (a frame stamped within the adapter's latency of the begin) comes back here as it
-was, and reads as a very large one elsewhere.
+Epoch: the header's measurement start is a date in UTC, as python-can reads and writes it, and a
+stamp is the time since then. The date has whole milliseconds, as good as a computer's clock is. The
+format's stamps have no sign, so the start lies before the first frame (one may be stamped within
+the adapter's latency of the begin). `start_ns` says where that start is on the rig's own time base,
+on which the frames come back to the nanosecond.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +33,8 @@ _CONTAINER_SIZE = 128 * 1024
 _LOG_CONTAINER, _CAN_MESSAGE, _CAN_ERROR_EXT = 10, 1, 73
 _TIME_ONE_NANS = 2
 _ID_EXTENDED = 0x8000_0000
+_MS = 1_000_000
+_NO_DATE = (0,) * 8
 
 _HEADER: list[tuple[str, str] | tuple[str, str, int]] = [
     ("signature", "S4"),
@@ -64,8 +69,22 @@ _ERROR_FRAME = np.dtype(
 )
 
 
-def frames_to_blf(frames: Frames) -> bytes:
-    """Return the content of a BLF file with these frames."""
+def start_ns(frames: Frames) -> int:
+    """Rig time at which the measurement starts: 0, or whole milliseconds before an early frame."""
+    earliest_ns = min(int(frames.time_ns.min()), 0) if frames.time_ns.size else 0
+    return earliest_ns // _MS * _MS
+
+
+def frames_to_blf(frames: Frames, begun_utc_ns: int = 0) -> bytes:
+    """Return the content of a BLF file with these frames.
+
+    Parameters
+    ----------
+    begun_utc_ns
+        Date of rig time 0, in ns since 1970-01-01 UTC; 0 where it is not known.
+    """
+    begin_ns = start_ns(frames)
+    frames = replace(frames, time_ns=frames.time_ns - begin_ns)
     objects = _objects(frames)
     containers = [
         _container(objects[i : i + _CONTAINER_SIZE])
@@ -78,9 +97,17 @@ def frames_to_blf(frames: Frames) -> bytes:
         _FILE_HEADER_SIZE,
         *(5, 0, 0, 0, 2, 6, 8, 1),
         *(_FILE_HEADER_SIZE + len(body), plain, frames.time_ns.size, 0),
-        *[0] * 16,
+        *(_system_time(begun_utc_ns + begin_ns) if begun_utc_ns else _NO_DATE),
+        *_NO_DATE,
     )
     return header.ljust(_FILE_HEADER_SIZE, b"\0") + body
+
+
+def _system_time(utc_ns: int) -> tuple[int, ...]:
+    """Return a date as Windows' SYSTEMTIME holds it (its week begins with Sunday, day 0)."""
+    t = datetime(1970, 1, 1) + timedelta(milliseconds=utc_ns // _MS)  # noqa: DTZ001 -- all is UTC
+    thousandths = t.microsecond // 1000
+    return (t.year, t.month, t.isoweekday() % 7, t.day, t.hour, t.minute, t.second, thousandths)
 
 
 def _container(objects: bytes) -> bytes:
@@ -126,15 +153,16 @@ def _filled(
     return records
 
 
-def frames_from_blf(content: bytes, time_u_s: float, where: str) -> Frames:
-    """Return the frames of a file that `frames_to_blf` wrote."""
+def frames_from_blf(content: bytes, time_u_s: float, where: str, begin_ns: int = 0) -> Frames:
+    """Return the frames of a file that `frames_to_blf` wrote; `begin_ns` is their `start_ns`."""
     if content[:4] != b"LOGG":
         raise EvidenceError("not a BLF file", where, "restore the run folder from its archive")
     try:
-        return _parsed(_unpacked(content), time_u_s)
+        found = _parsed(_unpacked(content), time_u_s)
     except (struct.error, zlib.error, ValueError) as cause:
         what = f"the BLF file is damaged ({cause})"
         raise EvidenceError(what, where, "restore the run folder from its archive") from cause
+    return replace(found, time_ns=found.time_ns + begin_ns)
 
 
 def _unpacked(content: bytes) -> bytes:

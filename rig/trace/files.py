@@ -1,7 +1,7 @@
 """A trace as files that other tools read, and back, exactly. The one edge of this room with I/O.
 
     signals.parquet   the digitizer's record: a column for each channel, unit and scale beside it
-    can.blf           CAN frames (rig.trace.blf says which epoch)
+    can.blf           CAN frames, dated (see rig.trace.blf)
     console.txt       a line of the console each: seconds, how late it may be stamped, text
     scpi.txt          the instruments' transcript
     trace.json        everything else, with the units in its names
@@ -21,14 +21,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter
 
 from rig.clock import Lag
+from rig.documents import Document, parsed_object
 from rig.errors import EvidenceError
-from rig.trace.blf import frames_from_blf, frames_to_blf
+from rig.trace.blf import frames_from_blf, frames_to_blf, start_ns
 from rig.trace.model import Channel, Command, Line, Link, Marker, Reading, Start, Trace, Waveform
 
-FORMAT = 1
 _MEND = "restore the run folder from its archive, or run the case again"
 
 
@@ -38,7 +38,6 @@ class _Rest:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")
 
-    format: int
     begin_ns: int
     end_ns: int
     error: str | None
@@ -48,12 +47,15 @@ class _Rest:
     markers: Mapping[str, Marker]
     can_time_u_s: float
     has_waveform: bool
+    can_start_ns: int = 0  # see rig.trace.blf; version 1 had neither this nor a date
+    begun_utc_ns: int = 0
     unready: bool = False  # evidence of before this was told apart has it not
     start: Start | None = None  # nor this
     lags: tuple[Lag, ...] = ()  # nor this, of before it was watched
 
 
-_REST: TypeAdapter[_Rest] = TypeAdapter(_Rest)
+# Its version is that of all the files of a trace. Version 1 named no schema.
+TRACE: Document[_Rest] = Document("trace", 2, TypeAdapter(_Rest), unnamed=1)
 
 
 def save(trace: Trace, folder: Path) -> None:
@@ -61,11 +63,10 @@ def save(trace: Trace, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if trace.waveform is not None:
         _save_waveform(trace.waveform, folder / "signals.parquet")
-    (folder / "can.blf").write_bytes(frames_to_blf(trace.frames))
+    (folder / "can.blf").write_bytes(frames_to_blf(trace.frames, trace.begun_utc_ns))
     _write(folder / "console.txt", console_text(trace))
     _write(folder / "scpi.txt", scpi_text(trace))
     rest = _Rest(
-        format=FORMAT,
         begin_ns=trace.begin_ns,
         end_ns=trace.end_ns,
         error=trace.error,
@@ -74,17 +75,19 @@ def save(trace: Trace, folder: Path) -> None:
         links=trace.links,
         markers=trace.markers,
         can_time_u_s=trace.frames.time_u_s,
+        can_start_ns=start_ns(trace.frames),
+        begun_utc_ns=trace.begun_utc_ns,
         has_waveform=trace.waveform is not None,
         unready=trace.unready,
         start=trace.start,
         lags=trace.lags,
     )
-    (folder / "trace.json").write_bytes(_REST.dump_json(rest, indent=1) + b"\n")
+    (folder / "trace.json").write_bytes(TRACE.dump(rest, indent=1) + b"\n")
 
 
 def load(folder: Path) -> Trace:
     """Read a trace back; EvidenceError names the file that is missing or damaged."""
-    rest = _load_rest(folder / "trace.json")
+    rest = TRACE.load(_read(folder / "trace.json"), str(folder / "trace.json"))
     blf, waveform = folder / "can.blf", folder / "signals.parquet"
     return Trace(
         begin_ns=rest.begin_ns,
@@ -92,16 +95,23 @@ def load(folder: Path) -> Trace:
         waveform=_load_waveform(waveform) if rest.has_waveform else None,
         commands=rest.commands,
         readings=rest.readings,
-        frames=frames_from_blf(_read(blf), rest.can_time_u_s, str(blf)),
+        frames=frames_from_blf(_read(blf), rest.can_time_u_s, str(blf), rest.can_start_ns),
         lines=tuple(_line_from(text, folder) for text in _read_lines(folder / "console.txt")),
         links=rest.links,
         markers=rest.markers,
         error=rest.error,
+        begun_utc_ns=rest.begun_utc_ns,
         unready=rest.unready,
         start=rest.start,
         lags=rest.lags,
         transcript=tuple(map(_unescaped, _read_lines(folder / "scpi.txt"))),
     )
+
+
+def check_version(folder: Path) -> None:
+    """Raise EvidenceError where a trace is damaged, or of a version that this rig does not read."""
+    where = str(folder / "trace.json")
+    TRACE.check_schema(parsed_object(_read(folder / "trace.json"), where).get("schema"), where)
 
 
 def console_text(trace: Trace) -> str:
@@ -112,17 +122,6 @@ def console_text(trace: Trace) -> str:
 def scpi_text(trace: Trace) -> str:
     """Give the instruments' transcript as it is stored."""
     return "".join(f"{_escaped(line)}\n" for line in trace.transcript)
-
-
-def _load_rest(path: Path) -> _Rest:
-    try:
-        rest = _REST.validate_json(_read(path))
-    except ValidationError as cause:
-        raise EvidenceError(f"damaged: {cause}", str(path), _MEND) from cause
-    if rest.format != FORMAT:
-        what = f"format {rest.format}, and this rig reads format {FORMAT}"
-        raise EvidenceError(what, str(path), "use the rig version that wrote it")
-    return rest
 
 
 def _read(path: Path) -> bytes:

@@ -6,6 +6,7 @@ else. Must not read a file, a clock or an instrument. Arrays are numpy, shapes s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.clock import Lag
+from rig.trace.text import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,16 @@ class Line:
 
     time_ns: int
     late_ns: int
-    text: str
+    text: str  # as it came, escape codes included
+
+    @property
+    def plain(self) -> str:
+        """What a terminal shows of it."""
+        return plain(self.text)
+
+    def search(self, pattern: re.Pattern[str] | str) -> re.Match[str] | None:
+        """Find a pattern in what a terminal shows of it, else in the line as it came."""
+        return re.search(pattern, self.plain) or re.search(pattern, self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +156,7 @@ class Trace:
     links: Mapping[str, Link]
     markers: Mapping[str, Marker]
     error: str | None = None  # the bench failed: what, where, how to mend; the verdict is `error`
+    begun_utc_ns: int = 0  # date of begin_ns, in ns since 1970-01-01 UTC; 0: not known
     unready: bool = False  # the error is that the BMS did not get ready; no step was done
     start: Start | None = None  # None: the case starts the BMS itself, or stored before this was
     lags: tuple[Lag, ...] = ()  # who fell how far behind the wall clock

@@ -118,6 +118,7 @@ def test_a_run_that_died_says_which_cases_were_not_run(folder: RunFolder) -> Non
         "error": 0,
         "skipped": 0,
         NOT_RUN: 2,
+        "damaged": 0,
     }
     assert any("aborted" in problem for problem in verify(folder.path))
 
@@ -245,14 +246,14 @@ def test_a_later_judgement_stands_beside_the_first(tmp_path: Path) -> None:
     path = a_finished_run(tmp_path)
     stricter = a_judgement(a_case(IDS[0]), a_finding(1.3))
 
-    add_judgements(path, "stricter", {IDS[0]: stricter})
+    add_judgements(load_run(path), "stricter", {IDS[0]: stricter})
 
     assert load_run(path).cases[0].outcome == "pass"
     assert load_run(path, judged="stricter").cases[0].judgement == stricter
     assert load_run(path, judged="stricter").cases[1].outcome == "pass"
     assert verify(path) == []
     with pytest.raises(EvidenceError, match="another name"):
-        add_judgements(path, "stricter", {})
+        add_judgements(load_run(path), "stricter", {})
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ def test_a_judgement_is_stored_nowhere_else(tmp_path: Path, name: str) -> None:
     before = sorted(tmp_path.rglob("*"))
 
     with pytest.raises(EvidenceError, match="no name for a judgement"):
-        add_judgements(path, name, {})
+        add_judgements(load_run(path), name, {})
     with pytest.raises(EvidenceError, match="no name for a judgement"):
         load_run(path, judged=name or "?")
 

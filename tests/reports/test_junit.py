@@ -60,7 +60,6 @@ def test_a_message_carries_value_uncertainty_and_limits(night: Run) -> None:
     failure = first.find("failure")
     assert failure is not None
     assert "1.2240 ± 0.0017 s, k = 2; allowed 0.9 to 1.1 s" in str(failure.text)
-    assert first.get("file") == "testplans/nightly.yaml"
 
 
 def test_characters_that_xml_can_not_hold_are_replaced(night: Run, tmp_path: Path) -> None:
@@ -70,4 +69,4 @@ def test_characters_that_xml_can_not_hold_are_replaced(night: Run, tmp_path: Pat
 
     root = ElementTree.parse(write_junit(run, tmp_path / "a" / "junit.xml")).getroot()
 
-    assert root.find(".//failure").get("message") == "said �[0;31mE (1)� <&>"  # type: ignore[union-attr]
+    assert root.find(".//failure").get("message") == "said E (1)\u2400 <&>"  # type: ignore[union-attr]

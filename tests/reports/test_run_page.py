@@ -183,7 +183,7 @@ def test_a_trace_that_was_lost_does_not_lose_the_page(tmp_path: Path) -> None:
 
     text = run_page(load_run(folder))
 
-    assert "the recorded trace can&#39;t be read" in text
+    assert 'href="#damaged"' in text
     assert "not the file that the journal&#39;s result names" in text
 
 

@@ -21,7 +21,7 @@ from hypothesis.extra.numpy import arrays
 from rig.clock import Lag
 from rig.errors import EvidenceError
 from rig.trace import files
-from rig.trace.blf import frames_from_blf, frames_to_blf
+from rig.trace.blf import frames_from_blf, frames_to_blf, start_ns
 from rig.trace.model import (
     Channel,
     Command,
@@ -275,7 +275,9 @@ def read_by_python_can(content: bytes) -> list[can.Message]:
 
 @given(frames=st.integers(0, 5).flatmap(lambda n: frames_of(n, -(10**6))))
 def test_frames_come_back_as_they_were(frames: Frames) -> None:
-    assert_same(frames_from_blf(frames_to_blf(frames), frames.time_u_s, "x"), frames)
+    content = frames_to_blf(frames)
+
+    assert_same(frames_from_blf(content, frames.time_u_s, "x", start_ns(frames)), frames)
 
 
 @given(frames=st.integers(1, 5).flatmap(frames_of))
@@ -362,9 +364,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> N
 def test_a_trace_of_a_later_rig_is_refused(tmp_path: Path) -> None:
     files.save(an_empty_trace(), tmp_path)
     path = tmp_path / "trace.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"format": 1', '"format": 2'))
+    path.write_text(path.read_text(encoding="utf-8").replace("trace/2", "trace/3"))
 
-    with pytest.raises(EvidenceError, match="format 2, and this rig reads format 1"):
+    with pytest.raises(EvidenceError, match=r"newer rig.*version 3, and this rig reads up to 2"):
         files.load(tmp_path)
 
 
