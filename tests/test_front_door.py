@@ -10,7 +10,7 @@ import pytest
 
 from rig.cli import main
 from rig.errors import EvidenceError
-from rig.evidence.run import later_judgement
+from rig.evidence.later import later_judgement
 
 
 def _said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
