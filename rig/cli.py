@@ -125,6 +125,7 @@ _OF_RUN = {
     "--variant": "build of a virtual bench's firmware, to look at one (the one released)",
     "--out": "where runs and reports go (out)",
     "--budget": "take the cases that find most within this time of the bench's clock: 45min (all)",
+    "-n": "benches side by side: a number, or auto for one a core; a lab's by --bench lab1,lab2",
     "-k": 'only cases whose name matches, as pytest has it: "OCD2 and not cell1"',
     "-m": 'only cases of this family, protection, tag or severity: "cell_overvoltage and trip"',
 }

@@ -24,7 +24,7 @@ from rig.judge.outputs import judge_recovers, judge_stays, judge_trips
 from rig.judge.rules import NoEvidence, Question, worst
 from rig.judge.telemetry import judge_telemetry
 from rig.judge.threshold import judge_threshold
-from rig.judge.verdict import Finding, Judgement, Verdict, blamed
+from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.plan.case import Case, Expectation
 from rig.trace.model import Trace
 
@@ -64,8 +64,7 @@ JUDGES: Mapping[str, _Judge] = {
 def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     """Judge every expectation of a case; a failure of the bench is the answer to all of them."""
     if trace.error is not None:
-        reason = blamed("bench", trace.error)
-        return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=reason, findings=())
+        return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=trace.error, findings=())
     decoder = decode or NoMessages()
     findings = tuple(judge_expectation(case, trace, e, decoder) for e in case.expectations)
     verdict = worst(finding.verdict for finding in findings)
@@ -86,12 +85,9 @@ def judge_expectation(case: Case, trace: Trace, wanted: Expectation, decode: Dec
 def _sentence(verdict: Verdict, findings: tuple[Finding, ...]) -> str:
     """Return the sentence of the finding that decided, and how many more there are of its kind."""
     if not findings:
-        return blamed("test", "nothing was expected, so nothing is proven")
+        return "nothing was expected, so nothing is proven"
     deciding = [finding for finding in findings if finding.verdict is verdict]
     more = len(deciding) - 1
-    first = deciding[0].sentence
-    if verdict is Verdict.ERROR:
-        first = blamed("bench", first)
     if verdict is Verdict.PASS:
-        return first + (f" (and {more} more as expected)" if more else "")
-    return first + (f" (and {more} more)" if more else "")
+        return f"{deciding[0].sentence}" + (f" (and {more} more as expected)" if more else "")
+    return deciding[0].sentence + (f" (and {more} more)" if more else "")

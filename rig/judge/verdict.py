@@ -57,6 +57,13 @@ def tries_in_words(verdicts: Sequence[Verdict]) -> str:
     return f"{_ENDED[counts]} {list(verdicts).count(counts)} of {len(verdicts)} tries"
 
 
+def bench_blamed(judgement: Judgement) -> Judgement:
+    """Say of a judged trace's error that it is the bench's: nothing else can spoil a record."""
+    if judgement.verdict is not Verdict.ERROR:
+        return judgement
+    return replace(judgement, sentence=blamed("bench", judgement.sentence))
+
+
 def whose_error(sentence: str) -> Whose | None:
     """Whose an error is by its sentence; None where that does not say."""
     return next((whose for whose in BLAMES if sentence.startswith(f"{whose}: ")), None)
