@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from reports import words
 from rig.evidence import NOT_RUN, Run, RunCase
-from rig.judge.verdict import Verdict
+from rig.judge.verdict import Verdict, counted_as
 
 # Words of the outcomes that leave a question open, as the sentence counts them.
 _OPEN = {
     Verdict.INCONCLUSIVE.value: "inconclusive",
+    "not reached": "not reached (the BMS kept them from their stimulus)",
     Verdict.ERROR.value: "in error (the bench, not the BMS)",
     Verdict.SKIPPED.value: "skipped",
     NOT_RUN: "not run",
@@ -63,7 +64,8 @@ def _grouped(cases: Iterable[RunCase], verdict: Verdict) -> str:
 
 
 def _open_counts(run: Run) -> str:
-    return words.joined([f"{run.counts[o]} {text}" for o, text in _OPEN.items() if run.counts[o]])
+    counts = Counter(counted_as(c.judgement) if c.judgement else c.outcome for c in run.cases)
+    return words.joined([f"{counts[o]} {text}" for o, text in _OPEN.items() if counts[o]])
 
 
 def _also_open(run: Run) -> str:

@@ -74,10 +74,11 @@ class Judgement:
 NOT_REACHED = "not reached: "
 
 
-def is_not_reached(judgement: Judgement) -> bool:
-    """Whether the BMS kept the case from its own stimulus; such cases are counted apart."""
+def counted_as(judgement: Judgement) -> str:
+    """Give the word under which a case is counted: its verdict, or "not reached", apart."""
     inconclusive = judgement.verdict is Verdict.INCONCLUSIVE
-    return inconclusive and judgement.sentence.startswith(NOT_REACHED)
+    kept = inconclusive and judgement.sentence.startswith(NOT_REACHED)
+    return NOT_REACHED.removesuffix(": ") if kept else judgement.verdict.value
 
 
 JUDGEMENT_JSON: TypeAdapter[Judgement] = TypeAdapter(Judgement)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rig.judge.judge import judge
-from rig.judge.verdict import Judgement, is_not_reached
+from rig.judge.verdict import Judgement, counted_as
 from rig.plan.case import Case, Mark, Output, Recovers, StartPromise, Stays, ThresholdIs
 from rig.trace.model import Line, Reading, Start, Trace
 from tests.judge.synthetic import MS, S, a_case, a_command, a_reading, a_trace
@@ -183,7 +183,7 @@ def not_reached(case: Case, trace: Trace) -> str:
     judgement = judge(case, trace)
     assert judgement.verdict == "inconclusive"
     assert judgement.sentence.startswith("not reached: ")
-    assert is_not_reached(judgement)
+    assert counted_as(judgement) == "not reached"
     return judgement.sentence
 
 
