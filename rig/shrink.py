@@ -139,7 +139,7 @@ def shrink_recorded(
         bench=bench, profile=profile, seed=run.meta.seed, variant=run.meta.variant or None
     )
     assert recorded.judgement is not None  # noqa: S101 -- it failed
-    sentence = recorded.judgement.findings[number].sentence
+    sentence = recorded.judgement.of_expectations[number].sentence
     case = only(without_dither(recorded.case), number, profile)
     for good in (replace(setup, variant=None), None) if setup.variant else (None,):
         with ExitStack() as stack:
@@ -167,13 +167,15 @@ def shortest_plan(run: Run, found: Shrunk) -> str:
 
 def _failed_in(recorded: RunCase) -> int:
     """Number of the first expectation that failed."""
-    findings = recorded.judgement.findings if recorded.judgement else ()
+    findings = recorded.judgement.of_expectations if recorded.judgement else ()
     same = len(findings) == len(recorded.case.expectations)
     for number, finding in enumerate(findings if same else ()):
         if finding.verdict is Verdict.FAIL:
             return number
     raise DescriptionError(
-        f"it did not fail: {recorded.outcome}", recorded.case.id, "name a case that failed"
+        f"none of its steps made it fail: {recorded.outcome}",
+        recorded.case.id,
+        "name a case that failed by what it expects, not by its start",
     )
 
 
@@ -285,7 +287,7 @@ def _rounded(seconds: float) -> float:
 
 
 def _finding(judgement: Judgement | None) -> Finding | None:
-    return judgement.findings[0] if judgement is not None and judgement.findings else None
+    return next(iter(judgement.of_expectations), None) if judgement is not None else None
 
 
 def _alike(one: str, other: str) -> bool:

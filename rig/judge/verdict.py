@@ -56,6 +56,9 @@ class Finding:
     marks: tuple[EventMark, ...] = ()
 
 
+OF_START = "start"  # how a finding was seen that is of the case's start, not of an expectation
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A case, judged: the worst of its findings, and one sentence that says why."""
@@ -68,6 +71,11 @@ class Judgement:
         "guard band w = U (ILAC-G8:09/2019, 4.2.3): inside by U passes, outside by U fails; the"
         " time of a reaction only if no limit lies within the bounds of all contributions either"
     )
+
+    @property
+    def of_expectations(self) -> tuple[Finding, ...]:
+        """Give the findings on the case's expectations, in their order; none if it broke off."""
+        return tuple(found for found in self.findings if found.means != OF_START)
 
 
 # How the sentence of a case begins that the BMS kept from its own stimulus.

@@ -75,7 +75,7 @@ def judged(start: Start, *, error: str | None = None, unready: bool = False) -> 
 
 def start_findings(start: Start) -> list[tuple[str, str]]:
     """Verdict and sentence of all that the judge says of a start."""
-    return [(f.verdict, f.sentence) for f in judged(start).findings[:-1]]
+    return [(f.verdict, f.sentence) for f in judged(start).findings[1:]]
 
 
 NEVER_READY = replace(GOOD, ready=None, asked_ns=None, readings=(a_reading("supply", 12.0, 2.0),))
