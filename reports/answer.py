@@ -15,6 +15,7 @@ from rig.judge.verdict import BLAMES, Verdict, Whose, whose_error
 # Words of the outcomes that leave a question open, as the sentence counts them.
 _OPEN = {
     Verdict.INCONCLUSIVE.value: "inconclusive",
+    "not reached": "not reached (the BMS kept them from their stimulus)",
     Verdict.SKIPPED.value: "skipped",
     NOT_RUN: "not run",
     DAMAGED: "damaged",
@@ -137,7 +138,8 @@ def errors_by_whose(run: Run) -> Mapping[Whose, int]:
 
 def _open_counts(run: Run) -> str:
     errors = [f"{n} in error (the {whose})" for whose, n in errors_by_whose(run).items()]
-    rest = [f"{run.counts[o]} {text}" for o, text in _OPEN.items() if run.counts[o]]
+    counts = Counter(case.counted for case in run.cases)
+    rest = [f"{counts[o]} {text}" for o, text in _OPEN.items() if counts[o]]
     return words.joined([*errors, *rest])
 
 

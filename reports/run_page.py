@@ -66,6 +66,7 @@ class CaseView:
     id: str
     title: str
     outcome: str
+    counted: str  # its outcome, but for what the BMS kept from its stimulus: that is apart
     sentence: str
     family: str
     group: str
@@ -159,7 +160,7 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         title=_title(run, verdict),
         counts=[(o, run.counts[o]) for o in OUTCOMES],
         total=len(run.cases),
-        groups={o: _groups(cases, o) for o in OUTCOMES},
+        groups={word: _groups(cases, word) for word in (*OUTCOMES, "not reached")},
         families=families,
         matrix=_matrix(families),
         spreads=_spreads(run),
@@ -251,6 +252,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         id=case.id,
         title=case.title,
         outcome=run_case.outcome,
+        counted=run_case.counted,
         sentence=run_case.sentence or _why_not(run_case),
         family=case.family,
         group=group_of(run_case),
@@ -325,10 +327,10 @@ def _percent(part: float) -> str:
 
 
 # ---- groups -------------------------------------------------------------------------------------
-def _groups(cases: Iterable[CaseView], outcome: str) -> list[tuple[str, list[CaseView]]]:
-    """Cases of one outcome by what they test, both in the order of severity, worst first."""
+def _groups(cases: Iterable[CaseView], counted: str) -> list[tuple[str, list[CaseView]]]:
+    """Cases counted together by what they test, both in the order of severity, worst first."""
     groups: dict[str, list[CaseView]] = defaultdict(list)
-    for case in sorted((c for c in cases if c.outcome == outcome), key=_severity):
+    for case in sorted((c for c in cases if c.counted == counted), key=_severity):
         groups[case.group].append(case)
     return sorted(groups.items(), key=lambda item: (_severity(item[1][0]), item[0]))
 

@@ -272,8 +272,9 @@ def _marks(case: Case, judgement: Judgement) -> list[EventMark]:
 
 def _judged(case: Case, judgement: Judgement) -> Iterator[tuple[Finding, Expectation | None]]:
     """Findings with their expectations; with None where the case was judged by another plan."""
-    same = len(case.expectations) == len(judgement.findings)
-    for number, found in enumerate(judgement.findings):
+    findings = judgement.of_expectations
+    same = len(case.expectations) == len(findings)
+    for number, found in enumerate(findings):
         yield found, case.expectations[number] if same else None
 
 

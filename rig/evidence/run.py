@@ -37,7 +37,7 @@ from rig.evidence.manifest import Contents, read_contents
 from rig.evidence.meta import InstrumentFacts, RunMeta
 from rig.evidence.names import try_folder
 from rig.evidence.whole import altered, misplaced, planned_lines
-from rig.judge.verdict import WORST_FIRST, Judgement, Verdict, tries_in_words
+from rig.judge.verdict import WORST_FIRST, Judgement, Verdict, counted_as, tries_in_words
 from rig.plan.case import Case
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
@@ -107,6 +107,13 @@ class RunCase:
         if self.damage:
             return DAMAGED
         return self.judgement.verdict.value if self.judgement else NOT_RUN
+
+    @property
+    def counted(self) -> str:
+        """Its outcome, but for "not reached", which is counted apart."""
+        if self.damage or self.judgement is None:
+            return self.outcome
+        return counted_as(self.judgement)
 
     @property
     def has_trace(self) -> bool:

@@ -72,11 +72,14 @@ def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     if trace.error is not None:
         return _without_steps(case, trace, started)
     decoder = decode or NoMessages()
-    judged = (judge_expectation(case, trace, e, decoder) for e in case.expectations)
-    findings = (*started, *judged)
+    judged = tuple(judge_expectation(case, trace, e, decoder) for e in case.expectations)
+    findings = (*judged, *started)
     verdict = worst(finding.verdict for finding in findings)
     return Judgement(
-        case_id=case.id, verdict=verdict, sentence=_sentence(verdict, findings), findings=findings
+        case_id=case.id,
+        verdict=verdict,
+        sentence=_sentence(verdict, (*started, *judged)),
+        findings=findings,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from rig.judge.rules import Question
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import OF_START, Finding, Verdict
 from rig.judge.wording import show
 from rig.plan.case import Case, StartPromise
 from rig.trace.model import Reading, Start, Trace
@@ -52,7 +52,9 @@ def _volts(reading: Reading) -> str:
 def _unasked(promised: StartPromise, start: Start) -> Iterator[Finding]:
     asked_ns = math.inf if start.asked_ns is None else start.asked_ns
     for output in promised.only_asked:
-        question = Question(expectation=f"{output} stays open until it is asked for", means="meter")
+        question = Question(
+            expectation=f"{output} stays open until it is asked for", means=OF_START
+        )
         early = [r for r in _readings(start, output) if r.after_ns <= asked_ns]
         if closed := next((r for r in early if _is_closed(promised, r)), None):
             sentence = f"{output} was closed ({_volts(closed)}) at the start, and nobody had asked"
@@ -66,7 +68,7 @@ def _not_ready(promised: StartPromise, start: Start, *, unready: bool) -> Iterat
     within = show(promised.ready_within_s, "s")
     question = Question(
         expectation=f"console says /{promised.ready}/ at most {within} after it is started",
-        means="console",
+        means=OF_START,
     )
     if start.ready is None and unready:
         missing = _no_proof(promised, start)
@@ -112,7 +114,7 @@ def _not_closed(promised: StartPromise, start: Start) -> Iterator[Finding]:
         if not late:
             continue
         question = Question(
-            expectation=f"{output} closes at the start within {within}", means="meter"
+            expectation=f"{output} closes at the start within {within}", means=OF_START
         )
         after = show((late[-1].before_ns - since_ns) * 1e-9, "s")
         what = "the request" if output in promised.only_asked else "it was to be ready"
@@ -160,7 +162,7 @@ def _out_of_order(promised: StartPromise, start: Start) -> Iterator[Finding]:
         question = Question(
             expectation=f"{precharge} is closed before {main}, and for"
             f" {show(promised.overlap_s, 's')} more",
-            means="meter",
+            means=OF_START,
         )
         apart = show(apart_s, "s")
         said = f"{precharge} was open ({_volts(other)}) at most {apart} after {main} closed"

@@ -105,6 +105,9 @@ class Finding:
     marks: tuple[EventMark, ...] = ()
 
 
+OF_START = "start"  # how a finding was seen that is of the case's start, not of an expectation
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """A case, judged: the worst of its findings, and one sentence that says why."""
@@ -117,6 +120,11 @@ class Judgement:
         "guard band w = U (ILAC-G8:09/2019, 4.2.3): inside by U passes, outside by U fails; the"
         " time of a reaction only if no limit lies within the bounds of all contributions either"
     )
+
+    @property
+    def of_expectations(self) -> tuple[Finding, ...]:
+        """Give the findings on the case's expectations, in their order; none if it broke off."""
+        return tuple(found for found in self.findings if found.means != OF_START)
 
     @property
     def beside(self) -> tuple[Finding, ...]:
@@ -143,10 +151,11 @@ def with_beside(judgement: Judgement, beside: Sequence[Finding]) -> Judgement:
 NOT_REACHED = "not reached: "
 
 
-def is_not_reached(judgement: Judgement) -> bool:
-    """Whether the BMS kept the case from its own stimulus; such cases are counted apart."""
+def counted_as(judgement: Judgement) -> str:
+    """Give the word under which a case is counted: its verdict, or "not reached", apart."""
     inconclusive = judgement.verdict is Verdict.INCONCLUSIVE
-    return inconclusive and judgement.sentence.startswith(NOT_REACHED)
+    kept = inconclusive and judgement.sentence.startswith(NOT_REACHED)
+    return NOT_REACHED.removesuffix(": ") if kept else judgement.verdict.value
 
 
 JUDGEMENT_JSON: TypeAdapter[Judgement] = TypeAdapter(Judgement)

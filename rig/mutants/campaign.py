@@ -156,7 +156,10 @@ class Campaign:
         )
 
     def _shortened(self, variant: Variant, case: Case, seed: int) -> Case | None:
-        """Give the shortest case that tells the variant from the good firmware; None: none does."""
+        """Give the shortest case that tells the variant from the good firmware; None: none does.
+
+        It tells it wherever the BMS's tasks stand, if any of its findings does.
+        """
         profile = self.ground.profile
         broken = LaneSetup(
             bench=self.ground.bench, profile=profile, seed=seed, variant=variant.name
@@ -165,22 +168,27 @@ class Campaign:
         with Lane(broken) as wrong, Lane(good) as right:
             still = without_dither(case)
             judgement, _ = wrong.run(still)
-            number = _telling(judgement, variant.shows)
-            if number is None:
-                return None
-            oracle = Oracle(broken=wrong, good=right, sentence=judgement.findings[number].sentence)
-            begin = only(still, number, profile)
-            if not oracle.tells(begin):
-                return None
-            return shrink(begin, profile, oracle, most=_TRIALS).case
+            left: Case | None = None
+            for number in _telling(judgement, variant.shows):
+                sentence = judgement.of_expectations[number].sentence
+                oracle = Oracle(broken=wrong, good=right, sentence=sentence)
+                begin = only(still, number, profile)
+                if not oracle.tells(begin):
+                    continue
+                for found in (shrink(begin, profile, oracle, most=_TRIALS).case, begin):
+                    if oracle.tells_at_any_phase(found):
+                        return found
+                left = left or begin
+            return left
 
 
-def _telling(judgement: Judgement, shows: str) -> int | None:
-    """Number of the first finding that failed and names what the variant gets wrong."""
-    for number, finding in enumerate(judgement.findings):
-        if finding.verdict is Verdict.FAIL and finding_names(judgement.case_id, finding, shows):
-            return number
-    return None
+def _telling(judgement: Judgement, shows: str) -> list[int]:
+    """Numbers of the findings that failed and name what the variant gets wrong."""
+    return [
+        number
+        for number, finding in enumerate(judgement.of_expectations)
+        if finding.verdict is Verdict.FAIL and finding_names(judgement.case_id, finding, shows)
+    ]
 
 
 def _origin() -> Case:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rig.judge.judge import judge
-from rig.judge.verdict import Judgement, is_not_reached
+from rig.judge.verdict import Judgement, counted_as
 from rig.plan.case import Case, Mark, Output, Recovers, StartPromise, Stays, ThresholdIs
 from rig.trace.model import Line, Reading, Start, Trace
 from tests.judge.synthetic import MS, S, a_case, a_command, a_reading, a_trace
@@ -75,7 +75,7 @@ def judged(start: Start, *, error: str | None = None, unready: bool = False) -> 
 
 def start_findings(start: Start) -> list[tuple[str, str]]:
     """Verdict and sentence of all that the judge says of a start."""
-    return [(f.verdict, f.sentence) for f in judged(start).findings[:-1]]
+    return [(f.verdict, f.sentence) for f in judged(start).findings[1:]]
 
 
 NEVER_READY = replace(GOOD, ready=None, asked_ns=None, readings=(a_reading("supply", 12.0, 2.0),))
@@ -183,7 +183,7 @@ def not_reached(case: Case, trace: Trace) -> str:
     judgement = judge(case, trace)
     assert judgement.verdict == "inconclusive"
     assert judgement.sentence.startswith("not reached: ")
-    assert is_not_reached(judgement)
+    assert counted_as(judgement) == "not reached"
     return judgement.sentence
 
 

@@ -96,6 +96,16 @@ def test_undecided_skipped_or_not_run_cases_prove_nothing(night: Run) -> None:
         assert answer(a_run(night, "pp" + letter)).word == "NOT PROVEN"
 
 
+def test_what_the_bms_kept_from_its_stimulus_is_counted_apart(night: Run) -> None:
+    run = a_run(night, "ppii")
+    undecided = _judged("i")
+    assert undecided is not None
+    kept = replace(undecided, sentence="not reached: it was open")
+    run = replace(run, cases=(*run.cases[:3], replace(run.cases[3], judgement=kept)))
+
+    assert "1 inconclusive and 1 not reached (the BMS kept them from" in str(answer(run))
+
+
 def test_a_run_in_which_nothing_ran_is_never_a_yes(night: Run) -> None:
     assert answer(a_run(night, "")).word == "NOT PROVEN"
     assert answer(a_run(night, "nnn")).word == "NOT PROVEN"

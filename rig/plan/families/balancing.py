@@ -181,7 +181,8 @@ def balancing_rest(profile: Profile, options: Options) -> Iterator[Draft]:  # no
             protection=None,
             parameters={"after": doing},
             steps=[
-                Set(values=high | {"current": amps}, mark="flowing"),
+                Set(values={"current": amps}),  # first: it may have been at rest for long enough
+                Set(values=high, mark="flowing"),
                 Hold(duration_s=latest_s),
                 Dither(span_s=phase_s(profile)),
                 Set(values={"current": 0.0}, mark="rest"),
