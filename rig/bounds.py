@@ -91,6 +91,7 @@ MOST_TIMES = 1_000_000  # of frames, or of values that are played
 LONGEST_CASE_S = 7 * DAY
 STEP_TIME = Bound(0.0, DAY, "s", "a step of more than a day is a case of its own")
 WAIT = _above(0.0, DAY, "s", "a wait has an end, and a beginning before it")
+WINDOW = Bound(-60.0, DAY, "s", "it comes within a day, and hardly before what it is counted from")
 DWELL = _above(0.0, HOUR, "s", "no protection's delay is longer")
 FASTEST = Bound(1e-3, DAY, "s", "no instrument takes commands more often")
 FINEST = {  # steps of a staircase, by unit: finer than any source sets

@@ -384,16 +384,16 @@ def _four_digits(value: float) -> str:
 Reader = Callable[[object, str], Any]
 
 
-def reader(read: Reader, unit: str) -> Callable[[object], Any]:
+def reader(read: Reader, unit: str, bound: Bound | None = None) -> Callable[[object], Any]:
     """Make a pydantic validator of `read`; also for a field whose unit depends on another one.
 
-    What is physically or technically impossible in this unit is refused (`rig.bounds`).
+    What lies beyond `bound` is refused; without one, what is impossible in this unit at all.
     """
-    code, bound = reader_of_codes(read, unit), POSSIBLE[unit]
+    code = reader_of_codes(read, unit)
 
     def validate(value: object) -> Any:
         found = code(value)
-        _must_lie_within(bound, found)
+        _must_lie_within(bound or POSSIBLE[unit], found)
         return found
 
     return validate

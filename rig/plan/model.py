@@ -520,7 +520,7 @@ def _within(value: Any) -> Any:
     try:
         parse(value, "s")
     except QuantityError:
-        return reader(parse_interval, "s")(value)
+        return reader(parse_interval, "s", bounds.WINDOW)(value)
     return Interval(0.0, reader(parse, "s")(value), "s")
 
 

@@ -280,9 +280,11 @@ def _span(wanted: Any) -> dict[str, str]:
 
 
 def _cycles(wanted: c.Cycles) -> dict[str, Any]:
-    pauses = f"{_seconds(wanted.pause_low_s)} to {_seconds(wanted.pause_high_s)}"
     closed = f"{_seconds(wanted.low_s)} to {_seconds(wanted.high_s)}"
-    return {"closes": wanted.count, "each": closed, "pauses": pauses}
+    entry: dict[str, Any] = {"closes": wanted.count, "each": closed}
+    if wanted.pause_high_s > 0.0:
+        entry["pauses"] = f"{_seconds(wanted.pause_low_s)} to {_seconds(wanted.pause_high_s)}"
+    return entry
 
 
 def _threshold(wanted: c.ThresholdIs) -> dict[str, Any]:
