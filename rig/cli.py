@@ -185,6 +185,7 @@ def _explain(options: argparse.Namespace, _: list[str]) -> int:
     from reports.differences import differences, told
     from reports.explain import explained, explained_svg, find_case
     from rig.evidence import load_run
+    from rig.trace.text import plain
 
     run = load_run(options.run)
     code = 0 if _tell_damage(run) else _UNPROVEN
@@ -192,7 +193,7 @@ def _explain(options: argparse.Namespace, _: list[str]) -> int:
         print("\n".join(told(differences(run))))
         return code
     case = find_case(run, options.case)
-    print("\n".join(explained(run, case, braille=_shows_braille())))
+    print(plain("\n".join(explained(run, case, braille=_shows_braille()))))
     folder = options.out / "explain" / f"{run.run_id}-{case.number:04d}"
     if svg := explained_svg(case):
         folder.mkdir(parents=True, exist_ok=True)

@@ -63,8 +63,10 @@ def _results(journal: Lines, found: Contents) -> dict[str, str]:
     wrong = {}
     for name, sha256 in named.items():
         facts = found.files.get(name)
-        if facts is None or facts.sha256 != sha256:
-            wrong[name] = "missing or not the file that the journal's result names"
+        if facts is None:
+            wrong[name] = found.strange.get(name, "missing, it was removed")
+        elif facts.sha256 != sha256:
+            wrong[name] = "changed: it is not the file that the journal's result names"
     own = {name.rpartition("/")[0] for name in named}
     added = {n for n in found.files if n not in named and "/".join(n.split("/")[:2]) in own}
     return wrong | dict.fromkeys(added, "no result names it, it was added")
