@@ -10,8 +10,8 @@ from tests.fixtures.harness import BENCH, Ended, a_test, pytest_in
 from tests.fixtures.test_side_by_side import PLAN
 from tests.fixtures.test_tries import SECOND_PASSES
 
-# Each test names the plugins that it wants; the others stay out, as they do without their options.
-QUIET = ("-p", "no:randomly")
+NO_FLAKY = ("-p", "no:flaky")  # it runs each test itself, so that no rerun comes to its turn
+QUIET = ("-p", "no:randomly", *NO_FLAKY)
 
 
 def _second_passes(folder: Path, *arguments: str) -> Ended:
@@ -45,7 +45,9 @@ def test_rerunfailures_reruns_a_yaml_case_and_keeps_every_try(tmp_path: Path) ->
 
 
 def test_flaky_keeps_every_try(tmp_path: Path) -> None:
-    _failed_once_of_two(_second_passes(tmp_path, *QUIET, "--force-flaky", "--max-runs=3"))
+    _failed_once_of_two(
+        _second_passes(tmp_path, "-p", "no:randomly", "--force-flaky", "--max-runs=3")
+    )
 
 
 @pytest.mark.parametrize("lanes", [(), ("-n", "2")], ids=["one lane", "two lanes"])
@@ -75,7 +77,7 @@ def test_randomly_leaves_the_order_of_the_plan_to_the_evidence(
     (tmp_path / "night.yaml").write_text(PLAN, encoding="utf-8")
     order = pytest_in(tmp_path, "night.yaml", *BENCH, "--out", "plain", *QUIET)
 
-    ended = pytest_in(tmp_path, "night.yaml", *BENCH, *lanes)
+    ended = pytest_in(tmp_path, "night.yaml", *BENCH, *NO_FLAKY, *lanes)
 
     plain = tmp_path / "plain" / "runs" / "virtual-esp32-4s-0001" / "inputs" / "cases.jsonl"
     mixed = ended.run.path / "inputs" / "cases.jsonl"
@@ -136,7 +138,7 @@ def test_html_reports_what_the_run_reports(tmp_path: Path, lanes: tuple[str, ...
 
 def test_all_of_them_at_once(tmp_path: Path) -> None:
     ended = _second_passes(
-        tmp_path, "--reruns", "2", "--timeout", "60", "--html=report.html", "-n", "2"
+        tmp_path, *NO_FLAKY, "--reruns", "2", "--timeout", "60", "--html=report.html", "-n", "2"
     )
 
     _failed_once_of_two(ended)
