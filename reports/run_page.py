@@ -275,7 +275,9 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
 
 
 def _why_not(case: RunCase) -> str:
-    return "; ".join(case.damage) or "planned, but the run ended before it"
+    if case.damage:
+        return f"damaged: {'; '.join(case.damage)}"
+    return "planned, but the run ended before it"
 
 
 def _finding(found: Finding) -> FindingView:

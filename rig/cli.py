@@ -1,7 +1,8 @@
 """The `rig` command: a thin front for pytest, the checker, the reports and the virtual bench.
 
 Exit codes: 0 all passed; 1 a case failed; 2 a description or an option is wrong, nothing was
-chosen, or Ctrl-C; 3 nothing failed, but a case was inconclusive or in error, so nothing is proven.
+chosen, or Ctrl-C; 3 nothing failed, but a case was inconclusive or in error, or evidence is damaged,
+so nothing is proven.
 """
 
 from __future__ import annotations
@@ -194,6 +195,7 @@ def _explain(options: argparse.Namespace, _: list[str]) -> int:
     from reports.differences import differences, told
     from reports.explain import explained, explained_svg, find_case
     from rig.evidence import load_run
+    from rig.trace.text import plain
 
     run = load_run(options.run)
     code = 0 if _tell_damage(run) else _UNPROVEN
@@ -201,7 +203,7 @@ def _explain(options: argparse.Namespace, _: list[str]) -> int:
         print("\n".join(told(differences(run))))
         return code
     case = find_case(run, options.case)
-    print("\n".join(explained(run, case, braille=_shows_braille())))
+    print(plain("\n".join(explained(run, case, braille=_shows_braille()))))
     folder = options.out / "explain" / f"{run.run_id}-{case.number:04d}"
     if svg := explained_svg(case):
         _writable(folder)

@@ -158,7 +158,7 @@ class Run:
     @property
     def run_id(self) -> str:
         """Bench and running number, as the folder is called today: "lab2-0017"."""
-        return self.path.absolute().name
+        return self.path.resolve().name
 
     @property
     def aborted(self) -> bool:

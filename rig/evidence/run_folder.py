@@ -128,6 +128,9 @@ class RunFolder:
         if not run.are_inputs_whole:
             bad = next(problem for problem in run.problems if problem.startswith("inputs/"))
             raise EvidenceError(bad, str(path), "start a new run; keep this one as it is")
+        for case in run.cases:
+            if case.damage and not any(each.damage for each in case.tries):  # it can't be driven
+                raise EvidenceError(case.damage[0], str(path), "go on with the rig that began it")
         folder = cls(path, resume_journal(path / "journal.jsonl"), [c.case for c in run.cases], now)
         folder.remaining = tuple(c.case for c in run.cases if not c.is_stored)
         folder._tries.update({c.case.id: sum(t.is_stored for t in c.tries) for c in run.cases})

@@ -23,21 +23,21 @@ _INPUTS = "inputs/"
 def altered(path: Path, facts: RunFacts, journal: Lines, found: Contents) -> dict[str, str]:
     """Return each file that is not as it was written, and what is wrong with it."""
     wrong = {name: why for name, why in found.strange.items() if not name.startswith("judgements/")}
-    starts, known = journal.of(RunStart), found.files
-    for start in starts[:1]:
-        wrong |= _inputs(start, found)
-        if (
-            start.facts is not None
-            and known.get("run.json")
-            and known["run.json"].sha256 != start.facts
-        ):
-            wrong["run.json"] = "changed since the run (the journal names another SHA-256)"
-        if start.run != facts.run or start.inputs != facts.inputs:
-            wrong["run.json"] = "it is not of this journal"
+    for start in journal.of(RunStart)[:1]:
+        wrong |= _inputs(start, found) | _facts(start, facts, found)
     wrong |= _results(journal, found)
-    if journal.of(RunEnd) or NAME in known:
+    if journal.of(RunEnd) or NAME in found.files:
         wrong = check_manifest(path, found) | wrong
     return wrong
+
+
+def _facts(start: RunStart, facts: RunFacts, found: Contents) -> dict[str, str]:
+    stored = found.files.get("run.json")
+    if start.facts is not None and stored is not None and stored.sha256 != start.facts:
+        return {"run.json": "changed since the run (the journal names another SHA-256)"}
+    if (start.run, start.inputs) != (facts.run, facts.inputs):
+        return {"run.json": "it is of another run than the journal"}
+    return {}
 
 
 def _inputs(start: RunStart, found: Contents) -> dict[str, str]:
@@ -63,8 +63,10 @@ def _results(journal: Lines, found: Contents) -> dict[str, str]:
     wrong = {}
     for name, sha256 in named.items():
         facts = found.files.get(name)
-        if facts is None or facts.sha256 != sha256:
-            wrong[name] = "missing or not the file that the journal's result names"
+        if facts is None:
+            wrong[name] = found.strange.get(name, "missing, it was removed")
+        elif facts.sha256 != sha256:
+            wrong[name] = "changed: it is not the file that the journal's result names"
     own = {name.rpartition("/")[0] for name in named}
     added = {n for n in found.files if n not in named and "/".join(n.split("/")[:2]) in own}
     return wrong | dict.fromkeys(added, "no result names it, it was added")
@@ -95,7 +97,7 @@ def misplaced(path: Path, facts: RunFacts) -> tuple[list[str], list[str]]:
     An archive may call it what it likes. It is an error where the number that it bears, or that
     its new name says, is another run's, and where it leaves a gap in a series that goes on.
     """
-    name = path.absolute().name
+    name = path.resolve().name
     if name == facts.run:
         return [], []
     notes = [f"the folder is called {name}; when the run was made it was {facts.run}"]
@@ -115,7 +117,7 @@ def misplaced(path: Path, facts: RunFacts) -> tuple[list[str], list[str]]:
 
 
 def _runs_beside(path: Path) -> Iterator[tuple[str, RunFacts]]:
-    here = path.absolute()
+    here = path.resolve()
     for other in sorted(here.parent.iterdir()):
         if other != here:
             try:

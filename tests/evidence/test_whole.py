@@ -13,8 +13,16 @@ import pytest
 from reports.answer import answer
 from rig.cli import main
 from rig.errors import EvidenceError
-from rig.evidence import load_run, verify
+from rig.evidence import RunFolder, load_run, verify
 from rig.evidence.run import add_judgements
+from rig.judge.judge import judge
+from tests.evidence.factories import (
+    TickingClock,
+    a_finding,
+    a_judgement,
+    a_meta,
+    a_trace,
+)
 from tests.evidence.stored import IDS, a_stored_run, edit, edit_json, of_case, output_case
 
 Meddle = Callable[[Path], object]
@@ -459,3 +467,45 @@ def test_a_run_of_before_documents_named_their_schema_is_still_read() -> None:
     assert [case.outcome for case in run.cases] == ["pass", "fail"]
     assert run.cases[0].trace().lines[0].text == "I (100) bms: state=NORMAL"
     assert answer(run).word == "NO"
+
+
+@pytest.mark.parametrize(
+    ("meddle", "said"),
+    [
+        pytest.param(lambda run: edit(run / "inputs/plan.yaml", "nightly", "smoke"),
+                     "inputs/plan.yaml: changed", id="a changed input"),
+        pytest.param(lambda run: unknown_kind(run / "inputs/cases.jsonl"), "inputs/cases.jsonl",
+                     id="changed limits"),
+    ],
+)  # fmt: skip
+def test_a_run_whose_inputs_are_not_its_own_is_not_resumed(
+    tmp_path: Path, meddle: Meddle, said: str
+) -> None:
+    folder = a_stored_run(tmp_path, finished=False)
+    meddle(folder)
+
+    with pytest.raises(EvidenceError, match=said):
+        RunFolder.resume(folder)
+
+
+def test_a_fail_that_holds_is_not_hidden_by_a_damaged_try_of_the_same_case(tmp_path: Path) -> None:
+    case, good = output_case(IDS[0]), a_trace()
+    with RunFolder.create(tmp_path, "Lab 2", a_meta(), {}, [case], now=TickingClock()) as folder:
+        failed = a_judgement(case, a_finding(1.3))
+        folder.case_done(case, good, failed, wall_s=0.1, virtual_s=2.0)
+        again = folder.case_done(case, good, judge(case, good), wall_s=0.1, virtual_s=2.0)
+        folder.finish()
+    edit(again / "console.txt", "NORMAL", "OVP")
+
+    run = load_run(folder.path)
+
+    assert run.cases[0].outcome == "fail"
+    assert run.cases[0].tries[1].damage
+    assert run.problems
+
+
+def test_an_aborted_run_is_no_yes_though_all_that_ran_passed(tmp_path: Path) -> None:
+    run = load_run(a_stored_run(tmp_path, finished=False))
+
+    assert run.problems == ()
+    assert answer(run).word == "NOT PROVEN"

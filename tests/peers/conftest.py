@@ -1,4 +1,4 @@
-"""Other projects' pytest plugins beside the rig's, unmodified: `make peers` runs these.
+"""Other projects' tools and pytest plugins beside the rig, unmodified: `make peers` runs these.
 
 They live in an environment of their own (`.venv-peers`), so that nothing of them is in the way of
 the rig's tests; outside it, all of this is skipped.
@@ -16,6 +16,7 @@ PEERS = (
     "pytest_randomly",
     "pytest_timeout",
     "pytest_html",
+    "asammdf",
 )
 
 
