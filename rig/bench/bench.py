@@ -7,13 +7,12 @@ protection, nor judge.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from rig.bench.description import BenchFile
+from rig.bench.instruments import Instruments, Knowledge
 from rig.bench.limits import Limits
 from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
@@ -25,17 +24,8 @@ from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
 from rig.dut.profile import Profile
 from rig.errors import BenchError, RigError
-from rig.instruments.capabilities import (
-    Identity,
-    Instrument,
-    Measured,
-    Meter,
-    Relays,
-    Resistors,
-    Supply,
-    VoltageSource,
-)
-from rig.instruments.session import Session, Transcript
+from rig.instruments.capabilities import Identity, Measured
+from rig.instruments.session import Transcript
 from rig.plan.case import Capture
 from rig.trace.model import Command, Reading, Waveform
 
@@ -43,45 +33,6 @@ CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
 # A BMS pauses bleeding while it measures, so one look may fall into a pause: the mean of several.
 REOPEN_TRIES, REOPEN_PAUSE_NS = 5, 200_000_000
 BLEED_LOOKS, BLEED_PAUSE_NS = 6, 17_000_000
-
-
-Knowledge = Mapping[str, Mapping[str, Any]]  # of the drivers by role: their attributes
-
-
-@dataclass(slots=True, kw_only=True)
-class Instruments:
-    """The instruments of a bench by role, sorted by what they can do."""
-
-    sessions: dict[str, Session] = field(default_factory=dict)
-    all: dict[str, Instrument] = field(default_factory=dict)
-    cells: dict[str, VoltageSource] = field(default_factory=dict)
-    resistors: dict[str, Resistors] = field(default_factory=dict)
-    supplies: dict[str, Supply] = field(default_factory=dict)
-    meters: dict[str, Meter] = field(default_factory=dict)
-    relays: dict[str, Relays] = field(default_factory=dict)
-
-    def known(self, clock: Clock) -> Knowledge:
-        """All that the drivers know of their instruments by now."""
-        return {role: self._copied(role, clock, _held(drv)) for role, drv in self.all.items()}
-
-    def know_again(self, known: Knowledge, clock: Clock) -> None:
-        """Have the drivers know that, and nothing else."""
-        for role, driver in self.all.items():
-            for name in _held(driver).keys() - known[role].keys():
-                delattr(driver, name)
-            for name, value in self._copied(role, clock, known[role]).items():
-                setattr(driver, name, value)
-
-    def _copied(self, role: str, clock: Clock, held: Mapping[str, Any]) -> Mapping[str, Any]:
-        session = self.sessions[role]
-        return copy.deepcopy(held, {id(session): session, id(clock): clock})
-
-
-def _held(driver: Instrument) -> Mapping[str, Any]:
-    """All attributes of a driver, those in slots too."""
-    state = object.__getstate__(driver)
-    plain, slots = state if isinstance(state, tuple) else (state, None)
-    return {**(plain or {}), **(slots or {})}
 
 
 class Bench:

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import can
 
-from rig.bench.bench import Bench, Instruments
+from rig.bench.bench import Bench
 from rig.bench.description import BenchFile, InstrumentEntry
+from rig.bench.instruments import Instruments
 from rig.bench.launch import BenchProcess
 from rig.bench.limits import Limits, limits_of
 from rig.bench.partner import Partner

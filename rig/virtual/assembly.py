@@ -135,6 +135,7 @@ class Bench:
         clock = self.clock(name, drift_ppm=getattr(kind, "CLOCK_PPM", _CRYSTAL_PPM))
         instrument = kind(self.kernel, clock, seeds.lasting(its_name), **wiring)
         instrument.draw_from(seeds.momentary(its_name))
+        instrument.remembers = not self.setup.real  # real time never begins anew
         if (server := self._instruments.get(name)) is not None:
             server.plug(instrument)
             return

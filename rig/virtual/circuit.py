@@ -61,13 +61,16 @@ class PowerPath:
 
     def charger_set(self, on: bool, volts: float, amps: float) -> None:  # noqa: FBT001
         """Set the charger's output: constant current up to `volts`, constant voltage there."""
-        self._source_on, self._source_v, self._source_a = on, volts, amps
-        self.resettle(math.inf, CHARGER_TAU_S)
+        if on or self._source_on:  # else nothing changes
+            self._source_on, self._source_v, self._source_a = on, volts, amps
+            self.resettle(math.inf, CHARGER_TAU_S)
 
     def load_set(self, on: bool, amps: float, slew_a_per_s: float) -> None:  # noqa: FBT001
         """Set the load's constant current and how fast it moves there."""
-        self._sink_a = amps if on else 0.0
-        self.resettle(slew_a_per_s, 0.0)
+        wanted_a = amps if on else 0.0
+        if wanted_a or self._sink_a:  # else nothing changes
+            self._sink_a = wanted_a
+            self.resettle(slew_a_per_s, 0.0)
 
     def charger_measure(self) -> tuple[float, float]:
         """Tell the volts and amps at the charger's output."""

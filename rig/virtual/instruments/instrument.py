@@ -125,7 +125,7 @@ class ScpiInstrument:
     Attributes
     ----------
     obeyed : list
-        All commands carried out so far, queries apart, unless it was set up by those of another.
+        All commands carried out so far, queries apart, for as long as it `remembers`.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class ScpiInstrument:
         self._due_ns = 0
         self._since_query: dict[int, int] = {}
         self.obeyed: list[Obeyed] = []
-        self._remembers = True
+        self.remembers = True
         self.table = scpi.CommandTable([*self.commands(), *self._common_commands()])
 
     # What a model supplies.
@@ -186,7 +186,7 @@ class ScpiInstrument:
             except ScpiError as error:
                 self.post(error)
         self.esr &= ~POWER_ON  # nobody switched it off
-        self.obeyed, self._remembers = [], False
+        self.obeyed, self.remembers = [], False
 
     # What the server and the loop use.
 
@@ -308,7 +308,7 @@ class ScpiInstrument:
         if not is_query:
             assert command.set is not None  # noqa: S101 - _look_up made sure
             command.set(call)
-            if self._remembers:
+            if self.remembers:
                 self.obeyed.append((command.pattern, call))
             return
         assert command.query is not None  # noqa: S101 - the same
