@@ -72,7 +72,10 @@ BENCHMARKS = (
     ),
     Benchmark(
         name="ground_truth",
-        full=("python benchmarks/ground_truth.py",),
+        full=(
+            "python benchmarks/ground_truth.py",
+            "python benchmarks/ground_truth.py 90 --first 1001",
+        ),
         reduced="python benchmarks/ground_truth.py 1 --first 3",
     ),
     Benchmark(

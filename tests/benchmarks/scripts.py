@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+sys.path.append(str(BENCHMARKS))  # where a script that is run finds its fellows
 
 
 def script(name: str) -> ModuleType:

@@ -9,7 +9,7 @@ import pytest
 from tests.benchmarks.scripts import BENCHMARKS, script
 
 figures = script("figures")
-HELPERS = {"by_hand", "witness", "figures"}  # started by the others, or this itself
+HELPERS = {"by_hand", "witness", "happened", "figures"}  # started by the others, or this itself
 SPEED = """\
 testplans/nightly.yaml: 711 cases, {'pass': 711, 'fail': 0}
 virtual 9071 s, wall 115.8 s (cases alone 100.0 s)
