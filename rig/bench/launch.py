@@ -1,13 +1,15 @@
 """Starts a bench's own process and learns its addresses. It never imports what it starts.
 
 The process is told to end by closing its standard input, which the operating system also does when
-this process dies, however it dies. One JSON object on the first line of its output names its
-endpoints; its error output is kept for the message that says why it failed.
+this process dies, however it dies; RIG_ENDS_WITH_INPUT=1 in its environment tells a program that can
+also be served by itself (`rig virtual`) that it is tied so. One JSON object on the first line of its
+output names its endpoints; its error output is kept for the message that says why it failed.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from rig.errors import BenchError
 
 READY_WITHIN_S = 30.0
 END_WITHIN_S = 10.0
+TIED = {"RIG_ENDS_WITH_INPUT": "1"}
 _TAIL_CHARACTERS = 2000  # of its error output, quoted in a message
 
 if sys.platform == "win32":
@@ -52,6 +55,7 @@ class BenchProcess:
                 stderr=self._said,
                 text=True,
                 encoding="utf-8",
+                env={**os.environ, **TIED},
                 **_OWN_GROUP,
             )
         except OSError as error:
