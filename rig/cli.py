@@ -1,8 +1,8 @@
 """The `rig` command: a thin front for pytest, the checker, the reports and the virtual bench.
 
 Exit codes: 0 all passed; 1 a case failed; 2 a description or an option is wrong, or nothing was
-chosen; 3 nothing failed, but a case was inconclusive or in error, so nothing is proven. Aborted by a
-signal: 128 + its number (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP), but 1 where a case had failed.
+chosen; 3 nothing failed, but a case was inconclusive or in error, so nothing is proven. What a
+signal aborted: 128 + its number (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP), or 1 if a case had failed.
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ def _mutants(options: argparse.Namespace, _: list[str]) -> int:
     page = write_mutants_page(result, options.out / "index.html")
     print(f"data:     {(options.out / 'mutants.json').as_posix()}")
     print(f"report:   {page.as_posix()}")
-    return _WRONG if interrupted else result.exit_code
+    return ending.exit_code() if interrupted else result.exit_code
 
 
 def _campaign(options: argparse.Namespace, _: list[str]) -> int:

@@ -22,17 +22,12 @@ NUMBERS = tuple(number for name in _NAMES if (number := getattr(signal, name, No
 _CONSOLE_WAITS_S = 5.0  # Windows kills a process so long after its console was closed
 
 
-class Ended(KeyboardInterrupt):  # noqa: N818 -- no error: somebody asked for it
+class Ended(KeyboardInterrupt):
     """A signal asks the run to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
-
-
-def exit_code(interrupt: BaseException | None) -> int:
-    """What a program ends with that this exception ended: 128 + signal, as a shell says it."""
-    return 128 + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
 
 
 @dataclass(slots=True)
@@ -91,6 +86,12 @@ def held() -> Iterator[None]:
         _watch.holds -= 1
         if _watch.is_on:
             _watch.tell()
+
+
+def exit_code(interrupt: BaseException | None = None) -> int:
+    """What a program ends with that a signal ended: 128 + its number, as a shell says it."""
+    number = interrupt.number if isinstance(interrupt, Ended) else _watch.came
+    return 128 + (number or signal.SIGINT)
 
 
 def check() -> None:

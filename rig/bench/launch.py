@@ -1,9 +1,9 @@
 """Starts a bench's own process and learns its addresses. It never imports what it starts.
 
 The process is told to end by closing its standard input, which the operating system also does when
-this process dies, however it dies; RIG_ENDS_WITH_INPUT=1 in its environment tells a program that can
-also be served by itself (`rig virtual`) that it is tied so. One JSON object on the first line of its
-output names its endpoints; its error output is kept for the message that says why it failed.
+this process dies, however it dies; RIG_ENDS_WITH_INPUT=1 in its environment says so to a program
+that can also be served by itself (`rig virtual`). One JSON object on the first line of its output
+names its endpoints; its error output is kept for the message that says why it failed.
 """
 
 from __future__ import annotations
