@@ -96,7 +96,7 @@ def test_a_clock_that_never_answers_is_given_up(silent: int) -> None:
     assert time.perf_counter() - began < 10.0
 
 
-def test_a_clock_that_was_given_up_is_not_waited_for_again(silent: int) -> None:
+def test_a_clock_that_was_given_up_is_not_waited_for_again() -> None:
     server = socket.create_server(("127.0.0.1", 0))
 
     def once() -> None:
@@ -117,6 +117,8 @@ def test_a_clock_that_was_given_up_is_not_waited_for_again(silent: int) -> None:
     assert not thread.is_alive()
 
 
+# python-can 4.6 leaves the socket of a bus that it can't open to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_can_gateway_that_says_nothing_is_given_up(links: object, silent: int) -> None:
     import can
 

@@ -27,13 +27,16 @@ def test_a_signal_that_ends_a_run_is_raised_where_the_program_is(number: int) ->
 def test_a_block_that_holds_signals_runs_to_its_end(number: int) -> None:
     done: list[str] = []
 
-    with pytest.raises(ending.Ended), ending.watched():
-        with ending.held():
+    def work() -> None:
+        with ending.watched(), ending.held():
             with ending.held():
                 signal.raise_signal(number)
                 done.append("inner")
             done.append("outer")
         done.append("after")
+
+    with pytest.raises(ending.Ended):
+        work()
 
     assert done == ["inner", "outer"]
 

@@ -155,6 +155,10 @@ class BenchStart(Description):
     command: tuple[str, ...]
     ready: Literal["json line"] = "json line"
     within_s: Annotated[Seconds, Field(alias="within", gt=0)] = 20.0
+    answers_within_s: Annotated[
+        Seconds,
+        Field(alias="answers within", gt=0, description="wall time of a stepped clock's answer"),
+    ] = 30.0
 
 
 class BenchLimits(Description):

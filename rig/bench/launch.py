@@ -42,6 +42,7 @@ class BenchProcess:
     """
 
     def __init__(self, command: Sequence[str], *, ready_within_s: float = READY_WITHIN_S) -> None:
+        self._given_up = False
         first, *rest = command
         self._command = [sys.executable if first == "python" else first, *rest]
         self._said: IO[str] = tempfile.TemporaryFile(  # noqa: SIM115  closed by close()
@@ -90,8 +91,15 @@ class BenchProcess:
         died = self._process.poll()
         words = self.last_words()
         self._end()
+        if self._given_up:
+            raise self._failed("it was ended, as it no longer answered", words)
         if died is not None and self.endpoints:
             raise self._failed(f"it ended with exit code {died} in the middle of the run", words)
+
+    def give_up(self) -> None:
+        """End it at once, as it is dead or frozen: then its links say so, and nobody waits more."""
+        self._given_up = self._process.poll() is None
+        self._process.kill()
 
     def _end(self) -> None:
         if self._process.stdin is not None:
@@ -100,7 +108,7 @@ class BenchProcess:
             self._process.terminate()
             if not self._ends():
                 self._process.kill()
-                self._process.wait()
+                self._ends()
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._said.close()

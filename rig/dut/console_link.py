@@ -6,6 +6,7 @@ latency, and however long nobody looked.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 
@@ -16,6 +17,7 @@ from rig.errors import BenchError
 from rig.trace.model import Line, Link
 
 _ARRIVE_S = 5.0  # wall time for bytes that a simulated bench has already handed over
+_TAKES_WITHIN_S = 5.0  # wall time for a port to take in what is typed
 _BITS_A_BYTE = 10  # 8N1
 _RESET_LOW_NS = 50_000_000
 
@@ -48,6 +50,8 @@ class ConsoleLink:
         self._handed_before = clock.handed_over(self.name)
         try:
             self._port = serial.serial_for_url(url, baudrate=baud, timeout=1, do_not_open=True)
+            if "://" not in url:  # RFC 2217's client knows no such deadline: its socket has 5 s
+                self._port.write_timeout = _TAKES_WITHIN_S
             self._port.dtr = self._port.rts = False  # asserted lines would hold an ESP32 in reset
             self._port.open()
         except (OSError, ValueError) as error:  # SerialException is an OSError
@@ -106,12 +110,13 @@ class ConsoleLink:
             self._port.rts = True
             self._clock.sleep_until(self._clock.now_ns() + _RESET_LOW_NS)
             self._port.rts = False
-        except OSError as error:
+        except (OSError, ValueError) as error:  # its far end may refuse, or say nothing for 3 s
             raise self._lost(f"RTS can't be driven: {error}") from error
 
     def close(self) -> None:
-        """Close the port."""
-        self._port.close()
+        """Close the port; nobody is left to be told of one that was broken."""
+        with contextlib.suppress(OSError):
+            self._port.close()
 
     def _read_arrived(self) -> bytes:
         chunk = self._read()
