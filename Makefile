@@ -1,14 +1,15 @@
-# make nightly: the nightly plan on the virtual bench.   make test: the rig's own tests.
+# make nightly: the nightly plan on virtual benches, one a core.   make test: the rig's own tests.
 # make mutants: does the nightly plan find firmware that is wrong?
+# make peers: the rig's plugin beside other projects' pytest plugins, in an environment of their own.
 # All make a virtual environment first; that takes a minute once, and no time afterwards.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: nightly smoke mutants test lint types contract benchmarks clean
+.PHONY: nightly smoke mutants test peers lint types contract benchmarks clean
 
 nightly: $(STAMP)
-	$(BIN)/rig run testplans/nightly.yaml --alluredir out/allure-results --clean-alluredir
+	$(BIN)/rig run testplans/nightly.yaml -n auto --alluredir out/allure-results --clean-alluredir
 
 smoke: $(STAMP)
 	$(BIN)/rig run testplans/smoke.yaml
@@ -21,6 +22,9 @@ mutants: $(STAMP)
 test: $(STAMP)
 	@$(BIN)/pytest tests -n auto --dist worksteal --junitxml=out/test-report/junit.xml; code=$$?; \
 	echo "report:   out/test-report/junit.xml"; exit $$code
+
+peers: .venv-peers/.ready
+	.venv-peers/bin/pytest tests/peers -p no:randomly -p no:rerunfailures -p no:flaky -p no:timeout
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -38,5 +42,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]" -c constraints.txt
 	@touch $(STAMP)
 
+.venv-peers/.ready: pyproject.toml constraints.txt constraints-peers.txt
+	@echo "Making the virtual environment .venv-peers (once; about a minute) ..."
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -e . \
+	  -r constraints-peers.txt -c constraints.txt
+	@touch .venv-peers/.ready
+
 clean:
-	rm -rf .venv out
+	rm -rf .venv .venv-peers out

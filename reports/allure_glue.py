@@ -1,8 +1,8 @@
 """What allure-pytest can't know of a case: its names, steps, plots and the verdict.
 
-Call `configure` from pytest_configure, `begin` when an item starts, `finish` from
-pytest_runtest_teardown (the plugin computes its keys right after it; what is set in the item's
-setup would be overwritten) and `environment` when the run folder is closed. Each does nothing
+Call `configure` from pytest_configure, `finish` from pytest_runtest_teardown (the plugin computes
+its keys right after it; what is set in the item's setup would be overwritten), `settle` when the
+teardown was reported on and `environment` when the run folder is closed. Each does nothing
 where no ``--alluredir`` is given.
 
 The plugin has no public way to the status `unknown`, which alone gives `inconclusive` a colour
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CATEGORIES = {
     "BMS failures": "failed",
     "Inconclusive: the uncertainty straddles a limit": "unknown",
-    "Bench errors: nothing can be said of the BMS": "broken",
+    "Errors of bench, rig or test: nothing can be said of the BMS": "broken",
     "Skipped": "skipped",
 }
 # One pytest session a process, as allure_commons has it too.
@@ -51,22 +51,24 @@ def configure(config: Any) -> None:
     _active = mine
 
 
-def begin(item: Any) -> None:
-    """Nothing is told before an item ends; kept so that a later need finds its place called."""
+def finish(told: Any) -> None:
+    """Tell Allure what an item is, in its teardown.
 
-
-def finish(item: Any) -> None:
-    """Tell Allure what the item was.
-
-    Reads `item.case`, `item.judgement` (None where it never ran), `item.folder` (of its evidence,
-    or None) and `item.bench_name`; `item.trace`, where there is one, saves reading it again.
+    Reads `told.case`, `told.bench_name`, `told.judgement` (None where it never ran), and
+    `told.trace` or, without it, `told.folder` (of its evidence; None where there is none).
     """
     if _active is None:
         return
     from reports.allure_results import Told, load_trace
 
-    trace = getattr(item, "trace", None) or load_trace(item.folder)
-    _active.tell(Told(item.case, item.bench_name, item.judgement, trace), item.folder)
+    trace = told.trace or load_trace(told.folder)
+    _active.tell(Told(told.case, told.bench_name, told.judgement, trace))
+
+
+def settle(told: Any) -> None:
+    """Tell Allure what the item came to in the end, its teardown included."""
+    if _active is not None:
+        _active.settle(told.case.id, told.judgement)
 
 
 def environment(results: Path, run: Run) -> None:

@@ -11,8 +11,9 @@ import csv
 import hashlib
 import io
 import json
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from allure_commons.model2 import Label, Parameter, StatusDetails, TestStepResul
 
 from reports import svg, words
 from rig.errors import RigError
-from rig.judge.verdict import Finding, Judgement, Verdict
+from rig.judge.verdict import Finding, Judgement, Verdict, tries_in_words, worst
 from rig.plan.case import Case, Hold
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
@@ -53,8 +54,9 @@ class Results:
 
     def __init__(self) -> None:
         self._told: dict[str, Told] = {}
+        self._tries: defaultdict[str, list[Judgement]] = defaultdict(list)
 
-    def tell(self, told: Told, folder: Path | None) -> None:
+    def tell(self, told: Told) -> None:
         """Take what is known of the item that is ending, and attach its files to it."""
         case = told.case
         allure.dynamic.label(CASE_LABEL, case.id)  # type: ignore[no-untyped-call]
@@ -64,7 +66,19 @@ class Results:
             )
         self._told[case.id] = told
         if told.judgement is not None:
-            attach(case, told.judgement, told.trace, folder)
+            attach(case, told.judgement, told.trace)
+
+    def settle(self, case_id: str, judgement: Judgement) -> None:
+        """Take what the item came to; Allure shows the last try, so that one tells the worst."""
+        if (told := self._told.get(case_id)) is None:
+            return
+        tries = self._tries[case_id]
+        tries.append(judgement)
+        verdict = worst(each.verdict for each in tries)
+        counts = next(each for each in tries if each.verdict is verdict)
+        if said := tries_in_words([each.verdict for each in tries]):
+            counts = replace(counts, sentence=f"{said}: {counts.sentence}")
+        self._told[case_id] = replace(told, judgement=counts)
 
     @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: Any) -> None:
@@ -182,19 +196,23 @@ def _step(name: str, status: str, start: int, stop: int, found: Finding | None =
 
 
 # ---- attachments --------------------------------------------------------------------------------
-def attach(case: Case, judgement: Judgement, trace: Trace | None, folder: Path | None) -> None:
+def attach(case: Case, judgement: Judgement, trace: Trace | None) -> None:
     """Attach plots, measurements and transcripts to the item that is ending."""
     kinds = allure.attachment_type
     for name, picture in _pictures(case, judgement, trace):
         allure.attach(picture, name=name, attachment_type=kinds.SVG)
     if any(f.measurement for f in judgement.findings):
         allure.attach(_csv(judgement), name="Measurements", attachment_type=kinds.CSV)
-    for name, title in (("console.txt", "Console"), ("scpi.txt", "SCPI transcript")):
-        path = folder / name if folder else None
-        if path is not None and path.is_file() and path.stat().st_size:
-            allure.attach.file(  # type: ignore[no-untyped-call]
-                str(path), name=title, attachment_type=kinds.TEXT
-            )
+    for title, text in _transcripts(trace):
+        # A console's bytes that are no text stand as lone surrogates, which UTF-8 can't hold.
+        allure.attach(text.encode("utf-8", "replace"), name=title, attachment_type=kinds.TEXT)
+
+
+def _transcripts(trace: Trace | None) -> Iterator[tuple[str, str]]:
+    if trace is not None and trace.lines:
+        yield "Console", trace_files.console_text(trace)
+    if trace is not None and trace.transcript:
+        yield "SCPI transcript", trace_files.scpi_text(trace)
 
 
 def _pictures(case: Case, judgement: Judgement, trace: Trace | None) -> Iterator[tuple[str, str]]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reports import words
 from rig.evidence import NOT_RUN, Run, RunCase
-from rig.judge.verdict import Verdict
+from rig.judge.verdict import BLAMES, Verdict, Whose, whose_error
 
 # Words of the outcomes that leave a question open, as the sentence counts them.
 _OPEN = {
     Verdict.INCONCLUSIVE.value: "inconclusive",
-    Verdict.ERROR.value: "in error (the bench, not the BMS)",
     Verdict.SKIPPED.value: "skipped",
     NOT_RUN: "not run",
 }
@@ -62,8 +61,17 @@ def _grouped(cases: Iterable[RunCase], verdict: Verdict) -> str:
     return words.joined(named + ([f"{more} more"] if more > 0 else []))
 
 
+def errors_by_whose(run: Run) -> Mapping[Whose, int]:
+    """How many errors were the bench's, the rig's, the test's; only what there is."""
+    errors = [c.judgement.sentence for c in run.cases if c.judgement and c.verdict is Verdict.ERROR]
+    counts = Counter(whose_error(sentence) or "bench" for sentence in errors)
+    return {whose: counts[whose] for whose in BLAMES if counts[whose]}
+
+
 def _open_counts(run: Run) -> str:
-    return words.joined([f"{run.counts[o]} {text}" for o, text in _OPEN.items() if run.counts[o]])
+    errors = [f"{n} in error (the {whose})" for whose, n in errors_by_whose(run).items()]
+    rest = [f"{run.counts[o]} {text}" for o, text in _OPEN.items() if run.counts[o]]
+    return words.joined([*errors, *rest])
 
 
 def _also_open(run: Run) -> str:

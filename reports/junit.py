@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from reports import words
 from rig.evidence import NOT_RUN, Run, RunCase
-from rig.judge.verdict import Finding
+from rig.judge.verdict import Finding, Verdict, whose_error
 
 # What XML 1.0 can't hold (section 2.2), for example a console's escape codes.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -86,7 +86,9 @@ def _add_case(suite: ElementTree.Element, run: Run, case: RunCase) -> None:
     )
     if case.outcome in _ELEMENTS:
         element, kind = _ELEMENTS[case.outcome]
-        sentence = case.judgement.sentence if case.judgement else _why_not_run(run)
+        sentence = case.sentence if case.judgement else _why_not_run(run)
+        if case.verdict is Verdict.ERROR and case.judgement:
+            kind = whose_error(case.judgement.sentence) or kind
         facts = {"type": kind, "message": _clean(sentence)} if kind else {}
         found = ElementTree.SubElement(row, element, facts or {"message": _clean(sentence)})
         if case.judgement and case.judgement.findings:

@@ -21,11 +21,11 @@ from reports.answer import Answer, answer, group_of
 from reports.differences import differences
 from rig.errors import RigError
 from rig.evidence import NOT_RUN, Run, RunCase
-from rig.judge.verdict import BudgetRow, Finding
+from rig.judge.verdict import WORST_FIRST, BudgetRow, Finding
 from rig.trace.model import Link
 
 SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
-OUTCOMES = ("fail", "inconclusive", "error", "skipped", NOT_RUN, "pass")  # worst first
+OUTCOMES = (*(v.value for v in WORST_FIRST[:-1]), NOT_RUN, WORST_FIRST[-1].value)
 MOST_FIGURES = 80  # waveforms in a page, else it takes too long to make and to open
 
 
@@ -242,7 +242,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         id=case.id,
         title=case.title,
         outcome=run_case.outcome,
-        sentence=judgement.sentence if judgement else "planned, but the run ended before it",
+        sentence=run_case.sentence or "planned, but the run ended before it",
         family=case.family,
         group=group_of(run_case),
         has_protection=case.protection is not None,

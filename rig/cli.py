@@ -127,6 +127,7 @@ _OF_RUN = {
     "--seed": "of every random choice (1)",
     "--variant": "build of a virtual bench's firmware, to look at one (the one released)",
     "--out": "where runs and reports go (out)",
+    "-n": "benches side by side: a number, or auto for one a core; a lab's by --bench lab1,lab2",
     "-k": 'only cases whose name matches, as pytest has it: "OCD2 and not cell1"',
     "-m": 'only cases of this family, protection, tag or severity: "cell_overvoltage and trip"',
 }

@@ -23,7 +23,7 @@ from rig.drive.home import read_firmware
 from rig.dut.profile import Profile
 from rig.errors import BenchError, LimitError, RigError
 from rig.judge.judge import judge
-from rig.judge.verdict import Judgement, Verdict
+from rig.judge.verdict import Judgement, Verdict, bench_blamed, blamed
 from rig.plan.case import Case
 from rig.trace.model import Trace
 
@@ -150,8 +150,8 @@ class Lane:
     def judge(self, case: Case, bench: Bench | BenchError, trace: Trace | None) -> Judgement:
         """Judge what was driven; where nothing was, the bench's reason is the judgement."""
         if not isinstance(bench, Bench) or trace is None:
-            return without_trace(case, Verdict.ERROR, str(bench))
-        judgement = judge(case, trace, bench.messages)
+            return without_trace(case, Verdict.ERROR, blamed("bench", str(bench)))
+        judgement = bench_blamed(judge(case, trace, bench.messages))
         if trace.error is None and (case.begins == "ready" or judgement.verdict is Verdict.PASS):
             self._unready = 0
         return judgement

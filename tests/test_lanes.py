@@ -75,7 +75,7 @@ def test_a_bench_that_can_not_be_had_is_given_up_after_three_failures(esp32: Pro
         sentences = [lane.run(case)[0].sentence for _ in range(4)]
 
     assert "ended with exit code 0" in sentences[0]
-    assert sentences[3].startswith("virtual-esp32-4s: given up after 3 failures in a row")
+    assert sentences[3].startswith("bench: virtual-esp32-4s: given up after 3 failures in a row")
 
 
 def test_a_firmware_variant_can_not_be_asked_of_a_lab_bench(esp32: Profile) -> None:

@@ -195,6 +195,14 @@ class BenchFile(Description):
             )
         return self
 
+    @property
+    def can_be_multiplied(self) -> bool:
+        """Whether it may be started many times at once: its own process names all its addresses."""
+        addresses = [entry.resource for entry in self.instruments.values()]
+        addresses += [self.can.address] if self.can else []
+        addresses += [self.console.url] if self.console else []
+        return self.start is not None and all("${" in address for address in addresses)
+
     def filled(self, values: Mapping[str, str]) -> BenchFile:
         """Replace each ${name} in addresses by what the started process said of it."""
 

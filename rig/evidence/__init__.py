@@ -4,8 +4,8 @@ Must not know pytest, reports, instruments or a judge's reasons; it stores what 
 """
 
 from rig.evidence.meta import InstrumentFacts, RunMeta
-from rig.evidence.run import NOT_RUN, Run, RunCase, load_run, verify
-from rig.evidence.run_folder import RunFolder
+from rig.evidence.run import NOT_RUN, Run, RunCase, Try, load_run, verify
+from rig.evidence.run_folder import RunFolder, store_case
 
 __all__ = [
     "NOT_RUN",
@@ -14,6 +14,8 @@ __all__ = [
     "RunCase",
     "RunFolder",
     "RunMeta",
+    "Try",
     "load_run",
+    "store_case",
     "verify",
 ]

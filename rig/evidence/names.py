@@ -23,3 +23,8 @@ def slug(text: str) -> str:
 def case_folder(number: int, case_id: str) -> str:
     """Folder of the case that is `number` in the plan, from 1: unique and in the plan's order."""
     return f"{number:04d}-{slug(case_id)}"
+
+
+def try_folder(folder: str, number: int) -> str:
+    """Folder of a case's try that is `number`, from 1: the first one's is the case's own."""
+    return folder if number == 1 else f"{folder}.try{number}"

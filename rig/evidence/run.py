@@ -20,8 +20,9 @@ from pydantic import TypeAdapter, ValidationError
 from rig.errors import EvidenceError
 from rig.evidence.journal import Entry, digest, read_journal
 from rig.evidence.manifest import GROWING, check_manifest
-from rig.evidence.meta import INSTRUMENTS_JSON, META_JSON, RunMeta
-from rig.judge.verdict import JUDGEMENT_JSON, Judgement, Verdict
+from rig.evidence.meta import INSTRUMENTS_JSON, META_JSON, InstrumentFacts, RunMeta
+from rig.evidence.names import try_folder
+from rig.judge.verdict import JUDGEMENT_JSON, WORST_FIRST, Judgement, Verdict, tries_in_words
 from rig.plan.case import CASE_JSON, Case
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
@@ -32,8 +33,44 @@ _PLAIN_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)  # no way out of its folde
 
 
 @dataclass(frozen=True, kw_only=True)
+class Try:
+    """One time that a case was run."""
+
+    number: int  # from 1
+    folder: Path
+    judgement: Judgement
+    wall_s: float = 0.0
+    virtual_s: float = 0.0
+    is_stored: bool = False  # its files are those of its result
+
+    @property
+    def verdict(self) -> Verdict:
+        """What this try came to."""
+        return self.judgement.verdict
+
+    def driven(self) -> Case:
+        """Read the case as it was driven; a hand-written one is planned without its steps."""
+        path = self.folder / "case.json"
+        try:
+            return CASE_JSON.validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise EvidenceError(f"can't be read: {error}", str(path), "rig verify") from None
+
+    @property
+    def has_trace(self) -> bool:
+        """Something was recorded."""
+        return (self.folder / "trace.json").is_file()
+
+    def trace(self) -> Trace:
+        """Read what was recorded; EvidenceError where nothing was."""
+        if not self.has_trace:
+            raise EvidenceError("nothing was recorded", str(self.folder), "look at its judgement")
+        return trace_files.load(self.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunCase:
-    """A planned case and what became of it."""
+    """A planned case and what became of it: the first of its worst tries stands for it."""
 
     number: int  # its place in the plan, from 1
     case: Case
@@ -41,7 +78,8 @@ class RunCase:
     judgement: Judgement | None  # None: not run
     wall_s: float = 0.0
     virtual_s: float = 0.0
-    is_stored: bool = False  # it has a result and its files are those of the result
+    is_stored: bool = False  # it has a result, and all files are those that its results name
+    tries: tuple[Try, ...] = ()  # in order
 
     @property
     def verdict(self) -> Verdict | None:
@@ -63,6 +101,18 @@ class RunCase:
         if not self.has_trace:
             raise EvidenceError("nothing was recorded", str(self.folder), "look at its judgement")
         return trace_files.load(self.folder)
+
+    @property
+    def tried(self) -> str:
+        """How its tries ended, where there are several: "failed 1 of 2 tries"; else ""."""
+        return tries_in_words([t.verdict for t in self.tries])
+
+    @property
+    def sentence(self) -> str:
+        """Why it came to its verdict, and in how many of its tries; "" where it was not run."""
+        if self.judgement is None:
+            return ""
+        return f"{self.tried}: {self.judgement.sentence}" if self.tried else self.judgement.sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,12 +263,12 @@ def _facts(path: Path) -> dict[str, Any]:
 
 def _meta(stored: object, entries: list[Entry]) -> RunMeta:
     meta = META_JSON.validate_python(stored)
+    known: dict[str, InstrumentFacts] = {}
     for entry in entries:
-        if entry.get("event") == "connected":
-            instruments = INSTRUMENTS_JSON.validate_python(entry["instruments"])
-            firmware = entry["firmware"] or meta.firmware
-            meta = replace(meta, instruments=instruments, firmware=firmware)
-    return meta
+        if entry.get("event") == "connected":  # each lane tells of its own bench
+            known |= {f.role: f for f in INSTRUMENTS_JSON.validate_python(entry["instruments"])}
+            meta = replace(meta, firmware=entry["firmware"] or meta.firmware)
+    return replace(meta, instruments=tuple(known.values()) or meta.instruments)
 
 
 def _cases(path: Path, entries: list[Entry]) -> tuple[tuple[RunCase, ...], list[str]]:
@@ -229,13 +279,16 @@ def _cases(path: Path, entries: list[Entry]) -> tuple[tuple[RunCase, ...], list[
         for p in entry["cases"]
     }
     planned, problems = _planned(path / "inputs" / "cases.jsonl")
-    results = {e["case"]: e for e in entries if e["kind"] == "result"}
+    results: dict[str, dict[int, Entry]] = {}
+    for entry in (e for e in entries if e["kind"] == "result"):
+        # A later line of one try replaces it: a resumed run repeats what was not whole.
+        results.setdefault(entry["case"], {})[entry.get("try", 1)] = entry
     cases = []
     for number, case in enumerate(planned, 1):
         if case.id not in folders:
             problems.append(f"inputs/cases.jsonl: {case.id!r} is not among the planned cases")
             continue
-        found, bad = _run_case(number, case, folders[case.id], results.get(case.id))
+        found, bad = _run_case(number, case, folders[case.id], results.get(case.id, {}))
         cases.append(found)
         problems += bad
     return tuple(cases), problems
@@ -249,19 +302,38 @@ def _planned(path: Path) -> tuple[list[Case], list[str]]:
 
 
 def _run_case(
-    number: int, case: Case, folder: Path, result: Entry | None
+    number: int, case: Case, folder: Path, results: Mapping[int, Entry]
 ) -> tuple[RunCase, list[str]]:
-    if result is None:
+    if not results:
         return RunCase(number=number, case=case, folder=folder, judgement=None), []
+    read = [
+        _try(n, folder.with_name(try_folder(folder.name, n)), result)
+        for n, result in sorted(results.items())
+    ]
+    tries = tuple(found for found, _ in read)
+    counts = min(tries, key=lambda t: WORST_FIRST.index(t.verdict))
+    case_found = RunCase(
+        number=number,
+        case=case,
+        folder=counts.folder,
+        judgement=counts.judgement,
+        wall_s=counts.wall_s,
+        virtual_s=counts.virtual_s,
+        is_stored=all(t.is_stored for t in tries),
+        tries=tries,
+    )
+    return case_found, [problem for _, problems in read for problem in problems]
+
+
+def _try(number: int, folder: Path, result: Entry) -> tuple[Try, list[str]]:
     problems = [
         f"cases/{folder.name}/{name}: not the file that the journal's result names"
         for name, sha256 in result["files"].items()
         if _hash(folder / name) != sha256
     ]
     judgement, unreadable = _judgement(folder / "judgement.json", result)
-    found = RunCase(
+    found = Try(
         number=number,
-        case=case,
         folder=folder,
         judgement=judgement,
         wall_s=result["wall"]["case_s"],

@@ -5,11 +5,13 @@
       journal.jsonl             see rig.evidence.journal
       inputs/                   plan, profile, bench, DBC as used; cases.jsonl, every planned case
       cases/0001-…/             the trace (rig.trace.files), case.json, judgement.json
+      cases/0001-….try2/        the same case, run again: no try replaces another
+      staging/                  while the run lasts: what lanes have stored and nobody took in yet
       judgements/               a later `rig judge`: new files, the first judgement untouched
       manifest.json             SHA-256 of all of it, once the run has ended
 
 What is durable when: `create` returns with run.json, inputs and the planned cases on the disk.
-`case_done` returns with the result line on the disk: verdict, sentence, and the SHA-256 of each
+`take_in` returns with the result line on the disk: verdict, sentence, and the SHA-256 of each
 file of the case. The files themselves are with the operating system by then and are forced to the
 disk by a thread of their own while the next case runs (seven fsyncs of 2.4 ms each, reports.md
 section 0, would else be most of what a case costs). If the power goes in that window, the hashes
@@ -19,9 +21,11 @@ two runs with one seed can be compared byte by byte. Must not judge, nor read an
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -33,13 +37,14 @@ from rig.evidence import run as reader
 from rig.evidence.journal import Journal, digest, resume_journal
 from rig.evidence.manifest import sync, write_durably, write_manifest
 from rig.evidence.meta import INSTRUMENTS_JSON, META_JSON, InstrumentFacts, RunMeta
-from rig.evidence.names import case_folder, slug
+from rig.evidence.names import case_folder, slug, try_folder
 from rig.judge.verdict import JUDGEMENT_JSON, Judgement
 from rig.plan.case import CASE_JSON, Case
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
 
 SCHEMA = "bms-hil-rig/run/1"
+STAGING = "staging"
 
 Now = Callable[[], datetime]
 
@@ -63,6 +68,13 @@ class RunFolder:
         self._to_disk = ThreadPoolExecutor(1, thread_name_prefix="evidence to disk")
         self._pending: list[Future[None]] = []
         self._finished = False
+        self._tries: Counter[str] = Counter()  # results on record, by case
+        self._own = itertools.count(1)
+
+    @property
+    def staging(self) -> Path:
+        """Where a case is stored before it is taken in: on the file system of the run."""
+        return self.path / STAGING
 
     @property
     def run_id(self) -> str:
@@ -119,6 +131,8 @@ class RunFolder:
             )
         folder = cls(path, resume_journal(path / "journal.jsonl"), [c.case for c in run.cases], now)
         folder.remaining = tuple(c.case for c in run.cases if not c.is_stored)
+        folder._tries.update({c.case.id: sum(t.is_stored for t in c.tries) for c in run.cases})
+        shutil.rmtree(folder.staging, ignore_errors=True)
         folder._write("event", {"event": "resumed", "left": len(folder.remaining)}, durable=True)
         return folder
 
@@ -150,26 +164,39 @@ class RunFolder:
         wall_s: float,
         virtual_s: float,
     ) -> Path:
-        """Store a case and return its folder; the result is on the disk then.
+        """Store a try of a case and return its folder; the result is on the disk then.
 
         `trace` is None where the case was skipped or the bench failed before it began.
         """
-        path = self.path / "cases" / self._folder_of(case)
-        shutil.rmtree(path, ignore_errors=True)  # what a crash left of an unfinished attempt
-        path.mkdir(parents=True)
-        if trace is not None:
-            trace_files.save(trace, path)
-        (path / "case.json").write_bytes(CASE_JSON.dump_json(case, indent=1) + b"\n")
-        (path / "judgement.json").write_bytes(JUDGEMENT_JSON.dump_json(judgement, indent=1) + b"\n")
+        self._folder_of(case.id)
+        stored = store_case(self.staging / f"own-{next(self._own)}", case, trace, judgement)
+        return self.take_in(stored, judgement, wall_s=wall_s, virtual_s=virtual_s)
+
+    def take_in(
+        self, stored: Path, judgement: Judgement, *, wall_s: float, virtual_s: float
+    ) -> Path:
+        """Make a stored case (see `store_case`) the next try of it, and return its folder.
+
+        The result is on the disk then. `stored` must lie on the file system of the run.
+        """
+        case_id = judgement.case_id
+        number = self._tries[case_id] + 1
+        path = self.path / "cases" / try_folder(self._folder_of(case_id), number)
+        shutil.rmtree(path, ignore_errors=True)  # what a crash left: no result names it
+        path.parent.mkdir(exist_ok=True)
+        stored.rename(path)
         files = sorted(path.iterdir())
         content = {
-            "case": case.id,
+            "case": case_id,
+            "try": number,
+            "folder": path.name,
             "verdict": judgement.verdict.value,
             "sentence": judgement.sentence,
             "virtual_s": virtual_s,
             "files": {file.name: digest(file.read_bytes()) for file in files},
         }
         self._write("result", content, durable=True, wall_s=wall_s)
+        self._tries[case_id] = number
         self._pending.append(self._to_disk.submit(_sync_all, [*files, path]))
         return path
 
@@ -194,6 +221,7 @@ class RunFolder:
             return self.path
         self._finished = True
         self._settle()
+        shutil.rmtree(self.staging, ignore_errors=True)
         if state == "finished":
             self._write("run-end", {"state": state}, durable=True)
         else:
@@ -209,14 +237,14 @@ class RunFolder:
         for done in self._pending:
             done.result()
 
-    def _folder_of(self, case: Case) -> str:
-        if case.id not in self._folders:
+    def _folder_of(self, case_id: str) -> str:
+        if case_id not in self._folders:
             raise EvidenceError(
-                f"the case {case.id!r} was not planned",
+                f"the case {case_id!r} was not planned",
                 str(self.path),
                 "name every case in RunFolder.create before the first one runs",
             )
-        return self._folders[case.id]
+        return self._folders[case_id]
 
     def _planned_entries(self) -> list[dict[str, str]]:
         return [{"case": c.id, "folder": self._folders[c.id]} for c in self.planned]
@@ -233,6 +261,16 @@ class RunFolder:
         if wall_s is not None:
             wall["case_s"] = round(wall_s, 6)
         self._journal.write(kind, {**content, "wall": wall}, durable=durable)
+
+
+def store_case(folder: Path, case: Case, trace: Trace | None, judgement: Judgement) -> Path:
+    """Write the files of a case into a new folder, for `RunFolder.take_in`; return the folder."""
+    folder.mkdir(parents=True)
+    if trace is not None:
+        trace_files.save(trace, folder)
+    (folder / "case.json").write_bytes(CASE_JSON.dump_json(case, indent=1) + b"\n")
+    (folder / "judgement.json").write_bytes(JUDGEMENT_JSON.dump_json(judgement, indent=1) + b"\n")
+    return folder
 
 
 def _check_unique(planned: Sequence[Case]) -> None:

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from rig.judge.budget import Budget
 from rig.judge.measurement import Measurement
 from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.verdict import worst as worst
 from rig.judge.wording import show, show_measured, show_range, two_digits
-
-# Which verdict of several stands for all: only `fail` speaks against the BMS, and nothing hides it.
-_WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.SKIPPED, Verdict.PASS)
 
 
 class NoEvidence(Exception):  # noqa: N818 - not an error of the rig: an answer, "can't be said"
@@ -127,12 +125,6 @@ def why_undecided(measured: Measurement, budget: Budget, low: float, high: float
             f" the limits need U <= {half}{blame}"
         )
     return f"needs U <= {show(needed_u(measured.value, low, high), unit)}{blame}"
-
-
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the verdict that stands for all of them; of none at all, nothing is proven."""
-    found = set(verdicts)
-    return next((verdict for verdict in _WORST_FIRST if verdict in found), Verdict.ERROR)
 
 
 def _hangs_on_a_limit(

@@ -1,9 +1,11 @@
-"""The words of a judgement: verdicts, findings, marks on the waveform. Data only."""
+"""The words of a judgement: verdicts and which of them is worst, findings, marks. Data only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -16,8 +18,55 @@ class Verdict(StrEnum):
     PASS = "pass"
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"  # the uncertainty straddles the limit
-    ERROR = "error"  # the bench failed, nothing can be said
+    ERROR = "error"  # the bench, the rig or the test failed: nothing can be said
     SKIPPED = "skipped"  # not run, with the reason
+
+
+# Which verdict of several stands for all: only `fail` speaks against the BMS, and nothing hides it.
+WORST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.SKIPPED, Verdict.PASS)
+
+_ENDED = {
+    Verdict.FAIL: "failed",
+    Verdict.ERROR: "in error",
+    Verdict.INCONCLUSIVE: "inconclusive",
+    Verdict.SKIPPED: "skipped",
+    Verdict.PASS: "passed",
+}
+
+# Whose an error is; its sentence begins with the word and a colon.
+Whose = Literal["bench", "rig", "test"]
+BLAMES: tuple[Whose, ...] = ("bench", "rig", "test")
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict that stands for all of them; of none at all, nothing is proven."""
+    found = set(verdicts)
+    return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.ERROR)
+
+
+def blamed(whose: Whose, reason: str) -> str:
+    """Give the sentence of an error, which begins with whose it is."""
+    return reason if whose_error(reason) else f"{whose}: {reason}"
+
+
+def tries_in_words(verdicts: Sequence[Verdict]) -> str:
+    """How several tries of a case ended, by the worst: "failed 1 of 2 tries"; "" of one."""
+    if len(verdicts) < 2:
+        return ""
+    counts = worst(verdicts)
+    return f"{_ENDED[counts]} {list(verdicts).count(counts)} of {len(verdicts)} tries"
+
+
+def bench_blamed(judgement: Judgement) -> Judgement:
+    """Say of a judged trace's error that it is the bench's: nothing else can spoil a record."""
+    if judgement.verdict is not Verdict.ERROR:
+        return judgement
+    return replace(judgement, sentence=blamed("bench", judgement.sentence))
+
+
+def whose_error(sentence: str) -> Whose | None:
+    """Whose an error is by its sentence; None where that does not say."""
+    return next((whose for whose in BLAMES if sentence.startswith(f"{whose}: ")), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +116,26 @@ class Judgement:
     rule: str = (
         "guard band w = U (ILAC-G8:09/2019, 4.2.3): inside by U passes, outside by U fails; the"
         " time of a reaction only if no limit lies within the bounds of all contributions either"
+    )
+
+    @property
+    def beside(self) -> tuple[Finding, ...]:
+        """What its trace knows nothing of: an assert of the test that failed, an exception."""
+        return tuple(found for found in self.findings if found.means == BESIDE)
+
+
+BESIDE = "test"  # how a finding was seen that no trace can show
+
+
+def with_beside(judgement: Judgement, beside: Sequence[Finding]) -> Judgement:
+    """Join a judgement of a trace with what happened beside it; the worst of all counts."""
+    if not beside:
+        return judgement
+    verdict = worst([judgement.verdict, *(found.verdict for found in beside)])
+    deciding = (found.sentence for found in beside if found.verdict is verdict)
+    sentence = judgement.sentence if verdict is judgement.verdict else next(deciding)
+    return replace(
+        judgement, verdict=verdict, sentence=sentence, findings=(*judgement.findings, *beside)
     )
 
 

@@ -59,8 +59,8 @@ def save(trace: Trace, folder: Path) -> None:
     if trace.waveform is not None:
         _save_waveform(trace.waveform, folder / "signals.parquet")
     (folder / "can.blf").write_bytes(frames_to_blf(trace.frames))
-    _write_lines(folder / "console.txt", (_line_text(line) for line in trace.lines))
-    _write_lines(folder / "scpi.txt", (_escaped(line) for line in trace.transcript))
+    _write(folder / "console.txt", console_text(trace))
+    _write(folder / "scpi.txt", scpi_text(trace))
     rest = _Rest(
         format=FORMAT,
         begin_ns=trace.begin_ns,
@@ -97,6 +97,16 @@ def load(folder: Path) -> Trace:
     )
 
 
+def console_text(trace: Trace) -> str:
+    """Give the console's lines as they are stored."""
+    return "".join(f"{_line_text(line)}\n" for line in trace.lines)
+
+
+def scpi_text(trace: Trace) -> str:
+    """Give the instruments' transcript as it is stored."""
+    return "".join(f"{_escaped(line)}\n" for line in trace.transcript)
+
+
 def _load_rest(path: Path) -> _Rest:
     try:
         rest = _REST.validate_json(_read(path))
@@ -116,8 +126,8 @@ def _read(path: Path) -> bytes:
 
 
 # ---- text ---------------------------------------------------------------------------------------
-def _write_lines(path: Path, lines: Any) -> None:
-    path.write_bytes("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass"))
+def _write(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
 
 
 def _read_lines(path: Path) -> list[str]:

@@ -16,6 +16,7 @@ from reports import allure_glue
 from rig.evidence import RunFolder, load_run
 from rig.judge.verdict import Judgement, Verdict
 from rig.plan.case import Case
+from rig.trace.model import Trace
 from tests.evidence.factories import TickingClock, a_meta
 from tests.reports.synthetic import an_outcome, the_cases
 
@@ -38,6 +39,7 @@ class NightItem(pytest.Item):
         self.case, self.number, self.bench_name = case, number, "lab"
         self.judgement: Judgement | None = None
         self.folder: Path | None = None
+        self.trace: Trace | None = None
         if number == 5:
             self.add_marker(pytest.mark.skip(reason="not tonight"))
 
@@ -45,6 +47,7 @@ class NightItem(pytest.Item):
         trace, self.judgement = an_outcome(self.case, self.number, bad=True)
         folder = self.config.stash[FOLDER]
         self.folder = folder.case_done(self.case, trace, self.judgement, wall_s=0.01, virtual_s=2.0)
+        self.trace = trace
         if self.judgement.verdict is not Verdict.PASS:
             raise RuntimeError(self.judgement.sentence)
 

@@ -140,7 +140,7 @@ def test_without_alluredir_the_glue_does_nothing(tmp_path: Path) -> None:
         "from types import SimpleNamespace as N\n"
         "from reports import allure_glue as g\n"
         "g.configure(N(getoption=lambda *_: None))\n"
-        "g.begin(N()); g.finish(N())\n"
+        "g.finish(N()); g.settle(N())\n"
         "assert 'allure_commons' not in sys.modules\n"
     )
     done = subprocess.run(
