@@ -1,13 +1,16 @@
 """The `rig` command: a thin front for pytest, the checker, the reports and the virtual bench.
 
-Exit codes: 0 all passed; 1 a case failed; 2 a description or an option is wrong, nothing was
-chosen, or Ctrl-C; 3 nothing failed, but a case was inconclusive or in error, or evidence is damaged,
-so nothing is proven.
+Exit codes: 0 all passed; 1 a case failed; 2 a description or an option is wrong, or nothing was
+chosen; 3 nothing failed, but a case was inconclusive or in error, or evidence is damaged, so that
+nothing is proven. What a signal aborted: 128 + its number (130 Ctrl-C, 143 SIGTERM, 129 SIGHUP),
+or 1 if a case had failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import shlex
 import shutil
 import subprocess
@@ -17,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rig import ending
 from rig.errors import DescriptionError, RigError
 from rig.mutants.options import add_campaign_options, add_options
 
@@ -28,19 +32,24 @@ _FAILED, _WRONG, _UNPROVEN = 1, 2, 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors that a person can mend are told without a traceback."""
+    try:
+        with ending.watched():
+            return _do(arguments)
+    except RigError as error:
+        print(error, file=sys.stderr)
+        return _WRONG
+    except KeyboardInterrupt as interrupt:
+        print("interrupted", file=sys.stderr)
+        return ending.exit_code(interrupt)
+
+
+def _do(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and not options.takes_more:
         parser.error(f"unknown: {' '.join(rest)}")
     do: Callable[[argparse.Namespace, list[str]], int] = options.do
-    try:
-        return do(options, rest)
-    except RigError as error:
-        print(error, file=sys.stderr)
-        return _WRONG
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return _WRONG
+    return do(options, rest)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -292,7 +301,7 @@ def _mutants(options: argparse.Namespace, _: list[str]) -> int:
     page = write_mutants_page(result, options.out / "index.html")
     print(f"data:     {(options.out / 'mutants.json').as_posix()}")
     print(f"report:   {page.as_posix()}")
-    return _WRONG if interrupted else result.exit_code
+    return ending.exit_code() if interrupted else result.exit_code
 
 
 def _campaign(options: argparse.Namespace, _: list[str]) -> int:
@@ -302,13 +311,21 @@ def _campaign(options: argparse.Namespace, _: list[str]) -> int:
 
 
 def _virtual(options: argparse.Namespace, _: list[str]) -> int:
-    """Run the virtual bench in real time until Ctrl-C; it is a process of its own."""
+    """Run the virtual bench in real time until a signal; it is a process of its own, tied to us."""
+    from rig.bench.launch import END_WITHIN_S, TIED
+
     options.time = options.time or "real"
     command = [sys.executable, "-m", "rig.virtual", "--dut", options.dut]
+    command += _given(options, _OF_VIRTUAL)
+    bench = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, **TIED})  # noqa: S603 -- our own
     try:
-        return subprocess.run([*command, *_given(options, _OF_VIRTUAL)], check=False).returncode  # noqa: S603 -- our own
+        return bench.wait()
     except KeyboardInterrupt:
-        return 0
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            bench.communicate(timeout=END_WITHIN_S)  # closes its input
+        return bench.returncode or 0
+    finally:
+        bench.kill()  # where it did not listen
 
 
 def _writable(folder: Path) -> Path:

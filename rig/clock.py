@@ -7,6 +7,7 @@ to that instant, event by event.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from rig import ending
 from rig.errors import BenchError
 
 Links = tuple[str, ...]
@@ -26,7 +28,10 @@ _SPIN_S = 0.002  # time.sleep is late by up to 2.3 ms here, so the rest is spun
 # How far a rig or a bench may fall behind a wall clock in a case: by so much a stimulus may last
 # longer than it says, or reach the BMS later. A little more than a slow serial adapter's 16 ms.
 MOST_LAG_NS = 20_000_000
-_ANSWER_S = 120.0  # an advance may simulate an hour; a bench that is silent for longer is dead
+ANSWERS_WITHIN_S = 30.0  # wall time: a bench that is silent for longer is dead or frozen
+# Of the bench's time in one request, which takes 0.4 s of wall time at a hundred and fifty times
+# real time: so that an hour of it is no reason to be silent for long.
+_SLICE_NS = 60 * 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,19 +202,25 @@ class SteppedClock:
     ----------
     address : str
         ``host:port`` of the control port.
+    answers_within_s : float
+        Wall time that one answer may take; then it is given up for good.
+    on_lost : callable
+        Called when it was given up.
     """
 
     wakes_at_arrival = True
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-        host, _, port = address.rpartition(":")
-        try:
-            self._socket = socket.create_connection((host, int(port)), timeout=_ANSWER_S)
-        except (OSError, ValueError) as error:
-            raise self._lost(f"no stepped clock answers: {error}") from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._answers = self._socket.makefile("rb")
+    def __init__(
+        self,
+        address: str,
+        *,
+        answers_within_s: float = ANSWERS_WITHIN_S,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._address, self._within_s, self._on_lost = address, answers_within_s, on_lost
+        self._given_up = ""
+        self._link = contextlib.ExitStack()
+        self._connect()
         self._now_ns, self._is_stale = 0, True
         self._handed: dict[str, int] = {}
         self._sent: dict[str, int] = {}
@@ -231,6 +242,8 @@ class SteppedClock:
 
     def sleep_until(self, time_ns: int) -> None:
         """Let the bench run until then."""
+        while time_ns - self.now_ns() > _SLICE_NS:
+            self._advance(time_ns, ())
         self._advance(time_ns, ())
 
     def wait(self, ready: Callable[[], bool], until_ns: int, links: Links = ("console",)) -> bool:
@@ -276,10 +289,23 @@ class SteppedClock:
 
     def close(self) -> None:
         """Close the connection; the bench's time then stands still."""
-        self._answers.close()
-        self._socket.close()
+        self._link.close()
+
+    def _connect(self) -> None:
+        host, _, port = self._address.rpartition(":")
+        try:
+            self._socket = socket.create_connection((host, int(port)), timeout=self._within_s)
+        except (OSError, ValueError) as error:
+            raise self._lost(f"no stepped clock answers: {error}") from error
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._answers = self._socket.makefile("rb")
+        self._link.callback(self._socket.close)
+        self._link.callback(self._answers.close)
 
     def _advance(self, until_ns: int, links: Links) -> None:
+        """Advance towards an instant, by one slice at most."""
+        if until_ns - self._now_ns > _SLICE_NS:
+            until_ns = min(until_ns, self.now_ns() + _SLICE_NS)
         request = {"do": "advance", "until_ns": until_ns, "wake": links, "sent": self._sent}
         self._take(self._ask(json.dumps(request).encode() + b"\n"))
 
@@ -287,24 +313,41 @@ class SteppedClock:
         try:
             self._now_ns, self._handed = int(answer["now_ns"]), dict(answer["handed"])
         except (KeyError, TypeError, ValueError) as error:
-            raise self._lost(f"it answered {answer!r}, which tells no time") from error
+            raise self._failed(f"it answered {answer!r}, which tells no time") from error
         self._is_stale = False
 
     def _ask(self, request: bytes) -> Any:
+        if self._given_up:
+            raise self._lost(self._given_up)
         try:
-            self._socket.sendall(request)
-            line = self._answers.readline()
+            with ending.held():  # an answer that nobody waited for would be taken for the next
+                self._socket.sendall(request)
+                line = self._answers.readline()
+        except TimeoutError as error:
+            raise self._lost(f"no answer within {self._within_s:g} s, it was given up") from error
         except OSError as error:
             raise self._lost(f"the stepped clock failed: {error}") from error
+        except BaseException:  # what a time-out plugin raises in us, say
+            self.close()
+            self._connect()
+            raise
         if not line:
             raise self._lost("the stepped clock closed its connection")
         try:
             answer = json.loads(line)
         except ValueError as error:
-            raise self._lost(f"it answered {line!r}: is this a control port?") from error
+            raise self._failed(f"it answered {line!r}: is this a control port?") from error
         if "error" in answer:
-            raise self._lost(f"it refused {request.decode().strip()}: {answer['error']}")
+            raise self._failed(f"it refused {request.decode().strip()}: {answer['error']}")
         return answer
 
     def _lost(self, what: str) -> BenchError:
+        """Give it up for good: who waits for it again waits in vain."""
+        if not self._given_up:
+            self._given_up = what
+            self.close()
+            self._on_lost()
+        return self._failed(what)
+
+    def _failed(self, what: str) -> BenchError:
         return BenchError(what, f"clock {self._address}", "see the bench process's own output")

@@ -14,13 +14,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from rig import ending
 from rig.bench.bench import Bench
 from rig.bench.connect import connect
 from rig.bench.description import BenchFile
-from rig.drive.drive import drive_case
+from rig.drive.drive import drive_case, nothing_recorded
 from rig.drive.home import read_firmware
 from rig.dut.profile import Profile
-from rig.errors import BenchError, RigError
+from rig.errors import BenchError, LimitError, RigError
 from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, Verdict, bench_blamed, blamed
 from rig.plan.case import Case
@@ -124,16 +125,19 @@ class Lane:
         return bench
 
     def drive(self, case: Case, bench: Bench) -> Trace:
-        """Drive a case; a Ctrl-C lets go of the bench, which may then be in any state."""
-        began_ns = bench.clock.now_ns()
+        """Drive a case; a signal lets go of the bench, which may then be in any state."""
         try:
+            began_ns = bench.clock.now_ns()
             trace = drive_case(case, bench)
-        except BaseException as broke:  # Ctrl-C, or a bug
-            with interrupts_wait():
-                bench.drop_sessions()
-                self._failed(repr(broke))
+            self.lasted_s = (bench.clock.now_ns() - began_ns) / 1e9
+        except BenchError as error:  # not even the time can be had any more
+            trace = nothing_recorded(str(error))
+        except LimitError:  # it is refused before anything is sent, and the bench is safe
             raise
-        self.lasted_s = (bench.clock.now_ns() - began_ns) / 1e9
+        except BaseException:  # a signal, or a bug of ours: no failure of the bench
+            with ending.held():
+                self._let_go()
+            raise
         if trace.error is None:
             self._failures = 0
         elif trace.unready:

@@ -11,10 +11,10 @@ import pytest
 from rig.bench.connect import connect
 from rig.bench.description import load_bench
 from rig.dut.profile import Profile
-from rig.errors import DescriptionError
+from rig.errors import DescriptionError, LimitError
 from rig.judge.verdict import Verdict
 from rig.lanes import Lane, LaneSetup
-from rig.plan.case import CASE_JSON, Case
+from rig.plan.case import CASE_JSON, Case, Hold, Set
 from rig.plan.expand import expand
 from rig.plan.model import load_plan, parse_plan
 
@@ -135,3 +135,33 @@ cases:
     [case] = expand(parse_plan(text, "own.yaml"), esp32, 1)
 
     assert case.begins == "off"
+
+
+def beyond_the_limits(case: Case) -> Case:
+    """The same case with a step that no bench may do."""
+    return replace(case, steps=(Set(values={"cell 1": 50.0}),))
+
+
+def test_a_limit_refused_again_and_again_is_no_failure_of_the_bench(esp32: Profile) -> None:
+    case = named(esp32, "trip[OCC2-current]")
+
+    with Lane(a_setup(esp32)) as lane:
+        for _ in range(4):
+            with pytest.raises(LimitError):
+                lane.run(beyond_the_limits(case))
+        judgement, _ = lane.run(case)
+
+    assert judgement.verdict is Verdict.PASS, judgement.sentence
+
+
+def test_a_fault_of_ours_is_no_failure_of_the_bench(esp32: Profile) -> None:
+    case = named(esp32, "trip[OCC2-current]")
+    unknown = replace(case, steps=(Hold(duration_s="long"),))  # type: ignore[arg-type]
+
+    with Lane(a_setup(esp32)) as lane:
+        for _ in range(4):
+            with pytest.raises(TypeError):
+                lane.run(unknown)
+        judgement, _ = lane.run(case)
+
+    assert judgement.verdict is Verdict.PASS, judgement.sentence

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from rig.bench.description import BenchFile
@@ -25,7 +26,7 @@ from rig.dut.console_link import ConsoleLink
 from rig.dut.profile import Profile
 from rig.errors import BenchError, RigError
 from rig.instruments.capabilities import Identity, Measured
-from rig.instruments.session import Transcript
+from rig.instruments.session import Session, Transcript
 from rig.plan.case import Capture
 from rig.trace.model import Command, Reading, Waveform
 
@@ -181,7 +182,8 @@ class Bench:
         """
         troubles: list[str] = []
         switched_off = (self._power.off, self._supplies_off, self._cells_off, self._relays_rest)
-        for step in (self._reopen, *switched_off):
+        # The clock first: where a simulated bench is frozen, it is that which says so for all.
+        for step in (self._stamp, self._reopen, *switched_off):
             try:
                 step()
             except RigError as error:
@@ -515,26 +517,22 @@ class Bench:
             instrument.check()
         self._is_checked = True
 
-    def drop_sessions(self) -> None:
-        """Close all sessions, as something broke off in the middle of an exchange.
-
-        A reply may be on its way; `make_safe` opens them anew, so that none is mistaken.
-        """
-        for session in self._instruments.sessions.values():
-            session.close()
-
     def _reopen(self) -> None:
-        """Open lost sessions again; an instrument with one client may still hold the old one."""
-        for session in self._instruments.sessions.values():
-            for left in range(REOPEN_TRIES - 1, -1, -1):
-                if session.is_open:
-                    break
-                try:
-                    session.open()
-                except BenchError:
-                    if not left:
-                        raise
-                    self.clock.sleep_until(self._stamp() + REOPEN_PAUSE_NS)
+        """Open lost sessions again, each for itself: one that can't be had keeps no other off."""
+        _try_all([partial(self._reopen_one, s) for s in self._instruments.sessions.values()])
+
+    def _reopen_one(self, session: Session) -> None:
+        """Open a lost session; an instrument with one client may still hold the old one."""
+        for left in range(REOPEN_TRIES - 1, -1, -1):
+            if session.is_open:
+                return
+            try:
+                session.open()
+            except BenchError as error:
+                # One that is silent has used up its deadline; to be refused takes no time.
+                if not left or not isinstance(error.__cause__, ConnectionError):
+                    raise
+                self.clock.sleep_until(self._stamp() + REOPEN_PAUSE_NS)
 
     def _supplies_off(self) -> None:
         for terminal in self._wiring.sourced("supply").values():

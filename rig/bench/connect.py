@@ -73,10 +73,11 @@ def connect(
     wiring = wiring_of(description, _spans(profile, limits))
     _check_wired(description, profile, wiring)
     with ExitStack() as stack:
-        endpoints = _start(description, seed, variant, stack)
+        process = _start(description, seed, variant, stack)
+        endpoints = process.endpoints if process else {}
         filled = description.filled(endpoints)
         filled.refuse_unfilled(endpoints)
-        clock = _clock(filled, endpoints)
+        clock = _clock(filled, process)
         stack.callback(clock.close)
         transcript = Transcript(now_ns=clock.now_ns(), on_traffic=clock.touched)
         stamp = partial(transcript.stamp, clock)
@@ -108,7 +109,7 @@ def connect(
 # ---- process and clock --------------------------------------------------------------------------
 def _start(
     description: BenchFile, seed: int, variant: str | None, stack: ExitStack
-) -> Mapping[str, str]:
+) -> BenchProcess | None:
     if variant is not None and (description.start is None or description.clock != "stepped"):
         raise DescriptionError(
             f"the firmware variant {variant!r} can't be chosen: this bench's BMS is a real one",
@@ -116,26 +117,32 @@ def _start(
             "flash the firmware and leave the variant away, or name a virtual bench",
         )
     if description.start is None:
-        return {}
+        return None
     command = list(description.start.command)
     if variant is not None:
         command += ["--variant", variant]
     if description.clock == "stepped" and "--seed" not in command:  # only a simulated one steps
         command += ["--seed", str(seed)]
     process = BenchProcess(command, ready_within_s=description.start.within_s)
-    return stack.enter_context(process).endpoints
+    return stack.enter_context(process)
 
 
-def _clock(description: BenchFile, endpoints: Mapping[str, str]) -> Clock:
+def _clock(description: BenchFile, process: BenchProcess | None) -> Clock:
+    endpoints = process.endpoints if process else {}
     if description.clock == "wall":  # a bench that is played in real time knows its own lag
         return WallClock(SteppedClock(endpoints["clock"]) if "clock" in endpoints else None)
-    if "clock" not in endpoints:
+    if process is None or description.start is None or "clock" not in endpoints:
         raise BenchError(
             f"the started process named {', '.join(endpoints) or 'nothing'}, and no clock",
             f"bench {description.name}",
             "write clock: wall, or start a bench whose time can be stepped",
         )
-    return SteppedClock(endpoints["clock"])
+    # Where its clock is dead, so is all of it: its instruments are not waited for one by one.
+    return SteppedClock(
+        endpoints["clock"],
+        answers_within_s=description.start.answers_within_s,
+        on_lost=process.give_up,
+    )
 
 
 # ---- instruments --------------------------------------------------------------------------------

@@ -212,6 +212,11 @@ class BenchStart(Description):
     command: Annotated[tuple[Typed, ...], AfterValidator(_some_words)]
     ready: Literal["json line"] = "json line"
     within_s: Annotated[Seconds, bounded(bounds.TIME_OUT), Field(alias="within")] = 20.0
+    answers_within_s: Annotated[
+        Seconds,
+        bounded(bounds.TIME_OUT),
+        Field(alias="answers within", description="wall time of a stepped clock's answer"),
+    ] = 30.0
 
 
 class BenchLimits(Description):

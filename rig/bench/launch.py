@@ -1,13 +1,15 @@
 """Starts a bench's own process and learns its addresses. It never imports what it starts.
 
 The process is told to end by closing its standard input, which the operating system also does when
-this process dies, however it dies. One JSON object on the first line of its output names its
-endpoints; its error output is kept for the message that says why it failed.
+this process dies, however it dies; RIG_ENDS_WITH_INPUT=1 in its environment says so to a program
+that can also be served by itself (`rig virtual`). One JSON object on the first line of its output
+names its endpoints; its error output is kept for the message that says why it failed.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from rig.errors import BenchError
 
 READY_WITHIN_S = 30.0
 END_WITHIN_S = 10.0
+TIED = {"RIG_ENDS_WITH_INPUT": "1"}
 _TAIL_CHARACTERS = 2000  # of its error output, quoted in a message
 
 if sys.platform == "win32":
@@ -39,6 +42,7 @@ class BenchProcess:
     """
 
     def __init__(self, command: Sequence[str], *, ready_within_s: float = READY_WITHIN_S) -> None:
+        self._given_up = False
         first, *rest = command
         self._command = [sys.executable if first == "python" else first, *rest]
         self._said: IO[str] = tempfile.TemporaryFile(  # noqa: SIM115  closed by close()
@@ -52,6 +56,7 @@ class BenchProcess:
                 stderr=self._said,
                 text=True,
                 encoding="utf-8",
+                env={**os.environ, **TIED},
                 **_OWN_GROUP,
             )
         except OSError as error:
@@ -86,8 +91,15 @@ class BenchProcess:
         died = self._process.poll()
         words = self.last_words()
         self._end()
+        if self._given_up:
+            raise self._failed("it was ended, as it no longer answered", words)
         if died is not None and self.endpoints:
             raise self._failed(f"it ended with exit code {died} in the middle of the run", words)
+
+    def give_up(self) -> None:
+        """End it at once, as it is dead or frozen: then its links say so, and nobody waits more."""
+        self._given_up = self._process.poll() is None
+        self._process.kill()
 
     def _end(self) -> None:
         if self._process.stdin is not None:
@@ -96,7 +108,7 @@ class BenchProcess:
             self._process.terminate()
             if not self._ends():
                 self._process.kill()
-                self._process.wait()
+                self._ends()
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._said.close()

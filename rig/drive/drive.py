@@ -52,6 +52,22 @@ def drive_case(case: Case, bench: Bench) -> Trace:
     return _Drive(case, bench).run()
 
 
+def nothing_recorded(error: str) -> Trace:
+    """Trace of a case from which a failure of the bench left nothing."""
+    return Trace(
+        begin_ns=0,
+        end_ns=0,
+        waveform=None,
+        commands=(),
+        readings=(),
+        frames=Frames.none(),
+        lines=(),
+        links={},
+        markers={},
+        error=error,
+    )
+
+
 class _Drive:
     """The state of one running case."""
 
@@ -134,18 +150,7 @@ class _Drive:
             return self._collect(error=str(error))
         except BenchError as later:
             told = f"{error}\nand on the way to the safe state: {later}"
-            empty = Trace(
-                begin_ns=0,
-                end_ns=0,
-                waveform=None,
-                commands=(),
-                readings=(),
-                frames=Frames.none(),
-                lines=(),
-                links={},
-                markers={},
-            )
-            return replace(empty, error=told, transcript=self._bench.end_transcript())
+            return replace(nothing_recorded(told), transcript=self._bench.end_transcript())
 
     # ---- steps ------------------------------------------------------------------------------
     def _take(self, step: Step) -> None:

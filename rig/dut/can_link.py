@@ -8,6 +8,7 @@ at the end of a case are joined by a line; nothing is sent for it, so a silent b
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
 import socket
@@ -25,11 +26,13 @@ from rig.errors import BenchError
 from rig.trace.model import Frames, Link
 
 # Its client logs a warning for every frame that TCP cut in two, and then reads it rightly.
-logging.getLogger("can.interfaces.socketcand").setLevel(logging.ERROR)
+# What is an error to it reaches us as an exception.
+logging.getLogger("can.interfaces.socketcand").setLevel(logging.CRITICAL)
 
 _SYNC_FRAMES = 2  # the lesser of two lags counts
 _SYNC_WAIT_NS = 500_000_000
 _ECHO_WAIT_NS = 500_000_000
+ANSWERS_WITHIN_S = 5.0  # wall time, for each word of a network gateway
 _EXTENDED, _REMOTE, _ERROR, _OWN = 1, 2, 4, 8
 
 
@@ -54,12 +57,22 @@ class CanLink:
         that the listening one hears the rig's own frames with the adapter's stamp.
     latency_s : float
         Longest time from a frame's end to the rig's hand (adapter, driver, network).
+    answers_within_s : float
+        Wall time that a network gateway may take for a word, or to take one in.
     """
 
     name = "can"
 
-    def __init__(self, clock: Clock, open_bus: Callable[[], can.BusABC], latency_s: float) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        open_bus: Callable[[], can.BusABC],
+        latency_s: float,
+        *,
+        answers_within_s: float = ANSWERS_WITHIN_S,
+    ) -> None:
         self._clock, self._open, self._latency_ns = clock, open_bus, round(latency_s * 1e9)
+        self._within_s = answers_within_s
         self._ear = self._connect()
         self._mouth: can.BusABC | None = None
         self._heard = 0
@@ -151,7 +164,7 @@ class CanLink:
         try:
             mouth.send(message)
         except (OSError, can.CanError) as error:
-            raise self._lost(f"sending 0x{can_id:X} failed: {error}") from error
+            raise self._lost(f"sending 0x{can_id:X} failed: {_cause(error)}") from error
         self._sent += 1
         self._clock.expect(self.name, self._sent)
 
@@ -176,10 +189,11 @@ class CanLink:
             self._points.append(self._newest_point())
 
     def close(self) -> None:
-        """Close both connections."""
+        """Close both connections; nobody is left to be told of one that was broken."""
         for bus in (self._ear, self._mouth):
             if bus is not None:
-                bus.shutdown()
+                with contextlib.suppress(OSError, can.CanError):
+                    bus.shutdown()
 
     def _fall_silent(self) -> None:
         """Close the sending connection: it hears the whole bus again, which costs as much again."""
@@ -246,16 +260,22 @@ class CanLink:
         return first_ns + since + np.rint(since * (rate - 1.0)).astype(np.int64)
 
     def _connect(self) -> can.BusABC:
+        # python-can's socketcand waits without a deadline for the gateway's words, in opening and
+        # in sending; a socket that is made meanwhile has this one.
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(self._within_s)
         try:
             return self._open()
         except (OSError, can.CanError, ValueError) as error:
-            raise self._lost(f"the bus can't be opened: {error}") from error
+            raise self._lost(f"the bus can't be opened: {_cause(error)}") from error
+        finally:
+            socket.setdefaulttimeout(before)
 
     def _receive(self, bus: can.BusABC, timeout_s: float) -> can.Message | None:
         try:
             return bus.recv(timeout_s)
         except (OSError, can.CanError) as error:
-            raise self._lost(f"receiving failed: {error}") from error
+            raise self._lost(f"receiving failed: {_cause(error)}") from error
 
     def _await_more(self) -> None:
         """The bench says that it handed over more frames than have come: they are on their way."""
@@ -293,6 +313,11 @@ class CanLink:
 
     def _lost(self, what: str) -> BenchError:
         return BenchError(what, "CAN", "check the adapter, its bit rate and the wiring, then rerun")
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What happened: python-can's socketcand puts a whole traceback into its own message."""
+    return error.__cause__ or error
 
 
 def _stamp_ns(frame: can.Message) -> int:

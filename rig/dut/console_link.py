@@ -8,6 +8,7 @@ the one before.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 
@@ -18,6 +19,7 @@ from rig.errors import BenchError
 from rig.trace.model import Line, Link
 
 _ARRIVE_S = 5.0  # wall time for bytes that a simulated bench has already handed over
+_TAKES_WITHIN_S = 5.0  # wall time for a port to take in what is typed
 _BITS_A_BYTE = 10  # 8N1
 _RESET_LOW_NS = 50_000_000
 
@@ -50,6 +52,8 @@ class ConsoleLink:
         self._handed_before = clock.handed_over(self.name)
         try:
             self._port = serial.serial_for_url(url, baudrate=baud, timeout=1, do_not_open=True)
+            if "://" not in url:  # RFC 2217's client knows no such deadline: its socket has 5 s
+                self._port.write_timeout = _TAKES_WITHIN_S
             self._port.dtr = self._port.rts = False  # asserted lines would hold an ESP32 in reset
             self._port.open()
         except (OSError, ValueError) as error:  # SerialException is an OSError
@@ -120,7 +124,7 @@ class ConsoleLink:
         try:
             self._port.rts = True
             self._clock.sleep_until(self._clock.now_ns() + _RESET_LOW_NS)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # its far end may refuse, or say nothing for 3 s
             raise self._lost(f"RTS can't be driven: {error}") from error
         self._release()
 
@@ -129,12 +133,13 @@ class ConsoleLink:
         try:
             if self._port.rts:
                 self._port.rts = False
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise self._lost(f"RTS can't be driven: {error}") from error
 
     def close(self) -> None:
-        """Close the port."""
-        self._port.close()
+        """Close the port; nobody is left to be told of one that was broken."""
+        with contextlib.suppress(OSError):
+            self._port.close()
 
     def _read_arrived(self) -> bytes:
         chunk = self._read()

@@ -13,11 +13,13 @@ import math
 import os
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from rig import ending
 from rig.clock import Clock
 from rig.errors import BenchError
 
@@ -156,20 +158,16 @@ class Session:
         """Send a command that has no answer. It may not have been carried out when this returns."""
         visa = self._ready(command)
         self.transcript.note(self.name, ">", command)
-        try:
+        with self._exchange(command):
             visa.write(command)
-        except self._failures as error:
-            raise self._failed(command, error) from error
 
     def query(self, command: str) -> str:
         """Send a message that ends with a question, and return the answer."""
         visa = self._ready(command)
         note = self.transcript.note
         note(self.name, ">", command)
-        try:
+        with self._exchange(command):
             reply = visa.query(command).strip()
-        except self._failures as error:
-            raise self._failed(command, error) from error
         note(self.name, "<", reply)
         return reply
 
@@ -209,10 +207,8 @@ class Session:
         """Ask for an IEEE 488.2 definite length block (8.7.9) and return what is in it."""
         visa = self._ready(command)
         self.transcript.note(self.name, ">", command)
-        try:
+        with self._exchange(command):
             block = self._read_block(visa, command)
-        except self._failures as error:
-            raise self._failed(command, error) from error
         self.transcript.note(self.name, "<", f"block of {len(block)} bytes")
         return block
 
@@ -256,6 +252,26 @@ class Session:
             self.where,
             "see the transcript; is another program using this instrument, is this its driver?",
         )
+
+    @contextmanager
+    def _exchange(self, command: str) -> Iterator[None]:
+        """One question and its answer, which a Ctrl-C waits for: it would answer the next one.
+
+        Raises
+        ------
+        BenchError
+            It failed; the session is closed.
+        """
+        try:
+            with ending.held():
+                yield
+        except self._failures as error:
+            raise self._failed(command, error) from error
+        except ending.Ended:  # came meanwhile; the exchange is whole
+            raise
+        except BaseException:  # what a time-out plugin raises in us, say
+            self.close()
+            raise
 
     def _ready(self, command: str) -> MessageBasedResource:
         """The VISA resource, if it is open and nothing unasked for has arrived."""

@@ -1,6 +1,7 @@
 """`python -m rig.virtual`: one virtual bench as a process. Must not print but its one ready line.
 
-It serves until its standard input closes (whoever started it has gone), or SIGTERM or Ctrl-C.
+It serves until SIGTERM, SIGHUP or Ctrl-C; with RIG_ENDS_WITH_INPUT=1 in its environment, by which
+the rig ties its own child to itself, also until its standard input closes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"no port to listen on: {error}; choose another --port-base", file=sys.stderr)  # noqa: T201
         return 2
     with _ends_on_signals(bench.loop):
-        _end_with_stdin(bench.loop)
+        if os.environ.get("RIG_ENDS_WITH_INPUT") == "1":
+            _end_with_stdin(bench.loop)
         print(json.dumps(bench.addresses), flush=True)  # noqa: T201 (the process's own door)
         gc.collect()
         gc.freeze()  # what is there stays, so that no later collection looks at it
@@ -98,12 +100,15 @@ def _list_variants(dut: str, own: str) -> None:
 
 @contextlib.contextmanager
 def _ends_on_signals(loop: Loop) -> Iterator[None]:
-    """Stop the loop on SIGTERM and SIGINT; a socket pair wakes it from its wait."""
+    """Stop the loop on a signal that ends a program; a socket pair wakes it from its wait."""
     inner, outer = socket.socketpair()
     for end in (inner, outer):
         end.setblocking(False)  # noqa: FBT003
     before = signal.set_wakeup_fd(outer.fileno())
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is None or (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
+            continue  # not on this system; or nohup asked that the terminal's end be none of ours
         signal.signal(number, lambda *_: None)  # the wake-up byte is what counts
     loop.watch(inner, loop.stop)
     try:
@@ -115,11 +120,11 @@ def _ends_on_signals(loop: Loop) -> Iterator[None]:
 
 
 def _end_with_stdin(loop: Loop) -> None:
-    """Stop the loop when whoever holds our standard input has gone; a terminal doesn't count.
+    """Stop the loop when whoever holds our standard input has gone.
 
     A thread waits for the end, since Windows can't select on a pipe; it wakes the loop by a socket.
     """
-    if sys.stdin is None or sys.stdin.isatty():
+    if sys.stdin is None:
         return
     inner, outer = socket.socketpair()
     loop.watch(inner, loop.stop)

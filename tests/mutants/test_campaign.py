@@ -119,7 +119,7 @@ def test_a_ctrl_c_while_the_plan_runs_ends_the_campaign(
     monkeypatch.setattr("rig.mutants.hunt.run_all", interrupted)
     out = tmp_path / "out"
 
-    assert main(["campaign", "--hours", "0", "--plan", str(plan), "--out", str(out)]) == 2
+    assert main(["campaign", "--hours", "0", "--plan", str(plan), "--out", str(out)]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert not out.exists()
 

@@ -209,7 +209,8 @@ def test_equal_work_has_equal_results(plan: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for children in /proc")
-def test_a_ctrl_c_leaves_a_partial_table_and_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_partial_table_and_no_process(tmp_path: Path, number: int) -> None:
     command = [sys.executable, "-m", "rig.cli", "mutants", "testplans/nightly.yaml", "--jobs", "2"]
     process = subprocess.Popen(
         [*command, "--all-cases", "--out", str(tmp_path)],
@@ -223,10 +224,10 @@ def test_a_ctrl_c_leaves_a_partial_table_and_no_process(tmp_path: Path) -> None:
     _until(lambda: len(_descendants(process.pid)) >= 5)
     started = _descendants(process.pid)
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     said, errors = process.communicate(timeout=50)
 
-    assert process.returncode == 2, errors
+    assert process.returncode == 128 + number, errors
     assert "interrupted" in errors
     assert "unfinished" in said
     _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))

@@ -1,6 +1,7 @@
 """Whole benches as processes, through the libraries that drive a lab."""
 
 import json
+import os
 import random
 import re
 import signal
@@ -32,6 +33,7 @@ class Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, "RIG_ENDS_WITH_INPUT": "1"},
         )
         assert self.child.stdin
         assert self.child.stdout
