@@ -7,9 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-BREAKERS := $(filter-out benchmarks/breakers/_%,$(wildcard benchmarks/breakers/*.py))
-
-.PHONY: nightly smoke mutants benchmarks breakers $(BREAKERS) test peers lint types contract clean
+.PHONY: nightly smoke mutants benchmarks breakers test peers lint types contract clean
 
 nightly: $(STAMP)
 	$(BIN)/rig run testplans/nightly.yaml -n auto --alluredir out/allure-results --clean-alluredir
@@ -18,19 +16,28 @@ smoke: $(STAMP)
 	$(BIN)/rig run testplans/smoke.yaml
 
 # A sample of the firmware variants, another one for each commit; MUTANTS=all for all of them.
-mutants $(BREAKERS): SEED = $(shell printf '%d' 0x$$(git rev-parse --short=6 HEAD 2>/dev/null || echo 1))
+mutants breakers: SEED = $(shell printf '%d' 0x$$(git rev-parse --short=6 HEAD 2>/dev/null || echo 1))
 mutants: $(STAMP)
 	$(BIN)/rig mutants testplans/nightly.yaml --seed $(SEED) $(if $(filter all,$(MUTANTS)),,--sample $(or $(MUTANTS),6))
 
-# Reduced, a minute in all; SIZE=full prints the docs' figures, of those in NAMES or of all (hours).
+# How fast and how right; whether the docs' figures are still printed in that form. Reduced, a minute in
+# all; SIZE=full prints these figures, those of NAMES or all (hours).
 benchmarks: $(STAMP)
 	$(BIN)/python benchmarks/figures.py --size $(or $(SIZE),reduced) $(NAMES)
 
-# All that is in benchmarks/breakers, in full; SAMPLE=1 for ten seconds of each, another commit another ten.
+# Whatever in benchmarks/breakers can be run; SAMPLE=1 for some tries of each, others for each commit.
+BREAKERS := $(shell grep -ls __main__ benchmarks/breakers/*.py)
+.PHONY: breakers $(BREAKERS)
 breakers: $(BREAKERS)
 
+$(BREAKERS): sample = $(or $(sample.$(basename $(@F))),10)
 $(BREAKERS): $(STAMP)
-	$(BIN)/python $@ --seed $(SEED) $(if $(SAMPLE),--seconds 10)
+	$(BIN)/python $@ --seed $(SEED) $(if $(SAMPLE),--tries $(sample))
+sample.signals := 4
+sample.deaths := 2
+sample.disks := 2
+sample.descriptions := 150
+sample.dbcs := 40
 
 test: $(STAMP)
 	@$(BIN)/pytest tests -n auto --dist worksteal --junitxml=out/test-report/junit.xml; code=$$?; \
