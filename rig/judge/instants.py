@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rig.judge.budget import DIVISORS, Budget, Row, normal
 from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
 from rig.judge.expectations import said_crossing, unit_of
-from rig.judge.rules import NoEvidence
+from rig.judge.rules import NoEvidence, NotReached
 from rig.judge.wording import show
 from rig.plan.case import Case, Crossing, Instant, Mark
 from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
@@ -196,8 +196,25 @@ def find_instant(case: Case, trace: Trace, since: Instant) -> At:
     early_ns = _misaligned_ns(recorded[0], start_ns)
     at = recorded_crossing(*recorded, since, start_ns - early_ns)
     if at is None:
-        raise NoEvidence(_never_crossed(*recorded, since, start_ns))
+        reason = _never_crossed(*recorded, since, start_ns)
+        if path := _open_path(case, trace, since, start_ns):
+            raise NotReached(f"{path} was open, so that no current could flow: {reason}")
+        raise NoEvidence(reason)
     return at
+
+
+def _open_path(case: Case, trace: Trace, since: Crossing, at_ns: float) -> str | None:
+    """Find an output that was open when a current was to flow through it, and closed before."""
+    if since.quantity != "current":
+        return None
+    for name, output in case.outputs.items():
+        found = channel_of(trace, name)
+        if found is None or output.steady_s:
+            continue
+        closed = found[1].values[: index_at(found[0], at_ns) + 1] > output.closed_above
+        if closed.any() and not closed[-1]:
+            return name
+    return None
 
 
 def _mark_instant(case: Case, trace: Trace, since: Mark) -> At:

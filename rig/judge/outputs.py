@@ -242,13 +242,13 @@ def _judge_change(
 ) -> Finding:
     try:
         cause = find_instant(case, trace, wanted.since)
-    except NoEvidence as reason:
+    except NoEvidence:
         start_ns = search_start_ns(case, trace, wanted.since)
         seen = watch(case, trace, wanted.output, start_ns, closing=closing)
         question = replace(question, means=seen.means)
         early = _before_the_cause(trace, wanted, seen, question, start_ns)
         if early is None:
-            raise NoEvidence(str(reason)) from None
+            raise
         return early
     seen = _reaction(case, trace, wanted, cause, closing=closing)
     question = replace(question, means=seen.means)

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, counted_as
-from rig.plan.case import Case, Mark, Output, Recovers, StartPromise, Stays, ThresholdIs
+from rig.plan.case import (
+    Case,
+    Crossing,
+    Mark,
+    Output,
+    Recovers,
+    StartPromise,
+    Stays,
+    ThresholdIs,
+    Trips,
+)
 from rig.trace.model import Line, Reading, Start, Trace
-from tests.judge.synthetic import MS, S, a_case, a_command, a_reading, a_trace
+from tests.judge.synthetic import (
+    MS,
+    S,
+    a_case,
+    a_channel,
+    a_command,
+    a_reading,
+    a_trace,
+    a_waveform,
+)
 
 GATE = Output(closed_above=6.0)
 MAIN, PRECHARGE = "main contactor", "precharge contactor"
@@ -213,3 +233,22 @@ def test_an_output_that_is_open_when_its_staircase_begins_kept_it_from_its_thres
 
     assert "was not closed when the staircase began" in not_reached(a_case(wanted), proven)
     assert judge(a_case(wanted), trace).verdict == "error"
+
+
+def test_a_current_that_an_open_path_kept_from_flowing_was_not_reached() -> None:
+    gate = np.full(3_000, 12.0)
+    gate[500:] = 0.0  # the BMS opened it, long before the load is switched on
+    current = a_channel("current", np.zeros(3_000))
+    waveform = a_waveform(current, a_channel("charge path", gate), interval_s=1e-3)
+    flows = Crossing(quantity="current", level=30.0, rising=True, after="load")
+    trips = Trips(output="charge path", since=flows, low_s=0.1, high_s=0.2)
+    trace = a_trace(waveform, marks={"load": (1.0, 1.0)})
+
+    assert "charge path was open, so that no current could flow" in not_reached(
+        a_case(trips), trace
+    )
+    kept = replace(waveform, channels={**waveform.channels, "charge path": _CLOSED})
+    assert judge(a_case(trips), replace(trace, waveform=kept)).verdict == "error"
+
+
+_CLOSED = a_channel("charge path", np.full(3_000, 12.0))

@@ -714,3 +714,11 @@ def test_a_reported_message_without_a_period_can_still_be_lost(esp32: Profile) -
     profile = esp32.model_copy(update={"messages": messages})
 
     assert len(cases_of("link lost", profile)) == len(cases_of("link lost", esp32))
+
+
+def test_a_cell_goes_high_only_once_the_current_flows(esp32: Profile) -> None:
+    for case in cases_of("balancing rest", esp32):
+        sets = [step for step in case.steps if isinstance(step, Set)]
+
+        assert sets[0].values.keys() == {"current"}
+        assert "current" not in sets[1].values  # else a BMS long at rest bleeds before it flows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import time
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from rig.trace.model import (
     Link,
     Marker,
     Reading,
+    Start,
     Trace,
     Waveform,
 )
@@ -393,3 +395,27 @@ def test_a_long_case_is_saved_in_little_time(tmp_path: Path) -> None:
     assert min(took_s) < 0.1  # 15 ms on the machine that this was written on
     assert (tmp_path / "signals.parquet").stat().st_size < 500_000
     assert_same(files.load(tmp_path), trace)
+
+
+def test_how_the_bms_came_up_comes_back(tmp_path: Path) -> None:
+    reading = Reading(
+        quantity="charge path",
+        value=math.nan,
+        unit="V",
+        accuracy=0.001,
+        before_ns=-20,
+        after_ns=-10,
+        instrument="meter 3",
+    )
+    start = Start(
+        begun_ns=-900,
+        heard=20,
+        ready=Line(time_ns=-300, late_ns=1, text="bms: ready"),
+        asked_ns=None,
+        readings=(reading,),
+        told_closed=("charge path",),
+    )
+
+    files.save(an_empty_trace(start=start), tmp_path)
+
+    assert repr(files.load(tmp_path).start) == repr(start)  # a NaN equals nothing
