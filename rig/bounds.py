@@ -74,6 +74,14 @@ KELVIN_ACCURACY = _above(0.0, 20.0, "K", "with more, no temperature can be told"
 CHARGE_ACCURACY = _above(0.0, 0.5, "1", "half of the charge says nothing of it")
 RELATIVE = Bound(0.0, 0.5, "1", "half of the reading is no accuracy")
 
+FINEST_TOLERANCE = {  # finer than anything of a bench measures: no verdict would ever be reached
+    "V": 1e-5,
+    "A": 1e-5,
+    "s": 1e-6,
+    "°C": 1e-3,
+    "Ω": 1e-3,
+}
+
 # ---- its links ----------------------------------------------------------------------------------
 BAUD = (50, 12_000_000)  # the UARTs of serial adapters
 LONGEST_LINE = 65_536  # characters of a console's line
@@ -82,6 +90,7 @@ LONGEST_LINE = 65_536  # characters of a console's line
 TIME_OUT = _above(0.0, 600.0, "s", "an instrument that is silent for minutes has failed")
 CLOCK_DRIFT = Bound(0.0, 0.01, "1", "the worst of oscillators is off by 1 %")
 SHUNT_TOLERANCE = _above(0.0, 0.2, "1", "that is no shunt")
+WIDEST_SPAN = 50.0  # times what it shows: a digitizer of 8 bits has 5 steps left of that
 SPAN = _above(0.0, 1500.0, "V", "no digitizer takes more")
 
 # ---- plans --------------------------------------------------------------------------------------

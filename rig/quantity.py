@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from rig.bounds import PERIOD, POSSIBLE, Bound
+from rig.bounds import FINEST_TOLERANCE, PERIOD, POSSIBLE, Bound
 from rig.mistakes import mistake_error
 
 _PREFIXES = {"n": "1e-9", "µ": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6"}
@@ -444,6 +444,13 @@ def _must_be_wide(found: Toleranced | Interval) -> None:
         )
     if isinstance(found, Interval) and found.low == found.high:
         raise mistake_error("it begins where it ends, and nothing measured is exact", "widen it")
+    of_time = isinstance(found, Interval) and found.unit == "s"
+    if isinstance(found, Toleranced) or of_time:
+        finest = FINEST_TOLERANCE.get(found.unit, 0.0)
+        if 0.5 * (found.high - found.low) < finest * (1.0 - 1e-9):
+            least = format(finest, "K" if found.unit == "°C" else found.unit)
+            what = "its tolerance is finer than anything here measures"
+            raise mistake_error(what, f"write ± {least} at least")
 
 
 def _is_a_factor(factor: float) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -381,3 +382,15 @@ def test_a_hint_names_all_that_is_known(tmp_path: Path) -> None:
 
     assert "cell 1 to 16, temperature 1 to 4, current, supply" in text
     assert "…" not in text.partition("spark plug")[2].splitlines()[0]
+
+
+def test_a_wrong_number_of_cells_is_told_before_a_plan_is_expanded(tmp_path: Path) -> None:
+    shutil.copy(DUT / "bms.dbc", tmp_path)
+    _changed(DUT / "profile.yaml", "count: 4, chem", "count: 9000, chem", tmp_path / "profile.yaml")
+    begin = time.perf_counter()
+
+    report = check([ROOT / "testplans/smoke.yaml"], dut=tmp_path)
+
+    _refused(report, 'no signal "Cell5_V"', "more mistakes in")
+    assert len(report.text().splitlines()) <= 102
+    assert time.perf_counter() - begin < 60.0

@@ -27,8 +27,9 @@ ROOT = Path(__file__).parents[2]
 TRIES = 2500
 NEVER = ("tag", "deep nesting", "alias bomb", "control character", "number too large", "10^9")
 _QUANTITY = re.compile(
-    r"(?<![\w.])(-?\d+(?:\.\d+)?)( ?)(mV|V|kV|mA|A|ms|µs|s|h|K|°C|Ω|kΩ|Ah|%|ppm)\b"
+    r"(?<![\w.-])(-?\d+(?:\.\d+)?)( ?)(mV|V|kV|mA|A|ms|µs|s|h|K|°C|Ω|kΩ|Ah|%|ppm)\b"
 )
+_FREE = re.compile(r"#|^\s*(- )?(name|title|plan|bench|command|meaning): ")  # what may say anything
 _SCALAR = re.compile(r"(?<=: )([^\s{}\[\],#&*!|>'\"][^{}\[\],#\n]*?)(?=[,}\n]|$)", re.MULTILINE)
 _VALUES = (
     *("null", "~", "true", "no", "''", "' '", "[]", "{}", "[a, b]", "{a: b}", "- x", "0", "-1"),
@@ -116,8 +117,8 @@ def sources() -> list[Source]:
 def _replaced(
     pattern: re.Pattern[str], text: str, chance: random.Random, new: object
 ) -> str | None:
-    """Replace one match, which is in no comment."""
-    found = [m for m in pattern.finditer(text) if "#" not in _line_before(text, m.start())]
+    """Replace one match, which is in no comment and no title."""
+    found = [m for m in pattern.finditer(text) if not _FREE.search(_line_before(text, m.start()))]
     if not found:
         return None
     match = chance.choice(found)

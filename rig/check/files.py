@@ -134,10 +134,9 @@ def _check_plan(path: Path, bench: Path | str | None, dut: Path | str | None, se
         raise BrokenDescriptionError([plan.mistake((), what, 'add "for: …", or give --dut')])
     profile = _referred(plan, ("for",), read_profile, name)
     fit = Fit(profile, _bench_for(plan, profile.model, bench))
+    fit.refuse([*fit.profile_mistakes(), *fit.bench_mistakes()])  # else no case means anything
     cases = expand(plan.model, profile.model, seed)
     fit.refuse([
-        *fit.profile_mistakes(),
-        *fit.bench_mistakes(),
         *PlanCheck(plan, fit, cases).mistakes(),
         *left_out_mistakes(plan, profile.model, cases),
     ])  # fmt: skip

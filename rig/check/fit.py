@@ -10,6 +10,7 @@ import cantools
 
 from rig.bench.description import BenchFile
 from rig.bench.limits import Allowed, limits_of
+from rig.bounds import WIDEST_SPAN
 from rig.check.report import UNITS
 from rig.check.values import (
     broken,
@@ -73,10 +74,27 @@ class Fit:
             if found := self.unknown_signal(name):
                 yield document.mistake(where, *found)
         yield from self._lengths()
-        if broken := list(self._signals()):
-            yield from broken  # whose values would mean nothing
+        yield from self._periods()
+        if useless := list(self._signals()):
+            yield from useless  # whose values would mean nothing
             return
         yield from self._values()
+
+    def _periods(self) -> Iterator[Mistake]:
+        """A period that the DBC states too is the same there."""
+        received = self.profile.can.receives if self.profile.can else {}
+        sent = self.profile.messages.items()
+        for where, name, period_s, off_s in (
+            *((("messages", n, "period"), n, p.period.value, p.period.tolerance) for n, p in sent),
+            *(
+                (("can", "receives", n, "period"), n, r.period_s, 0.1 * r.period_s)
+                for n, r in received.items()
+            ),
+        ):
+            cycle_ms = self.messages[name].cycle_time if name in self.messages else None
+            if cycle_ms and abs(period_s - cycle_ms / 1000.0) > off_s:
+                what = f"the DBC sends {name} every {shown(cycle_ms / 1000.0, 's')}"
+                yield self.profile_document.mistake(where, what, "correct one of the two")
 
     def _signals(self) -> Iterator[Mistake]:
         """Signals of the messages named that carry nothing, and checksums that are no byte."""
@@ -178,6 +196,20 @@ class Fit:
                 yield self.bench_document.mistake(
                     ("wiring", name, "span"), what, "widen the span, or correct the level"
                 )
+            yield from self._too_wide(name, span_v, output.closed_above_v)
+        for name in self.profile.cell_names:
+            wiring, most_v = self.bench.wiring.get(name), self.ranges[name].high
+            span_v = wiring.span_v if wiring else None
+            if span_v is not None and span_v < most_v:
+                what = f"{name} is set up to {shown(most_v, 'V')}, which the tap can't show"
+                yield self.bench_document.mistake(("wiring", name, "span"), what, "widen the span")
+            yield from self._too_wide(name, span_v, most_v)
+
+    def _too_wide(self, name: str, span_v: float | None, shows_v: float) -> Iterator[Mistake]:
+        """A span so wide that what it shows is lost in its steps."""
+        if span_v is not None and span_v > WIDEST_SPAN * shows_v and self.bench_document:
+            what = f"of a span of {shown(span_v, 'V')}, {shown(shows_v, 'V')} is too little to see"
+            yield self.bench_document.mistake(("wiring", name, "span"), what, "narrow the span")
 
     def _driven(self, quantity: str) -> Iterator[Mistake]:
         assert self.bench is not None  # noqa: S101 -- its only caller looked

@@ -49,8 +49,8 @@ def misfit(signal: Any, name: str, value: float, *, exact: bool = True) -> tuple
     exact
         The value is sent just so: a flag, a code; not a limit that lies between two steps.
     """
-    if signal.is_float:
-        return None
+    if signal.is_float or broken(signal, name):
+        return broken(signal, name)
     low, high = sorted(float(signal.offset + signal.scale * raw) for raw in _raw_ends(signal))
     scale = abs(float(signal.scale))
     steps = (value - low) / scale

@@ -89,7 +89,7 @@ class ConsoleLink:
         self._release()
         self.poll()
         self._partial, self._lines, self._dropped = b"", [], 0
-        self._looked_ns = self._clock.now_ns()
+        self._looks_ns = (self._clock.now_ns(),) * 2
 
     def begin(self) -> None:
         """Forget the lines heard before."""
