@@ -103,6 +103,12 @@ OF_THE_RUN: dict[str, Meddle] = {
 }
 
 
+if os.name != "nt":  # which has no such name
+    OF_THE_RUN["a name that no terminal takes"] = lambda run: (run / "\x1b[2J\udcff<b>").write_text(
+        "x"
+    )
+
+
 def told_by(run: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[int, str]]:
     """Exit code and output of each command that reads evidence."""
     commands = {
