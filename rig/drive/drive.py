@@ -295,16 +295,23 @@ def _as_late_as_the_bench(trace: Trace) -> Trace:
     lag_ns = max((lag.worst_ns for lag in trace.lags if lag.who == "bench"), default=0)
     if not lag_ns:
         return trace
-    frames = trace.frames
+    frames, start = trace.frames, trace.start
+    if start is not None and start.ready is not None:
+        start = replace(start, ready=_later(start.ready, lag_ns))
     return replace(
         trace,
-        lines=tuple(replace(line, late_ns=line.late_ns + lag_ns) for line in trace.lines),
+        start=start,
+        lines=tuple(_later(line, lag_ns) for line in trace.lines),
         frames=replace(
             frames,
             time_ns=frames.time_ns - lag_ns // 2,  # late by none of it or by all: by half of it
             time_u_s=frames.time_u_s + lag_ns * 1e-9 / 12**0.5,
         ),
     )
+
+
+def _later(line: Line, lag_ns: int) -> Line:
+    return replace(line, late_ns=line.late_ns + lag_ns)
 
 
 def _from_zero(trace: Trace) -> Trace:
