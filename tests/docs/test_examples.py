@@ -131,7 +131,7 @@ def test_the_lines_of_a_page_that_are_marked_to_run_run(page: str, desk: Path) -
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
         assert ended.returncode == wanted, f"{page}: {line}\n{ended.stdout}{ended.stderr}"
