@@ -2,8 +2,8 @@
 
     python benchmarks/side_by_side.py [PLAN] [--lanes N]
 
-The peer is the same plan on one lane: whole commands, sockets, evidence and Allure results included.
-Wanted: 1.6 times as fast with two lanes on two cores, and every file of every case equal to the byte.
+The peer is the same plan on one lane: whole commands, with sockets, evidence and Allure results.
+Wanted: 1.6 times as fast with two lanes on two cores, every file of every case equal to the byte.
 Ends with 1 where a verdict differs or the second is not so fast.
 """
 
