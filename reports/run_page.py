@@ -21,7 +21,7 @@ from reports.answer import Answer, answer, group_of
 from reports.differences import differences
 from rig.errors import RigError
 from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
-from rig.judge.verdict import WORST_FIRST, BudgetRow, Finding
+from rig.judge.verdict import BLAMES, WORST_FIRST, BudgetRow, Finding, whose_error
 from rig.trace.model import Link
 from rig.trace.text import plain
 
@@ -73,6 +73,7 @@ class CaseView:
     parameters: Mapping[str, str]
     traces_to: tuple[str, ...]
     severity: str
+    whose: str  # of an error
     steps: tuple[str, ...]
     expected: tuple[str, ...]
     findings: tuple[FindingView, ...]
@@ -158,6 +159,7 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         counts=[(o, run.counts[o]) for o in OUTCOMES],
         total=len(run.cases),
         groups={o: _groups(cases, o) for o in OUTCOMES},
+        errors=[(w, _groups([c for c in cases if c.whose == w], "error")) for w in BLAMES],
         families=families,
         matrix=_matrix(families),
         spreads=_spreads(run),
@@ -256,6 +258,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         parameters=case.parameters,
         traces_to=case.traces_to,
         severity=case.severity,
+        whose=(whose_error(judgement.sentence) if judgement else None) or BLAMES[0],
         steps=tuple(words.step(step) for step in case.steps),
         expected=() if findings else tuple(words.expectation(e) for e in case.expectations),
         findings=tuple(_finding(f) for f in findings),
