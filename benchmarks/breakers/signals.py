@@ -132,9 +132,8 @@ def one_try(table: Table, folder: Path, pace: str, number: int, rng: random.Rand
             table.counts["came after the end"] += 1
         elif run.folder is not None:
             resume(table, run)
-        print(
-            f"{pace:8}{name:8} on: {was_on!s:6} left on: {left_on!s:6} exit code {code}", flush=True
-        )
+        told = f"on: {was_on!s:6} left on: {left_on!s:6} exit code {code}"
+        print(f"{pace:8}{name:8} {told}", flush=True)
 
 
 def _wait_a_while(run: RigRun, pace: str, rng: random.Random) -> None:

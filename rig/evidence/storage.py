@@ -14,7 +14,7 @@ from rig.errors import StorageError
 
 _MIB = 1 << 20
 FIXED = 16 * _MIB  # journal, inputs, reports, and what else is written beside
-A_CASE = _MIB // 8  # of evidence and page: 66 KiB on average in smoke, 140 at most (du)
+A_CASE = _MIB // 8  # of evidence and page; in smoke 70 KiB on average, 136 at most (du)
 LEAST = 8 * _MIB  # below it no case is begun: so much is left to end the run in good order
 
 
