@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rig import ending
+from rig import ending, streams
 from rig.errors import DescriptionError, RigError
 from rig.mutants.options import add_campaign_options, add_options
 
@@ -32,15 +32,16 @@ _FAILED, _WRONG, _UNPROVEN = 1, 2, 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors that a person can mend are told without a traceback."""
-    try:
-        with ending.watched():
-            return _do(arguments)
-    except RigError as error:
-        print(error, file=sys.stderr)
-        return _WRONG
-    except KeyboardInterrupt as interrupt:
-        print("interrupted", file=sys.stderr)
-        return ending.exit_code(interrupt)
+    with streams.tolerant():
+        try:
+            with ending.watched():
+                return _do(arguments)
+        except RigError as error:
+            print(error, file=sys.stderr)
+            return _WRONG
+        except KeyboardInterrupt as interrupt:
+            print("interrupted", file=sys.stderr)
+            return ending.exit_code(interrupt)
 
 
 def _do(arguments: Sequence[str] | None) -> int:
@@ -67,7 +68,10 @@ def _parser() -> argparse.ArgumentParser:
         "All other options are pytest's, and come after the plans: -x, --lf, --collect-only -q."
     )
     run = verb("run", _run, "run plans", more=others)
-    run.add_argument("plans", nargs="+", metavar="PLAN", help="a file, a folder, or FILE::CASE")
+    run.add_argument("plans", nargs="*", metavar="PLAN", help="a file, a folder, or FILE::CASE")
+    run.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with a run that ended before its time"
+    )
     for option, text in _OF_RUN.items():
         run.add_argument(option, help=text)
 
@@ -159,12 +163,31 @@ def _given(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
     ]
 
 
-def _run(options: argparse.Namespace, rest: list[str]) -> int:
+def _what_to_run(options: argparse.Namespace) -> list[str]:
+    """Plans and options of a run; of one that is resumed, those that it began with."""
+    given = _given(options, _OF_RUN)
+    if options.resume is not None:
+        from fixtures.resume import arguments
+
+        if options.plans or given:
+            raise DescriptionError(
+                f"{' '.join([*options.plans, *given])} is given, but a run goes on as it began",
+                "--resume",
+                "leave that away, or start a new run with it",
+            )
+        return arguments(options.resume)
+    if not options.plans:
+        raise DescriptionError("no plan is named", "rig run", "name one, or a run to --resume")
     for plan in options.plans:
         if not Path(plan.partition("::")[0]).exists():
             raise DescriptionError(
                 "there is no such file or folder", plan, "name the plans first, then the options"
             )
+    return [*options.plans, *given]
+
+
+def _run(options: argparse.Namespace, rest: list[str]) -> int:
+    what = _what_to_run(options)
     import pytest
 
     import fixtures.plugin  # noqa: F401 -- before pytest, which would rewrite 180 modules' asserts
@@ -172,7 +195,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
     # Hypothesis' plugin imports all of it at the end, for nothing here: half a second.
     own = ["--import-mode=importlib", "-p", "no:hypothesispytest"]
     flags = ["--all-promises"] if options.all_promises else []
-    code = pytest.main([*options.plans, *own, *flags, *_given(options, _OF_RUN), *rest])
+    code = pytest.main([*what, *own, *flags, *rest])
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
         print(f"nothing ran: {' '.join(options.plans)} holds no plan", file=sys.stderr)
     wrong = {pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR}

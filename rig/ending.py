@@ -94,6 +94,11 @@ def exit_code(interrupt: BaseException | None = None) -> int:
     return 128 + (number or signal.SIGINT)
 
 
+def has_come() -> bool:
+    """Whether a signal asked for the end."""
+    return _watch.is_on and _watch.came is not None
+
+
 def check() -> None:
     """Raise `Ended` again where somebody swallowed it, as a callback of a library may."""
     if _watch.is_on and _watch.came is not None:

@@ -5,6 +5,7 @@
 - BenchError: an instrument, link or host failed: the verdict is `error`
   - NotReadyError: all of them work, but the BMS did not get ready for the case
 - EvidenceError: a run folder is incomplete or was changed
+  - StorageError: evidence can't be written: the run can't go on
 """
 
 
@@ -37,3 +38,7 @@ class NotReadyError(BenchError):
 
 class EvidenceError(RigError):
     """A run folder is incomplete or was changed since it was written."""
+
+
+class StorageError(EvidenceError):
+    """Evidence can't be written, as the disk is full, say; what was durable stays readable."""

@@ -7,10 +7,8 @@ Must not write a file, nor know pytest.
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -174,17 +172,3 @@ class Lane:
 def without_trace(case: Case, verdict: Verdict, reason: str) -> Judgement:
     """Judgement of a case that was not driven."""
     return Judgement(case_id=case.id, verdict=verdict, sentence=reason, findings=())
-
-
-@contextmanager
-def interrupts_wait() -> Iterator[list[int]]:
-    """Hold a Ctrl-C back for as long as the block lasts; yields those that came meanwhile."""
-    came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # it gets no signals
-        yield came
-        return
-    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
-    try:
-        yield came
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -276,7 +276,7 @@ def mutants(seed: int, tries: int) -> Iterator[tuple[str, Source, bytes]]:
     made = number = 0
     while made < tries:
         number += 1
-        chance = random.Random(f"{seed}/{number}")  # noqa: S311 -- no secret
+        chance = random.Random(f"{seed}/{number}")
         kind, (source, raw) = chance.choice(kinds), chance.choice(originals)
         if kind in _AS_BYTES:
             changed: bytes | None = _AS_BYTES[kind](raw, chance)

@@ -3,9 +3,9 @@
     python benchmarks/breakers/disks.py [--seed N] [--tries N]
 
 Each try has a tmpfs of its own size, in a mount namespace of its own; where that is not allowed, it
-says so and tries nothing. The first third is smaller than what a run reserves; of the others all but
-some KiB are taken after a few cases. Wanted: one clear message, exit code 2 (nothing was started) or 3,
-no case claimed that is not whole, and a run that goes on once there is room.
+says so and tries nothing. The first third is smaller than what a run reserves; of the others all
+but some KiB are taken after a few cases. Wanted: one clear message, exit code 2 (nothing was
+started) or 3, no case claimed that is not whole, and a run that goes on once there is room.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from rig.evidence import load_run
 PLAN = "benchmarks/breakers/short.yaml"
 DEADLINE_S = 120.0
 LARGE = 96 << 20
-WANTED_0 = ("tracebacks", "hangs", "wrong exit codes", "not one clear message", "claimed as finished",
-            "cases not whole", "not resumed", "control not YES")  # fmt: skip
+WANTED_0 = (
+    *("tracebacks", "hangs", "wrong exit codes", "not one clear message", "claimed as finished"),
+    *("cases not whole", "not resumed", "control not YES"),
+)
 
 
 def inside_a_namespace() -> bool:
@@ -38,7 +40,7 @@ def inside_a_namespace() -> bool:
         print(f"skipped: no mount namespace may be made here ({probe.stderr.strip()})")
         return False
     os.environ["BREAKER_MOUNTS"] = "1"
-    os.execvp(unshare[0], [*unshare, sys.executable, *sys.argv])
+    return bool(os.execvp(unshare[0], [*unshare, sys.executable, *sys.argv]))  # does not return
 
 
 def free(path: Path) -> int:

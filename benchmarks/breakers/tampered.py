@@ -306,7 +306,7 @@ def _is_yes(answer: dict[str, Any] | None) -> bool:
 
 def _play(seed: int, tries: int, folder: Path) -> tuple[Counter[str], list[str]]:
     """Run all tries; what was counted, and each try that found something."""
-    rng = random.Random(seed)  # noqa: S311 -- a draw, no secret
+    rng = random.Random(seed)
     original = _drive(folder)
     counts: Counter[str] = Counter()
     told = []

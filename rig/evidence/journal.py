@@ -38,17 +38,29 @@ class Journal:
         """Append one line; with `durable`, return only when it is on the disk."""
         head = {"number": self._number, "previous": self._previous, "kind": kind}
         line = json.dumps({**head, **content}, ensure_ascii=False, allow_nan=False).encode()
-        self._file.write(line + b"\n")
+        self._append(line + b"\n")
         if durable:
             os.fsync(self._file.fileno())
         self._number += 1
         self._previous = digest(line)
 
+    def _append(self, data: bytes) -> None:
+        """Write all of it or nothing: a full disk takes a part, and says no the next time."""
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError:
+            self._file.truncate(end)
+            raise
+
     def close(self) -> None:
         """Put everything on the disk and close."""
         if not self._file.closed:
-            os.fsync(self._file.fileno())
-            self._file.close()
+            try:
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
 
     def __enter__(self) -> Journal:
         return self

@@ -31,7 +31,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from rig.errors import EvidenceError
+from rig.errors import EvidenceError, StorageError
 from rig.evidence import run as reader
 from rig.evidence.entries import JOURNAL
 from rig.evidence.forms import CASE, JUDGEMENT, RUN, RunFacts, Started
@@ -39,6 +39,7 @@ from rig.evidence.journal import Journal, digest, resume_journal
 from rig.evidence.manifest import sync, write_durably, write_manifest
 from rig.evidence.meta import INSTRUMENTS_JSON, InstrumentFacts, RunMeta
 from rig.evidence.names import case_folder, slug, try_folder
+from rig.evidence.storage import check_room, reserve, storing
 from rig.judge.verdict import Judgement
 from rig.plan.case import Case
 from rig.trace import files as trace_files
@@ -70,6 +71,7 @@ class RunFolder:
         self._finished = False
         self._tries: Counter[str] = Counter()  # results on record, by case
         self._own = itertools.count(1)
+        self._firmware = ""  # that the BMS said it runs
 
     @property
     def staging(self) -> Path:
@@ -103,23 +105,37 @@ class RunFolder:
             Every case that is to run, in order, before the first one does.
         """
         _check_unique(planned)
-        path, number = _next_folder(Path(out) / "runs", slug(bench))
-        hashes = _freeze(path, {**inputs, "cases.jsonl": _cases_jsonl(planned)})
-        facts = RunFacts(
-            run=path.name, bench=bench, number=number, inputs=hashes, meta=meta, wall=_began(now())
-        )
-        stored = RUN.dump(facts, indent=1) + b"\n"
-        write_durably(path / "run.json", stored)
-        folder = cls(path, Journal(path / "journal.jsonl"), planned, now)
-        start = {"run": path.name, "inputs": hashes, "facts": digest(stored)}
-        folder._write("run-start", {"schema": JOURNAL, **start}, durable=False)
-        folder._write("planned", {"cases": folder._planned_entries()}, durable=True)
-        sync(path)
+        runs = Path(out) / "runs"
+        runs.mkdir(parents=True, exist_ok=True)
+        reserve(runs, len(planned))
+        path, number = _next_folder(runs, slug(bench))
+        try:
+            hashes = _freeze(path, {**inputs, "cases.jsonl": _cases_jsonl(planned)})
+            wall = _began(now())
+            facts = RunFacts(
+                run=path.name, bench=bench, number=number, inputs=hashes, meta=meta, wall=wall
+            )
+            stored = RUN.dump(facts, indent=1) + b"\n"
+            write_durably(path / "run.json", stored)
+            folder = cls(path, Journal(path / "journal.jsonl"), planned, now)
+            start = {"run": path.name, "inputs": hashes, "facts": digest(stored)}
+            folder._write("run-start", {"schema": JOURNAL, **start}, durable=False)
+            folder._write("planned", {"cases": folder._planned_entries()}, durable=True)
+            sync(path)
+        except (OSError, StorageError):
+            shutil.rmtree(path, ignore_errors=True)  # nothing was started
+            raise
         return folder
 
     @classmethod
     def resume(cls, path: Path, *, now: Now = _utc_now) -> RunFolder:
-        """Go on with a run that ended before its time; `remaining` names what is still to run."""
+        """Go on with a run that ended before its time; `remaining` names what is still to run.
+
+        Raises
+        ------
+        EvidenceError
+            The run came to its end, or its folder is not as it was written.
+        """
         run = reader.load_run(path)
         if run.finished:
             raise EvidenceError(
@@ -133,6 +149,8 @@ class RunFolder:
                 raise EvidenceError(case.damage[0], str(path), "go on with the rig that began it")
         folder = cls(path, resume_journal(path / "journal.jsonl"), [c.case for c in run.cases], now)
         folder.remaining = tuple(c.case for c in run.cases if not c.is_stored)
+        reserve(path, len(folder.remaining))
+        folder._firmware = run.meta.firmware
         folder._tries.update({c.case.id: sum(t.is_stored for t in c.tries) for c in run.cases})
         shutil.rmtree(folder.staging, ignore_errors=True)
         folder._write("event", {"event": "resumed", "left": len(folder.remaining)}, durable=True)
@@ -140,7 +158,20 @@ class RunFolder:
 
     # ---- along the way ------------------------------------------------------------------------
     def connected(self, instruments: Sequence[InstrumentFacts], *, firmware: str = "") -> None:
-        """Record what answered when the bench was connected (after `create`, before a case)."""
+        """Record what answered when the bench was connected (after `create`, before a case).
+
+        Raises
+        ------
+        EvidenceError
+            The BMS runs another firmware than the run began with.
+        """
+        if self._firmware and firmware and firmware != self._firmware:
+            raise EvidenceError(
+                f"the BMS says {firmware!r}, but the run began with {self._firmware!r}",
+                str(self.path),
+                "flash the firmware that the run began with, or start a new run",
+            )
+        self._firmware = self._firmware or firmware
         facts = INSTRUMENTS_JSON.dump_python(tuple(instruments), mode="json")
         content = {"event": "connected", "instruments": facts, "firmware": firmware}
         self._write("event", content, durable=False)
@@ -154,7 +185,14 @@ class RunFolder:
         self._write("bench-error", {"error": text}, durable=True)
 
     def case_started(self, case: Case) -> None:
-        """Say which case is running, so that a crash has a name."""
+        """Say which case is running, so that a crash has a name.
+
+        Raises
+        ------
+        StorageError
+            There is no room for another case.
+        """
+        check_room(self.path)
         self._write("case-start", {"case": case.id}, durable=False)
 
     def case_done(
@@ -181,6 +219,10 @@ class RunFolder:
 
         The result is on the disk then. `stored` must lie on the file system of the run.
         """
+        with storing(self.path):
+            return self._take_in(stored, judgement, wall_s, virtual_s)
+
+    def _take_in(self, stored: Path, judgement: Judgement, wall_s: float, virtual_s: float) -> Path:
         case_id = judgement.case_id
         number = self._tries[case_id] + 1
         path = self.path / "cases" / try_folder(self._folder_of(case_id), number)
@@ -222,16 +264,20 @@ class RunFolder:
         if self._finished:
             return self.path
         self._finished = True
-        self._settle()
         shutil.rmtree(self.staging, ignore_errors=True)
-        if state == "finished":
-            self._write("run-end", {"state": state}, durable=True)
-        else:
-            self._write("event", {"event": state}, durable=True)
-        self._journal.close()
-        if state == "finished":
-            write_manifest(self.path)
-            sync(self.path)
+        with storing(self.path):
+            try:
+                self._settle()
+                if state == "finished":
+                    check_room(self.path)
+                    self._write("run-end", {"state": state}, durable=True)
+                else:
+                    self._write("event", {"event": state}, durable=True)
+            finally:
+                self._journal.close()
+            if state == "finished":
+                write_manifest(self.path)
+                sync(self.path)
         return self.path
 
     def _settle(self) -> None:
@@ -262,7 +308,8 @@ class RunFolder:
         wall: dict[str, object] = {"utc": self._now().isoformat(timespec="milliseconds")}
         if wall_s is not None:
             wall["case_s"] = round(wall_s, 6)
-        self._journal.write(kind, {**content, "wall": wall}, durable=durable)
+        with storing(self.path):
+            self._journal.write(kind, {**content, "wall": wall}, durable=durable)
 
 
 def store_case(folder: Path, case: Case, trace: Trace | None, judgement: Judgement) -> Path:
@@ -288,7 +335,6 @@ def _check_unique(planned: Sequence[Case]) -> None:
 
 
 def _next_folder(runs: Path, bench: str) -> tuple[Path, int]:
-    runs.mkdir(parents=True, exist_ok=True)
     # "lab-2-0003" is the third run of lab-2, and none of lab; nor is "lab-2" the second of lab.
     own = re.compile(re.escape(bench) + r"-([0-9]{4,})")
     taken = [own.fullmatch(p.name) for p in runs.iterdir()]
