@@ -1,8 +1,8 @@
 """The `rig` command: a thin front for pytest, the checker, the reports and the virtual bench.
 
 Exit codes: 0 all passed; 1 a case failed; 2 a description or an option is wrong, nothing was
-chosen, or Ctrl-C; 3 nothing failed, but a case was inconclusive or in error, or evidence is damaged,
-so nothing is proven.
+chosen, or Ctrl-C; 3 nothing failed, but a case was inconclusive or in error, or evidence is
+damaged, so nothing is proven.
 """
 
 from __future__ import annotations
