@@ -105,7 +105,8 @@ class Finding:
     marks: tuple[EventMark, ...] = ()
 
 
-OF_START = "start"  # how a finding was seen that is of the case's start, not of an expectation
+# How a finding was seen that is of no expectation: of the case's start, or what no trace can show.
+OF_START, BESIDE = "start", "test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,15 +125,12 @@ class Judgement:
     @property
     def of_expectations(self) -> tuple[Finding, ...]:
         """Give the findings on the case's expectations, in their order; none if it broke off."""
-        return tuple(found for found in self.findings if found.means != OF_START)
+        return tuple(found for found in self.findings if found.means not in {OF_START, BESIDE})
 
     @property
     def beside(self) -> tuple[Finding, ...]:
         """What its trace knows nothing of: an assert of the test that failed, an exception."""
         return tuple(found for found in self.findings if found.means == BESIDE)
-
-
-BESIDE = "test"  # how a finding was seen that no trace can show
 
 
 def with_beside(judgement: Judgement, beside: Sequence[Finding]) -> Judgement:
