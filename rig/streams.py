@@ -39,7 +39,8 @@ def _occupy_closed() -> None:
 def _tolerant(stream: Any, stack: ExitStack) -> Any:
     if stream is None:  # it was closed when we began
         return stack.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123 -- no path
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # with PYTHONUNBUFFERED there is none between
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.RawIOBase):
         return stream  # somebody's own, as pytest's
     wrapped = io.TextIOWrapper(
