@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _do(arguments: Sequence[str] | None) -> int:
-    parser = _parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(resumes=any(a.partition("=")[0] == "--resume" for a in arguments))
     options, rest = parser.parse_known_args(arguments)
     if rest and not options.takes_more:
         parser.error(f"unknown: {' '.join(rest)}")
@@ -53,7 +54,7 @@ def _do(arguments: Sequence[str] | None) -> int:
     return do(options, rest)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, resumes: bool = False) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rig", description=__doc__, allow_abbrev=False)
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -68,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         "All other options are pytest's, and come after the plans: -x, --lf, --collect-only -q."
     )
     run = verb("run", _run, "run plans", more=others)
-    run.add_argument("plans", nargs="*", metavar="PLAN", help="a file, a folder, or FILE::CASE")
+    if not resumes:  # a run that is resumed has its plans
+        run.add_argument("plans", nargs="+", metavar="PLAN", help="a file, a folder, or FILE::CASE")
     run.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with a run that ended before its time"
     )
@@ -163,21 +165,20 @@ def _given(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
     ]
 
 
-def _what_to_run(options: argparse.Namespace) -> list[str]:
+def _what_to_run(options: argparse.Namespace, rest: Sequence[str]) -> list[str]:
     """Plans and options of a run; of one that is resumed, those that it began with."""
     given = _given(options, _OF_RUN)
     if options.resume is not None:
         from fixtures.resume import arguments
 
-        if options.plans or given:
+        given += [word for word in rest if Path(word.partition("::")[0]).exists()]
+        if given:
             raise DescriptionError(
-                f"{' '.join([*options.plans, *given])} is given, but a run goes on as it began",
+                f"{' '.join(given)} is given, but a run goes on as it began",
                 "--resume",
                 "leave that away, or start a new run with it",
             )
         return arguments(options.resume)
-    if not options.plans:
-        raise DescriptionError("no plan is named", "rig run", "name one, or a run to --resume")
     for plan in options.plans:
         if not Path(plan.partition("::")[0]).exists():
             raise DescriptionError(
@@ -187,7 +188,7 @@ def _what_to_run(options: argparse.Namespace) -> list[str]:
 
 
 def _run(options: argparse.Namespace, rest: list[str]) -> int:
-    what = _what_to_run(options)
+    what = _what_to_run(options, rest)
     import pytest
 
     import fixtures.plugin  # noqa: F401 -- before pytest, which would rewrite 180 modules' asserts

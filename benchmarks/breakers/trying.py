@@ -39,9 +39,10 @@ class RigRun:
     def started(cls, out: Path, *arguments: str, prefix: Sequence[str] = ()) -> RigRun:
         """Start one; its output goes to a file apart."""
         log = Path(tempfile.mkstemp(suffix=".log")[1])  # not on the disk that the evidence is on
+        place = [] if "--resume" in arguments else ["--out", str(out)]
         with log.open("wb") as said:
             process = subprocess.Popen(
-                [*prefix, *RIG, *arguments, "--out", str(out), "-p", "no:cacheprovider"],
+                [*prefix, *RIG, *arguments, *place, "-p", "no:cacheprovider"],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
