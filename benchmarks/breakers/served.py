@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 DUT = "esp32-4s"
 _ON_V, _ON_A = 1.0, 0.5
@@ -55,12 +56,12 @@ class Served:
         until_ns = self._ask("clock", {"do": "now"})["now_ns"] + round(_FALLS_WITHIN_S * 1e9)
         self._ask("clock", {"do": "advance", "until_ns": until_ns})
 
-    def _ask(self, port: str, request: dict[str, object]) -> dict[str, float]:
+    def _ask(self, port: str, request: dict[str, object]) -> dict[str, Any]:
         host, _, number = self._addresses[port].rpartition(":")
         with socket.create_connection((host, int(number)), 60.0) as link:
             link.sendall(json.dumps(request).encode() + b"\n")
             with link.makefile("rb") as answers:
-                answer: dict[str, float] = json.loads(answers.readline())
+                answer: dict[str, Any] = json.loads(answers.readline())
         return answer
 
 

@@ -17,15 +17,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from benchmarks.breakers.served import served
 from benchmarks.breakers.trying import RigRun, Table, read_options
 from rig.evidence import load_run
 from rig.judge.verdict import Verdict
-
-if TYPE_CHECKING:
-    pass
 
 PLAN = "benchmarks/breakers/short.yaml"
 DEADLINE_S = 120.0
