@@ -66,6 +66,16 @@ BENCHMARKS = (
         reduced="python benchmarks/case_overhead.py 1 --cases 2 8",
     ),
     Benchmark(
+        name="begin",
+        full=("python benchmarks/begin.py",),
+        reduced="python benchmarks/begin.py 3",
+    ),
+    Benchmark(
+        name="side_by_side",
+        full=("python benchmarks/side_by_side.py",),
+        reduced="python benchmarks/side_by_side.py testplans/smoke.yaml",
+    ),
+    Benchmark(
         name="determinism",
         full=("python benchmarks/determinism.py",),
         reduced="python benchmarks/determinism.py 2 --part 'trip and OVP-cell1'",

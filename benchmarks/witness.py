@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from rig.virtual.firmware import bms, esp32_4s
 from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, STATUS_ID
 from rig.virtual.firmware.image import Build
 from rig.virtual.kernel import Kernel
-from rig.virtual.seeds import Seeds, stream
+from rig.virtual.seeds import stream
 from rig.virtual.truth import Truth
 from rig.virtual.uart import Uart
 
@@ -80,14 +80,16 @@ class HeardUart(Uart):
 
 
 class WitnessedBench(assembly.Bench):
-    """The bench, told to whoever listens each time that it is built."""
+    """The bench, heard from the first thing that is built on it, each time that it is built."""
 
-    def _build(self, seeds: Seeds) -> None:
-        super()._build(seeds)
-        EARS.truth = self.truth
-        board, note = self.board, self.truth.note
-        board.on_wire(lambda name: note("wire", cell=name, is_open=board.sense_open[name]))
-        board.on_link(lambda name: note("link", link=name, state=board.links[name]))
+    def __init__(self, setup: assembly.Setup, wire: Callable[[assembly.Bench], None]) -> None:
+        def heard(bench: assembly.Bench) -> None:
+            EARS.truth, board, note = bench.truth, bench.board, bench.truth.note
+            board.on_wire(lambda name: note("wire", cell=name, is_open=board.sense_open[name]))
+            board.on_link(lambda name: note("link", link=name, state=board.links[name]))
+            wire(bench)
+
+        super().__init__(setup, heard)
 
 
 class MeasuredChip(AfeChip):

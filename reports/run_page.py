@@ -27,6 +27,7 @@ from rig.trace.text import plain
 
 SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 OUTCOMES = ("fail", DAMAGED, *(v.value for v in WORST_FIRST[1:-1]), NOT_RUN, "pass")  # worst first
+NOT_REACHED = "not reached"  # as `RunCase.counted` has it
 MOST_FIGURES = 80  # waveforms in a page, else it takes too long to make and to open
 
 
@@ -160,8 +161,9 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         budget=words.duration(verdict.no_time.budget_s) if verdict.no_time else "",
         title=_title(run, verdict),
         counts=[(o, run.counts[o]) for o in OUTCOMES],
+        not_reached=sum(view.counted == NOT_REACHED for view in cases),
         total=len(run.cases),
-        groups={word: _groups(cases, word) for word in (*OUTCOMES, "not reached")},
+        groups={word: _groups(cases, word) for word in (*OUTCOMES, NOT_REACHED)},
         errors=[(w, _groups([c for c in cases if c.whose == w], "error")) for w in BLAMES],
         families=families,
         matrix=_matrix(families),

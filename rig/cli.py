@@ -243,7 +243,7 @@ def _explain(options: argparse.Namespace, _: list[str]) -> int:
         (folder / "waveform.svg").write_text(svg, encoding="utf-8")
         print(f"\nwaveform: {(folder / 'waveform.svg').as_posix()}")
     if options.as_recorded or case.judgement is None:
-        return 0
+        return code
     if any(found.verdict == "fail" for found in case.judgement.of_expectations):
         print("\n".join(_shortest(run, case, options.bench, folder)))
     return code

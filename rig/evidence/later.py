@@ -18,7 +18,7 @@ from rig.evidence.manifest import GROWING, Contents
 from rig.judge.verdict import Judgement
 
 # No way out of its folder, and a name that every system takes (Windows: CON, NUL, COM1 ...).
-_PLAIN_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
+_PLAIN_NAME = re.compile(r"\w([\w.-]{0,98}[\w-])?", re.ASCII)
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.ASCII | re.IGNORECASE)
 _MEND = "remove it, and judge again under another name"
 

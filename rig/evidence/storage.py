@@ -57,7 +57,7 @@ def storing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"evidence can't be written: {error.strerror or error} ({_left(folder)} on the disk)",
+            f"{error.strerror or error} ({_left(folder)} on the disk)",
             folder.as_posix(),
             "make room on this disk, then go on with rig run --resume and the run's folder",
         ) from error

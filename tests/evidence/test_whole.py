@@ -137,7 +137,7 @@ def test_no_command_calls_damaged_evidence_good(
     told = told_by(stored, tmp_path / "reports", capsys)
 
     assert {name: code for name, (code, _) in told.items() if code == 0} == {}
-    assert answer(load_run(stored)).word != "YES"
+    assert not answer(load_run(stored)).all_passed
     assert all(said.strip() for _, said in told.values())
 
 
@@ -147,7 +147,7 @@ def test_the_same_commands_call_whole_evidence_good(
     told = told_by(stored, tmp_path / "reports", capsys)
 
     assert {name: code for name, (code, _) in told.items() if code != 0} == {}
-    assert answer(load_run(stored)).word == "YES"
+    assert answer(load_run(stored)).all_passed
     assert verify(stored) == []
 
 
@@ -328,7 +328,7 @@ def test_a_renamed_run_folder_is_a_note_with_both_names(
     said = capsys.readouterr().out
     assert "2026-11-customer-x" in said
     assert "lab-2-0001" in said
-    assert answer(load_run(archived)).word == "YES"
+    assert answer(load_run(archived)).all_passed
 
 
 def test_a_whole_series_renamed_for_an_archive_is_no_error(tmp_path: Path) -> None:
@@ -347,7 +347,7 @@ def test_a_copy_beside_its_original_doubles_the_number(tmp_path: Path) -> None:
     assert len(problems) == 1
     assert "lab-2-0001" in problems[0]
     assert "lab-2-0002" in problems[0]
-    assert answer(load_run(copy)).word != "YES"
+    assert not answer(load_run(copy)).all_passed
     assert verify(run) == []
 
 

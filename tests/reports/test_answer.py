@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reports.answer import answer
+from reports.run_page import run_page
 from rig.dut.profile import find_described
 from rig.evidence import Run, RunCase, load_run
 from rig.evidence.left_out import FILE, LeftOut, LeftOutCase, stored
@@ -104,6 +105,9 @@ def test_what_the_bms_kept_from_its_stimulus_is_counted_apart(night: Run) -> Non
     run = replace(run, cases=(*run.cases[:3], replace(run.cases[3], judgement=kept)))
 
     assert "1 inconclusive and 1 not reached (the BMS kept them from" in str(answer(run))
+    page = run_page(run)
+    assert "<b>2</b> inconclusive (1 not reached)" in page
+    assert "Not reached: the BMS kept the case from its own stimulus" in page
 
 
 def test_a_run_in_which_nothing_ran_is_never_a_yes(night: Run) -> None:
