@@ -548,4 +548,4 @@ def test_a_case_of_which_nothing_is_recorded_is_not_forgotten_when_the_others_ar
     code = main(["judge", str(folder.path), "--name", "again"])
 
     assert code == 3
-    assert "1 pass, 1 error, 1 not run" in capsys.readouterr().out
+    assert "1 error, 1 pass, 1 not run" in capsys.readouterr().out
