@@ -5,7 +5,6 @@ Whether a start keeps its promises is for the judge; this only waits until a cas
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -81,7 +80,7 @@ def _await_word(bench: Bench, starting: Starting) -> None:
     came = wait_for(bench, ConsoleLine(pattern=console.ready), within_s)
     lines = bench.console.lines()[before:]
     starting.heard = len(lines)
-    starting.ready = next((line for line in lines if re.search(console.ready, line.text)), None)
+    starting.ready = next((line for line in lines if line.search(console.ready)), None)
     if not came:
         starting.readings += _supply(bench)
         raise NotReadyError(

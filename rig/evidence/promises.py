@@ -9,13 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from rig.dut.profile import Profile, load_profile
 from rig.errors import RigError
-from rig.evidence.run import Run, RunCase
+from rig.evidence.run import Run
 from rig.judge.verdict import Verdict
-from rig.plan.case import CASE_JSON, Case
 from rig.plan.model import load_plan
 from rig.plan.promises import left_out, promised, untested
 
@@ -37,23 +34,13 @@ def promises_of(run: Run) -> Promises | None:
     except (RigError, OSError):
         return None
     decided = {Verdict.PASS, Verdict.FAIL}
-    open_ = untested(profile, [_as_run(c) for c in run.cases if c.verdict in decided])
+    open_ = untested(profile, [c.case for c in run.cases if c.verdict in decided])
     reasons = {p: why for p, why in _reasons(inputs, profile).items() if p in open_}
     return Promises(
         promised=tuple(promised(profile)),
         not_looked_at=tuple(p for p in open_ if p not in reasons),
         left_out=reasons,
     )
-
-
-def _as_run(case: RunCase) -> Case:
-    """Give a case with its steps: one of a hand-written test has them only once it has run."""
-    if case.case.steps:
-        return case.case
-    try:
-        return CASE_JSON.validate_json((case.folder / "case.json").read_bytes())
-    except (OSError, ValidationError):
-        return case.case
 
 
 def _reasons(inputs: Path, profile: Profile) -> dict[str, str]:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ class RunFolder:
         self._to_disk = ThreadPoolExecutor(1, thread_name_prefix="evidence to disk")
         self._pending: list[Future[None]] = []
         self._finished = False
-        self._tries: Counter[str] = Counter()  # results on record, by case
+        self._tries: defaultdict[str, set[int]] = defaultdict(set)  # numbers on record, by case
         self._own = itertools.count(1)
         self._firmware = ""  # that the BMS said it runs
 
@@ -151,7 +151,8 @@ class RunFolder:
         folder.remaining = tuple(c.case for c in run.cases if not c.is_stored)
         reserve(path, len(folder.remaining))
         folder._firmware = run.meta.firmware
-        folder._tries.update({c.case.id: sum(t.is_stored for t in c.tries) for c in run.cases})
+        for case in run.cases:  # what is not whole is run again, under its own number
+            folder._tries[case.case.id] |= {t.number for t in case.tries if t.is_stored}
         shutil.rmtree(folder.staging, ignore_errors=True)
         folder._write("event", {"event": "resumed", "left": len(folder.remaining)}, durable=True)
         return folder
@@ -224,7 +225,7 @@ class RunFolder:
 
     def _take_in(self, stored: Path, judgement: Judgement, wall_s: float, virtual_s: float) -> Path:
         case_id = judgement.case_id
-        number = self._tries[case_id] + 1
+        number = next(n for n in itertools.count(1) if n not in self._tries[case_id])
         path = self.path / "cases" / try_folder(self._folder_of(case_id), number)
         shutil.rmtree(path, ignore_errors=True)  # what a crash left: no result names it
         path.parent.mkdir(exist_ok=True)
@@ -240,7 +241,7 @@ class RunFolder:
             "files": {file.name: digest(file.read_bytes()) for file in files},
         }
         self._write("result", content, durable=True, wall_s=wall_s)
-        self._tries[case_id] = number
+        self._tries[case_id].add(number)
         self._pending.append(self._to_disk.submit(_sync_all, [*files, path]))
         return path
 

@@ -72,6 +72,25 @@ def test_a_trace_begins_at_zero_and_its_record_covers_it_all(bench: Bench) -> No
     assert wave.start_ns + samples * wave.interval_s * 1e9 >= 500_000_000
 
 
+def test_the_word_ready_is_heard_in_colour(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, esp32: Profile
+) -> None:
+    console, link = esp32.console, bench.console
+    assert console is not None
+    assert link is not None
+    heard = link.lines
+    monkeypatch.setattr(
+        link, "lines", lambda: [replace(x, text=f"\x1b[0;32m{x.text}\x1b[0m") for x in heard()]
+    )
+    whole_line = console.model_copy(update={"ready": f"{console.ready}$"})
+    monkeypatch.setattr(bench, "profile", esp32.model_copy(update={"console": whole_line}))
+
+    start = driven(bench).start
+
+    assert start is not None
+    assert start.ready is not None
+
+
 def test_every_case_starts_at_home_whatever_the_last_one_left(bench: Bench) -> None:
     driven(bench, Set(values={"cell 2": 3.75, "temperature 1": 50.0}), Hold(duration_s=3.0))
 

@@ -16,6 +16,7 @@ from rig.errors import EvidenceError
 from rig.evidence import RunFolder, load_run, verify
 from rig.evidence.run import add_judgements
 from rig.judge.judge import judge
+from rig.judge.verdict import Judgement, Verdict
 from tests.evidence.factories import (
     TickingClock,
     a_finding,
@@ -515,3 +516,36 @@ def test_an_aborted_run_is_no_yes_though_all_that_ran_passed(tmp_path: Path) -> 
 
     assert run.problems == ()
     assert answer(run).word == "NOT PROVEN"
+
+
+def test_a_resumed_run_repeats_the_damaged_try_and_not_the_one_that_failed(tmp_path: Path) -> None:
+    case, good = output_case(IDS[0]), a_trace()
+    passed, failed = judge(case, good), a_judgement(case, a_finding(1.3))
+    folder = RunFolder.create(tmp_path, "Lab 2", a_meta(), {}, [case], now=TickingClock())
+    first = folder.case_done(case, good, passed, wall_s=0.1, virtual_s=2.0)
+    folder.case_done(case, good, failed, wall_s=0.1, virtual_s=2.0)
+    folder.finish("aborted")
+    edit(first / "console.txt", "NORMAL", "OVP")
+
+    again = RunFolder.resume(folder.path, now=TickingClock())
+    again.case_done(case, good, passed, wall_s=0.1, virtual_s=2.0)
+    run = load_run(again.finish())
+
+    assert [each.verdict for each in run.cases[0].tries] == ["pass", "fail"]
+    assert (run.cases[0].outcome, run.problems) == ("fail", ())
+
+
+def test_a_case_of_which_nothing_is_recorded_is_not_forgotten_when_the_others_are_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = [output_case(case_id) for case_id in IDS]
+    lost = Judgement(case_id=IDS[1], verdict=Verdict.ERROR, sentence="bench: gone", findings=())
+    with RunFolder.create(tmp_path, "Lab 2", a_meta(), {}, cases, now=TickingClock()) as folder:
+        good = a_trace()
+        folder.case_done(cases[0], good, judge(cases[0], good), wall_s=0.1, virtual_s=2.0)
+        folder.case_done(cases[1], None, lost, wall_s=0.1, virtual_s=0.0)
+
+    code = main(["judge", str(folder.path), "--name", "again"])
+
+    assert code == 3
+    assert "1 error, 1 pass, 1 not run" in capsys.readouterr().out
