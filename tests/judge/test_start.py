@@ -164,9 +164,7 @@ def test_a_bms_that_never_gets_ready_fails_the_case_that_it_kept_from_its_steps(
             id="no supply",
         ),
         pytest.param(
-            replace(
-                GOOD, readings=(*NEVER_CLOSED, a_reading("cell 2", 0.1, 4.0)), told_closed=()
-            ),
+            replace(GOOD, readings=(*NEVER_CLOSED, a_reading("cell 2", 0.1, 4.0)), told_closed=()),
             "its cell 2 reads 0.100 V",
             id="a cell that is not there",
         ),
