@@ -82,7 +82,7 @@ def _await_word(bench: Bench, starting: Starting) -> None:
     starting.heard = len(lines)
     starting.ready = next((line for line in lines if line.search(console.ready)), None)
     if not came:
-        starting.readings += _supply(bench)
+        starting.readings += _fed(bench)
         raise NotReadyError(
             f"the BMS did not say {console.ready!r} within {within_s:g} s of its start",
             "start of the case",
@@ -90,8 +90,10 @@ def _await_word(bench: Bench, starting: Starting) -> None:
         )
 
 
-def _supply(bench: Bench) -> Sequence[Reading]:
-    return bench.read(("supply",)) if "supply" in bench.profile.settable else ()
+def _fed(bench: Bench) -> Sequence[Reading]:
+    """Read what the BMS is fed with: where that is not there, it can't start."""
+    fed = [name for name in bench.profile.settable if name.split()[0] in {"supply", "cell"}]
+    return bench.read(fed)
 
 
 def _asked_for(bench: Bench) -> tuple[str, ...]:
@@ -132,7 +134,7 @@ def _await_closed(bench: Bench, starting: Starting) -> None:
         if not left:
             return
         if now_ns >= until_ns:
-            starting.readings += _supply(bench)
+            starting.readings += _fed(bench)
             raise NotReadyError(
                 f"{left[0]} did not close within {within_s:g} s of the BMS being ready",
                 "start of the case",

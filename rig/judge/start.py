@@ -16,7 +16,7 @@ from rig.judge.wording import show
 from rig.plan.case import Case, StartPromise
 from rig.trace.model import Reading, Start, Trace
 
-_POWERED = 0.9  # of the supply's nominal voltage, at the least
+_POWERED = 0.9  # of the nominal voltage of supply and cells, at the least
 
 
 def judge_start(case: Case, trace: Trace) -> tuple[Finding, ...]:
@@ -87,18 +87,21 @@ def _not_ready(promised: StartPromise, start: Start, *, unready: bool) -> Iterat
 
 def _no_proof(promised: StartPromise, start: Start) -> str:
     """Say what of the bench would keep a good BMS from being heard; "" where all of it works."""
-    if reading := _dead_supply(promised, start):
-        return f"its supply reads {_volts(reading)}"
+    if reading := _not_fed(promised, start):
+        return f"its {reading.quantity} reads {_volts(reading)}"
     if not start.heard:
         return "nothing at all came on its console: no proof that it is connected"
     return ""
 
 
-def _dead_supply(promised: StartPromise, start: Start) -> Reading | None:
-    if promised.supply_v is None:
-        return None
-    least_v = _POWERED * promised.supply_v
-    return next((r for r in _readings(start, "supply") if not r.value >= least_v), None)
+def _not_fed(promised: StartPromise, start: Start) -> Reading | None:
+    """Find a supply or a cell that is not there: dead, or its wire is broken."""
+    nominal_v = {"supply": promised.supply_v or 0.0, "cell": promised.cells_v or 0.0}
+    for reading in start.readings:
+        kind = reading.quantity.partition(" ")[0]
+        if kind in nominal_v and not reading.value >= _POWERED * nominal_v[kind]:
+            return reading
+    return None
 
 
 # ---- closing -------------------------------------------------------------------------------------
@@ -135,13 +138,14 @@ def _closes_since(promised: StartPromise, start: Start, output: str) -> int | No
 def _seen_by_tap(
     question: Question, said: str, promised: StartPromise, start: Start, output: str
 ) -> Finding:
-    """Blame the BMS for an output that reads open, unless a dead tap or supply may be why."""
+    """Blame the BMS for an output that reads open, unless a dead tap or source may be why."""
     ever = any(_is_closed(promised, r) for r in _readings(start, output))
     if not ever and output in start.told_closed:
         why = "but it says itself that it is closed: the tap may be broken, or the BMS may err"
         return question.answer(Verdict.ERROR, f"{said}, {why}")
-    if reading := _dead_supply(promised, start):
-        return question.answer(Verdict.ERROR, f"{said}, but its supply reads {_volts(reading)}")
+    if reading := _not_fed(promised, start):
+        why = f"but its {reading.quantity} reads {_volts(reading)}"
+        return question.answer(Verdict.ERROR, f"{said}, {why}")
     return question.answer(Verdict.FAIL, said)
 
 

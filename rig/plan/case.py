@@ -646,6 +646,7 @@ class StartPromise:
     only_asked: tuple[str, ...] = ()  # main and precharge contactor: open until they are asked for
     overlap_s: float = 0.0  # the precharge contactor stays closed after the main one, at the least
     supply_v: float | None = None  # None: it lives on its cells
+    cells_v: float | None = None  # None: stored before this was
 
 
 # ---- the case ---------------------------------------------------------------------------------

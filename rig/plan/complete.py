@@ -82,6 +82,7 @@ def _start(profile: Profile) -> StartPromise:
         only_asked=only_asked,
         overlap_s=contactors.overlap.low if contactors else 0.0,
         supply_v=profile.nominal_values.get("supply"),
+        cells_v=profile.nominal.cells_v,
     )
 
 

@@ -81,3 +81,12 @@ def test_a_process_that_says_nothing_is_given_up_and_ended() -> None:
 def test_a_command_that_does_not_exist_is_no_traceback() -> None:
     with pytest.raises(BenchError, match="can't be started"):
         BenchProcess(["no-such-program-here"])
+
+
+def test_a_process_that_only_closes_its_output_is_a_failure_of_the_bench(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rig.bench.launch.END_WITHIN_S", 0.2)
+
+    with pytest.raises(BenchError, match="closed its output before it was ready"):
+        BenchProcess(python("import os, sys; os.close(1); sys.stdin.read(); sys.stdin.read()"))

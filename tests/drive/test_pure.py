@@ -217,6 +217,24 @@ def test_a_bms_that_is_never_ready_is_asked_again_in_each_case(esp32: Profile) -
     assert [differing(other, left[0]) for other in left] == [[]] * 4
 
 
+def test_a_start_that_fails_keeps_what_the_bms_was_fed_with(esp32: Profile) -> None:
+    console = esp32.console
+    assert console is not None
+    silent = console.model_copy(update={"ready": "a word that is never said"})
+    profile = esp32.model_copy(update={"console": silent})
+    cases = expand(load_plan(Path("testplans/smoke.yaml")), profile, 1)
+    case = next(c for c in cases if c.begins == "ready")
+
+    with Lane(LaneSetup(bench=load_bench("virtual-esp32-4s"), profile=profile, seed=1)) as lane:
+        _, trace = lane.run(case)
+
+    assert trace is not None
+    assert trace.start is not None
+    read = {reading.quantity: reading.value for reading in trace.start.readings}
+    assert read.keys() >= {"supply", "cell 1", "cell 4"}
+    assert abs(read["cell 4"] - profile.nominal.cells_v) < 0.05
+
+
 def test_the_runs_seed_makes_the_specimen_and_the_cases_seed_the_moment() -> None:
     """Digitizer and cells err by the run's seed; noise and phases come from the case's."""
     case = sample("esp32-4s", 1)[0]

@@ -43,6 +43,7 @@ PROMISED = StartPromise(
     only_asked=(MAIN, PRECHARGE),
     overlap_s=0.07,
     supply_v=12.0,
+    cells_v=3.3,
 )
 
 
@@ -161,6 +162,11 @@ def test_a_bms_that_never_gets_ready_fails_the_case_that_it_kept_from_its_steps(
             replace(NEVER_READY, readings=(a_reading("supply", 0.1, 2.0),)),
             "supply reads",
             id="no supply",
+        ),
+        pytest.param(
+            replace(GOOD, readings=(*NEVER_CLOSED, a_reading("cell 2", 0.1, 4.0)), told_closed=()),
+            "its cell 2 reads 0.100 V",
+            id="a cell that is not there",
         ),
         pytest.param(
             replace(GOOD, readings=NEVER_CLOSED, told_closed=("charge path",)),
