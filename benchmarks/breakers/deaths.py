@@ -14,15 +14,17 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from benchmarks.breakers.trying import RigRun, Table, descendants, read_options
+from benchmarks.breakers.trying import RigRun, Table, descendants, read_options, tried
 from rig.evidence import load_run
 from rig.judge.verdict import Verdict
 
 PLAN = "benchmarks/breakers/short.yaml"
 DEADLINE_S = 240.0  # 30 s for the clock, and as much for an instrument that was asked meanwhile
+AT_ONCE = 4  # of what is frozen, all wait for a deadline and nothing else
 LAST_RESULT = 7  # of nine, so that a case comes after the one that is struck
 WANTED_0 = (
     *("tracebacks", "hangs", "wrong exit codes", "wrong verdicts", "more than one case lost"),
@@ -30,30 +32,33 @@ WANTED_0 = (
 )
 
 
-def one_try(table: Table, out: Path, rng: random.Random) -> None:
+def one_try(out: Path, rng: random.Random) -> Counter[str]:
     """One run, struck once."""
     run = RigRun.started(out, PLAN)
     after = rng.randrange(LAST_RESULT)
-    run.until(lambda: len(run.results()) >= after)
+    run.until(lambda: run.is_driving() and len(run.results()) >= after)
     time.sleep(rng.uniform(0.0, 0.4))
     victims = [pid for pid in descendants(run.process.pid) if _is_bench(pid)]
     number = rng.choice([signal.SIGKILL, signal.SIGSTOP])
     for pid in victims:
         os.kill(pid, number)
     code = run.wait(DEADLINE_S)
-    table.counts["tries"] += 1
-    table.counts["struck"] += bool(victims)
-    table.counts["hangs"] += code is None
-    table.counts["tracebacks"] += run.has_traceback
     cases = load_run(run.folder).cases if run.folder else ()
     errors = [c for c in cases if c.verdict is Verdict.ERROR]
-    table.counts["cases lost"] += len(errors)
-    table.counts["more than one case lost"] += len(errors) > 1
-    table.counts["cases not judged"] += sum(c.judgement is None for c in cases)
-    table.counts["wrong verdicts"] += sum(
+    told = f"after {after} results; cases lost: {len(errors)}, exit code {code}"
+    print(f"{number.name:8} {told if victims else 'no bench was there'}", flush=True)
+    counts = Counter(tries=1)
+    counts["struck"] += bool(victims)
+    counts["hangs"] += code is None
+    counts["tracebacks"] += run.has_traceback
+    counts["cases lost"] += len(errors)
+    counts["more than one case lost"] += len(errors) > 1
+    counts["cases not judged"] += sum(c.judgement is None for c in cases)
+    counts["wrong verdicts"] += sum(
         c.verdict not in {Verdict.PASS, Verdict.ERROR, None} for c in cases
-    ) + sum(not c.judgement.sentence.startswith("bench: ") for c in errors if c.judgement)
-    table.counts["wrong exit codes"] += code != (3 if errors else 0)
+    ) + sum(not c.sentence.startswith("bench: ") for c in errors)
+    counts["wrong exit codes"] += code != (3 if errors else 0)
+    return counts
 
 
 def _is_bench(pid: int) -> bool:
@@ -69,12 +74,14 @@ def main() -> int:
     if not Path("/proc/self/task").exists():
         print("skipped: the bench's process is found in /proc, which this system has not")
         return 0
-    table, rng = Table(WANTED_0), random.Random(options.seed)
+    table = Table(WANTED_0)
     with tempfile.TemporaryDirectory() as name:
-        control = RigRun.started(Path(name) / "control", PLAN)
-        table.counts["control not YES"] += control.wait(DEADLINE_S) != 0
-        for number in range(options.tries):
-            one_try(table, Path(name) / str(number), rng)
+        folder = Path(name)
+        table.counts["control not YES"] += not RigRun.started(folder / "control", PLAN).says_yes(
+            DEADLINE_S
+        )
+        for counts in tried(lambda n, rng: one_try(folder / str(n), rng), options, AT_ONCE):
+            table.counts.update(counts)
     return table.print()
 
 

@@ -15,15 +15,18 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from benchmarks.breakers.trying import RigRun, Table, read_options
+from benchmarks.breakers.trying import RigRun, Table, read_options, tried
 from rig.evidence import load_run
 
 PLAN = "benchmarks/breakers/short.yaml"
 DEADLINE_S = 120.0
 LARGE = 96 << 20
+LEFT_KIB = (0, 4, 16, 64, 200, 500, 2000, 6000)
+AT_ONCE = 2
 WANTED_0 = (
     *("tracebacks", "hangs", "wrong exit codes", "not one clear message", "claimed as finished"),
     *("cases not whole", "not resumed", "control not YES"),
@@ -60,7 +63,7 @@ def fill(path: Path, left: int) -> None:
                 return
 
 
-def one_try(table: Table, folder: Path, number: int, tries: int, rng: random.Random) -> None:
+def one_try(folder: Path, number: int, tries: int, rng: random.Random) -> Counter[str]:
     """One disk, one run."""
     disk = folder / f"disk{number}"
     disk.mkdir()
@@ -70,37 +73,41 @@ def one_try(table: Table, folder: Path, number: int, tries: int, rng: random.Ran
     subprocess.run(mount, check=True)
     try:
         run = RigRun.started(disk / "out", PLAN)
-        if not is_small and run.until(lambda: len(run.results()) > rng.randrange(1, 7)):
-            fill(disk, rng.choice([0, 4, 16, 64, 200, 500, 2000, 6000]) << 10)
-        judge_try(table, run, run.wait(DEADLINE_S), refused=is_small)
-        if not is_small:
-            (disk / "somebody else's").unlink(missing_ok=True)
-            judge_resumed(table, run)
+        if is_small:
+            return of_try(run, run.wait(DEADLINE_S), refused=True)
+        cases, left = rng.randrange(1, 7), rng.choice(LEFT_KIB) << 10
+        if run.until(lambda: len(run.results()) > cases):
+            fill(disk, left)
+        counts = of_try(run, run.wait(DEADLINE_S), refused=False)
+        (disk / "somebody else's").unlink(missing_ok=True)
+        return counts + of_resumed(run)
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-def judge_try(table: Table, run: RigRun, code: int | None, *, refused: bool) -> None:
+def of_try(run: RigRun, code: int | None, *, refused: bool) -> Counter[str]:
     """Count what is not as it should be."""
-    said = run.said
-    table.counts["tries"] += 1
-    table.counts["hangs"] += code is None
-    table.counts["tracebacks"] += run.has_traceback
-    table.counts["wrong exit codes"] += code not in ({2} if refused else {3})
-    table.counts["refused before the start"] += code == 2
-    clear = [line for line in said.splitlines() if "MiB" in line and line[0] != "!"]
-    table.counts["not one clear message"] += len(clear) != 1
-    table.counts["claimed as finished"] += run.is_finished()
+    counts = Counter(tries=1)
+    counts["hangs"] += code is None
+    counts["tracebacks"] += run.has_traceback
+    counts["wrong exit codes"] += code != (2 if refused else 3)
+    counts["refused before the start"] += code == 2
+    clear = [line for line in run.said.splitlines() if "MiB" in line and line[0] != "!"]
+    counts["not one clear message"] += len(clear) != 1
+    counts["claimed as finished"] += run.is_finished()
     if not refused and run.folder:
-        table.counts["cases not whole"] += len(load_run(run.folder).problems)
+        counts["cases not whole"] += len(load_run(run.folder).problems)
+    print(f"exit code {code}, {len(run.results())} results; {' '.join(clear)}", flush=True)
+    return counts
 
 
-def judge_resumed(table: Table, run: RigRun) -> None:
-    """See that it goes on, and comes to its end, once there is room."""
+def of_resumed(run: RigRun) -> Counter[str]:
+    """Count what does not go on or come to its end, once there is room."""
     again = RigRun.started(run.out.parent / "again", "--resume", str(run.folder))
-    code = again.wait(DEADLINE_S)
-    table.counts["tracebacks"] += again.has_traceback
-    table.counts["not resumed"] += code != 0 or not run.is_finished()
+    is_yes = again.says_yes(DEADLINE_S) and run.is_finished()
+    if not is_yes:
+        print(f"not resumed:\n{again.said}", flush=True)
+    return Counter({"tracebacks": again.has_traceback, "not resumed": not is_yes})
 
 
 def main() -> int:
@@ -108,13 +115,16 @@ def main() -> int:
     options = read_options(__doc__, tries=12)
     if not inside_a_namespace():
         return 0
-    table, rng = Table(WANTED_0), random.Random(options.seed)
+    table = Table(WANTED_0)
     with tempfile.TemporaryDirectory() as name:
-        control = RigRun.started(Path(name) / "control", PLAN)
-        code = control.wait(DEADLINE_S)
-        table.counts["control not YES"] += code != 0 or not control.is_finished()
-        for number in range(options.tries):
-            one_try(table, Path(name), number, options.tries, rng)
+        folder = Path(name)
+        control = RigRun.started(folder / "control", PLAN)
+        is_yes = control.says_yes(DEADLINE_S) and control.is_finished()
+        table.counts["control not YES"] += not is_yes
+        for counts in tried(
+            lambda number, rng: one_try(folder, number, options.tries, rng), options, AT_ONCE
+        ):
+            table.counts.update(counts)
     return table.print()
 
 

@@ -6,13 +6,15 @@ import argparse
 import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +74,10 @@ class RigRun:
         """What it printed."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
+    def says_yes(self, within_s: float) -> bool:
+        """Whether it ends as a run does in which all is well."""
+        return self.wait(within_s) == 0 and "\nYES: all " in self.said
+
     @property
     def has_traceback(self) -> bool:
         """Whether it showed its insides."""
@@ -94,6 +100,10 @@ class RigRun:
         *lines, _torn = path.read_bytes().split(b"\n")
         return [json.loads(line) for line in lines]
 
+    def is_driving(self) -> bool:
+        """Whether a case has begun."""
+        return any(entry["kind"] == "case-start" for entry in self.journal())
+
     def is_finished(self) -> bool:
         """Whether its journal claims that it came to its end."""
         return any(entry["kind"] == "run-end" for entry in self.journal())
@@ -115,6 +125,20 @@ def descendants(pid: int) -> list[int]:
         for child in map(int, task.read_text(encoding="ascii").split()):
             found += [child, *descendants(child)]
     return found
+
+
+def tried(
+    one_try: Callable[[int, random.Random], Counter[str]], options: argparse.Namespace, at_once: int
+) -> Iterator[Counter[str]]:
+    """Make all tries, some at once, and give what each counts; a try is the same with any others.
+
+    The random numbers of a try come from the seed and its own number.
+    """
+    with ThreadPoolExecutor(at_once) as pool:
+        yield from pool.map(
+            lambda number: one_try(number, random.Random(f"{options.seed} {number}")),
+            range(options.tries),
+        )
 
 
 @dataclass(slots=True)

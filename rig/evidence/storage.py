@@ -26,19 +26,19 @@ def reserve(folder: Path, cases: int) -> None:
     StorageError
         It has not.
     """
-    _check(folder, FIXED + A_CASE * cases, f"{cases} cases")
+    _check(folder, FIXED + A_CASE * cases, "1 case needs" if cases == 1 else f"{cases} cases need")
 
 
 def check_room(folder: Path) -> None:
     """See that there is room for one more case; StorageError where not."""
-    _check(folder, LEAST, "another case")
+    _check(folder, LEAST, "another case needs")
 
 
 def _check(folder: Path, wanted: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < wanted:
         raise StorageError(
-            f"the disk has {free / _MIB:.1f} MiB left, and {what} need {wanted / _MIB:.0f} MiB",
+            f"the disk has {free / _MIB:.1f} MiB left, and {what} {wanted / _MIB:.0f} MiB",
             folder.as_posix(),
             "make room on this disk, or name another with --out",
         )
