@@ -52,6 +52,7 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 -p rig -p fixtures -p reports
 
 contract: $(STAMP)
 	$(BIN)/lint-imports --no-cache

@@ -20,7 +20,7 @@ from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from rig.bench.description import BenchFile, load_bench
 from rig.dut.profile import Profile, load_profile
@@ -121,7 +121,8 @@ class _Worker:
 
     @classmethod
     def started(cls, work: Work) -> _Worker:
-        link, theirs = _SPAWN.Pipe()
+        ends: tuple[Any, Any] = _SPAWN.Pipe()  # Windows has a class of its own for pipes
+        link, theirs = ends
         process = _SPAWN.Process(target=serve, args=(theirs,), daemon=True)
         process.start()
         theirs.close()  # else its end could not be heard

@@ -11,102 +11,27 @@ the guardian.
 
 from __future__ import annotations
 
-import json
 import random
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from benchmarks.breakers.served import served
 from benchmarks.breakers.trying import RigRun, Table, read_options
 from rig.evidence import load_run
 from rig.judge.verdict import Verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PLAN = "benchmarks/breakers/short.yaml"
-DUT = "esp32-4s"
 DEADLINE_S = 120.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 SHARE_ON = 0.75
-ON_V, ON_A = 1.0, 0.5
 WANTED_0 = (
     *("outputs left on", "tracebacks", "hangs", "wrong exit codes", "evidence not whole"),
     *("not resumed", "wrong verdicts", "control not YES", "too few seen on"),
 )
-# What the run is told of the bench that is served already: it tells the addresses and waits.
-_RELAY = "import sys; print(open(sys.argv[1]).read(), flush=True); sys.stdin.read()"
-
-
-class Served:
-    """A virtual bench that no run owns."""
-
-    def __init__(self, folder: Path, pace: str, seed: int) -> None:
-        command = [sys.executable, "-m", "rig.virtual", "--dut", DUT, "--time", pace]
-        self._process = subprocess.Popen(
-            [*command, "--seed", str(seed)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-        )
-        assert self._process.stdout is not None  # noqa: S101 -- asked for above
-        line = self._process.stdout.readline().decode()
-        self._addresses = json.loads(line)
-        self._pace = pace
-        (folder / "addresses.json").write_text(line.strip(), encoding="utf-8")
-        self.bench = folder / "bench.yaml"
-        self.bench.write_text(_bench_file(folder, pace), encoding="utf-8")
-
-    def end(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait()
-
-    def is_on(self) -> bool:
-        """Whether anything feeds the BMS, by the ground truth."""
-        nets = self._ask("truth", {"do": "nets"})
-        watched = {n: u for n, u in nets.items() if n in {"supply", "current"} or n[:5] == "cell "}
-        values = {n: self._ask("truth", {"do": "value", "net": n})["value"] for n in watched}
-        return any(abs(v) > (ON_A if watched[n] == "A" else ON_V) for n, v in values.items())
-
-    def settle(self) -> None:
-        """Let what was switched off fall."""
-        if self._pace == "real":
-            time.sleep(0.5)
-            return
-        now_ns = self._ask("clock", {"do": "now"})["now_ns"]
-        self._ask("clock", {"do": "advance", "until_ns": now_ns + 500_000_000})
-
-    def _ask(self, port: str, request: dict[str, object]) -> dict[str, float]:
-        host, _, number = self._addresses[port].rpartition(":")
-        with socket.create_connection((host, int(number)), 60.0) as link:
-            link.sendall(json.dumps(request).encode() + b"\n")
-            answer: dict[str, float] = json.loads(link.makefile("rb").readline())
-        return answer
-
-
-def _bench_file(folder: Path, pace: str) -> str:
-    """The virtual bench's description, with a relay in place of its process."""
-    text = (Path(__file__).parents[2] / f"fixtures/benches/virtual-{DUT}.yaml").read_text("utf-8")
-    relay = ["python", "-c", _RELAY, str(folder / "addresses.json")]
-    text = text.replace("command: [python, -m, rig.virtual, --dut, esp32-4s]",
-                        f"command: {json.dumps(relay)}")  # fmt: skip
-    return text.replace("clock: stepped", "clock: wall") if pace == "real" else text
-
-
-@contextmanager
-def served(folder: Path, pace: str, seed: int) -> Iterator[Served]:
-    """Serve a bench for one try."""
-    folder.mkdir()
-    bench = Served(folder, pace, seed)
-    try:
-        yield bench
-    finally:
-        bench.end()
 
 
 def one_try(table: Table, folder: Path, pace: str, number: int, rng: random.Random) -> None:
