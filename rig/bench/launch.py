@@ -150,8 +150,10 @@ class BenchProcess:
             self._process.kill()  # else the reading thread would hold the pipe open
             raise self._failed(f"it said nothing within {within_s:g} s") from None
         if not line:
-            code = self._process.wait(END_WITHIN_S)
-            raise self._failed(f"it ended with exit code {code} before it was ready")
+            has_ended = self._ends()
+            code = self._process.returncode
+            what = f"ended with exit code {code}" if has_ended else "closed its output"
+            raise self._failed(f"it {what} before it was ready")
         return line
 
     def _failed(self, what: str, words: str | None = None) -> BenchError:
