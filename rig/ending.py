@@ -101,6 +101,11 @@ def exit_code(interrupt: BaseException | None = None) -> int:
     return 128 + (number or signal.SIGINT)
 
 
+def over() -> None:
+    """Let no signal end anything from here on: all that it could cut short is done."""
+    _watch.is_told = True
+
+
 def has_come() -> bool:
     """Whether a signal asked for the end."""
     return _watch.is_on and _watch.came is not None
