@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from rig.dut.profile import Profile, load_profile
 from tests.links import Links, connected
+
+# How long an example takes hangs on what else the machine does: no property of ours.
+settings.register_profile("rig", deadline=None)
+settings.load_profile("rig")
 
 collect_ignore_glob = ["broken/*"]  # plans that are wrong on purpose; test_check reads them
 
