@@ -104,10 +104,15 @@ def of_try(run: RigRun, code: int | None, *, refused: bool) -> Counter[str]:
 def of_resumed(run: RigRun) -> Counter[str]:
     """Count what does not go on or come to its end, once there is room."""
     again = RigRun.started(run.out.parent / "again", "--resume", str(run.folder))
-    is_yes = again.says_yes(DEADLINE_S) and run.is_finished()
-    if not is_yes:
+    is_yes = again.says_yes(DEADLINE_S)
+    assert run.folder is not None  # noqa: S101 -- it is resumed
+    lost = [c for c in load_run(run.folder).cases if "could not be stored" in c.sentence]
+    goes_on = run.is_finished() and (is_yes or bool(lost))
+    if not goes_on:
         print(f"not resumed:\n{again.said}", flush=True)
-    return Counter({"tracebacks": again.has_traceback, "not resumed": not is_yes})
+    counts = Counter({"tracebacks": again.has_traceback, "not resumed": not goes_on})
+    counts["cases that stay an error, as their trace was lost"] = len(lost)
+    return counts
 
 
 def main() -> int:
