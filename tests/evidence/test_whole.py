@@ -100,6 +100,7 @@ OF_THE_RUN: dict[str, Meddle] = {
     "sizes as text": lambda run: edit(run / "manifest.json", '"size": ', '"size": "1", "was": '),
     "a manifest that is a list": lambda run: (run / "manifest.json").write_text("[]"),
     "junk among judgements": lambda run: judgement_file(run, "good.json", "[1, 2]"),
+    "nothing among judgements": lambda run: judgement_file(run, "good.json", "{}"),
     "a text among judgements": lambda run: judgement_file(run, "README", "all passed"),
 }
 
