@@ -79,9 +79,12 @@ def read_judgements(path: Path, name: str, begin: str) -> Mapping[str, Judgement
     raw = parsed_object(data, where)
     if "schema" not in raw:
         try:
-            return JUDGEMENTS_1.validate_json(data)
+            judgements = JUDGEMENTS_1.validate_json(data)
         except ValidationError:
-            raise EvidenceError("damaged: it holds no judgements", where, _MEND) from None
+            judgements = {}
+        if not judgements:
+            raise EvidenceError("damaged: it holds no judgements", where, _MEND)
+        return judgements
     stored = JUDGEMENTS.load(data, where)
     if stored.begin != begin:
         raise EvidenceError(f"it is a judgement of another run, {stored.run}", where, _MEND)

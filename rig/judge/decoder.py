@@ -5,12 +5,13 @@ The judge must not read a DBC file, so whoever calls it hands this in.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rig.dut.e2e import CrcKind
+from rig.judge.rules import NoEvidence
 from rig.trace.model import Frames
 
 
@@ -74,3 +75,37 @@ class NoMessages:
         """Return nothing checked."""
         del frames, message
         return np.empty(0, np.bool_)
+
+
+class LostMessages:
+    """The decoder where there was a DBC which can't be believed: no frame can be understood."""
+
+    def __call__(self, frames: Frames, message: str, signal: str) -> NoReturn:
+        """Raise NoEvidence, as all its methods do."""
+        del frames, message, signal
+        raise self._lost()
+
+    def rows(self, frames: Frames, message: str) -> NoReturn:
+        """Raise NoEvidence."""
+        del frames, message
+        raise self._lost()
+
+    def check_crc(
+        self,
+        frames: Frames,
+        message: str,
+        signal: str,
+        data_id: int,
+        kind: CrcKind = "E2E P01",
+    ) -> NoReturn:
+        """Raise NoEvidence."""
+        del frames, message, signal, data_id, kind
+        raise self._lost()
+
+    def spare_is_zero(self, frames: Frames, message: str) -> NoReturn:
+        """Raise NoEvidence."""
+        del frames, message
+        raise self._lost()
+
+    def _lost(self) -> NoEvidence:
+        return NoEvidence("the DBC that was frozen with the run is not there, or not as it was")

@@ -1,4 +1,4 @@
-"""A run whose frozen DBC is gone or changed: its CAN frames mean nothing, which is no BMS's fault."""
+"""A run whose frozen DBC is gone or changed: what its frames mean is unknown, no BMS at fault."""
 
 from __future__ import annotations
 
