@@ -88,13 +88,6 @@ def held() -> Iterator[None]:
             _watch.tell()
 
 
-def last() -> Ended | None:
-    """Give a signal that nobody was told of; from here on none is raised, as all is done."""
-    untold = has_come() and not _watch.is_told
-    _watch.is_told = True
-    return Ended(_watch.came) if untold and _watch.came is not None else None
-
-
 def exit_code(interrupt: BaseException | None = None) -> int:
     """What a program ends with that a signal ended: 128 + its number, as a shell says it."""
     number = interrupt.number if isinstance(interrupt, Ended) else _watch.came
