@@ -225,7 +225,8 @@ class _Reader:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._add(key_node, location, "a key is not a word", "put quotes around the key")
                 continue
-            key, inner = str(key_node.value), (*location, str(key_node.value))
+            key = self._text(key_node, location, str(key_node.value))
+            inner = (*location, key)
             self._tagged(key_node, inner)
             if key == "<<":
                 what = "a merge key takes nothing over here"
@@ -255,7 +256,16 @@ class _Reader:
                 self._add(node, location, f"{text} is too long", "write a line or two")
                 return None
             case _:
-                return text
+                return self._text(node, location, text)
+
+    def _text(self, node: yaml.Node, location: Location, text: str) -> str:
+        """Give a text that UTF-8 can hold; half of a surrogate pair is no character."""
+        halves = [character for character in text if "\ud800" <= character <= "\udfff"]
+        if not halves:
+            return text
+        what = f"the escape for U+{ord(halves[0]):04X} is no character"
+        self._add(node, location, what, "write the character itself")
+        return text.encode("utf-8", "replace").decode()
 
     def _tagged(self, node: yaml.Node, location: Location) -> None:
         if tag := self._tags.get(_place(node.start_mark)):

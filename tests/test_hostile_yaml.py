@@ -117,6 +117,15 @@ def test_control_characters_keep_a_mistake_in_its_line(character: str) -> None:
         assert mistake.isprintable()
 
 
+@pytest.mark.parametrize("half", ["\\ud800", "\\udfff", "x\\uDC00y"])
+@pytest.mark.parametrize("text", ['full name: "{}"\n', 'full name: x\n"{}": 1\n'])
+def test_half_of_a_pair_of_characters_is_a_mistake_in_its_line(text: str, half: str) -> None:
+    said = _mistakes(text.replace("{}", half))
+
+    assert any("is no character" in mistake for mistake in said)
+    assert all(PLACE.fullmatch(mistake) and mistake.isprintable() for mistake in said)
+
+
 def test_a_file_name_with_a_line_break_keeps_its_line() -> None:
     shown = str(Mistake("a\nb.yaml", 1, 1, "", "it is wrong", "mend it"))
 
