@@ -19,6 +19,7 @@ from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Level, Recorder
 from rig.bench.wiring import Wiring
+from rig.case import Capture
 from rig.clock import Clock
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
@@ -27,7 +28,6 @@ from rig.dut.profile import Profile
 from rig.errors import BenchError, RigError
 from rig.instruments.capabilities import Identity, Measured
 from rig.instruments.session import Session, Transcript
-from rig.plan.case import Capture
 from rig.trace.model import Command, Reading, Waveform
 
 CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
