@@ -1,7 +1,7 @@
-"""Kinds that a room finds by itself: one module for each, and those that an installed plugin brings.
+"""Kinds that a room finds by itself: one module for each, and those that a plugin brings.
 
-Adding or removing a module changes no other. A plugin names a module of its own by an entry point of
-the group that is called like the package: ``[project.entry-points."rig.steps"]``.
+Adding or removing a module changes no other. An installed plugin names a module of its own by an
+entry point of the group that is called like the package: ``[project.entry-points."rig.steps"]``.
 """
 
 from __future__ import annotations
