@@ -29,6 +29,7 @@ from rig.plan.case import (
     SignalWithin,
     Trips,
 )
+from rig.quantities import unit_of
 from rig.trace.model import Channel, Trace, Waveform
 from rig.trace.text import plain
 
@@ -404,7 +405,7 @@ def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str])
         for r in trace.readings
         if r.quantity in names
     ]
-    unit = recorded[names[0]].unit if names[0] in recorded else words.unit_of(names[0])
+    unit = recorded[names[0]].unit if names[0] in recorded else unit_of(names[0])
     tall = 66.0 if len(names) == 1 else 96.0 if chosen else 40.0
     return Lane(
         label, unit, tall, tuple(series), dots=tuple(dots[:200]), names=frozenset([*names, label])

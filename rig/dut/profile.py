@@ -45,6 +45,7 @@ from rig.dut.messages import BusLoad, Events, MessagePromise
 from rig.dut.received import Received
 from rig.dut.resets import Resets, Timers
 from rig.dut.settings import Settings
+from rig.quantities import BLEED, CELL, TEMPERATURE, Kind
 from rig.quantity import (
     AmpCode,
     AmpHours,
@@ -726,13 +727,18 @@ class Profile(Description):
     @cached_property  # asked 100 000 times for a plan
     def cell_names(self) -> tuple[str, ...]:
         """Give "cell 1", "cell 2" and so on."""
-        return tuple(f"cell {n}" for n in range(1, self.cells.count + 1))
+        return self.names_of(CELL)
 
     @cached_property
     def temperature_names(self) -> tuple[str, ...]:
         """Give "temperature 1" and so on."""
-        count = self.temperatures.count if self.temperatures else 0
-        return tuple(f"temperature {n}" for n in range(1, count + 1))
+        return self.names_of(TEMPERATURE)
+
+    def names_of(self, kind: Kind) -> tuple[str, ...]:
+        """Give all of a kind that it has, by a plan's words: "bleed 1", "bleed 2" and so on."""
+        sensors = self.temperatures.count if self.temperatures else 0
+        counts = {CELL: self.cells.count, BLEED: self.cells.count, TEMPERATURE: sensors}
+        return kind.names(range(1, counts.get(kind, 0 if kind.numbered else 1) + 1))
 
     @property
     def settable(self) -> dict[str, str]:

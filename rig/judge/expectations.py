@@ -30,13 +30,7 @@ from rig.plan.case import (
     ThresholdIs,
     Trips,
 )
-
-_UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V", "pack": "V", "link": "V"}
-
-
-def unit_of(quantity: str) -> str:
-    """Return the unit of a quantity of the BMS by its name."""
-    return _UNITS.get(quantity.split(" ", maxsplit=1)[0], "")
+from rig.quantities import unit_of
 
 
 def question_of(wanted: Expectation) -> Question:

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from rig.plan import case as c
-from rig.plan.model import unit_of
+from rig.quantities import unit_of
+from rig.quantity import unit_of_difference
 
 __all__ = ["plan_text", "written_out"]
 
@@ -152,7 +153,7 @@ def _ramp(step: c.Staircase) -> dict[str, Any]:
         "quantity": step.quantity,
         "from": _exact(step.start, unit),
         "to": _exact(step.stop, unit),
-        "step": _exact(abs(step.step), "K" if unit == "°C" else unit),
+        "step": _exact(abs(step.step), unit_of_difference(unit)),
         "dwell": _seconds(step.dwell_s),
         "until": _condition(step.until),
     }
@@ -160,7 +161,7 @@ def _ramp(step: c.Staircase) -> dict[str, Any]:
 
 def _played(step: c.Play) -> dict[str, Any]:
     unit = unit_of(step.quantity)
-    noise = {"noise": _exact(step.noise, "K" if unit == "°C" else unit)} if step.noise else {}
+    noise = {"noise": _exact(step.noise, unit_of_difference(unit))} if step.noise else {}
     return {
         "quantity": step.quantity,
         "values": [_exact(value, unit) for value in step.values],
@@ -270,7 +271,7 @@ def _after(since: c.Instant) -> dict[str, Any]:
     if isinstance(since, c.Mark):
         return {"after": since.mark}
     way = "above" if since.rising else "below"
-    level = f"{way} {_exact(since.level, unit_of(since.quantity) or 'V')}"  # V: an output
+    level = f"{way} {_exact(since.level, unit_of(since.quantity))}"
     return {"after": {since.quantity: level} | ({"since": since.after} if since.after else {})}
 
 
@@ -289,7 +290,7 @@ def _cycles(wanted: c.Cycles) -> dict[str, Any]:
 
 def _threshold(wanted: c.ThresholdIs) -> dict[str, Any]:
     word = "opens at" if wanted.is_open else "closes at"
-    tolerance = _exact(wanted.tolerance, "K" if wanted.unit == "°C" else wanted.unit)
+    tolerance = _exact(wanted.tolerance, unit_of_difference(wanted.unit))
     level = f"{_exact(wanted.level, wanted.unit)} ± {tolerance}"
     return {word: level, "reaction": _seconds(wanted.delay_s)}
 
