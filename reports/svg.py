@@ -29,7 +29,7 @@ from rig.plan.case import (
     SignalWithin,
     Trips,
 )
-from rig.quantities import unit_of
+from rig.quantities import CELL, kind_of, number_of, unit_of
 from rig.trace.model import Channel, Trace, Waveform
 from rig.trace.text import plain
 
@@ -383,8 +383,8 @@ def _analog_lanes(case: Case, trace: Trace, told: set[str]) -> list[Lane]:
     """Cells share a lane; other quantities that matter to the case have one each."""
     outputs = _outputs(case, trace)  # these have lanes of their own
     recorded = trace.waveform.channels if trace.waveform else {}
-    cells = [n for n in recorded if n.startswith("cell ")]
-    lanes = [_analog_lane("cell voltage", cells, trace, told)] if cells else []
+    cells = [n for n in recorded if kind_of(n) is CELL]
+    lanes = [_analog_lane(CELL.name, cells, trace, told)] if cells else []
     names = {*recorded, *(c.quantity for c in trace.commands)} - {*cells, *outputs}
     lanes += [_analog_lane(name, [name], trace, told) for name in sorted(names & told)]
     return [lane for lane in lanes if lane.series]
@@ -596,8 +596,9 @@ def _draw_scale(figure: Figure, lane: Lane, scale: _Range, top: float) -> None:
 
 def _short(names: Sequence[str]) -> str:
     """Names of one kind together: "cell 1, 2, 4"."""
-    kind = names[0].split(" ")[0]
-    return f"{kind} " + ", ".join(n.split(" ")[-1] for n in names[:6])
+    numbers = ", ".join(str(number_of(name)) for name in names[:6])
+    kind = kind_of(names[0])
+    return f"{kind.word} {numbers}" if kind and kind.numbered else names[0]
 
 
 def _draw_ticks(figure: Figure, lane: Lane, axis: Axis, top: float) -> None:

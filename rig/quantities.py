@@ -63,6 +63,11 @@ class Kind:
         return unit_of_difference(self.unit)
 
     @property
+    def is_spread(self) -> bool:
+        """Whether it is the distance of others: never commanded, but by moving one of them."""
+        return self.derived is not None and self.derived.by == "spread"
+
+    @property
     def group(self) -> str:
         """The word for all of them: "cells"."""
         return f"{self.word}s"
@@ -145,6 +150,13 @@ BLEED = Kind(  # what a BMS draws from a cell's terminals
     numbered=True,
     measured_by=("VoltageSource",),
 )
+BALANCE = Kind(  # an output that is on while a cell bleeds
+    name="balance output",
+    word="balance",
+    unit="V",
+    numbered=True,
+    measured_by=("Meter", "Digitizer"),
+)
 OTHER_TEMPERATURE = Kind(  # of a board, a fuse, the air
     name="other temperature",
     word="other temperature",
@@ -156,7 +168,7 @@ INSULATION = Kind(name="insulation", word="insulation", unit="Ω")
 
 _OURS = (
     *(CELL, TEMPERATURE, CURRENT, SUPPLY, MODULE, PACK),
-    *(LINK, SPREAD, BLEED, OTHER_TEMPERATURE, INSULATION),
+    *(LINK, SPREAD, BLEED, BALANCE, OTHER_TEMPERATURE, INSULATION),
 )
 
 

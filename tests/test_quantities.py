@@ -15,6 +15,7 @@ from rig import quantities
 from rig.errors import DescriptionError
 from rig.instruments import capabilities
 from rig.quantities import (
+    BALANCE,
     BLEED,
     CELL,
     CURRENT,
@@ -67,6 +68,7 @@ def test_the_words_of_a_selection_read_back(selection: Selection) -> None:
         ("module 2/cell 7", Selection(CELL, (6,), Place(module=1))),
         ("string 1/module 2/cells", Selection(CELL, None, Place(0, 1))),
         ("bleed 4", Selection(BLEED, (3,))),
+        ("balance 4", Selection(BALANCE, (3,))),
     ],
 )
 def test_a_plans_words(words: str, selection: Selection) -> None:
@@ -79,7 +81,7 @@ def test_a_plans_words(words: str, selection: Selection) -> None:
     [
         *("", "cell", "cell 0", "cell 03", "cell -1", "cell x", "cell  3", "cell 3 ", "cell ٣"),
         *("cells 1", "cells 1 2", "cells and 3", "pack 1", "packs", "current 1", "charge path"),
-        *("balance 3", "cell/3", "module 2/", "module 0/cell 1", "cell voltage", "open cell 3"),
+        *("closed 3", "cell/3", "module 2/", "module 0/cell 1", "cell voltage", "open cell 3"),
     ],
 )
 def test_what_is_no_quantity(words: str) -> None:

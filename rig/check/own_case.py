@@ -37,6 +37,7 @@ from rig.plan.case import (
     Type,
 )
 from rig.plan.complete import complete
+from rig.quantities import BLEED, CURRENT, PACK
 
 _Found = tuple[str, str]  # what is wrong, how to mend it
 _STEPS, _EXPECTATIONS = (get_args(get_args(kind)[0]) for kind in (Step, Expectation))
@@ -177,9 +178,8 @@ def _unknown(names: Iterable[str], known: Iterable[str], kind: str) -> Iterator[
 
 
 def _readable(profile: Profile) -> tuple[str, ...]:
-    cells = profile.cell_names
-    bleeds = (f"bleed {n}" for n in range(1, profile.cells.count + 1))
-    return (*cells, *profile.temperature_names, "current", "pack", *profile.outputs, *bleeds)
+    quantities = (*profile.cell_names, *profile.temperature_names, CURRENT.word, PACK.word)
+    return (*quantities, *profile.outputs, *profile.names_of(BLEED))
 
 
 def _numbers(thing: Any) -> Iterator[_Found]:

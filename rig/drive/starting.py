@@ -12,6 +12,7 @@ from rig.bench.bench import Bench
 from rig.drive.waiting import not_there, sleep_ns, wait_for
 from rig.errors import NotReadyError
 from rig.plan.case import ConsoleLine, OutputState, Traffic
+from rig.quantities import CELL, SUPPLY, kind_of
 from rig.trace.model import Line, Reading, Start
 
 _READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
@@ -92,7 +93,7 @@ def _await_word(bench: Bench, starting: Starting) -> None:
 
 def _fed(bench: Bench) -> Sequence[Reading]:
     """Read what the BMS is fed with: where that is not there, it can't start."""
-    fed = [name for name in bench.profile.settable if name.split()[0] in {"supply", "cell"}]
+    fed = [name for name in bench.profile.settable if kind_of(name) in (SUPPLY, CELL)]
     return bench.read(fed)
 
 

@@ -31,6 +31,7 @@ from rig.plan.case import (
     Trips,
 )
 from rig.plan.complete import longest_s
+from rig.quantities import kind_of
 
 _COMMAND_S = 0.03  # of a usual instrument, with its confirmation
 _READING_S = 0.02
@@ -61,7 +62,7 @@ def _step_s(step: Step, case: Case) -> float:
         case Staircase():
             took_s = _levels(step, case) * (step.dwell_s + _COMMAND_S + _READING_S)
         case Set():
-            took_s = _COMMAND_S * len({quantity.split()[0] for quantity in step.values})
+            took_s = _COMMAND_S * len({kind_of(quantity) for quantity in step.values})
         case Read():
             took_s = _READING_S * len(step.quantities)
         case Hold() | Play() | Send() | Load():
