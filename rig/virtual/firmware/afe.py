@@ -84,6 +84,19 @@ class FrontEnd:
     ----------
     ticks_ms
         Reads the controller's tick counter.
+
+    Attributes
+    ----------
+    bus, image
+        The bus to the chip, and what was compiled in.
+    sensors : int
+        How many there are.
+    offset_v : float
+        The factory's trim of the cells' offset.
+    errors : int
+        Replies that did not come or had a wrong CRC; counts on and on.
+    resets : int
+        How often the chip told that it lost its settings.
     """
 
     def __init__(  # noqa: PLR0913  (what it is made for)
@@ -96,50 +109,49 @@ class FrontEnd:
         thermistor: Thermistor,
         ticks_ms: Callable[[], int],
     ) -> None:
-        self._bus, self._image, self._thermistor = bus, image, thermistor
-        self._cells, self._sensors, self._ticks_ms = cells, sensors, ticks_ms
+        self.bus, self.image, self._thermistor = bus, image, thermistor
+        self._cells, self.sensors, self._ticks_ms = cells, sensors, ticks_ms
         self._scanned = struct.Struct(f">{2 + cells + sensors}H")
         self._polled_ms = self._scanned_ms = ticks_ms()
         self._busy_since_ms: int | None = None  # while a line is waited for that stays low
         self._is_set = False  # the chip is known to have its settings, and we its trims
-        self._gain, self._offset_v, self._current_gain = 1.0, 0.0, 1.0
-        self.errors = 0  # replies that did not come or had a wrong CRC; counts on and on
-        self.resets = 0  # of the chip, that its power-on flag told of
+        self._gain, self.offset_v, self._current_gain = 1.0, 0.0, 1.0
+        self.errors = self.resets = 0
 
     def fresh(self) -> Readings:
         """Return readings before the first sample: invalid, never a plausible value."""
         return Readings(
             cells_v=[math.nan] * self._cells,
-            temperatures_degc=[math.nan] * self._sensors,
-            sensors_open=[0.0] * self._sensors,
-            sensors_short=[0.0] * self._sensors,
+            temperatures_degc=[math.nan] * self.sensors,
+            sensors_open=[0.0] * self.sensors,
+            sensors_short=[0.0] * self.sensors,
             wires_open=[0.0] * self._cells,
         )
 
     # ---- tasks -----------------------------------------------------------------------------------
     def poll(self, into: Readings) -> None:
         """Look at the chip's status, and sample the current."""
-        if not self._is_set and not self._set_up():
+        if not self._is_set and not self.set_up():
             return
-        reply = self._read(chip.STATUS, _HEAD.size)
+        reply = self.read(chip.STATUS, _HEAD.size)
         if reply is None:
             return
         status, raw = _HEAD.unpack(reply)
-        if self._has_reset(status):
+        if self.has_reset(status):
             self.resets += 1
-            self._is_set = self._set_up()
+            self._is_set = self.set_up()
             return
         if raw == chip.NO_CURRENT:
             return
         self._polled_ms = self._ticks_ms()
-        into.current_a = self._amps(raw)
-        self._take_flags(status, into)
+        into.current_a = self.amps(raw)
+        self.take_flags(status, into)
 
     def scan(self, into: Readings) -> None:
         """Read cells, pack and temperature sensors."""
         if not self._is_set:
             return
-        reply = self._read(chip.PACK, self._scanned.size)
+        reply = self.read(chip.PACK, self._scanned.size)
         if reply is None:
             return
         pack, wires, *values = self._scanned.unpack(reply)
@@ -147,130 +159,140 @@ class FrontEnd:
             return
         self._scanned_ms = self._ticks_ms()
         into.pack_v = pack * chip.PACK_LSB_V
-        self._take_cells(values[: self._cells], wires, into)
+        self.take_cells(values[: self._cells], wires, into)
         for index, raw in enumerate(values[self._cells :]):
-            self._take_sensor(index, raw, into)
+            self.take_sensor(index, raw, into)
         into.scans += 1
 
     def is_lost(self, into: Readings) -> bool:
         """Tell whether the chip has been silent for too long; then no reading stands."""
         now_ms = self._ticks_ms()
-        lost = self._is_old(now_ms, self._polled_ms) or self._is_old(now_ms, self._scanned_ms)
+        lost = self.is_old(now_ms, self._polled_ms) or self.is_old(now_ms, self._scanned_ms)
         if lost:
             into.invalidate()
         return lost
 
-    def _is_old(self, now_ms: int, then_ms: int) -> bool:
-        return ticks_since(now_ms, then_ms) > self._image.fresh_ms
+    def is_old(self, now_ms: int, then_ms: int) -> bool:
+        """Tell whether a tick in ms is too long ago for what was read then to stand."""
+        return ticks_since(now_ms, then_ms) > self.image.fresh_ms
 
     # ---- settings --------------------------------------------------------------------------------
-    def _set_up(self) -> bool:
+    def set_up(self) -> bool:
         """Read the trims, write the settings that the chip has not, and go back to measuring.
 
         What the comparator saw before, while nobody was there to read it, is no reason to trip: if
         it still holds, the chip says so anew.
         """
-        trims = self._read(chip.CELL_GAIN, 3)
-        if trims is None or not self._write(chip.CONTROL, self._control(chip.SETTINGS_MODE)):
+        trims = self.read(chip.CELL_GAIN, 3)
+        if trims is None or not self.write(chip.CONTROL, self._control(chip.SETTINGS_MODE)):
             return False
-        self._take_trims(trims)
+        self.take_trims(trims)
         self._is_set = (
             self._write_settings()
-            and self._write(chip.CONTROL, self._control(0))
-            and self._write(chip.STATUS, bytes((chip.POWER_ON | chip.OVERVOLTAGE,)))
+            and self.write(chip.CONTROL, self._control(0))
+            and self.write(chip.STATUS, bytes((chip.POWER_ON | chip.OVERVOLTAGE,)))
         )
         return self._is_set
 
     def _control(self, mode: int) -> bytes:
-        return bytes((self._image.control | mode,))
+        return bytes((self.image.control | mode,))
 
     def _write_settings(self) -> bool:
         """Write those that differ: a register wears no more than a controller's start does."""
         return all(
-            self._read(register, len(wanted)) == wanted or self._write(register, wanted)
-            for register, wanted in self._settings()
+            self.read(register, len(wanted)) == wanted or self.write(register, wanted)
+            for register, wanted in self.settings()
         )
 
-    def _settings(self) -> Sequence[tuple[int, bytes]]:
-        limit = round(self._image.hard_overvoltage_v / chip.CELL_LSB_V)
+    def settings(self) -> Sequence[tuple[int, bytes]]:
+        """Give the registers that are to be set, each with its content."""
+        limit = round(self.image.hard_overvoltage_v / chip.CELL_LSB_V)
         return (
-            (chip.OV_LIMIT, struct.pack(">HB", limit, self._image.hard_delay_ms)),
-            (chip.NTC_ON, bytes(((1 << self._sensors) - 1,))),
+            (chip.OV_LIMIT, struct.pack(">HB", limit, self.image.hard_delay_ms)),
+            (chip.NTC_ON, bytes(((1 << self.sensors) - 1,))),
         )
 
-    def _take_trims(self, trims: bytes) -> None:
+    def take_trims(self, trims: bytes) -> None:
+        """Take what the factory measured, from the chip's three trim registers."""
         gain, offset, current = struct.unpack(">bbB", trims)
         self._gain = 1.0 + gain * chip.TRIM_LSB
-        self._offset_v = offset * chip.OFFSET_LSB_V
+        self.offset_v = offset * chip.OFFSET_LSB_V
         self._current_gain = 1.0 + current * chip.TRIM_LSB
 
-    def _has_reset(self, status: int) -> bool:
+    def has_reset(self, status: int) -> bool:
+        """Tell by the chip's status whether it lost its settings."""
         return status & chip.POWER_ON != 0
 
     # ---- conversions -----------------------------------------------------------------------------
-    def _amps(self, raw: int) -> float:
+    def amps(self, raw: int) -> float:
+        """Reckon the current from its register, charge positive."""
         return raw * chip.CURRENT_LSB_A * self._current_gain
 
-    def _volts(self, raw: int) -> float:
-        return raw * chip.CELL_LSB_V * self._gain + self._offset_v
+    def volts(self, raw: int) -> float:
+        """Reckon a cell's voltage from its register."""
+        return raw * chip.CELL_LSB_V * self._gain + self.offset_v
 
-    def _decidegrees(self, index: int, ohm: float) -> float:  # noqa: ARG002  (a table for each)
+    def decidegrees(self, index: int, ohm: float) -> float:  # noqa: ARG002  (a table for each)
+        """Reckon a sensor's temperature in 0.1 degC; `index` counts from 0."""
         return 10.0 * self._thermistor.degc(ohm)
 
-    def _take_flags(self, status: int, into: Readings) -> None:
+    def take_flags(self, status: int, into: Readings) -> None:
         """Take what the comparator saw, and let it say so anew if it still holds."""
         into.hard_overvoltage = float(status & chip.OVERVOLTAGE != 0)
         if into.hard_overvoltage:
-            self._write(chip.STATUS, bytes((chip.OVERVOLTAGE,)))
+            self.write(chip.STATUS, bytes((chip.OVERVOLTAGE,)))
 
-    def _take_cells(self, raw: Sequence[int], wires: int, into: Readings) -> None:
+    def take_cells(self, raw: Sequence[int], wires: int, into: Readings) -> None:
         """Take the cells; one whose wire is open has no voltage, whatever was converted."""
         into.wires_open = [float(wires >> n & 1) for n in range(self._cells)]
         into.cells_v = [
-            math.nan if is_open else self._volts(value)
+            math.nan if is_open else self.volts(value)
             for value, is_open in zip(raw, into.wires_open, strict=True)
         ]
 
-    def _take_sensor(self, index: int, raw: int, into: Readings) -> None:
+    def take_sensor(self, index: int, raw: int, into: Readings) -> None:
+        """Take one sensor's ratio; broken or shorted, it has no temperature."""
         ohm = self._thermistor.ohm(raw)
-        is_open, is_short = self._is_open(ohm), self._is_short(ohm)
+        is_open, is_short = self.is_open(ohm), self.is_short(ohm)
         into.sensors_open[index] = float(is_open)
         into.sensors_short[index] = float(is_short)
-        degc = math.nan if is_open or is_short else self._decidegrees(index, ohm) / 10.0
+        degc = math.nan if is_open or is_short else self.decidegrees(index, ohm) / 10.0
         into.temperatures_degc[index] = degc
 
-    def _is_open(self, ohm: float) -> bool:
+    def is_open(self, ohm: float) -> bool:
+        """Tell whether a resistance is that of a broken lead."""
         return ohm >= self._thermistor.open_ohm
 
-    def _is_short(self, ohm: float) -> bool:
+    def is_short(self, ohm: float) -> bool:
+        """Tell whether a resistance is that of a short."""
         return ohm < self._thermistor.short_ohm
 
     # ---- bus -------------------------------------------------------------------------------------
-    def _read(self, register: int, count: int) -> bytes | None:
+    def read(self, register: int, count: int) -> bytes | None:
         """Read registers, again where the reply is broken; None: it can't be had now."""
-        for _ in range(self._image.tries):
+        for _ in range(self.image.tries):
             if self._busy_since_ms is not None and self._is_waiting(self._busy_since_ms):
                 return None
             try:
-                reply = self._bus.read(register, count)
+                reply = self.bus.read(register, count)
             except NoAnswerError:
                 self.errors += 1
                 continue
             except BusTimeoutError:
                 self._free()
                 continue
-            if self._is_whole(register, reply):
+            if self.is_whole(register, reply):
                 return reply[:-1]
             self.errors += 1
         return None
 
-    def _write(self, register: int, data: bytes) -> bool:
+    def write(self, register: int, data: bytes) -> bool:
         """Write registers; tell whether the chip acknowledged it."""
         whole = data + bytes((crc8(data, OF_WRITE[register]),))
         if self._busy_since_ms is not None and self._is_waiting(self._busy_since_ms):
             return False
         try:
-            self._bus.write(register, whole)
+            self.bus.write(register, whole)
         except NoAnswerError:
             self.errors += 1
             return False
@@ -279,7 +301,7 @@ class FrontEnd:
             return False
         return True
 
-    def _is_whole(self, register: int, reply: bytes) -> bool:
+    def is_whole(self, register: int, reply: bytes) -> bool:
         """Tell whether a reply came to its end unhurt.
 
         A line that loses contact stands high or low from there on, and of what it then looks like
@@ -294,11 +316,11 @@ class FrontEnd:
         """Count a line that stayed low, and clock the chip through whatever it was sending."""
         self.errors += 1
         self._busy_since_ms = self._ticks_ms()
-        self._bus.recover()
+        self.bus.recover()
 
     def _is_waiting(self, since_ms: int) -> bool:
         """Tell whether the transaction before is still waiting for its line."""
-        if ticks_since(self._ticks_ms(), since_ms) < self._image.timeout_ms:
+        if ticks_since(self._ticks_ms(), since_ms) < self.image.timeout_ms:
             return True
         self._busy_since_ms = None
         return False

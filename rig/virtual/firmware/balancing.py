@@ -22,10 +22,18 @@ class BalancingLimits:
 
 
 class Balancer:
-    """Holds which cells are to be bled; each has its own hysteresis."""
+    """Holds which cells are to be bled; each has its own hysteresis.
+
+    Attributes
+    ----------
+    limits : BalancingLimits
+        What was compiled in.
+    wanted : list of bool
+        Whether each cell is to be bled.
+    """
 
     def __init__(self, limits: BalancingLimits, *, cells: int) -> None:
-        self._limits = limits
+        self.limits = limits
         self.wanted = [False] * cells
 
     @property
@@ -39,7 +47,7 @@ class Balancer:
 
     def is_disturbed(self, current_a: float) -> bool:
         """Tell whether this current, in either direction, ends the rest."""
-        return abs(current_a) >= self._limits.rest_current_a
+        return abs(current_a) >= self.limits.rest_current_a
 
     def is_forbidden(self, flags: int) -> bool:
         """Tell whether a fault forbids bleeding."""
@@ -47,16 +55,17 @@ class Balancer:
 
     def has_rested(self, rest_ms: int) -> bool:
         """Tell whether the battery has been at rest long enough."""
-        return rest_ms >= self._limits.rest_ms
+        return rest_ms >= self.limits.rest_ms
 
     def choose(self, cells_v: Sequence[float]) -> None:
         """Choose anew from a scan taken with the bleeds off; an invalid cell is never bled."""
         least_v = lowest(cells_v)
         pairs = zip(self.wanted, cells_v, strict=True)
-        self.wanted = [self._keeps(on, volts, volts - least_v) for on, volts in pairs]
+        self.wanted = [self.keeps(on, volts, volts - least_v) for on, volts in pairs]
 
-    def _keeps(self, on: bool, volts: float, above_v: float) -> bool:  # noqa: FBT001
-        limits = self._limits
+    def keeps(self, on: bool, volts: float, above_v: float) -> bool:  # noqa: FBT001
+        """Tell whether a cell is to be bled; `on`: it is already, `above_v`: than the lowest."""
+        limits = self.limits
         if on:
             return volts >= limits.stop_v and above_v > limits.stop_above_lowest_v
         return volts > limits.start_v and above_v > limits.start_above_lowest_v

@@ -46,7 +46,25 @@ def high_of(image: Image) -> dict[str, float]:
 
 
 class Bms:
-    """One run of the firmware, from `app_main` to the next reset."""
+    """One run of the firmware, from `app_main` to the next reset.
+
+    Attributes
+    ----------
+    chip, image
+        The controller that it runs on, and what was compiled in.
+    readings : Readings
+        The newest values.
+    protections, host, host_check, balancer, settings, comparator
+        Its parts, as `Parts` names them.
+    ticks : int
+        Runs of the main task since the start.
+    discharge_on : bool
+        Whether the discharge path is closed.
+    bleeding : list of bool
+        Whether each cell's transistor is on; off while cells are scanned.
+    rest_since_ms : int
+        The tick at which a current last disturbed the battery's rest.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917  (what is soldered on)
         self,
@@ -59,22 +77,22 @@ class Bms:
         link: LinkSense | None = None,
     ) -> None:
         image, parts = build.image, build.parts
-        self._chip, self._image, self._note = chip, image, note
-        self._front_end, self._comparator = front_end, comparator
-        self._readings: Readings = front_end.fresh()
-        self._protections = parts.protections(
+        self.chip, self.image, self._note = chip, image, note
+        self._front_end, self.comparator = front_end, comparator
+        self.readings: Readings = front_end.fresh()
+        self.protections = parts.protections(
             image.rules,
             detector=parts.detector,
             debounce=parts.debounce,
             leaky=parts.leaky_debounce,
             quantities=parts.quantities,
         )
-        self._host = parts.host(
+        self.host = parts.host(
             timeout_ms=image.host_timeout_ms, frames_to_return=image.host_frames_to_return
         )
-        self._host_check = parts.host_check(image.host)
+        self.host_check = parts.host_check(image.host)
         self._receiver = parts.receiver(image.host)
-        self._balancer = parts.balancer(image.balancing, cells=image.cells)
+        self.balancer = parts.balancer(image.balancing, cells=image.cells)
         self._telemetry = parts.telemetry()
         self._transmitter = parts.transmitter(chip.pins, image.transmit)
         self._extremes = parts.extremes()
@@ -86,53 +104,54 @@ class Bms:
         self._lines = parts.lines()
         self._timers = parts.timers(chip)
         self._stack = parts.stack(chip, image.console_stack_bytes)
-        self._settings = parts.settings_task(
+        self.settings = parts.settings_task(
             parts.settings(image.settings, image.rules),
             parts.store(chip, flash),
             tell=self._print,
-            apply=lambda settings: self._protections.reconfigure(settings.applied_to(image.rules)),
+            apply=lambda settings: self.protections.reconfigure(settings.applied_to(image.rules)),
         )
         self._contactors: ContactorControl | None = None
         if image.contactors is not None and link is not None:
             self._contactors = parts.contactors(chip.pins, image.contactors, link, note)
         self._state = can.INIT
-        self._ticks = self._seen_scans = 0
+        self.ticks = self._seen_scans = 0
         self._tells_watchdog = chip.cause is ResetCause.TG1WDT_SYS_RESET
-        self._hung = self._charge_on = self._discharge_on = False
-        self._bleeding = [False] * image.cells
-        self._rest_since_ms = self._started_ms = chip.ticks_ms()
+        self._hung = self._charge_on = self.discharge_on = False
+        self.bleeding = [False] * image.cells
+        self.rest_since_ms = self._started_ms = chip.ticks_ms()
 
     # Tasks
 
     def start(self) -> None:
         """Run `app_main`: every task gets a phase of its own, anew at each start."""
-        image, chip = self._image, self._chip
+        image, chip = self.image, self.chip
         self._note("started", cause=chip.cause.name)
-        self._log("I", "boot", f"{image.name} {image.version}")
-        self._log("I", "boot", f"reset cause {chip.cause.name}")
-        for level, text in self._settings.load():
-            self._log(level, "settings", text)
-        chip.every(image.current_ns, self._sample_current, phase_ns=self._phase(image.current_ns))
+        self.log("I", "boot", f"{image.name} {image.version}")
+        self.log("I", "boot", f"reset cause {chip.cause.name}")
+        for level, text in self.settings.load():
+            self.log(level, "settings", text)
+        chip.every(image.current_ns, self.sample_current, phase_ns=self._phase(image.current_ns))
         scan_ns = self._phase(image.scan_ns)
-        chip.every(image.scan_ns, self._pause_bleeding, phase_ns=scan_ns)
-        chip.every(image.scan_ns, self._scan, phase_ns=scan_ns + image.bleed_off_before_ns)
-        chip.every(image.main_ns, self._main, phase_ns=self._phase(image.main_ns))
+        chip.every(image.scan_ns, self.pause_bleeding, phase_ns=scan_ns)
+        chip.every(image.scan_ns, self.scan, phase_ns=scan_ns + image.bleed_off_before_ns)
+        chip.every(image.main_ns, self.main, phase_ns=self._phase(image.main_ns))
         self._transmitter.start()
         self._start_frames()
         chip.every(
-            image.status_line_ns, self._print_status, phase_ns=self._phase(image.status_line_ns)
+            image.status_line_ns, self.print_status, phase_ns=self._phase(image.status_line_ns)
         )
         chip.every(image.wear_ns, self._wear, phase_ns=self._phase(image.wear_ns))
-        self._arm_watchdog()
+        self.arm_watchdog()
 
-    def _arm_watchdog(self) -> None:
-        self._chip.arm_watchdog(self._image.watchdog_ns)
+    def arm_watchdog(self) -> None:
+        """Have the chip reset itself unless the main task feeds the watchdog."""
+        self.chip.arm_watchdog(self.image.watchdog_ns)
 
     def _start_frames(self) -> None:
         """Start the CAN tasks, after the first scan; their slots lie 20 ms apart."""
-        image = self._image
+        image = self.image
         base_ns = 60 * MS + self._phase(image.fast_frames_ns)
-        fast = [self._send_status, self._send_cells, self._send_pack, self._send_limits]
+        fast = [self._send_status, self._send_cells, self.send_pack, self.send_limits]
         if image.cells > can.CELLS_A_FRAME:
             fast.append(self._send_balancing)
         if self._contactors is not None:
@@ -151,190 +170,205 @@ class Bms:
         )
 
     def _phase(self, period_ns: int) -> int:
-        return int(self._chip.random.uniform(0.0, period_ns))
+        return int(self.chip.random.uniform(0.0, period_ns))
 
     def _jittered(self, send: Callable[[], None]) -> Callable[[], None]:
         """Let a task wake up 20 to 300 us late, as one of low priority does."""
-        after, uniform = self._chip.after, self._chip.random.uniform
+        after, uniform = self.chip.after, self.chip.random.uniform
         return lambda: after(int(uniform(20e3, 300e3)), send)
 
-    def _sample_current(self) -> None:
+    def sample_current(self) -> None:
+        """Run the 10 ms task of the front end: its status, and the current."""
         resets = self._front_end.resets
-        self._front_end.poll(self._readings)
+        self._front_end.poll(self.readings)
         if self._front_end.resets != resets:
-            self._log("W", "afe", "reset, settings written again")
-        if self._balancer.is_disturbed(self._readings.current_a):
-            self._rest_since_ms = self._chip.ticks_ms()
+            self.log("W", "afe", "reset, settings written again")
+        if self.balancer.is_disturbed(self.readings.current_a):
+            self.rest_since_ms = self.chip.ticks_ms()
 
-    def _scan(self) -> None:
-        scans = self._readings.scans
-        self._front_end.scan(self._readings)
-        if self._readings.scans == scans:
+    def scan(self) -> None:
+        """Run the 50 ms task of the front end: cells, sensors, charge, balancing."""
+        scans = self.readings.scans
+        self._front_end.scan(self.readings)
+        if self.readings.scans == scans:
             return
         if scans == 0:
-            self._soc.start(self._readings.cells_v)
-        elif self._soc.look(self._readings.cells_v, self._readings.current_a):
-            self._log("I", "soc", "full")
-        if self._may_balance():
-            self._balancer.choose(self._readings.cells_v)
-            if self._balancer.active:
-                self._chip.after(self._image.bleed_off_after_ns, self._apply_bleeds)
-        elif self._balancer.active:
+            self._soc.start(self.readings.cells_v)
+        elif self._soc.look(self.readings.cells_v, self.readings.current_a):
+            self.log("I", "soc", "full")
+        if self.may_balance():
+            self.balancer.choose(self.readings.cells_v)
+            if self.balancer.active:
+                self.chip.after(self.image.bleed_off_after_ns, self._apply_bleeds)
+        elif self.balancer.active:
             self._stop_balancing()
 
-    def _main(self) -> None:
+    def main(self) -> None:
         """Run the 10 ms task: newest values, protections, gates, state."""
         if self._hung:
             return
-        self._chip.feed()
-        protections, readings = self._protections, self._readings
+        self.chip.feed()
+        protections, readings = self.protections, self.readings
         if readings.scans != self._seen_scans:
             self._seen_scans = readings.scans
             protections.look_at_scan(readings)
         protections.look_at_current(readings)
         protections.tell("ATO", bad=self._front_end.is_lost(readings))
-        protections.tell("SCD", bad=self._comparator.latched)
-        protections.tell("STO", bad=self._settings.lost)
-        if self._ticks % self._image.host.every_ticks == 0:
-            self._take_host_frames()
-        protections.tell("CTO", bad=self._host_is_lost())
+        protections.tell("SCD", bad=self.comparator.latched)
+        protections.tell("STO", bad=self.settings.lost)
+        if self.ticks % self.image.host.every_ticks == 0:
+            self.take_host_frames()
+        protections.tell("CTO", bad=self.host_is_lost())
         for event in protections.tick():
-            self._report(event)
+            self.report(event)
         if not math.isnan(readings.current_a):
             self._soc.count(readings.current_a)
-        self._ticks += 1
-        if self._ticks >= self._image.closing_ticks:
-            self._drive_paths()
+        self.ticks += 1
+        if self.ticks >= self.image.closing_ticks:
+            self.drive_paths()
             self._drive_contactors()
-        elif self._ticks == self._image.self_test_ticks:
+        elif self.ticks == self.image.self_test_ticks:
             self._state = can.STANDBY
-            self._log("I", "bms", "ready")
+            self.log("I", "bms", "ready")
             self._note("ready")
 
     def _wear(self) -> None:
-        r = self._readings
-        self._health.wear(r.current_a, self._image.wear_ns / S, r.temperatures_degc)
+        r = self.readings
+        self._health.wear(r.current_a, self.image.wear_ns / S, r.temperatures_degc)
 
     # What the tasks do
 
-    def _drive_paths(self) -> None:
+    def drive_paths(self) -> None:
         """Open what is blocked; close only where nothing is even on its way to a trip."""
-        p = self._protections
-        charge, discharge = self._allows_charge(), self._allows_discharge()
+        p = self.protections
+        charge, discharge = self.allows_charge(), self.allows_discharge()
         if charge != self._charge_on:
             self._charge_on = charge
-            self._drive(CHARGE_GATE, charge)
-        if discharge != self._discharge_on:
-            self._discharge_on = discharge
-            self._drive(DISCHARGE_GATE, discharge)
-        if self._balancer.active and self._balancer.is_forbidden(p.flags):
+            self.drive(CHARGE_GATE, charge)
+        if discharge != self.discharge_on:
+            self.discharge_on = discharge
+            self.drive(DISCHARGE_GATE, discharge)
+        if self.balancer.active and self.balancer.is_forbidden(p.flags):
             self._stop_balancing()
         self._state = self._find_state()
 
-    def _allows_charge(self) -> bool:
-        p = self._protections
+    def allows_charge(self) -> bool:
+        """Tell whether the charge path may be closed, or stay so."""
+        p = self.protections
         return not p.blocks_charge and (self._charge_on or not p.pends_on_charge())
 
-    def _allows_discharge(self) -> bool:
-        p = self._protections
-        return not p.blocks_discharge and (self._discharge_on or not p.pends_on_discharge())
+    def allows_discharge(self) -> bool:
+        """Tell whether the discharge path may be closed, or stay so."""
+        p = self.protections
+        return not p.blocks_discharge and (self.discharge_on or not p.pends_on_discharge())
 
     def _drive_contactors(self) -> None:
         """Let the ladder do its step, once the paths before it have closed."""
         if self._contactors is None:
             return
-        if state := self._contactors.tick(faulty=self._protections.blocks_contactors):
-            self._log("I", "cont", state)
+        if state := self._contactors.tick(faulty=self.protections.blocks_contactors):
+            self.log("I", "cont", state)
 
     def _find_state(self) -> int:
-        if self._protections.blocks_charge or self._protections.blocks_discharge:
+        if self.protections.blocks_charge or self.protections.blocks_discharge:
             return can.FAULT
-        if self._balancer.active:
+        if self.balancer.active:
             return can.BALANCING
-        return can.NORMAL if self._charge_on or self._discharge_on else can.STANDBY
+        return can.NORMAL if self._charge_on or self.discharge_on else can.STANDBY
 
-    def _drive(self, gate: str, on: bool) -> None:  # noqa: FBT001
-        self._chip.pins.drive(gate, on)
+    def drive(self, gate: str, on: bool) -> None:  # noqa: FBT001
+        """Drive the gate of a path."""
+        self.chip.pins.drive(gate, on)
         self._note("closed" if on else "opened", output=gate)
 
-    def _report(self, event: Event) -> None:
+    def report(self, event: Event) -> None:
+        """Tell of a trip or a recovery: by a frame, by a line."""
         rule = event.rule
-        self._send_event(event)
+        self.send_event(event)
         if not event.tripped:
-            self._log("I", "prot", f"{rule.short} cleared")
+            self.log("I", "prot", f"{rule.short} cleared")
             self._note("cleared", protection=rule.short)
             return
-        value = self._readings.current_a if rule.latches else event.value
+        value = self.readings.current_a if rule.latches else event.value
         shown = rule.shows.format(n=event.channel + 1, value=value)
-        self._log("W", "prot", f"{rule.short} {shown}".rstrip())
+        self.log("W", "prot", f"{rule.short} {shown}".rstrip())
         self._note("trip", protection=rule.short, channel=event.channel + 1, value=value)
 
-    def _may_balance(self) -> bool:
+    def may_balance(self) -> bool:
+        """Tell whether bleeding is allowed now."""
         return (
-            self._has_rested(self._chip.ticks_ms(), self._rest_since_ms)
-            and self._ticks >= self._image.closing_ticks
-            and not self._balancer.is_forbidden(self._protections.flags)
+            self.has_rested(self.chip.ticks_ms(), self.rest_since_ms)
+            and self.ticks >= self.image.closing_ticks
+            and not self.balancer.is_forbidden(self.protections.flags)
         )
 
-    def _has_rested(self, now_ms: int, since_ms: int) -> bool:
-        return self._balancer.has_rested(ticks_since(now_ms, since_ms))
+    def has_rested(self, now_ms: int, since_ms: int) -> bool:
+        """Tell whether the battery has been at rest for long enough, by two ticks in ms."""
+        return self.balancer.has_rested(ticks_since(now_ms, since_ms))
 
-    def _pause_bleeding(self) -> None:
-        for index, on in enumerate(self._bleeding):
+    def pause_bleeding(self) -> None:
+        """Switch the bleeds off for a scan."""
+        for index, on in enumerate(self.bleeding):
             if on:
-                self._drive_bleed(index, on=False)
-                self._bleeding[index] = False
+                self.drive_bleed(index, on=False)
+                self.bleeding[index] = False
 
     def _apply_bleeds(self) -> None:
-        for index, on in enumerate(self._balancer.wanted):
+        for index, on in enumerate(self.balancer.wanted):
             if on:
-                self._drive_bleed(index, on=True)
-                self._bleeding[index] = True
+                self.drive_bleed(index, on=True)
+                self.bleeding[index] = True
 
-    def _drive_bleed(self, index: int, *, on: bool) -> None:
-        self._chip.pins.drive(bleed_of(index), on)
+    def drive_bleed(self, index: int, *, on: bool) -> None:
+        """Drive a cell's bleed transistor; `index` counts from 0."""
+        self.chip.pins.drive(bleed_of(index), on)
 
     def _stop_balancing(self) -> None:
-        self._balancer.stop()
-        self._pause_bleeding()
+        self.balancer.stop()
+        self.pause_bleeding()
 
     # CAN
 
     def hear_can(self, can_id: int, data: bytes, extended: bool) -> None:  # noqa: FBT001
         """Take a frame from the bus, as the interrupt does."""
-        self._receiver.interrupt(self._chip.ticks_ms(), can_id, data, extended=extended)
+        self._receiver.interrupt(self.chip.ticks_ms(), can_id, data, extended=extended)
 
-    def _take_host_frames(self) -> None:
+    def take_host_frames(self) -> None:
+        """Take the host's frames out of the receive FIFO."""
         for at_ms, data in self._receiver.take():
-            if self._host_check.accepts(data):
-                self._host.hear(at_ms)
+            if self.host_check.accepts(data):
+                self.host.hear(at_ms)
                 if self._contactors is not None:
                     self._contactors.request.hear(data[1] >> 4 & 3)
 
-    def _host_is_lost(self) -> bool:
-        was_lost = self._host.lost
-        if self._host.look(self._chip.ticks_ms()) and not was_lost:
-            self._host_check.forget()  # once: else a frozen counter would be taken again and again
-        return self._host.lost
+    def host_is_lost(self) -> bool:
+        """Tell whether the host has not been heard for too long."""
+        was_lost = self.host.lost
+        if self.host.look(self.chip.ticks_ms()) and not was_lost:
+            self.host_check.forget()  # once: else a frozen counter would be taken again and again
+        return self.host.lost
 
     def _recover_bus(self) -> None:
         """Bring the controller back from bus-off, as often as it gets there."""
-        if self._chip.pins.can_is_off():
-            self._leave_bus_off()
+        if self.chip.pins.can_is_off():
+            self.leave_bus_off()
 
-    def _leave_bus_off(self) -> None:
-        self._chip.pins.can_recover()
+    def leave_bus_off(self) -> None:
+        """Start the recovery from bus-off."""
+        self.chip.pins.can_recover()
 
-    def _flags(self) -> int:
-        flags = self._protections.flags
+    def flags(self) -> int:
+        """Gather the bits of BMS_Status: of the protections, of the last reset, of the limits."""
+        flags = self.protections.flags
         if self._tells_watchdog:
             # Taken back once and for all: an age by the tick counter starts again at its wrap.
-            age_ms = ticks_since(self._chip.ticks_ms(), self._started_ms)
-            self._tells_watchdog = age_ms < self._image.watchdog_flag_ms
+            age_ms = ticks_since(self.chip.ticks_ms(), self._started_ms)
+            self._tells_watchdog = age_ms < self.image.watchdog_flag_ms
         flags |= BIT["WatchdogReset"] * self._tells_watchdog
         return flags | BIT["LimitExceeded"] * self._limiter.exceeded
 
-    def _send_event(self, event: Event) -> None:
+    def send_event(self, event: Event) -> None:
+        """Send BMS_Event."""
         rule = event.rule
         data = self._telemetry.event(
             self._codes[rule.short],
@@ -346,52 +380,54 @@ class Bms:
 
     def _send_status(self) -> None:
         self._recover_bus()
-        paths = self._charge_on | self._discharge_on << 1
-        bleeding = self._balancer.wanted if self._image.cells <= can.CELLS_A_FRAME else ()
-        data = self._telemetry.status(self._state, self._flags(), paths, bleeding)
+        paths = self._charge_on | self.discharge_on << 1
+        bleeding = self.balancer.wanted if self.image.cells <= can.CELLS_A_FRAME else ()
+        data = self._telemetry.status(self._state, self.flags(), paths, bleeding)
         self._transmitter.post(can.STATUS_ID, data)
 
     def _send_cells(self) -> None:
-        cells_v = self._readings.cells_v
+        cells_v = self.readings.cells_v
         for frame in range(self._telemetry.frames_of(len(cells_v))):
             data = self._telemetry.cells(self._telemetry.group(cells_v, frame))
             self._transmitter.post(can.CELLS_ID + frame, data)
 
-    def _send_pack(self) -> None:
-        r = self._readings
+    def send_pack(self) -> None:
+        """Send BMS_Pack."""
+        r = self.readings
         data = self._telemetry.pack(r.current_a, r.pack_v, self._soc.fraction)
         self._transmitter.post(can.PACK_ID, data)
 
-    def _send_limits(self) -> None:
-        readings, limiter = self._readings, self._limiter
+    def send_limits(self) -> None:
+        """Reckon the limits anew and send BMS_Limits and BMS_Extremes."""
+        readings, limiter = self.readings, self._limiter
         self._extremes.look(readings)
         limits = limiter.step(
             self._extremes,
             readings.temperatures_degc,
             self._soc.fraction,
             charge=self._charge_on,
-            discharge=self._discharge_on,
+            discharge=self.discharge_on,
         )
         limiter.watch(readings.current_a)
         self._transmitter.post(can.LIMITS_ID, self._telemetry.limits(limits))
         self._transmitter.post(can.EXTREMES_ID, self._telemetry.extremes(self._extremes))
 
     def _send_temperatures(self) -> None:
-        data = self._telemetry.temperatures(self._readings.temperatures_degc)
+        data = self._telemetry.temperatures(self.readings.temperatures_degc)
         self._transmitter.post(can.TEMPERATURES_ID, data)
 
     def _send_energy(self) -> None:
-        r, soh, gauge = self._readings, self._health.fraction, self._gauge
+        r, soh, gauge = self.readings, self._health.fraction, self._gauge
         data = self._telemetry.energy(
             soh,
             gauge.remaining(self._soc.fraction, soh, r.pack_v),
             gauge.cell_sum_v(r.cells_v),
-            errors=(self._front_end.errors, self._host_check.refused),
+            errors=(self._front_end.errors, self.host_check.refused),
         )
         self._transmitter.post(can.ENERGY_ID, data)
 
     def _send_balancing(self) -> None:
-        self._transmitter.post(can.BALANCING_ID, self._telemetry.balancing(self._balancer.wanted))
+        self._transmitter.post(can.BALANCING_ID, self._telemetry.balancing(self.balancer.wanted))
 
     def _send_contactors(self) -> None:
         control = self._contactors
@@ -411,17 +447,17 @@ class Bms:
 
     def _obey(self, command: str) -> None:
         commands = {
-            "status": self._print_status,
-            "version": lambda: self._print(f"{self._image.name} {self._image.version}"),
+            "status": self.print_status,
+            "version": lambda: self._print(f"{self.image.name} {self.image.version}"),
             "clear faults": self._clear_faults,
             "reboot": self._reboot,
             "test hang": self._hang,
-            "test panic": lambda: self._chip.panic("StoreProhibited"),
-            "test storage": self._settings.spoil,
+            "test panic": lambda: self.chip.panic("StoreProhibited"),
+            "test storage": self.settings.spoil,
         }
         if command in commands:
             commands[command]()
-        elif not self._settings.obey(command):
+        elif not self.settings.obey(command):
             self._print("ERR unknown command")
 
     def _hang(self) -> None:
@@ -432,42 +468,44 @@ class Bms:
         self._print("OK")
         self._hung = True
         for gate in (CHARGE_GATE, DISCHARGE_GATE):
-            self._drive(gate, False)  # noqa: FBT003
-        self._chip.after(_REBOOT_NS, lambda: self._chip.restart(ResetCause.SW_CPU_RESET))
+            self.drive(gate, False)  # noqa: FBT003
+        self.chip.after(_REBOOT_NS, lambda: self.chip.restart(ResetCause.SW_CPU_RESET))
 
     def _clear_faults(self) -> None:
-        if self._comparator.latched and not self._load_is_gone():
+        if self.comparator.latched and not self.load_is_gone():
             self._print("ERR load")
             return
-        self._comparator.release()
-        self._settings.acknowledge()
+        self.comparator.release()
+        self.settings.acknowledge()
         if self._contactors is not None:
             self._contactors.clear()
-        for event in self._protections.clear_latched():
-            self._report(event)
+        for event in self.protections.clear_latched():
+            self.report(event)
         self._print("OK")
 
-    def _load_is_gone(self) -> bool:
+    def load_is_gone(self) -> bool:
         """Tell by the load detection whether anything still draws on the pack's terminals."""
         if self._contactors is not None:  # which have opened too: nothing is there to be detected
             return True
-        return self._chip.pins.analog("pack terminal") > LOAD_GONE_V
+        return self.chip.pins.analog("pack terminal") > LOAD_GONE_V
 
     def _print(self, text: str) -> None:
-        self._chip.write(text.encode("ascii") + b"\r\n")
+        self.chip.write(text.encode("ascii") + b"\r\n")
 
-    def _log(self, level: str, tag: str, text: str) -> None:
-        self._print(f"{level} ({self._chip.uptime_ms()}) {tag}: {text}")
+    def log(self, level: str, tag: str, text: str) -> None:
+        """Print a line of the log: its level (I, W), who says it, and what."""
+        self._print(f"{level} ({self.chip.uptime_ms()}) {tag}: {text}")
 
-    def _print_status(self) -> None:
-        r = self._readings
+    def print_status(self) -> None:
+        """Print the line of the state."""
+        r = self.readings
         cells = ",".join(f"{volts:.3f}" for volts in r.cells_v)
         sensors = ",".join(f"{degc:.1f}" for degc in r.temperatures_degc)
         state = can.STATE_NAMES[self._state]
         soc = self._soc.fraction * 100.0
         told = f"state={state} v={cells} i={r.current_a:.2f} t={sensors} soc={soc:.1f}"
         limits = self._limiter.limits
-        self._log(
+        self.log(
             "I",
             "bms",
             f"{told} pack={r.pack_v:.2f} cvl={limits.cvl_v:.2f} ccl={limits.ccl_a:.1f}"

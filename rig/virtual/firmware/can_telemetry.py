@@ -75,7 +75,7 @@ class Telemetry:
             outputs |= on << (4 + index)
         alive = self._next_alive(STATUS_ID)
         more, flags = divmod(flags, 1 << 16)  # bytes 2 and 3 were full when the rest came
-        return self._protect(STATUS_ID, _STATUS.pack(0, alive | state << 4, flags, outputs, more))
+        return self.protect(STATUS_ID, _STATUS.pack(0, alive | state << 4, flags, outputs, more))
 
     def event(self, code: int, *, tripped: bool, channel: int, value: float) -> bytes:
         """Pack BMS_Event; `value` is in the event's own LSB."""
@@ -83,14 +83,14 @@ class Telemetry:
         alive = self._next_alive(EVENT_ID)
         raw = 0 if value != value else _clamp(value, -0x8000, 0x7FFF)  # noqa: PLR0124
         data = _EVENT.pack(0, alive | tripped << 4, code, channel, raw, self._events)
-        return self._protect(EVENT_ID, data)
+        return self.protect(EVENT_ID, data)
 
     def limits(self, limits: Limits) -> bytes:
         """Pack BMS_Limits."""
         alive = self._next_alive(LIMITS_ID) | limits.charge << 4 | limits.discharge << 5
         volts = _clamp(limits.cvl_v * 100.0, 0, 0xFFFE)
         amps = (_clamp(a * 10.0, 0, 0xFFFE) for a in (limits.ccl_a, limits.dcl_a))
-        return self._protect(LIMITS_ID, _LIMITS.pack(0, alive, volts, *amps))
+        return self.protect(LIMITS_ID, _LIMITS.pack(0, alive, volts, *amps))
 
     def extremes(self, extremes: Extremes) -> bytes:
         """Pack BMS_Extremes."""
@@ -114,7 +114,7 @@ class Telemetry:
         volts = self._centivolts(pack_v)
         amps = NO_CURRENT if current_a != current_a else _clamp(current_a * 100.0, -0x8000, 0x7FFE)  # noqa: PLR0124
         alive = self._next_alive(PACK_ID)
-        return self._protect(
+        return self.protect(
             PACK_ID, _PACK.pack(0, alive, amps, volts, _clamp(soc * 1000.0, 0, 1000))
         )
 
@@ -134,7 +134,7 @@ class Telemetry:
         alive = self._next_alive(CONTACTORS_ID)
         volts = _clamp(link_v * 100.0, 0, 0xFFFE)
         data = _CONTACTORS.pack(0, alive | state << 4, coils | min(tries, 15) << 4, volts)
-        return self._protect(CONTACTORS_ID, data)
+        return self.protect(CONTACTORS_ID, data)
 
     def energy(
         self, soh: float, remaining: int, cell_sum_v: float, *, errors: tuple[int, int]
@@ -163,5 +163,6 @@ class Telemetry:
         self._alive[can_id] = 0 if alive >= ALIVE_LAST else alive + 1
         return alive
 
-    def _protect(self, can_id: int, data: bytes) -> bytes:
+    def protect(self, can_id: int, data: bytes) -> bytes:
+        """Put the CRC of E2E profile 1 into byte 0."""
         return bytes((e2e_p01_crc(can_id, data),)) + data[1:]

@@ -38,12 +38,12 @@ class ConsoleStack:
     """
 
     def __init__(self, chip: Chip, size_bytes: int) -> None:
-        self._chip, self._size_bytes = chip, size_bytes
+        self.chip, self._size_bytes = chip, size_bytes
 
     def has_room_for(self, command: str) -> bool:
         """Tell whether a command fits; where it doesn't, the canary resets the chip."""
         needs = NEEDS_BYTES.get(command.split()[0], NEEDS_ELSE_BYTES)
         if needs <= self._size_bytes:
             return True
-        self._chip.panic("Unhandled debug exception: Stack canary watchpoint triggered (console)")
+        self.chip.panic("Unhandled debug exception: Stack canary watchpoint triggered (console)")
         return False

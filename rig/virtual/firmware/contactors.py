@@ -92,7 +92,21 @@ class Request:
 
 
 class ContactorControl:
-    """The ladder; `tick` is called by each run of the main task."""
+    """The ladder; `tick` is called by each run of the main task.
+
+    Attributes
+    ----------
+    main, precharge : Contactor
+        The two coils.
+    request : Request
+        What the host asks for.
+    state, ticks : int
+        The step of the ladder, and runs of the main task since it was entered or a try began.
+    tries : int
+        Of precharging, since the request.
+    precharge_failed : bool
+        All tries came to nothing; latched.
+    """
 
     requests: type[Request] = Request
 
@@ -102,19 +116,19 @@ class ContactorControl:
         self.precharge = Contactor(pins, PRECHARGE, note)
         self.request = self.requests()
         self.state = OPEN
-        self.tries = self._ticks = 0
+        self.tries = self.ticks = 0
         self.precharge_failed = False  # latched
 
     def tick(self, *, faulty: bool) -> str:
         """Do one step and return what is to be logged of it, "" for nothing."""
         before = self.state
-        self._ticks += 1
+        self.ticks += 1
         if faulty or self.precharge_failed:
-            self._enter_fault()
+            self.enter_fault()
         elif self.state == FAULT:
             self._leave_fault()
         elif not self.request.wants_closed:
-            self._open_all()
+            self.open_all()
         elif self.state == OPEN:
             self._begin()
         elif self.state == PRECHARGING:
@@ -145,47 +159,51 @@ class ContactorControl:
 
     # Steps
 
-    def _open_all(self) -> None:
+    def open_all(self) -> None:
+        """Open both contactors and wait for a request."""
         self.main.open()
         self.precharge.open()
-        self._go(OPEN)
+        self.go(OPEN)
 
-    def _enter_fault(self) -> None:
-        self._open_all()
+    def enter_fault(self) -> None:
+        """Open both contactors and have the host ask anew."""
+        self.open_all()
         self.request.forget()
-        self._go(FAULT)
+        self.go(FAULT)
 
     def _leave_fault(self) -> None:
-        self._go(OPEN)
+        self.go(OPEN)
 
     def _begin(self) -> None:
         self.tries = 1
         self.precharge.close()
-        self._go(PRECHARGING)
+        self.go(PRECHARGING)
 
     def _charge_link(self) -> None:
         if not self.precharge.on:
-            if self._ticks >= self._figures.pause_ticks:
+            if self.ticks >= self._figures.pause_ticks:
                 self.tries += 1
                 self.precharge.close()
-                self._ticks = 0
+                self.ticks = 0
         elif self.is_charged():
             self.main.close()
-            self._go(CLOSED)
-        elif self._ticks >= self._figures.try_ticks:
-            self._give_up_try()
+            self.go(CLOSED)
+        elif self.ticks >= self._figures.try_ticks:
+            self.give_up_try()
 
-    def _give_up_try(self) -> None:
+    def give_up_try(self) -> None:
+        """End a try of precharging that came to nothing; the last one is a fault."""
         self.precharge.open()
-        self._ticks = 0
+        self.ticks = 0
         if not self.may_try_again():
             self.precharge_failed = True
-            self._enter_fault()
+            self.enter_fault()
 
     def _end_overlap(self) -> None:
-        if self._ticks >= self._figures.overlap_ticks:
+        if self.ticks >= self._figures.overlap_ticks:
             self.precharge.open()
 
-    def _go(self, state: int) -> None:
+    def go(self, state: int) -> None:
+        """Enter a state of the ladder; its ticks count from there."""
         if self.state != state:
-            self.state, self._ticks = state, 0
+            self.state, self.ticks = state, 0

@@ -28,31 +28,40 @@ class Health:
         """Take the charge of one pass of the slow loop."""
         if math.isnan(current_a):
             return
-        factor = _STRESS if self._is_stressed(degc) else 1.0
+        factor = _STRESS if self.is_stressed(degc) else 1.0
         self.fraction -= self._per_as * abs(current_a) * seconds * factor
 
-    def _is_stressed(self, degc: Sequence[float]) -> bool:
+    def is_stressed(self, degc: Sequence[float]) -> bool:
+        """Tell whether a sensor is so cold or hot that the battery ages faster."""
         low, high = _MILD_DEGC
         return any(value < low or value > high for value in degc)
 
 
 class Gauge:
-    """Remaining capacity and sum of the cells, in steps of the frame."""
+    """Remaining capacity and sum of the cells, in steps of the frame.
+
+    Attributes
+    ----------
+    reserve : int
+        What is kept from the user, in steps of the frame.
+    """
 
     def __init__(self, image: EnergyImage) -> None:
-        self._image = image
-        self._reserve = round(image.reserve_ah * STEPS_PER_AH)
+        self.image = image
+        self.reserve = round(image.reserve_ah * STEPS_PER_AH)
 
     def remaining(self, soc: float, soh: float, pack_v: float) -> int:
         """Reckon what may be drawn, in 0.01 Ah: what is in it but for the reserve."""
-        return self._above_reserve(self._left(soc, soh, pack_v))
+        return self.above_reserve(self.left(soc, soh, pack_v))
 
-    def _left(self, soc: float, soh: float, pack_v: float) -> int:
+    def left(self, soc: float, soh: float, pack_v: float) -> int:
+        """Reckon the charge that is left, in steps of the frame; `soc` and `soh` are 0 to 1."""
         del pack_v  # the charge that is left does not hang on the present voltage
-        return round(soc * soh * self._image.capacity_ah * STEPS_PER_AH)
+        return round(soc * soh * self.image.capacity_ah * STEPS_PER_AH)
 
-    def _above_reserve(self, left: int) -> int:
-        return left - self._reserve if left > self._reserve else 0
+    def above_reserve(self, left: int) -> int:
+        """Take the reserve away; what is below it is nothing."""
+        return left - self.reserve if left > self.reserve else 0
 
     def cell_sum_v(self, cells_v: Sequence[float]) -> float:
         """Add the cells up; NaN where one is not known."""

@@ -17,15 +17,17 @@ class Extremes:
     def look(self, readings: Readings) -> None:
         """Take new readings."""
         self.cells_v = self._of_cells(readings.cells_v)
-        self.temperatures_degc = self._of_temperatures(readings.temperatures_degc)
+        self.temperatures_degc = self.of_temperatures(readings.temperatures_degc)
 
     def _of_cells(self, cells_v: Sequence[float]) -> tuple[float, float]:
-        return self._range(cells_v)
+        return self.least_and_most(cells_v)
 
-    def _of_temperatures(self, degc: Sequence[float]) -> tuple[float, float]:
-        return self._range(degc)
+    def of_temperatures(self, degc: Sequence[float]) -> tuple[float, float]:
+        """Find the lowest and the highest sensor."""
+        return self.least_and_most(degc)
 
-    def _range(self, values: Sequence[float]) -> tuple[float, float]:
+    def least_and_most(self, values: Sequence[float]) -> tuple[float, float]:
+        """Find the lowest and the highest valid value; NaN for both where none is."""
         least, most = math.inf, -math.inf
         for value in values:  # an invalid one is neither below nor above
             if value < least:  # noqa: PLR1730  (as it is written in C)

@@ -138,9 +138,14 @@ class Build:
         return self.configure(rules=tuple(changed))
 
     def patch(self, **mixins: type) -> Build:
-        """Return a build with a mixin laid over each named part, above what is there already."""
+        """Return a build with a mixin laid over each named part, above what is there already.
+
+        One that is there already, from another variant of the same build, stays where it is.
+        """
+        there = {name: getattr(self.parts, name) for name in mixins}
         laid = {
-            name: type(mixin.__name__, (mixin, getattr(self.parts, name)), {})
+            name: type(mixin.__name__, (mixin, there[name]), {})
             for name, mixin in mixins.items()
+            if not issubclass(there[name], mixin)
         }
         return replace(self, parts=replace(self.parts, **laid))

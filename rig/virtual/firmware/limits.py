@@ -64,22 +64,23 @@ class LimitWatch:
     """Whether a current keeps to its limit, give or take the partner's time to react."""
 
     def __init__(self, image: LimitsImage) -> None:
-        self._image = image
+        self.image = image
         self._over_steps = self._good_steps = 0
         self.exceeded = False
 
     def look(self, current_a: float, limit_a: float) -> None:
         """Take a current and the limit that holds for it, both positive."""
-        over = self._is_over(current_a, limit_a)
+        over = self.is_over(current_a, limit_a)
         self._over_steps = self._over_steps + 1 if over else 0
         self._good_steps = 0 if over else self._good_steps + 1
-        if self._over_steps >= self._image.reaction_steps:
+        if self._over_steps >= self.image.reaction_steps:
             self.exceeded = True
-        elif self._good_steps >= self._image.good_steps:
+        elif self._good_steps >= self.image.good_steps:
             self.exceeded = False
 
-    def _is_over(self, current_a: float, limit_a: float) -> bool:
-        return current_a > limit_a * (1.0 + self._image.margin) + self._image.margin_a
+    def is_over(self, current_a: float, limit_a: float) -> bool:
+        """Tell whether a current is beyond its limit and the margin, both in A and positive."""
+        return current_a > limit_a * (1.0 + self.image.margin) + self.image.margin_a
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ class Limiter:
     """Reckons the limits anew every 100 ms."""
 
     def __init__(self, image: LimitsImage, watch: type[LimitWatch]) -> None:
-        self._image = image
+        self.image = image
         self._charge, self._discharge = Ramp(image.rise_a), Ramp(image.rise_a)
         self._watches = watch(image), watch(image)
         self.limits = Limits()
@@ -121,11 +122,11 @@ class Limiter:
         discharge: bool,
     ) -> Limits:  # fmt: skip
         """Reckon the limits; `charge` and `discharge` tell whether the path is closed."""
-        seen = _Seen(extremes.cells_v, self._sensors(temperatures_degc), soc)
+        seen = _Seen(extremes.cells_v, self.sensors(temperatures_degc), soc)
         self.limits = Limits(
-            cvl_v=on_curve(self._image.cvl_by_cell, seen.cells_v[1]),
-            ccl_a=self._limited(self._charge, self._may_charge_a(seen), allowed=charge),
-            dcl_a=self._limited(self._discharge, self._may_discharge_a(seen), allowed=discharge),
+            cvl_v=on_curve(self.image.cvl_by_cell, seen.cells_v[1]),
+            ccl_a=self.limited(self._charge, self._may_charge_a(seen), allowed=charge),
+            dcl_a=self.limited(self._discharge, self._may_discharge_a(seen), allowed=discharge),
             charge=charge,
             discharge=discharge,
         )
@@ -141,12 +142,12 @@ class Limiter:
         ):
             watch.look(amps, limit_a)
 
-    def _sensors(self, degc: Sequence[float]) -> Sequence[float]:
+    def sensors(self, degc: Sequence[float]) -> Sequence[float]:
         """Sensors that the limits follow: all sit on cells."""
         return degc
 
     def _may_charge_a(self, seen: _Seen) -> float:
-        image = self._image
+        image = self.image
         by_sensor = (on_curve(image.ccl_by_temperature, degc) for degc in seen.temperatures_degc)
         return min(
             on_curve(image.ccl_by_cell, seen.cells_v[1]),
@@ -155,7 +156,7 @@ class Limiter:
         )
 
     def _may_discharge_a(self, seen: _Seen) -> float:
-        image = self._image
+        image = self.image
         by_sensor = (on_curve(image.dcl_by_temperature, degc) for degc in seen.temperatures_degc)
         return min(
             on_curve(image.dcl_by_cell, seen.cells_v[0]),
@@ -163,9 +164,10 @@ class Limiter:
             *by_sensor,
         )
 
-    def _limited(self, ramp: Ramp, may_a: float, *, allowed: bool) -> float:
+    def limited(self, ramp: Ramp, may_a: float, *, allowed: bool) -> float:
         """Grant first, ramp behind it: so that it also rises slowly from a block."""
-        return ramp.step(self._granted(may_a, allowed=allowed))
+        return ramp.step(self.granted(may_a, allowed=allowed))
 
-    def _granted(self, may_a: float, *, allowed: bool) -> float:
+    def granted(self, may_a: float, *, allowed: bool) -> float:
+        """Grant what the curves allow, or nothing while the path is open."""
         return may_a if allowed else 0.0

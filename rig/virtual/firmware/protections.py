@@ -99,24 +99,38 @@ class LeakyDebounce(Debounce):
 
 @dataclass(slots=True)
 class Detector:
-    """One rule at work."""
+    """One rule at work.
+
+    Attributes
+    ----------
+    pending : bool
+        A value is bad now, whether or not it has lasted.
+    busy : bool
+        It needs the main task's attention.
+    bad, counts : list
+        For each channel: whether its newest value is bad, and its debounce.
+    good : bool
+        Every newest value is beyond the recovery level.
+    good_ticks : int
+        Runs of the main task in a row in which they were.
+    """
 
     rule: Rule
     debounce: type[Debounce] = Debounce
     tripped: bool = False
-    pending: bool = False  # a value is bad now, whether or not it has lasted
-    busy: bool = False  # needs the main task's attention
+    pending: bool = False
+    busy: bool = False
     _values: Sequence[float] = ()
-    _bad: list[bool] = field(default_factory=list)
-    _good: bool = True
-    _good_ticks: int = 0
-    _counts: list[Debounce] = field(default_factory=list)
+    bad: list[bool] = field(default_factory=list)
+    good: bool = True
+    good_ticks: int = 0
+    counts: list[Debounce] = field(default_factory=list)
 
     def look(self, values: Sequence[float], release_values: Sequence[float]) -> None:
         """Take new values. An invalid one (NaN) is neither bad nor good."""
         bad = self.are_bad(values)
-        self._good = self.are_good(release_values)
-        self._values, self._bad = values, bad
+        self.good = self.are_good(release_values)
+        self._values, self.bad = values, bad
         self.pending = True in bad
         self.busy = self.busy or self.pending
 
@@ -136,26 +150,27 @@ class Detector:
 
     def tick(self) -> Event | None:
         """Count one run of the main task."""
-        return self._tick_tripped() if self.tripped else self._tick_armed()
+        return self._tick_tripped() if self.tripped else self.tick_armed()
 
     def clear(self) -> None:
         """Forget a latched trip."""
-        self.tripped, self._good_ticks = False, 0
+        self.tripped, self.good_ticks = False, 0
 
-    def _tick_armed(self) -> Event | None:
-        if len(self._counts) != len(self._bad):
-            self._counts = [self.debounce(self.rule.ticks) for _ in self._bad]
+    def tick_armed(self) -> Event | None:
+        """Count one run of the main task while nothing has tripped."""
+        if len(self.counts) != len(self.bad):
+            self.counts = [self.debounce(self.rule.ticks) for _ in self.bad]
         event = None
         counting = False
-        for channel, bad in enumerate(self._bad):
-            count = self._counts[channel].step(bad=bad)
+        for channel, bad in enumerate(self.bad):
+            count = self.counts[channel].step(bad=bad)
             counting = counting or count > 0
             if event is None and count >= self.rule.ticks:
                 event = Event(self.rule, True, channel, self._values[channel])  # noqa: FBT003
         self.busy = counting
         if event is not None:
-            self.tripped, self.busy, self._good_ticks = True, True, 0
-            self._counts.clear()
+            self.tripped, self.busy, self.good_ticks = True, True, 0
+            self.counts.clear()
         return event
 
     def _tick_tripped(self) -> Event | None:
@@ -169,11 +184,11 @@ class Detector:
 
     def has_recovered(self) -> bool:
         """Count good values in a row; one that is not good starts the count again."""
-        self._good_ticks = self._good_ticks + 1 if self._good else 0
-        return self._good_ticks >= self.rule.release_ticks
+        self.good_ticks = self.good_ticks + 1 if self.good else 0
+        return self.good_ticks >= self.rule.release_ticks
 
 
-class _Group:
+class Group:
     """The detectors that read the same thing, and the range in which none of them is concerned."""
 
     def __init__(self, reads: str, detectors: Sequence[Detector], quantities: Quantities) -> None:
@@ -188,9 +203,11 @@ class _Group:
         self.high = min((r.threshold for r in rules if r.above), default=math.inf)
 
     def is_busy(self) -> bool:
+        """Tell whether one of them needs the main task's attention."""
         return any(detector.busy for detector in self._detectors)
 
     def look(self, values: Sequence[float], readings: Readings) -> None:
+        """Have each detector look at new values."""
         for detector in self._detectors:
             by = detector.rule.release_reads
             release = self._quantities.reader(by)(readings) if by else values
@@ -198,7 +215,19 @@ class _Group:
 
 
 class Protections:
-    """All detectors of one start of the firmware."""
+    """All detectors of one start of the firmware.
+
+    Attributes
+    ----------
+    detectors : dict of Detector
+        By the short name of their rule, in the rules' order.
+    by_scan : list of Group
+        Those that look at each scan of cells and sensors.
+    busy : list of Detector
+        Those that the next run of the main task counts.
+    flags : int
+        Bits of BMS_Status of all that has tripped.
+    """
 
     def __init__(
         self,
@@ -213,25 +242,25 @@ class Protections:
             rule.short: detector(rule, leaky if rule.leaky else debounce) for rule in rules
         }
         self._quantities = quantities()
-        self._by_scan = self._groups(BY_SCAN)
+        self.by_scan = self._groups(BY_SCAN)
         self._by_current = self._groups(BY_CURRENT)
-        self._busy: list[Detector] = []
+        self.busy: list[Detector] = []
         self.flags = 0
         self.blocks_charge = self.blocks_discharge = self.blocks_contactors = False
 
-    def _groups(self, known: Sequence[str]) -> list[_Group]:
+    def _groups(self, known: Sequence[str]) -> list[Group]:
         by: dict[str, list[Detector]] = {}
         for detector in self.detectors.values():
             by.setdefault(detector.rule.reads, []).append(detector)
-        return [_Group(reads, by[reads], self._quantities) for reads in known if reads in by]
+        return [Group(reads, by[reads], self._quantities) for reads in known if reads in by]
 
     def look_at_scan(self, readings: Readings) -> None:
         """Take a new scan of cells and sensors."""
-        self._look(self._by_scan, readings)
+        self.look_at(self.by_scan, readings)
 
     def look_at_current(self, readings: Readings) -> None:
         """Take a new current."""
-        self._look(self._by_current, readings)
+        self.look_at(self._by_current, readings)
 
     def tell(self, short: str, *, bad: bool) -> None:
         """Tell a rule that is judged elsewhere (a comparator, a time-out) what holds now."""
@@ -243,22 +272,23 @@ class Protections:
 
     def tick(self) -> list[Event]:
         """Count one run of the main task and return what happened in it, in the rules' order."""
-        if not self._busy:
+        if not self.busy:
             return []
-        events = [event for d in self._counting() if (event := d.tick()) is not None]
-        self._busy = [d for d in self._busy if d.busy]
+        events = [event for d in self.counting() if (event := d.tick()) is not None]
+        self.busy = [d for d in self.busy if d.busy]
         if events:
-            self._sum_up()
+            self.sum_up()
         return events
 
     def reconfigure(self, rules: Iterable[Rule]) -> None:
         """Take changed figures of rules; counts and trips go on."""
         for rule in rules:
             self.detectors[rule.short].rule = rule
-        self._find_ranges()
+        self.find_ranges()
 
-    def _find_ranges(self) -> None:
-        for group in (*self._by_scan, *self._by_current):
+    def find_ranges(self) -> None:
+        """Find anew the range in which no rule of a group is concerned."""
+        for group in (*self.by_scan, *self._by_current):
             group.find_range()
 
     def clear_latched(self) -> list[Event]:
@@ -266,20 +296,20 @@ class Protections:
         latched = [d for d in self.detectors.values() if d.tripped and d.rule.latches]
         for detector in latched:
             detector.clear()
-        self._sum_up()
+        self.sum_up()
         return [Event(d.rule, False) for d in latched]  # noqa: FBT003
 
     def pends_on_charge(self) -> bool:
         """Tell whether a value that would open the charge path is bad now."""
-        return any(d.pending and d.rule.opens_charge for d in self._busy)
+        return any(d.pending and d.rule.opens_charge for d in self.busy)
 
     def pends_on_discharge(self) -> bool:
         """Tell whether a value that would open the discharge path is bad now."""
-        return any(d.pending and d.rule.opens_discharge for d in self._busy)
+        return any(d.pending and d.rule.opens_discharge for d in self.busy)
 
-    def _look(self, groups: Sequence[_Group], readings: Readings) -> None:
+    def look_at(self, groups: Sequence[Group], readings: Readings) -> None:
         """Take new readings; where nothing is near a limit, that costs two comparisons a group."""
-        none_busy = not self._busy
+        none_busy = not self.busy
         changed = False
         for group in groups:
             values = group.read(readings)
@@ -291,36 +321,40 @@ class Protections:
         if changed:
             self._gather()
 
-    def _counting(self) -> list[Detector]:
+    def counting(self) -> list[Detector]:
         """Tell which detectors this run of the main task counts: whatever else has tripped."""
-        return self._busy
+        return self.busy
 
     def _gather(self) -> None:
-        self._busy = [d for d in self.detectors.values() if d.busy]
+        self.busy = [d for d in self.detectors.values() if d.busy]
 
-    def _sum_up(self) -> None:
+    def sum_up(self) -> None:
         """Gather flags and paths over all that tripped; none hides another."""
-        tripped = self._tripped()
-        self.blocks_charge = any(self._opens_charge(rule) for rule in tripped)
-        self.blocks_discharge = any(self._opens_discharge(rule) for rule in tripped)
+        tripped = self.tripped_rules()
+        self.blocks_charge = any(self.opens_charge(rule) for rule in tripped)
+        self.blocks_discharge = any(self.opens_discharge(rule) for rule in tripped)
         self.blocks_contactors = any(rule.opens_contactors for rule in tripped)
         flags = 0
         for rule in tripped:
-            flags |= self._bits_of(rule)
+            flags |= self.bits_of(rule)
         if self.blocks_charge or self.blocks_discharge:
             flags |= BIT["AnyFault"]
         self.flags = flags
 
-    def _tripped(self) -> list[Rule]:
+    def tripped_rules(self) -> list[Rule]:
+        """Give the rules that have tripped, in their order."""
         return [d.rule for d in self.detectors.values() if d.tripped]
 
-    def _opens_charge(self, rule: Rule) -> bool:
+    def opens_charge(self, rule: Rule) -> bool:
+        """Tell whether a rule that has tripped opens the charge path."""
         return rule.opens_charge
 
-    def _opens_discharge(self, rule: Rule) -> bool:
+    def opens_discharge(self, rule: Rule) -> bool:
+        """Tell whether a rule that has tripped opens the discharge path."""
         return rule.opens_discharge
 
-    def _bits_of(self, rule: Rule) -> int:
+    def bits_of(self, rule: Rule) -> int:
+        """Give the bits of BMS_Status that a rule sets."""
         return BIT[rule.flag]
 
 
@@ -328,32 +362,41 @@ class HostWatch:
     """Whether the charger or vehicle controller is heard (message HostAlive).
 
     Times are readings of the chip's tick counter, which wraps.
+
+    Attributes
+    ----------
+    last_ms : int or None
+        When it was last heard; None until the first frame: not armed.
+    back : int
+        Frames in a row since it was lost.
     """
 
     def __init__(self, *, timeout_ms: int, frames_to_return: int) -> None:
-        self._timeout_ms, self._frames_to_return = timeout_ms, frames_to_return
-        self._last_ms: int | None = None  # None until the first frame: not armed
-        self._back = 0
+        self.timeout_ms, self.frames_to_return = timeout_ms, frames_to_return
+        self.last_ms: int | None = None
+        self.back = 0
         self.lost = False
 
     def hear(self, now_ms: int) -> None:
         """Take one HostAlive."""
-        in_time = self._last_ms is not None and not self._is_late(now_ms, self._last_ms)
-        self._back = self._back + 1 if in_time else 1
-        self._last_ms = now_ms
+        in_time = self.last_ms is not None and not self.is_late(now_ms, self.last_ms)
+        self.back = self.back + 1 if in_time else 1
+        self.last_ms = now_ms
 
     def look(self, now_ms: int) -> bool:
         """Tell whether the host is lost."""
-        if self._last_ms is None:
+        if self.last_ms is None:
             return False
-        if self._is_late(now_ms, self._last_ms):
-            self.lost, self._back = True, 0
-        elif self.lost and self._is_back():
+        if self.is_late(now_ms, self.last_ms):
+            self.lost, self.back = True, 0
+        elif self.lost and self.is_back():
             self.lost = False
         return self.lost
 
-    def _is_back(self) -> bool:
-        return self._back >= self._frames_to_return
+    def is_back(self) -> bool:
+        """Tell whether the host was heard often enough to be there again."""
+        return self.back >= self.frames_to_return
 
-    def _is_late(self, now_ms: int, last_ms: int) -> bool:
-        return ticks_since(now_ms, last_ms) > self._timeout_ms
+    def is_late(self, now_ms: int, last_ms: int) -> bool:
+        """Tell whether the host's last frame is too long ago, by two ticks in ms."""
+        return ticks_since(now_ms, last_ms) > self.timeout_ms

@@ -31,16 +31,16 @@ class Receiver:
     """The controller's receive side: accepts one identifier, keeps some frames."""
 
     def __init__(self, image: HostImage) -> None:
-        self._image = image
+        self.image = image
         self._fifo: deque[Received] = deque()
         self._has_overrun = False
         self.overruns = 0
 
     def interrupt(self, now_ms: int, can_id: int, data: bytes, *, extended: bool) -> None:
         """Store a frame. Once the FIFO has run over, nothing is stored until that is cleared."""
-        if can_id != self._image.can_id or extended:
+        if can_id != self.image.can_id or extended:
             return
-        if self._has_overrun or len(self._fifo) >= self._image.fifo_frames:
+        if self._has_overrun or len(self._fifo) >= self.image.fifo_frames:
             self._has_overrun = True
             return
         self._fifo.append((now_ms, data))
@@ -50,10 +50,11 @@ class Receiver:
         frames = list(self._fifo)
         self._fifo.clear()
         if self._has_overrun:
-            self._clear_overrun()
+            self.clear_overrun()
         return frames
 
-    def _clear_overrun(self) -> None:
+    def clear_overrun(self) -> None:
+        """Let the FIFO store frames again."""
         self._has_overrun = False
         self.overruns += 1
 
@@ -62,16 +63,14 @@ class HostCheck:
     """Whether a frame is the host's, whole and new."""
 
     def __init__(self, image: HostImage) -> None:
-        self._image = image
+        self.image = image
         self._last: int | None = None  # counter of the newest frame; None: any will do
         self.refused = 0
 
     def accepts(self, data: bytes) -> bool:
         """Take one frame; whatever is wrong with it, it is no sign of life."""
-        padded = data.ljust(self._image.length, b"\0")  # as it lies in the driver's buffer
-        good = (
-            self._is_whole(len(data)) and self._is_intact(data) and self._is_next(padded[1] & 0xF)
-        )
+        padded = data.ljust(self.image.length, b"\0")  # as it lies in the driver's buffer
+        good = self.is_whole(len(data)) and self.is_intact(data) and self.is_next(padded[1] & 0xF)
         self.refused += not good
         return good
 
@@ -79,16 +78,18 @@ class HostCheck:
         """Begin anew with whatever counter comes next: the host was away for long."""
         self._last = None
 
-    def _is_whole(self, length: int) -> bool:
-        return length == self._image.length
+    def is_whole(self, length: int) -> bool:
+        """Tell whether a frame has the length of the host's message."""
+        return length == self.image.length
 
-    def _is_intact(self, data: bytes) -> bool:
-        return data[:1] == bytes((e2e_p01_crc(self._image.data_id, data),))
+    def is_intact(self, data: bytes) -> bool:
+        """Tell whether the checksum of a frame is right."""
+        return data[:1] == bytes((e2e_p01_crc(self.image.data_id, data),))
 
-    def _is_next(self, counter: int) -> bool:
+    def is_next(self, counter: int) -> bool:
         """Hold a counter against the last; one that is out of order is where it goes on from."""
         last, self._last = self._last, counter
-        modulus = self._image.counter_last + 1
+        modulus = self.image.counter_last + 1
         if counter >= modulus:
             return False
-        return last is None or 1 <= (counter - last) % modulus <= self._image.max_delta
+        return last is None or 1 <= (counter - last) % modulus <= self.image.max_delta

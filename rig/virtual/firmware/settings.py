@@ -79,8 +79,8 @@ class Settings:
         number = self._number(text)
         if not self._is_legal(item, number):
             raise Refused(f"range {item.low / item.per_unit:g}..{item.high / item.per_unit:g}")
-        raw = self._steps(item, number)
-        if not self._pair_is_legal(item, raw):
+        raw = self.steps(item, number)
+        if not self.pair_is_legal(item, raw):
             raise Refused("release beyond trip")
         self.values[name] = raw
 
@@ -107,10 +107,11 @@ class Settings:
     def _offered(self, table: DelayTable) -> list[float]:
         return [value / table.per_second for value in table.values]
 
-    def _steps(self, item: Setting, number: float) -> int:
+    def steps(self, item: Setting, number: float) -> int:
+        """Scale a number, in the setting's unit, to the step that is stored."""
         return round(number * item.per_unit)
 
-    def _pair_is_legal(self, item: Setting, raw: int) -> bool:
+    def pair_is_legal(self, item: Setting, raw: int) -> bool:
         """A release must lie on the healthy side of its trip level."""
         by_field = {i.moves: i for i in self.items.values() if i.rule == item.rule}
         if item.moves == "ticks" or not {"threshold", "release"} <= by_field.keys():
@@ -136,14 +137,15 @@ class Settings:
         if len(payload) != sum(item.width for item in self.items.values()):
             return False
         at = 0
-        for item in self._stored_items():
+        for item in self.stored_items():
             self.values[item.name] = int.from_bytes(
                 payload[at : at + item.width], "little", signed=True
             )
             at += item.width
         return True
 
-    def _stored_items(self) -> Iterable[Setting]:
+    def stored_items(self) -> Iterable[Setting]:
+        """Give the settings in the order in which they are stored."""
         return self.items.values()
 
     # What follows from it
@@ -175,11 +177,13 @@ class Settings:
 
     def _code(self, table: DelayTable, wish_ms: int) -> int:
         """Find the longest delay of the table that is not longer than the wish."""
-        entries, wish = self._entries(table), self._in_table_units(table, wish_ms)
+        entries, wish = self.entries(table), self.in_table_units(table, wish_ms)
         return next((i for i in reversed(range(len(entries))) if entries[i] <= wish), 0)
 
-    def _entries(self, table: DelayTable) -> tuple[int, ...]:
+    def entries(self, table: DelayTable) -> tuple[int, ...]:
+        """Give the delays of a table."""
         return table.values
 
-    def _in_table_units(self, table: DelayTable, wish_ms: int) -> float:
+    def in_table_units(self, table: DelayTable, wish_ms: int) -> float:
+        """Scale a delay in ms to the unit of a table."""
         return wish_ms * table.per_second / 1000

@@ -28,7 +28,7 @@ class SettingsTask:
         tell: Callable[[str], None],
         apply: Callable[[Settings], None],
     ) -> None:
-        self._settings, self._store = settings, store
+        self.settings, self._store = settings, store
         self._tell, self._apply = tell, apply
         self.lost = False
 
@@ -37,28 +37,28 @@ class SettingsTask:
         record = self._store.load()
         for slot in self._store.bad_slots:
             yield "W", f"copy {slot} is bad"
-        if record is not None and self._settings.decode(record.payload):
+        if record is not None and self.settings.decode(record.payload):
             yield "I", f"copy {record.slot}, written {record.sequence} times"
         else:
-            self._without(record)
+            self.without(record)
             yield "W", "lost, factory settings in force"
         self.apply()
 
     def apply(self) -> None:
         """Have the protections take the settings."""
-        self._apply(self._settings)
+        self._apply(self.settings)
 
-    def _without(self, record: Record | None) -> None:
+    def without(self, record: Record | None) -> None:
         """Go on without stored settings: no copy is good, or it is of another build."""
         del record
-        self._settings.restore_factory()
+        self.settings.restore_factory()
         self.lost = True
 
     def acknowledge(self) -> None:
         """Accept the factory settings after a loss, and store them."""
         if self.lost and not self._store.busy:
             self.lost = False
-            self._store.save(self._settings.encode(), lambda _kept: None)
+            self._store.save(self.settings.encode(), lambda _kept: None)
 
     def spoil(self) -> None:
         """Make both stored copies bad: the maker's test hook."""
@@ -77,31 +77,31 @@ class SettingsTask:
     def _dispatch(self, verb: str, words: list[str]) -> bool:
         match verb, words:
             case "get", []:
-                for name in self._settings.items:
-                    self._tell(self._settings.shown(name))
+                for name in self.settings.items:
+                    self._tell(self.settings.shown(name))
             case "get", [name]:
-                self._tell(self._settings.shown(name))
+                self._tell(self.settings.shown(name))
             case "set", [name, text]:
-                self._settings.change(name, text)
+                self.settings.change(name, text)
                 self.apply()
                 self._tell("OK")
             case "save", []:
                 self._save()
             case "factory", []:
-                self._restore()
+                self.restore()
             case _:
                 return False
         return True
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
         """Put the factory settings in force, and store them."""
-        self._settings.restore_factory()
+        self.settings.restore_factory()
         self.apply()
         self._save()
 
     def _save(self) -> None:
         """Store what is in force and answer once it can be read back; spares the flash."""
-        payload = self._settings.encode()
+        payload = self.settings.encode()
         if self._store.busy:
             raise Refused("busy")
         record = self._store.load()

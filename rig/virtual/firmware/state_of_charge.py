@@ -89,38 +89,50 @@ class ChargeCounter:
 
     The count runs freely from the start of the firmware, charge positive; what the state of
     charge was where it stood at 0 is kept beside it, and moves when the state is known otherwise.
+
+    Attributes
+    ----------
+    fraction : float
+        State of charge, 0 to 1.
+    counted_as : float
+        The count, in As.
+    at_zero : float
+        State of charge where the count stood at 0.
+    capacity_as, step_s : float
+        Capacity in As; what lies between two samples, in s.
     """
 
     def __init__(self, image: EnergyImage, *, step_s: float) -> None:
-        self._step_s, self._capacity_as = step_s, 3600.0 * image.capacity_ah
-        self._counted_as = 0.0
-        self._at_zero = 0.0
+        self.step_s, self.capacity_as = step_s, 3600.0 * image.capacity_ah
+        self.counted_as = 0.0
+        self.at_zero = 0.0
         self.fraction = 0.0
 
     def correct(self, fraction: float) -> None:
         """Take a state of charge that is known otherwise, and count on from there."""
         self.fraction = fraction
-        self._at_zero = fraction - self._counted_as / self._capacity_as
+        self.at_zero = fraction - self.counted_as / self.capacity_as
 
     def count(self, current_a: float) -> None:
         """Take one sample of the current, charge positive."""
-        self._counted_as += self._charge_as(current_a)
-        fraction = self._at_zero + self._counted_as / self._capacity_as
+        self.counted_as += self.charge_as(current_a)
+        fraction = self.at_zero + self.counted_as / self.capacity_as
         if 0.0 <= fraction <= 1.0:
             self.fraction = fraction
         else:
             self.correct(0.0 if fraction < 0.0 else 1.0)
 
-    def _charge_as(self, current_a: float) -> float:
-        return current_a * self._step_s
+    def charge_as(self, current_a: float) -> float:
+        """Reckon the charge of one sample, in As."""
+        return current_a * self.step_s
 
 
 class StateOfCharge:
     """Decides when the count is right, when the table, and when the battery is full."""
 
     def __init__(self, image: EnergyImage, counter: ChargeCounter) -> None:
-        self._image, self._counter = image, counter
-        self._table = self._choose_table()
+        self.image, self.counter = image, counter
+        self._table = self.choose_table()
         self._quiet_ticks = self._full_scans = 0
         self._by_table = False  # at rest where the table is steep: nothing is counted
         self._rest_v = 0.0  # filtered, so that noise of one scan does not show
@@ -129,52 +141,54 @@ class StateOfCharge:
     @property
     def fraction(self) -> float:
         """State of charge, 0 to 1."""
-        return self._counter.fraction
+        return self.counter.fraction
 
-    def _choose_table(self) -> OcvTable:
-        return self._image.nmc if self._image.chemistry == "NMC" else self._image.lfp
+    def choose_table(self) -> OcvTable:
+        """Choose the table of the cells' chemistry."""
+        return self.image.nmc if self.image.chemistry == "NMC" else self.image.lfp
 
     def start(self, cells_v: Sequence[float]) -> None:
         """Take the first scan: before it nothing flowed that is known of."""
-        self._counter.correct(self._table.fraction(_mean(cells_v)))
+        self.counter.correct(self._table.fraction(_mean(cells_v)))
 
     def count(self, current_a: float) -> None:
         """Take the newest current, in each run of the main task."""
-        if abs(current_a) < self._image.rest_current_a:
+        if abs(current_a) < self.image.rest_current_a:
             self._quiet_ticks += 1
         else:  # also while it is not known
             self._quiet_ticks, self._by_table = 0, False
         if not self._by_table and current_a == current_a:  # noqa: PLR0124  (not NaN)
-            self._counter.count(current_a)
+            self.counter.count(current_a)
 
     def look(self, cells_v: Sequence[float], current_a: float) -> bool:
         """Take a scan; tell whether it just made the battery full."""
         mean_v = _mean(cells_v)
-        if self._quiet_ticks < self._image.rest_ticks:
+        if self._quiet_ticks < self.image.rest_ticks:
             self._rest_v = mean_v
         else:
-            self._rest_v += (mean_v - self._rest_v) / self._image.rest_filter_scans
+            self._rest_v += (mean_v - self._rest_v) / self.image.rest_filter_scans
             self._correct_at_rest(self._rest_v)
         return self._look_for_full(lowest(cells_v), current_a)
 
     def _correct_at_rest(self, mean_v: float) -> None:
-        self._by_table = self._table.slope_v(mean_v) >= self._image.steep_v
+        self._by_table = self._table.slope_v(mean_v) >= self.image.steep_v
         if self._by_table:
-            self._counter.correct(self._table.fraction(mean_v))
+            self.counter.correct(self._table.fraction(mean_v))
 
     def _look_for_full(self, lowest_v: float, current_a: float) -> bool:
-        image = self._image
+        image = self.image
         if lowest_v < image.full_again_v:
             self.is_full = False
         ends = lowest_v >= image.full_v and abs(current_a) <= image.tail_a
         self._full_scans = self._full_scans + 1 if ends else 0
         if self.is_full or self._full_scans < image.full_scans:
             return False
-        self._set_full()
+        self.set_full()
         return True
 
-    def _set_full(self) -> None:
-        self._counter.correct(1.0)
+    def set_full(self) -> None:
+        """Set the state of charge to full, once until the cells fall again."""
+        self.counter.correct(1.0)
         self.is_full = True
 
 

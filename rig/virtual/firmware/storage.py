@@ -38,21 +38,29 @@ def packed(sequence: int, payload: bytes) -> bytes:
 
 
 class Store:
-    """The record of one run of the firmware; the flash outlives it."""
+    """The record of one run of the firmware; the flash outlives it.
+
+    Attributes
+    ----------
+    chip, flash
+        The controller, and the flash beside it.
+    bad_slots : tuple of int
+        Those whose record was not whole when last read.
+    """
 
     def __init__(self, chip: Chip, flash: Flash) -> None:
-        self._chip, self._flash = chip, flash
+        self.chip, self.flash = chip, flash
         self.bad_slots: tuple[int, ...] = ()
-        self._busy = False
+        self._writing = False
 
     @property
     def busy(self) -> bool:
         """Whether a record is being written, by this run or still by the one before its reset."""
-        return self._busy or self._flash.busy
+        return self._writing or self.flash.busy
 
     def load(self) -> Record | None:
         """Find the newest good record; None where there is none at all."""
-        found = {slot: self._read(slot) for slot in SLOTS}
+        found = {slot: self.read(slot) for slot in SLOTS}
         self.bad_slots = tuple(slot for slot, record in found.items() if record is None)
         good = [record for record in found.values() if record is not None]
         return self._newest(good) if good else None
@@ -62,31 +70,31 @@ class Store:
 
         Erased and written is the slot that holds nothing good, else the older one.
         """
-        self._busy = True
+        self._writing = True
         current = self.load()
-        slot = self._victim(current)
+        slot = self.victim(current)
         data = packed(current.sequence + 1 if current else 0, payload)
-        self._chip.after(
-            self._flash.erase(slot) + _POLL_NS, lambda: self._program(slot, data, payload, done)
+        self.chip.after(
+            self.flash.erase(slot) + _POLL_NS, lambda: self._program(slot, data, payload, done)
         )
 
     def spoil(self) -> None:
         """Make both copies bad, as a worn-out flash would (a test hook of the maker's)."""
-        self._flash.pages[:] = [page[:8] + bytes(len(page) - 8) for page in self._flash.pages]
+        self.flash.pages[:] = [page[:8] + bytes(len(page) - 8) for page in self.flash.pages]
 
     def _program(
         self, slot: int, data: bytes, payload: bytes, done: Callable[[bool], None]
     ) -> None:
         def verify() -> None:
-            self._busy = False
-            record = self._read(slot)
+            self._writing = False
+            record = self.read(slot)
             done(record is not None and record.payload == payload)
 
-        self._chip.after(self._flash.program(slot, data) + _POLL_NS, verify)
+        self.chip.after(self.flash.program(slot, data) + _POLL_NS, verify)
 
-    def _read(self, slot: int) -> Record | None:
+    def read(self, slot: int) -> Record | None:
         """Read a slot; None unless its record is whole."""
-        page = self._flash.pages[slot]
+        page = self.flash.pages[slot]
         magic, sequence, length = _HEAD.unpack_from(page)
         end = _HEAD.size + length
         if magic != MAGIC or end + _CRC.size > len(page):
@@ -102,5 +110,6 @@ class Store:
                 newest = record
         return newest
 
-    def _victim(self, current: Record | None) -> int:
+    def victim(self, current: Record | None) -> int:
+        """Choose the slot to be erased and written; `current` is the newest good record."""
         return SLOTS[0] if current is None else SLOTS[1 - current.slot]

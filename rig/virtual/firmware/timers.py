@@ -14,11 +14,11 @@ class SoftTimers:
     """The periodic tasks of one run of the firmware."""
 
     def __init__(self, chip: Chip) -> None:
-        self._chip = chip
+        self.chip = chip
 
     def every(self, period_ns: int, action: Callable[[], None], *, phase_ns: int) -> None:
         """Run a task, first `phase_ns` from now, at a period of whole milliseconds."""
-        chip, period_ms = self._chip, period_ns // MS
+        chip, period_ms = self.chip, period_ns // MS
         due_ms = 0
 
         def first() -> None:
@@ -29,15 +29,16 @@ class SoftTimers:
         def run() -> None:
             nonlocal due_ms
             action()
-            due_ms = self._next_due(due_ms, period_ms)
-            chip.after(self._wait_ms(chip.ticks_ms(), due_ms) * MS, run)
+            due_ms = self.next_due(due_ms, period_ms)
+            chip.after(self.wait_ms(chip.ticks_ms(), due_ms) * MS, run)
 
         chip.after(phase_ns, first)
 
-    def _next_due(self, due_ms: int, period_ms: int) -> int:
+    def next_due(self, due_ms: int, period_ms: int) -> int:
+        """Tell the tick, in ms, at which a task is due after this one."""
         return (due_ms + period_ms) % TICK_WRAP_MS
 
-    def _wait_ms(self, now_ms: int, due_ms: int) -> int:
+    def wait_ms(self, now_ms: int, due_ms: int) -> int:
         """Time to sleep; 0 where the due tick has passed already."""
         wait_ms = ticks_since(due_ms, now_ms)
         return wait_ms if wait_ms < TICK_WRAP_MS // 2 else 0

@@ -26,14 +26,14 @@ class Transmitter:
     """Holds what waits for a mailbox: every event in order, of each periodic frame the newest."""
 
     def __init__(self, pins: Pins, image: TransmitImage) -> None:
-        self._pins, self._image = pins, image
+        self._pins, self.image = pins, image
         self._events: deque[tuple[int, bytes]] = deque(maxlen=image.events_kept)
         self._periodic: dict[int, bytes] = {}
 
     def start(self) -> None:
         """Switch the controller on; from here on each frame that left lets the next one in."""
         self._pins.on_can_sent = self.pump
-        self._pins.can_enable(True, in_order=self._image.in_order)  # noqa: FBT003
+        self._pins.can_enable(True, in_order=self.image.in_order)  # noqa: FBT003
 
     def post(self, can_id: int, data: bytes) -> None:
         """Send a periodic frame; while it waits, a newer one takes its place."""
@@ -47,16 +47,17 @@ class Transmitter:
 
     def pump(self) -> None:
         """Fill the mailboxes: events first, then by identifier."""
-        while self._events and self._has_room(keep=0) and self._hand_over(*self._events[0]):
+        while self._events and self.has_room(keep=0) and self.hand_over(*self._events[0]):
             self._events.popleft()
-        keep = self._image.for_events
-        while self._periodic and self._has_room(keep=keep):
+        keep = self.image.for_events
+        while self._periodic and self.has_room(keep=keep):
             can_id = min(self._periodic)
-            self._hand_over(can_id, self._periodic.pop(can_id))
+            self.hand_over(can_id, self._periodic.pop(can_id))
 
-    def _has_room(self, *, keep: int) -> bool:
-        return self._pins.can_pending() < self._image.mailboxes - keep
+    def has_room(self, *, keep: int) -> bool:
+        """Tell whether a mailbox is free beside those kept."""
+        return self._pins.can_pending() < self.image.mailboxes - keep
 
-    def _hand_over(self, can_id: int, data: bytes) -> bool:
+    def hand_over(self, can_id: int, data: bytes) -> bool:
         """Put a frame into a mailbox; a controller that is off the bus takes none."""
         return self._pins.can_send(can_id, data)

@@ -201,10 +201,10 @@ def test_every_reply_that_can_not_be_used_is_counted(desk: Desk) -> None:
 @pytest.mark.parametrize("fault", ["open", "short"])
 def test_no_reading_is_made_of_a_reply_that_lost_contact_on_its_way(desk: Desk, fault: str) -> None:
     """The CRC alone takes one in 500 of them: 0xFFFF, a sensor without a value, for 50 ms."""
-    front_end, readings = desk.chip.program._front_end, desk.chip.program._readings  # type: ignore[union-attr]
+    front_end, readings = desk.chip.program._front_end, desk.chip.program.readings  # type: ignore[union-attr]
     lose(desk, fault)
     mend(desk, fault)
-    front_end._bus.recover()
+    front_end.bus.recover()
 
     for _ in range(5_000):  # within the bounce: time stands still
         front_end.scan(readings)
@@ -215,7 +215,7 @@ def test_no_reading_is_made_of_a_reply_that_lost_contact_on_its_way(desk: Desk, 
 
 
 def test_a_warm_start_writes_no_setting_that_the_chip_has(desk: Desk) -> None:
-    bus = desk.chip.program._front_end._bus  # type: ignore[union-attr]
+    bus = desk.chip.program._front_end.bus  # type: ignore[union-attr]
     written = list[int]()
     write = bus.write
 
@@ -236,7 +236,7 @@ def test_a_warm_start_writes_no_setting_that_the_chip_has(desk: Desk) -> None:
 def test_readings_of_an_ideal_chip_are_those_of_the_nets() -> None:
     desk = a_reference(tolerances=IDEAL, cell_1=2.0, cell_4=4.2, current=-12.34, ntc_2=4700.0)
 
-    readings = desk.chip.program._readings  # type: ignore[union-attr]
+    readings = desk.chip.program.readings  # type: ignore[union-attr]
 
     assert readings.cells_v == pytest.approx([2.0, 3.3, 3.3, 4.2], abs=1e-4)
     assert readings.current_a == pytest.approx(-12.34, abs=0.006)

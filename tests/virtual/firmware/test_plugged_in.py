@@ -16,6 +16,7 @@ from rig.virtual.cells import LFP_20AH, CellString
 from rig.virtual.circuit import PowerPath
 from rig.virtual.firmware import DUTS, Guest, build_of, plug_in, variants_of
 from rig.virtual.firmware.esp32_4s import RELEASED
+from rig.virtual.firmware.protections import Debounce
 from rig.virtual.kernel import Kernel
 from rig.virtual.seeds import Seeds
 from rig.virtual.uart import AutoReset, Uart
@@ -203,10 +204,8 @@ def test_each_bms_has_a_released_build(dut: str) -> None:
 # One small wrong thing can be put into a build: how the variants with a defect are made.
 
 
-class NeverReset:
+class NeverReset(Debounce):
     """Keeps its count when the value is good again (bms-defects.md, D60)."""
-
-    count: int
 
     def step(self, *, bad: bool) -> int:
         self.count += bad
@@ -244,6 +243,22 @@ def test_two_variants_go_into_one_build() -> None:
     assert ticks["OVP"] == 1
     counter = build.parts.debounce(98)
     assert [counter.step(bad=bad) for bad in (True, False, True)] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("dut", "pair"),
+    [
+        ("esp32-4s", "formats-what-is-torn+lost-settings-taken-for-none"),
+        ("esp32-16s", "precharges-into-a-fault+recloses-when-a-fault-is-gone"),
+    ],
+)
+def test_two_variants_that_share_a_mixin_go_into_one_build(dut: str, pair: str) -> None:
+    first = pair.partition("+")[0]
+
+    assert build_of(dut, pair) != build_of(dut, None)
+    for part in ("settings_task", "contactors"):
+        one, both = (getattr(build_of(dut, name).parts, part) for name in (first, pair))
+        assert [c.__name__ for c in one.__mro__] == [c.__name__ for c in both.__mro__]
 
 
 def test_a_variant_of_the_user_s_own_is_loaded_from_its_file(tmp_path: Path) -> None:

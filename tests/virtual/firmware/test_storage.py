@@ -117,7 +117,7 @@ def test_a_reset_while_saving_does_not_tear_what_the_flash_does_by_itself() -> N
 
 def test_copies_are_written_in_turn_and_only_when_something_changed() -> None:
     desk = a_reference()
-    flash = desk.chip.program._settings._store._flash  # type: ignore[union-attr]
+    flash = desk.chip.program.settings._store.flash  # type: ignore[union-attr]
     for volts in ("3.600", "3.600", "3.610", "3.620"):
         answer(desk, f"set ovp.trip {volts}")
         assert "OK saved" in answer(desk, "save")
@@ -147,11 +147,11 @@ def test_with_both_copies_bad_paths_stay_open_until_it_is_acknowledged() -> None
 def test_a_record_with_one_wrong_bit_is_bad_or_the_bit_was_not_in_it(at: int, bit: int) -> None:
     desk = a_reference(ready=False)
     desk.run(0.5)
-    store = desk.chip.program._settings._store  # type: ignore[union-attr]
+    store = desk.chip.program.settings._store  # type: ignore[union-attr]
     record = packed(7, b"some settings")
     page = bytearray(record.ljust(PAGE, b"\xff"))
     page[at] ^= 1 << bit
-    store._flash.pages[:] = [bytes(page), ERASED]
+    store.flash.pages[:] = [bytes(page), ERASED]
 
     assert (store.load() is None) == (at < len(record))
 
@@ -163,9 +163,9 @@ def test_the_newer_of_two_copies_counts_also_where_its_number_wraps(
 ) -> None:
     desk = a_reference(ready=False)
     desk.run(0.5)
-    store = desk.chip.program._settings._store  # type: ignore[union-attr]
+    store = desk.chip.program.settings._store  # type: ignore[union-attr]
     pages = [packed(n, text).ljust(PAGE, b"\xff") for n, text in ((older, b"old"), (newer, b"new"))]
-    store._flash.pages[:] = pages[::-1] if swapped else pages
+    store.flash.pages[:] = pages[::-1] if swapped else pages
 
     assert store.load().payload == b"new"
 
@@ -208,7 +208,7 @@ def test_what_is_stored_reads_back_and_what_is_shown_is_taken_again(data: st.Dat
     assert other.values == settings.values
     for name in settings.items:
         text = settings.shown(name).partition("=")[2].split()[0]
-        assert settings._steps(settings.items[name], float(text)) == settings.values[name]
+        assert settings.steps(settings.items[name], float(text)) == settings.values[name]
 
 
 def test_a_record_of_another_length_is_not_taken() -> None:

@@ -14,7 +14,7 @@ from rig.virtual.i2c import TABLE, BusTimeoutError, NoAnswerError
 class _NoAge(FrontEnd):
     """Nobody asks how old a reading is."""
 
-    def _is_old(self, now_ms: int, then_ms: int) -> bool:  # noqa: ARG002
+    def is_old(self, now_ms: int, then_ms: int) -> bool:  # noqa: ARG002
         return False
 
 
@@ -33,8 +33,8 @@ def stale_for_ever(build: Build) -> Build:
 class _ClearedBuffer(FrontEnd):
     """The buffer is cleared before each read, and used after one that failed."""
 
-    def _read(self, register: int, count: int) -> bytes | None:
-        reply = super()._read(register, count)
+    def read(self, register: int, count: int) -> bytes | None:
+        reply = super().read(register, count)
         return bytes(count) if reply is None and register == chip.PACK else reply
 
 
@@ -54,7 +54,7 @@ class _HarmlessDefaults(FrontEnd):
     """Variables start with numbers that hurt nobody."""
 
     def fresh(self) -> Readings:
-        readings: Readings = super().fresh()
+        readings = super().fresh()
         readings.cells_v = [3.7] * len(readings.cells_v)
         readings.temperatures_degc = [25.0] * len(readings.temperatures_degc)
         readings.current_a, readings.pack_v = 0.0, 3.7 * len(readings.cells_v)
@@ -76,7 +76,7 @@ def plausible_before_measured(build: Build) -> Build:
 class _CrcOverData(FrontEnd):
     """The sum begins with the data, without the address bytes before them."""
 
-    def _is_whole(self, register: int, reply: bytes) -> bool:  # noqa: ARG002
+    def is_whole(self, register: int, reply: bytes) -> bool:  # noqa: ARG002
         crc = 0
         for byte in reply:
             crc = TABLE[crc ^ byte]
@@ -98,7 +98,7 @@ def good_replies_rejected(build: Build) -> Build:
 class _CrcUnchecked(FrontEnd):
     """The last byte is dropped unseen."""
 
-    def _is_whole(self, register: int, reply: bytes) -> bool:  # noqa: ARG002
+    def is_whole(self, register: int, reply: bytes) -> bool:  # noqa: ARG002
         return True
 
 
@@ -117,11 +117,11 @@ def broken_replies_taken(build: Build) -> Build:
 class _FilledInPlace(Bms):
     """The structure is cleared when a scan begins and filled when its bytes are there."""
 
-    def _pause_bleeding(self) -> None:
-        super()._pause_bleeding()
-        if self._readings.scans:
-            self._readings.pack_v = 0.0
-            self._readings.cells_v = [0.0] * len(self._readings.cells_v)
+    def pause_bleeding(self) -> None:
+        super().pause_bleeding()
+        if self.readings.scans:
+            self.readings.pack_v = 0.0
+            self.readings.cells_v = [0.0] * len(self.readings.cells_v)
 
 
 @variant(
@@ -139,16 +139,16 @@ def torn_reading(build: Build) -> Build:
 class _StaysInSettings(FrontEnd):
     """Where nothing had to be written, nothing seems to have been changed either."""
 
-    def _set_up(self) -> bool:
+    def set_up(self) -> bool:
         self._wrote = False
-        return super()._set_up()
+        return super().set_up()
 
-    def _write(self, register: int, data: bytes) -> bool:
+    def write(self, register: int, data: bytes) -> bool:
         self._wrote = self._wrote or register in (chip.OV_LIMIT, chip.NTC_ON)
         is_end = register == chip.CONTROL and not data[0] & chip.SETTINGS_MODE
         if is_end and not self._wrote:
             return True
-        return super()._write(register, data)
+        return super().write(register, data)
 
 
 @variant(
@@ -166,17 +166,17 @@ def current_frozen_after_start(build: Build) -> Build:
 class _TimeoutIsAnAnswer(FrontEnd):
     """A read that timed out hands out what is still in the buffer; the bus is never freed."""
 
-    def _read(self, register: int, count: int) -> bytes | None:
+    def read(self, register: int, count: int) -> bytes | None:
         kept: dict[int, bytes] = self.__dict__.setdefault("_kept", {})
-        for _ in range(self._image.tries):
+        for _ in range(self.image.tries):
             try:
-                reply = self._bus.read(register, count)
+                reply = self.bus.read(register, count)
             except BusTimeoutError:
                 return kept.get(register)
             except NoAnswerError:
                 self.errors += 1
                 continue
-            if self._is_whole(register, reply):
+            if self.is_whole(register, reply):
                 kept[register] = reply[:-1]
                 return kept[register]
             self.errors += 1
@@ -200,15 +200,15 @@ class _SpinsOnTheChip(Bms):
 
     _CONVERSION_NS = 30 * MS
 
-    def _scan(self) -> None:
-        super()._scan()
-        now_ns = self._chip.kernel.now_ns
+    def scan(self) -> None:
+        super().scan()
+        now_ns = self.chip.kernel.now_ns
         self._spins_until_ns = now_ns + self._CONVERSION_NS
 
-    def _main(self) -> None:
+    def main(self) -> None:
         spins_until_ns = self.__dict__.get("_spins_until_ns", 0)
-        if self._chip.kernel.now_ns >= spins_until_ns:
-            super()._main()
+        if self.chip.kernel.now_ns >= spins_until_ns:
+            super().main()
 
 
 @variant(
@@ -226,7 +226,7 @@ def front_end_starves_the_rest(build: Build) -> Build:
 class _PowerOnUnseen(FrontEnd):
     """The settings are written once, at the start of the controller."""
 
-    def _has_reset(self, status: int) -> bool:  # noqa: ARG002
+    def has_reset(self, status: int) -> bool:  # noqa: ARG002
         return False
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rig.virtual.firmware.balancing import BalancingLimits
+from rig.virtual.firmware.balancing import Balancer
 from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.variants import variant
 
 
-class _ChargeOnly:
+class _ChargeOnly(Balancer):
     """Discharge current is negative, and so never above the limit."""
 
-    _limits: BalancingLimits
-
     def is_disturbed(self, current_a: float) -> bool:
-        return current_a >= self._limits.rest_current_a
+        return current_a >= self.limits.rest_current_a
 
 
 @variant(
@@ -31,15 +29,13 @@ def bleeds_while_discharging(build: Build) -> Build:
     return build.patch(balancer=_ChargeOnly)
 
 
-class _NoTarget:
+class _NoTarget(Balancer):
     """A cell that is being bled is held against the lowest voltage alone."""
 
-    _limits: BalancingLimits
-
-    def _keeps(self, on: bool, volts: float, above_v: float) -> bool:  # noqa: FBT001
+    def keeps(self, on: bool, volts: float, above_v: float) -> bool:  # noqa: FBT001
         if on:
-            return volts >= self._limits.stop_v
-        return super()._keeps(on, volts, above_v)  # type: ignore[misc,no-any-return]
+            return volts >= self.limits.stop_v
+        return super().keeps(on, volts, above_v)
 
 
 @variant(
@@ -54,12 +50,12 @@ def bleeds_past_the_target(build: Build) -> Build:
     return build.patch(balancer=_NoTarget)
 
 
-class _NoHysteresis:
+class _NoHysteresis(Balancer):
     """A cell that is being bled must still be where bleeding begins."""
 
-    def _keeps(self, on: bool, volts: float, above_v: float) -> bool:  # noqa: FBT001
+    def keeps(self, on: bool, volts: float, above_v: float) -> bool:  # noqa: FBT001
         del on
-        return super()._keeps(False, volts, above_v)  # type: ignore[misc,no-any-return]  # noqa: FBT003
+        return super().keeps(False, volts, above_v)  # noqa: FBT003
 
 
 @variant(
@@ -74,7 +70,7 @@ def bleeding_chatters(build: Build) -> Build:
     return build.patch(balancer=_NoHysteresis)
 
 
-class _FirstByte:
+class _FirstByte(Balancer):
     """The mask of faults is from when all flags fitted into one byte."""
 
     def is_forbidden(self, flags: int) -> bool:
@@ -105,13 +101,11 @@ def rests_half_the_time(build: Build) -> Build:
     return build.configure(balancing=replace(build.image.balancing, rest_ms=1000))
 
 
-class _Milliseconds:
+class _Milliseconds(Balancer):
     """The time of rest is kept in s, and compared with an uptime in ms."""
 
-    _limits: BalancingLimits
-
     def has_rested(self, rest_ms: int) -> bool:
-        rest_s = self._limits.rest_ms // 1000
+        rest_s = self.limits.rest_ms // 1000
         return rest_ms >= rest_s
 
 
@@ -132,8 +126,8 @@ class _RowOfTheNeighbour(Bms):
 
     PINS = (0, 1, 1, 3)
 
-    def _drive_bleed(self, index: int, *, on: bool) -> None:
-        super()._drive_bleed(self.PINS[index], on=on)
+    def drive_bleed(self, index: int, *, on: bool) -> None:
+        super().drive_bleed(self.PINS[index], on=on)
 
 
 @variant(
@@ -153,17 +147,17 @@ class _ChargerByItsEdge(Bms):
 
     _charging = False
 
-    def _sample_current(self) -> None:
-        since_ms = self._rest_since_ms
-        super()._sample_current()
-        current_a = self._readings.current_a
-        charging = current_a > 0.0 and self._balancer.is_disturbed(current_a)
+    def sample_current(self) -> None:
+        since_ms = self.rest_since_ms
+        super().sample_current()
+        current_a = self.readings.current_a
+        charging = current_a > 0.0 and self.balancer.is_disturbed(current_a)
         if charging and self._charging:
-            self._rest_since_ms = since_ms
+            self.rest_since_ms = since_ms
         self._charging = charging
 
-    def _may_balance(self) -> bool:
-        return super()._may_balance() and not self._charging
+    def may_balance(self) -> bool:
+        return super().may_balance() and not self._charging
 
 
 @variant(

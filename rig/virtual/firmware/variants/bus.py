@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.variants import BOTH, variant
 
-if TYPE_CHECKING:
-    from rig.virtual.firmware.bms import Bms
-else:  # a mixin's base is known when it is laid over the part
-    Bms = object
-
 
 class _StaysOff(Bms):
-    def _leave_bus_off(self) -> None:
+    def leave_bus_off(self) -> None:
         """Nobody calls twai_initiate_recovery()."""
 
 
@@ -34,10 +28,10 @@ def bus_off_for_ever(build: Build) -> Build:
 class _RecoversOnce(Bms):
     _has_recovered = False
 
-    def _leave_bus_off(self) -> None:
+    def leave_bus_off(self) -> None:
         if not self._has_recovered:
             self._has_recovered = True
-            super()._leave_bus_off()
+            super().leave_bus_off()
 
 
 @variant(
@@ -54,8 +48,8 @@ def second_bus_off_for_ever(build: Build) -> Build:
 
 
 class _Asserts(Bms):
-    def _leave_bus_off(self) -> None:
-        self._chip.panic("assert failed: twai_handle_tx_buffer_frame, tx_msg_count >= 0")
+    def leave_bus_off(self) -> None:
+        self.chip.panic("assert failed: twai_handle_tx_buffer_frame, tx_msg_count >= 0")
 
 
 @variant(
@@ -74,11 +68,11 @@ def reboots_in_bus_off(build: Build) -> Build:
 class _WaitsForAMailbox(Bms):
     """The main task sends by itself: twai_transmit(&message, portMAX_DELAY)."""
 
-    def _main(self) -> None:
-        transmit = self._image.transmit
-        if self._chip.pins.can_pending() >= transmit.mailboxes - transmit.for_events:
+    def main(self) -> None:
+        transmit = self.image.transmit
+        if self.chip.pins.can_pending() >= transmit.mailboxes - transmit.for_events:
             return  # still waiting for one to leave
-        super()._main()
+        super().main()
 
 
 @variant(

@@ -20,9 +20,9 @@ _DUT = ("esp32-16s",)
 class _Remembers(ContactorControl):
     """What the host asked for is kept over a fault."""
 
-    def _enter_fault(self) -> None:
-        self._open_all()
-        self._go(FAULT)
+    def enter_fault(self) -> None:
+        self.open_all()
+        self.go(FAULT)
 
 
 @variant(
@@ -75,8 +75,8 @@ def precharges_for_ever(build: Build) -> Build:
 class _NoLatch(ContactorControl):
     """The failed state goes back to off."""
 
-    def _give_up_try(self) -> None:
-        super()._give_up_try()
+    def give_up_try(self) -> None:
+        super().give_up_try()
         self.precharge_failed = False
 
 
@@ -132,11 +132,11 @@ def closes_unasked(build: Build) -> Build:
 class _FirstUnitOnly(ContactorControl):
     """The fault's branch handles the first contactor."""
 
-    def _enter_fault(self) -> None:
+    def enter_fault(self) -> None:
         for contactor in (self.main, self.precharge)[:1]:
             contactor.open()
         self.request.forget()
-        self._go(FAULT)
+        self.go(FAULT)
 
 
 @variant(
@@ -172,7 +172,7 @@ class _TimeAlone(ContactorControl):
     """Precharging ends by time, as if it always came to something."""
 
     def is_charged(self) -> bool:
-        return self._ticks >= 10
+        return self.ticks >= 10
 
 
 @variant(

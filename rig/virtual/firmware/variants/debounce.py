@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rig.virtual.firmware.afe import Readings
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import Debounce, Detector, Event, Rule
+from rig.virtual.firmware.protections import Debounce, Detector, Event, Protections, Rule
+from rig.virtual.firmware.quantities import Quantities
 from rig.virtual.firmware.variants import variant
 
 
-class _NeverReset:
+class _NeverReset(Debounce):
     """The counter is left as it is when the value is good again."""
-
-    count: int
 
     def step(self, *, bad: bool) -> int:
         self.count += bad
@@ -47,10 +46,8 @@ def counts_down_instead_of_again(build: Build) -> Build:
     return build
 
 
-class _TimerRunsOn:
+class _TimerRunsOn(Debounce):
     """The first bad value starts a timer, which nothing stops."""
-
-    count: int
 
     def step(self, *, bad: bool) -> int:
         if bad or self.count:
@@ -70,7 +67,7 @@ def first_violation_trips_in_the_end(build: Build) -> Build:
     return build.patch(debounce=_TimerRunsOn)
 
 
-class _LocalCounter:
+class _LocalCounter(Debounce):
     """The counter lives in the function that counts, so that it starts at 0 at every call."""
 
     def step(self, *, bad: bool) -> int:
@@ -92,13 +89,11 @@ def nothing_lasts(build: Build) -> Build:
     return build.patch(debounce=_LocalCounter)
 
 
-class _EightBits:
+class _EightBits(Debounce):
     """A counter of 8 bits starts again at 256 runs of the main task, 2.56 s."""
 
-    count: int
-
     def step(self, *, bad: bool) -> int:
-        count: int = super().step(bad=bad)  # type: ignore[misc]
+        count = super().step(bad=bad)
         self.count = count & 0xFF
         return self.count
 
@@ -139,7 +134,7 @@ def charge_overcurrent_at_once(build: Build) -> Build:
     return build.with_rule("OCC1", ticks=1)
 
 
-class _Smoothed:
+class _Smoothed(Quantities):
     """Trips on a smoothed voltage, y += (x - y) / 2 at each scan: a far step passes at once."""
 
     _smooth: list[float] | None = None
@@ -167,18 +162,15 @@ def late_where_it_is_close(build: Build) -> Build:
     return build.patch(quantities=_Smoothed)
 
 
-class _FirstSeenForAll:
+class _FirstSeenForAll(Protections):
     """One time stamp of "first seen bad" for all rules: each new violation sets it again."""
-
-    detectors: dict[str, Detector]
 
     def look_at_scan(self, readings: Readings) -> None:
         was = {short for short, d in self.detectors.items() if d.pending}
-        look: Callable[[Readings], None] = super().look_at_scan  # type: ignore[misc]
-        look(readings)
+        super().look_at_scan(readings)
         if any(d.pending and not d.tripped and s not in was for s, d in self.detectors.items()):
             for detector in self.detectors.values():
-                detector._counts.clear()
+                detector.counts.clear()
 
 
 @variant(
@@ -193,18 +185,17 @@ def second_violation_restarts_the_first(build: Build) -> Build:
     return build.patch(protections=_FirstSeenForAll)
 
 
-class _IdleDirection:
+class _IdleDirection(Protections):
     """While current flows the other way, the counters of a direction freeze."""
 
     _current_a = 0.0
 
     def look_at_current(self, readings: Readings) -> None:
         self._current_a = readings.current_a
-        look: Callable[[Readings], None] = super().look_at_current  # type: ignore[misc]
-        look(readings)
+        super().look_at_current(readings)
 
-    def _counting(self) -> list[Detector]:
-        counting: list[Detector] = super()._counting()  # type: ignore[misc]
+    def counting(self) -> list[Detector]:
+        counting = super().counting()
         return [d for d in counting if d.tripped or not self._is_idle(d.rule)]
 
     def _is_idle(self, rule: Rule) -> bool:
@@ -227,18 +218,14 @@ def counters_freeze_in_the_other_direction(build: Build) -> Build:
     return build.patch(protections=_IdleDirection)
 
 
-class _ResetFromTheSecond:
+class _ResetFromTheSecond(Detector):
     """The loop that resets the counters of good cells begins at 1, where cells count from 0."""
 
-    rule: Rule
-    _bad: list[bool]
-    _counts: list[Debounce]
-
-    def _tick_armed(self) -> Event | None:
-        kept = self._counts[0].count if self._counts else 0
-        event: Event | None = super()._tick_armed()  # type: ignore[misc]
-        if self.rule.reads == "cells" and self._counts and not self._bad[0]:
-            self._counts[0].count = kept
+    def tick_armed(self) -> Event | None:
+        kept = self.counts[0].count if self.counts else 0
+        event = super().tick_armed()
+        if self.rule.reads == "cells" and self.counts and not self.bad[0]:
+            self.counts[0].count = kept
         return event
 
 

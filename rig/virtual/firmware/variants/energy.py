@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rig.virtual.firmware.energy import STEPS_PER_AH
+from rig.virtual.firmware.energy import STEPS_PER_AH, Gauge, Health
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.state_of_charge import LFP, EnergyImage, OcvTable
+from rig.virtual.firmware.state_of_charge import (
+    LFP,
+    ChargeCounter,
+    OcvTable,
+    StateOfCharge,
+)
 from rig.virtual.firmware.variants import variant
 
 
-class _Unsigned:
+class _Unsigned(Gauge):
     """Capacities are unsigned, so what is missing to the reserve is a great deal."""
 
-    _reserve: int
-
-    def _above_reserve(self, left: int) -> int:
-        return left - self._reserve  # the frame's field takes the low 16 bits
+    def above_reserve(self, left: int) -> int:
+        return left - self.reserve  # the frame's field takes the low 16 bits
 
 
 @variant(
@@ -32,17 +35,12 @@ def empty_has_655_ah(build: Build) -> Build:
     return build.patch(gauge=_Unsigned)
 
 
-class _ClampedWhereSent:
+class _ClampedWhereSent(ChargeCounter):
     """Only the frame's field is clamped; the count goes on beyond empty and full."""
 
-    fraction: float
-    _at_zero: float
-    _counted_as: float
-    _capacity_as: float
-
     def count(self, current_a: float) -> None:
-        self._counted_as += self._charge_as(current_a)  # type: ignore[attr-defined]
-        self.fraction = self._at_zero + self._counted_as / self._capacity_as
+        self.counted_as += self.charge_as(current_a)
+        self.fraction = self.at_zero + self.counted_as / self.capacity_as
 
 
 @variant(
@@ -57,13 +55,11 @@ def empty_winds_up(build: Build) -> Build:
     return build.patch(counter=_ClampedWhereSent)
 
 
-class _DividesFirst:
+class _DividesFirst(Gauge):
     """Energy over the present voltage gives whole ampere-hours, which are scaled afterwards."""
 
-    _image: EnergyImage
-
-    def _left(self, soc: float, soh: float, pack_v: float) -> int:
-        energy_wh = round(soc * soh * self._image.capacity_ah * self._image.nominal_v)
+    def left(self, soc: float, soh: float, pack_v: float) -> int:
+        energy_wh = round(soc * soh * self.image.capacity_ah * self.image.nominal_v)
         whole_v = round(pack_v) if pack_v > 1.0 else 1  # NaN where no cell is known
         return energy_wh // whole_v * STEPS_PER_AH
 
@@ -80,10 +76,8 @@ def capacity_in_steps(build: Build) -> Build:
     return build.patch(gauge=_DividesFirst)
 
 
-class _Placeholder:
+class _Placeholder(ChargeCounter):
     """Counting is left for later."""
-
-    fraction: float
 
     def correct(self, fraction: float) -> None:
         del fraction
@@ -105,13 +99,11 @@ def always_100_percent(build: Build) -> Build:
     return build.patch(counter=_Placeholder)
 
 
-class _Thousandth:
+class _Thousandth(ChargeCounter):
     """Milliampere-seconds over milliampere-seconds, and divided by 1000 once more."""
 
-    _step_s: float
-
-    def _charge_as(self, current_a: float) -> float:
-        return current_a * self._step_s / 1000.0
+    def charge_as(self, current_a: float) -> float:
+        return current_a * self.step_s / 1000.0
 
 
 @variant(
@@ -126,17 +118,12 @@ def charge_hardly_counts(build: Build) -> Build:
     return build.patch(counter=_Thousandth)
 
 
-class _LostSign:
+class _LostSign(ChargeCounter):
     """The count is taken as a magnitude when the state of charge is corrected."""
-
-    fraction: float
-    _at_zero: float
-    _counted_as: float
-    _capacity_as: float
 
     def correct(self, fraction: float) -> None:
         self.fraction = fraction
-        self._at_zero = fraction - abs(self._counted_as) / self._capacity_as
+        self.at_zero = fraction - abs(self.counted_as) / self.capacity_as
 
 
 @variant(
@@ -151,14 +138,12 @@ def jumps_after_rest(build: Build) -> Build:
     return build.patch(counter=_LostSign)
 
 
-class _UnsignedProduct:
+class _UnsignedProduct(ChargeCounter):
     """Signed current times unsigned time is unsigned."""
 
-    _step_s: float
-
-    def _charge_as(self, current_a: float) -> float:
+    def charge_as(self, current_a: float) -> float:
         centiamps = round(current_a * 100.0) & 0xFFFF
-        return centiamps * self._step_s / 100.0
+        return centiamps * self.step_s / 100.0
 
 
 @variant(
@@ -199,11 +184,11 @@ def full_on_a_peak(build: Build) -> Build:
     return build.configure(energy=replace(build.image.energy, full_scans=1))
 
 
-class _Shadowed:
+class _Shadowed(StateOfCharge):
     """A new local variable hides the member."""
 
-    def _set_full(self) -> None:
-        self._counter.correct(1.0)  # type: ignore[attr-defined]
+    def set_full(self) -> None:
+        self.counter.correct(1.0)
         is_full = True  # noqa: F841
 
 
@@ -219,14 +204,12 @@ def full_again_and_again(build: Build) -> Build:
     return build.patch(soc=_Shadowed)
 
 
-class _WearsByPasses:
+class _WearsByPasses(Health):
     """Each pass of the slow loop takes a fixed amount while it is cold or hot."""
 
-    fraction: float
-
     def wear(self, current_a: float, seconds: float, degc: Sequence[float]) -> None:
-        super().wear(current_a, seconds, degc)  # type: ignore[misc]
-        if self._is_stressed(degc):  # type: ignore[attr-defined]
+        super().wear(current_a, seconds, degc)
+        if self.is_stressed(degc):
             self.fraction -= 0.001
 
 
@@ -238,13 +221,11 @@ def ages_in_a_minute(build: Build) -> Build:
     return build.patch(health=_WearsByPasses)
 
 
-class _OtherSwitch:
+class _OtherSwitch(StateOfCharge):
     """The table is chosen by the size of the cells, which stands next to the chemistry."""
 
-    _image: EnergyImage
-
-    def _choose_table(self) -> OcvTable:
-        image = self._image
+    def choose_table(self) -> OcvTable:
+        image = self.image
         return image.lfp if image.capacity_ah >= 50.0 else image.nmc
 
 
@@ -260,13 +241,11 @@ def wrong_chemistry(build: Build) -> Build:
     return build.patch(soc=_OtherSwitch)
 
 
-class _DeadBand:
+class _DeadBand(ChargeCounter):
     """What is below the noise of a larger shunt isn't counted."""
 
-    _step_s: float
-
-    def _charge_as(self, current_a: float) -> float:
-        return current_a * self._step_s if abs(current_a) >= 0.8 else 0.0
+    def charge_as(self, current_a: float) -> float:
+        return current_a * self.step_s if abs(current_a) >= 0.8 else 0.0
 
 
 @variant(

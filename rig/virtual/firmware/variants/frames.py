@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from rig.virtual.firmware import can_telemetry as can
+from rig.virtual.firmware.afe import FrontEnd, Readings
+from rig.virtual.firmware.bms import Bms
+from rig.virtual.firmware.can_telemetry import Telemetry
+from rig.virtual.firmware.extremes import Extremes
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import BIT, Event, Rule
+from rig.virtual.firmware.limits import Limits
+from rig.virtual.firmware.protections import BIT, Event, Protections, Rule
+from rig.virtual.firmware.timers import SoftTimers
+from rig.virtual.firmware.transmit import Transmitter
 from rig.virtual.firmware.variants import variant
-
-# A mixin's own methods call those of the part that it is laid over.
-if TYPE_CHECKING:
-    from rig.virtual.firmware.afe import FrontEnd as _FrontEnd
-    from rig.virtual.firmware.afe import Readings
-    from rig.virtual.firmware.bms import Bms as _Bms
-    from rig.virtual.firmware.can_telemetry import Telemetry as _Telemetry
-    from rig.virtual.firmware.extremes import Extremes as _Extremes
-    from rig.virtual.firmware.limits import Limits
-    from rig.virtual.firmware.protections import Protections as _Protections
-    from rig.virtual.firmware.timers import SoftTimers as _SoftTimers
-    from rig.virtual.firmware.transmit import Transmitter as _Transmitter
-else:
-    _FrontEnd = _Bms = _Telemetry = _Extremes = _Protections = object
-    _SoftTimers = _Transmitter = object
 
 
 # ---- scale, byte order, sign ------------------------------------------------------------------
-class _TenthsAsTenths(_Telemetry):
+class _TenthsAsTenths(Telemetry):
     """The field's LSB is 10 mV; the value is put in with the 100 mV of an older layout."""
 
     def limits(self, limits: Limits) -> bytes:
@@ -43,12 +34,12 @@ def charge_voltage_tenfold_low(build: Build) -> Build:
     return build.patch(telemetry=_TenthsAsTenths)
 
 
-class _EventInMilliamps(_Bms):
+class _EventInMilliamps(Bms):
     """The current is read in mA, which nobody divides: the event's LSB is 10 mA."""
 
-    def _send_event(self, event: Event) -> None:
+    def send_event(self, event: Event) -> None:
         tenfold = 10.0 if event.rule.reads in ("charge", "discharge") else 1.0
-        super()._send_event(replace(event, value=event.value * tenfold))
+        super().send_event(replace(event, value=event.value * tenfold))
 
 
 @variant(
@@ -63,10 +54,10 @@ def event_value_tenfold(build: Build) -> Build:
     return build.patch(program=_EventInMilliamps)
 
 
-class _MaxBigEndian(_Telemetry):
+class _MaxBigEndian(Telemetry):
     """One of the four fields was swapped on the old processor and still is."""
 
-    def extremes(self, extremes: Any) -> bytes:
+    def extremes(self, extremes: Extremes) -> bytes:
         data = super().extremes(extremes)
         return data[:2] + data[3:4] + data[2:3] + data[4:]
 
@@ -83,13 +74,13 @@ def highest_cell_byte_swapped(build: Build) -> Build:
     return build.patch(telemetry=_MaxBigEndian)
 
 
-class _DischargePositive(_Bms):
+class _DischargePositive(Bms):
     """The console was written when discharge still counted as positive."""
 
-    def _print_status(self) -> None:
-        readings, current_a = self._readings, self._readings.current_a
+    def print_status(self) -> None:
+        readings, current_a = self.readings, self.readings.current_a
         readings.current_a = -current_a
-        super()._print_status()
+        super().print_status()
         readings.current_a = current_a
 
 
@@ -106,7 +97,7 @@ def console_counts_discharge_positive(build: Build) -> Build:
 
 
 # ---- sums and extremes ------------------------------------------------------------------------
-class _SumsTheFirstTwice(_FrontEnd):
+class _SumsTheFirstTwice(FrontEnd):
     """The pack's voltage is the sum of the cells, and the sum begins with the first of them."""
 
     def scan(self, into: Readings) -> None:
@@ -129,11 +120,11 @@ def pack_one_cell_too_high(build: Build) -> Build:
     return build.patch(front_end=_SumsTheFirstTwice)
 
 
-class _BothFromTheHighest(_Extremes):
+class _BothFromTheHighest(Extremes):
     """Lowest and highest temperature are taken from one and the same register."""
 
-    def _of_temperatures(self, degc: Sequence[float]) -> tuple[float, float]:
-        _, most = super()._of_temperatures(degc)
+    def of_temperatures(self, degc: Sequence[float]) -> tuple[float, float]:
+        _, most = super().of_temperatures(degc)
         return most, most
 
 
@@ -150,10 +141,10 @@ def lowest_temperature_is_the_highest(build: Build) -> Build:
     return build.patch(extremes=_BothFromTheHighest)
 
 
-class _ElseIf(_Extremes):
+class _ElseIf(Extremes):
     """A value that is a new highest is never looked at as the lowest."""
 
-    def _range(self, values: Sequence[float]) -> tuple[float, float]:
+    def least_and_most(self, values: Sequence[float]) -> tuple[float, float]:
         least, most = 6.5535e4, -6.5535e4
         for value in values:
             if value > most:
@@ -176,7 +167,7 @@ def lowest_missed_in_rising_order(build: Build) -> Build:
 
 
 # ---- mailboxes --------------------------------------------------------------------------------
-class _OneStagingBuffer(_Transmitter):
+class _OneStagingBuffer(Transmitter):
     """What waits for a mailbox waits as an identifier; all share the buffer with the data."""
 
     _staged = b""
@@ -189,8 +180,8 @@ class _OneStagingBuffer(_Transmitter):
         self._staged = data
         super().post_event(can_id, data)
 
-    def _hand_over(self, can_id: int, data: bytes) -> bool:
-        return super()._hand_over(can_id, self._staged[: len(data)].ljust(len(data), b"\0"))
+    def hand_over(self, can_id: int, data: bytes) -> bool:
+        return super().hand_over(can_id, self._staged[: len(data)].ljust(len(data), b"\0"))
 
 
 @variant(
@@ -205,12 +196,12 @@ def data_under_another_identifier(build: Build) -> Build:
     return build.patch(transmitter=_OneStagingBuffer)
 
 
-class _EventsDoNotWait(_Transmitter):
+class _EventsDoNotWait(Transmitter):
     """Only periodic frames are queued when no mailbox is free."""
 
     def post_event(self, can_id: int, data: bytes) -> None:
-        if self._has_room(keep=0):
-            self._hand_over(can_id, data)
+        if self.has_room(keep=0):
+            self.hand_over(can_id, data)
 
 
 @variant(
@@ -238,7 +229,7 @@ def alarm_waits_behind_bulk(build: Build) -> Build:
     return build.configure(transmit=replace(build.image.transmit, in_order=True))
 
 
-class _LimitsOneByteShort(_Telemetry):
+class _LimitsOneByteShort(Telemetry):
     """The length is that of the layout before the last field was added."""
 
     def limits(self, limits: Limits) -> bytes:
@@ -257,10 +248,10 @@ def limits_one_byte_short(build: Build) -> Build:
     return build.patch(telemetry=_LimitsOneByteShort)
 
 
-class _OtherTransceiver(_Transmitter):
+class _OtherTransceiver(Transmitter):
     """The pin that wakes the transceiver is another on this board; the driver succeeds anyway."""
 
-    def _hand_over(self, can_id: int, data: bytes) -> bool:
+    def hand_over(self, can_id: int, data: bytes) -> bool:
         del can_id, data
         return True
 
@@ -277,11 +268,11 @@ def silent_transmitter(build: Build) -> Build:
     return build.patch(transmitter=_OtherTransceiver)
 
 
-class _PolledPeriods(_SoftTimers):
+class _PolledPeriods(SoftTimers):
     """A loop of 10 ms asks whether more than the period has passed, and counts on from there."""
 
-    def _next_due(self, due_ms: int, period_ms: int) -> int:
-        return super()._next_due(due_ms, period_ms + _LOOP_MS)
+    def next_due(self, due_ms: int, period_ms: int) -> int:
+        return super().next_due(due_ms, period_ms + _LOOP_MS)
 
 
 _LOOP_MS = 10
@@ -299,13 +290,13 @@ def period_of_one_loop_more(build: Build) -> Build:
     return build.patch(timers=_PolledPeriods)
 
 
-class _LimitsAtOnce(_Bms):
+class _LimitsAtOnce(Bms):
     """That nothing is allowed is told as a path opens, by the task's function: out of turn."""
 
-    def _drive(self, gate: str, on: bool) -> None:  # noqa: FBT001
-        super()._drive(gate, on)
+    def drive(self, gate: str, on: bool) -> None:  # noqa: FBT001
+        super().drive(gate, on)
         if not on:
-            self._send_limits()
+            self.send_limits()
 
 
 @variant(
@@ -320,24 +311,24 @@ def limits_out_of_turn(build: Build) -> Build:
     return build.patch(program=_LimitsAtOnce)
 
 
-class _RepeatsFiltered(_Bms):
+class _RepeatsFiltered(Bms):
     """A line of the cell that was told last is left out; "none yet" is 1, which is cell 2."""
 
-    _told = 1
+    _shown = 1
 
-    def _log(self, level: str, tag: str, text: str) -> None:
+    def log(self, level: str, tag: str, text: str) -> None:
         if tag != "prot" or " cell " not in text:
-            super()._log(level, tag, text)
+            super().log(level, tag, text)
             return
         index = int(text.split(" cell ")[1].split()[0]) - 1
-        if index != self._told:
-            super()._log(level, tag, text)
-        self._told = index
+        if index != self._shown:
+            super().log(level, tag, text)
+        self._shown = index
 
-    def _report(self, event: Event) -> None:
-        super()._report(event)
+    def report(self, event: Event) -> None:
+        super().report(event)
         if not event.tripped:
-            self._told = -1
+            self._shown = -1
 
 
 @variant(
@@ -353,12 +344,12 @@ def first_line_of_cell_2_missing(build: Build) -> Build:
 
 
 # ---- flags ------------------------------------------------------------------------------------
-class _TwoBitsOneMask(_Protections):
+class _TwoBitsOneMask(Protections):
     """The mask of charge overtemperature has two bits, and that of overvoltage none."""
 
-    def _bits_of(self, rule: Rule) -> int:
+    def bits_of(self, rule: Rule) -> int:
         masks = {"OTC": BIT["OTC"] | BIT["UV"], "OVP": 0}
-        return masks.get(rule.short, super()._bits_of(rule))
+        return masks.get(rule.short, super().bits_of(rule))
 
 
 @variant(
@@ -373,13 +364,13 @@ def alarm_bits_mixed_up(build: Build) -> Build:
     return build.patch(protections=_TwoBitsOneMask)
 
 
-class _PathsInByte6(_Telemetry):
+class _PathsInByte6(Telemetry):
     """The states of the paths go into the second byte of outputs, which nobody reads."""
 
     def status(self, state: int, flags: int, paths: int, bleeding: Sequence[bool]) -> bytes:
         data = bytearray(super().status(state, flags, 0, bleeding))
         data[6] = paths
-        return self._protect(can.STATUS_ID, bytes(data))
+        return self.protect(can.STATUS_ID, bytes(data))
 
 
 @variant(
@@ -394,7 +385,7 @@ def path_bits_in_a_spare_byte(build: Build) -> Build:
     return build.patch(telemetry=_PathsInByte6)
 
 
-class _SocPlaceholder(_Telemetry):
+class _SocPlaceholder(Telemetry):
     """The state of charge of the first test is still there."""
 
     def pack(self, current_a: float, pack_v: float, soc: float) -> bytes:
@@ -420,11 +411,11 @@ def cold_told_as_hot(build: Build) -> Build:
     return build.with_rule("UTD", flag="OTD").with_rule("UTC", flag="OTC")
 
 
-class _MaskOfBothCurrents(_Protections):
+class _MaskOfBothCurrents(Protections):
     """The mask for overcurrent in discharge is 0x0C, which has the bit of charge in it."""
 
-    def _bits_of(self, rule: Rule) -> int:
-        bits = super()._bits_of(rule)
+    def bits_of(self, rule: Rule) -> int:
+        bits = super().bits_of(rule)
         return bits | BIT["OCC"] if rule.flag == "OCD" else bits
 
 

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.limits import Limiter, LimitWatch, Ramp
 from rig.virtual.firmware.variants import variant
 
-# A mixin's own methods call those of the part that it is laid over.
-if TYPE_CHECKING:
-    from rig.virtual.firmware.limits import Limiter as _Limiter
-    from rig.virtual.firmware.limits import LimitWatch as _LimitWatch
-    from rig.virtual.firmware.limits import Ramp
-else:
-    _Limiter = _LimitWatch = object
 
-
-class _MilliampsAgainstAmps(_LimitWatch):
+class _MilliampsAgainstAmps(LimitWatch):
     """The limit comes in mA from the limiter's new interface, the current still in A."""
 
-    def _is_over(self, current_a: float, limit_a: float) -> bool:
-        return super()._is_over(current_a, limit_a * 1000.0)
+    def is_over(self, current_a: float, limit_a: float) -> bool:
+        return super().is_over(current_a, limit_a * 1000.0)
 
 
 @variant("limit-watch-never-acts", "D09", "S1", "A are compared with mA", shows=r"LimitExceeded")
@@ -31,10 +23,10 @@ def limit_watch_never_acts(build: Build) -> Build:
     return build.patch(limit_watch=_MilliampsAgainstAmps)
 
 
-class _FirstSensorOnly(_Limiter):
+class _FirstSensorOnly(Limiter):
     """The reckoning reads sensor 1, whatever is on the others."""
 
-    def _sensors(self, degc: Sequence[float]) -> Sequence[float]:
+    def sensors(self, degc: Sequence[float]) -> Sequence[float]:
         return degc[:1]
 
 
@@ -50,11 +42,11 @@ def limits_follow_one_sensor(build: Build) -> Build:
     return build.patch(limiter=_FirstSensorOnly)
 
 
-class _NotLeftIn(_Limiter):
+class _NotLeftIn(Limiter):
     """The test was turned round once, and the branches were not."""
 
-    def _granted(self, may_a: float, *, allowed: bool) -> float:
-        return super()._granted(may_a, allowed=not allowed)
+    def granted(self, may_a: float, *, allowed: bool) -> float:
+        return super().granted(may_a, allowed=not allowed)
 
 
 @variant(
@@ -69,11 +61,11 @@ def permission_inverted(build: Build) -> Build:
     return build.patch(limiter=_NotLeftIn)
 
 
-class _RampBeforeTheBlock(_Limiter):
+class _RampBeforeTheBlock(Limiter):
     """The ramp follows what the curves allow; the block is put behind it."""
 
-    def _limited(self, ramp: Ramp, may_a: float, *, allowed: bool) -> float:
-        return self._granted(ramp.step(may_a), allowed=allowed)
+    def limited(self, ramp: Ramp, may_a: float, *, allowed: bool) -> float:
+        return self.granted(ramp.step(may_a), allowed=allowed)
 
 
 @variant(

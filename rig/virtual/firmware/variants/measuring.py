@@ -18,8 +18,8 @@ from rig.virtual.firmware.variants import variant
 class _UnsignedCurrent(FrontEnd):
     """The register is taken for a uint16_t."""
 
-    def _amps(self, raw: int) -> float:
-        return super()._amps(raw & 0xFFFF)
+    def amps(self, raw: int) -> float:
+        return super().amps(raw & 0xFFFF)
 
 
 @variant(
@@ -37,8 +37,8 @@ def discharge_shown_as_charge(build: Build) -> Build:
 class _ShortMilliamperes(FrontEnd):
     """Milliamperes are kept in an int16_t."""
 
-    def _amps(self, raw: int) -> float:
-        milliamperes = round(super()._amps(raw) * 1000.0)
+    def amps(self, raw: int) -> float:
+        milliamperes = round(super().amps(raw) * 1000.0)
         return min(max(milliamperes, -0x8000), 0x7FFF) / 1000.0
 
 
@@ -57,7 +57,7 @@ def current_stops_at_32_a(build: Build) -> Build:
 class _DefaultGain(FrontEnd):
     """The formula takes the data sheet's default for what the factory has trimmed."""
 
-    def _amps(self, raw: int) -> float:
+    def amps(self, raw: int) -> float:
         return raw * chip.CURRENT_LSB_A
 
 
@@ -78,26 +78,26 @@ class _ZeroesOnce(Bms):
 
     _FIRST, _COUNT = 110, 128  # samples after the start, 10 ms apart
     _REST_A = 0.5
-    _samples = 0
+    _sampled = 0
     _is_zeroing = False
     _sum_a = _zero_a = 0.0
 
-    def _sample_current(self) -> None:
-        super()._sample_current()
-        amps = self._readings.current_a
-        self._samples += 1
-        if self._samples == self._FIRST:
+    def sample_current(self) -> None:
+        super().sample_current()
+        amps = self.readings.current_a
+        self._sampled += 1
+        if self._sampled == self._FIRST:
             self._is_zeroing = abs(amps) < self._REST_A
         if self._is_zeroing and not math.isnan(amps):
             self._sum_a += amps
-        if self._is_zeroing and self._samples == self._FIRST + self._COUNT:
+        if self._is_zeroing and self._sampled == self._FIRST + self._COUNT:
             self._is_zeroing, self._zero_a = False, self._sum_a / self._COUNT
 
-    def _send_pack(self) -> None:
-        kept_a = self._readings.current_a
-        self._readings.current_a = kept_a - self._zero_a
-        super()._send_pack()
-        self._readings.current_a = kept_a
+    def send_pack(self) -> None:
+        kept_a = self.readings.current_a
+        self.readings.current_a = kept_a - self._zero_a
+        super().send_pack()
+        self.readings.current_a = kept_a
 
 
 @variant(
@@ -116,8 +116,8 @@ def zero_found_under_load(build: Build) -> Build:
 class _ShortProduct(FrontEnd):
     """Sixteenths of a millivolt in a uint16_t: room for 4.096 V."""
 
-    def _volts(self, raw: int) -> float:
-        sixteenths = round(super()._volts(raw) * 16_000.0)
+    def volts(self, raw: int) -> float:
+        sixteenths = round(super().volts(raw) * 16_000.0)
         return (sixteenths & 0xFFFF) / 16_000.0
 
 
@@ -148,10 +148,10 @@ def cells_read_3_3_v_at_most(build: Build) -> Build:
 class _UnsignedOffset(FrontEnd):
     """The factory's offset is read as a uint8_t."""
 
-    def _take_trims(self, trims: bytes) -> None:
-        super()._take_trims(trims)
+    def take_trims(self, trims: bytes) -> None:
+        super().take_trims(trims)
         _, offset, _ = struct.unpack(">bBB", trims)
-        self._offset_v = offset * chip.OFFSET_LSB_V
+        self.offset_v = offset * chip.OFFSET_LSB_V
 
 
 @variant(
@@ -169,8 +169,8 @@ def offset_read_as_unsigned(build: Build) -> Build:
 class _NoOpenWireTest(FrontEnd):
     """The open-wire register is never looked at: what floats is taken for a voltage."""
 
-    def _take_cells(self, raw: Sequence[int], wires: int, into: Readings) -> None:  # noqa: ARG002
-        super()._take_cells(raw, 0, into)
+    def take_cells(self, raw: Sequence[int], wires: int, into: Readings) -> None:  # noqa: ARG002
+        super().take_cells(raw, 0, into)
 
 
 @variant(
@@ -188,15 +188,15 @@ def open_tap_not_noticed(build: Build) -> Build:
 class _BleedsOn(Bms):
     """The bleeds are not switched off while the cells are converted."""
 
-    def _pause_bleeding(self) -> None:
-        wanted = self._balancer.wanted
+    def pause_bleeding(self) -> None:
+        wanted = self.balancer.wanted
         if not any(wanted):
-            super()._pause_bleeding()
+            super().pause_bleeding()
             return
-        for index, on in enumerate(self._bleeding):
+        for index, on in enumerate(self.bleeding):
             if on and not wanted[index]:
-                self._chip.pins.drive(bleed_of(index), False)  # noqa: FBT003
-                self._bleeding[index] = False
+                self.chip.pins.drive(bleed_of(index), False)  # noqa: FBT003
+                self.bleeding[index] = False
 
 
 @variant(
@@ -214,11 +214,11 @@ def measured_while_bleeding(build: Build) -> Build:
 class _FrozenWhileBleeding(Bms):
     """What is read while a cell bleeds is wrong anyway, so it is not read."""
 
-    def _scan(self) -> None:
-        kept_v = self._readings.cells_v if self._balancer.active else None
-        super()._scan()
+    def scan(self) -> None:
+        kept_v = self.readings.cells_v if self.balancer.active else None
+        super().scan()
         if kept_v is not None:
-            self._readings.cells_v = kept_v
+            self.readings.cells_v = kept_v
 
 
 @variant(
@@ -238,14 +238,14 @@ class _DropCorrected(Bms):
 
     _DROP_V = 0.012
 
-    def _print_status(self) -> None:
-        kept_v = self._readings.cells_v
-        wanted = self._balancer.wanted
-        self._readings.cells_v = [
+    def print_status(self) -> None:
+        kept_v = self.readings.cells_v
+        wanted = self.balancer.wanted
+        self.readings.cells_v = [
             volts + self._DROP_V * on for volts, on in zip(kept_v, wanted, strict=True)
         ]
-        super()._print_status()
-        self._readings.cells_v = kept_v
+        super().print_status()
+        self.readings.cells_v = kept_v
 
 
 @variant(
@@ -264,8 +264,6 @@ def _mean_of(count: int) -> type:
     """Make a filter over the last scans, behind which the protections lie."""
 
     class Filtered(Quantities):
-        _past: list[Sequence[float]]
-
         def cells(self, r: Readings) -> Sequence[float]:
             past = self.__dict__.setdefault("_past", [])
             if not past or past[-1] is not r.cells_v:
@@ -291,8 +289,8 @@ def late_by_its_filter(build: Build) -> Build:
 class _FlagsMasked(FrontEnd):
     """The mask of the flags to look at names the bit beside the comparator's."""
 
-    def _take_flags(self, status: int, into: Readings) -> None:
-        super()._take_flags(status & ~chip.OVERVOLTAGE, into)
+    def take_flags(self, status: int, into: Readings) -> None:
+        super().take_flags(status & ~chip.OVERVOLTAGE, into)
 
 
 @variant(
@@ -307,8 +305,8 @@ def hard_overvoltage_ignored(build: Build) -> Build:
 class _UnsignedDecidegrees(FrontEnd):
     """Tenths of a degree are kept in a uint16_t."""
 
-    def _decidegrees(self, index: int, ohm: float) -> float:
-        return round(super()._decidegrees(index, ohm)) & 0xFFFF
+    def decidegrees(self, index: int, ohm: float) -> float:
+        return round(super().decidegrees(index, ohm)) & 0xFFFF
 
 
 @variant(
@@ -326,8 +324,8 @@ def frost_read_as_fire(build: Build) -> Build:
 class _WholeDegrees(FrontEnd):
     """The table of the second type of sensor holds degrees, not tenths."""
 
-    def _decidegrees(self, index: int, ohm: float) -> float:
-        decidegrees: float = super()._decidegrees(index, ohm)
+    def decidegrees(self, index: int, ohm: float) -> float:
+        decidegrees = super().decidegrees(index, ohm)
         return decidegrees / 10.0 if index == 1 else decidegrees
 
 
@@ -346,9 +344,9 @@ def sensor_type_in_whole_degrees(build: Build) -> Build:
 class _OneSensorShort(FrontEnd):
     """The loop ends one sensor early."""
 
-    def _take_sensor(self, index: int, raw: int, into: Readings) -> None:
-        if index < self._sensors - 1:
-            super()._take_sensor(index, raw, into)
+    def take_sensor(self, index: int, raw: int, into: Readings) -> None:
+        if index < self.sensors - 1:
+            super().take_sensor(index, raw, into)
 
 
 @variant(
@@ -366,8 +364,8 @@ def last_sensor_never_read(build: Build) -> Build:
 class _SensorRegister(FrontEnd):
     """The register that the second sensor is read from is written to switch it on."""
 
-    def _settings(self) -> Sequence[tuple[int, bytes]]:
-        limits, (_, sensors) = super()._settings()
+    def settings(self) -> Sequence[tuple[int, bytes]]:
+        limits, (_, sensors) = super().settings()
         return limits, (chip.CELLS, sensors)
 
 
@@ -408,18 +406,18 @@ def broken_sensor_reads_cold(build: Build) -> Build:
 class _NoRangeCheck(FrontEnd):
     """Infinity is no resistance that an integer could hold either."""
 
-    def _is_open(self, ohm: float) -> bool:  # noqa: ARG002
+    def is_open(self, ohm: float) -> bool:  # noqa: ARG002
         return False
 
 
-class _HeldAfterJumps:
+class _HeldAfterJumps(FrontEnd):
     """A cell that jumped too often has a loose wire, and is held; the jumps are never set back."""
 
     _JUMP_V, _MOST = 0.050, 40
 
     def scan(self, into: Readings) -> None:
         before = list(into.cells_v)
-        super().scan(into)  # type: ignore[misc]
+        super().scan(into)
         jumps = self._jumps(len(before))
         for cell, (old_v, new_v) in enumerate(zip(before, into.cells_v, strict=True)):
             jumps[cell] += abs(new_v - old_v) > self._JUMP_V

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, e2e_p01_crc
 from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.protections import HostWatch
+from rig.virtual.firmware.receive import HostCheck, Receiver
 from rig.virtual.firmware.variants import BOTH, variant
-
-if TYPE_CHECKING:
-    from rig.virtual.firmware.bms import Bms
-    from rig.virtual.firmware.protections import HostWatch
-    from rig.virtual.firmware.receive import HostCheck, Receiver
-else:  # a mixin's base is known when it is laid over the part
-    Bms = HostWatch = HostCheck = Receiver = object
 
 _MAIN_MS = 10
 
@@ -31,14 +25,14 @@ class _CountsPolls(HostWatch):
         self._polls += 1
         return super().look(now_ms)
 
-    def _is_late(self, now_ms: int, last_ms: int) -> bool:  # noqa: ARG002
-        return self._polls * _MAIN_MS > self._timeout_ms
+    def is_late(self, now_ms: int, last_ms: int) -> bool:  # noqa: ARG002
+        return self._polls * _MAIN_MS > self.timeout_ms
 
 
 class _PollsInTheScan(Bms):
-    def _host_is_lost(self) -> bool:
-        every = self._image.scan_ns // self._image.main_ns
-        return self._host.lost if self._ticks % every else super()._host_is_lost()
+    def host_is_lost(self) -> bool:
+        every = self.image.scan_ns // self.image.main_ns
+        return self.host.lost if self.ticks % every else super().host_is_lost()
 
 
 @variant(
@@ -56,10 +50,10 @@ def host_missed_late(build: Build) -> Build:
 
 class _StampsTheFirstOnly(HostWatch):
     def hear(self, now_ms: int) -> None:
-        first_ms = self._last_ms
+        first_ms = self.last_ms
         super().hear(now_ms)
         if first_ms is not None:
-            self._last_ms = first_ms
+            self.last_ms = first_ms
 
 
 @variant(
@@ -76,7 +70,7 @@ def healthy_host_missed(build: Build) -> Build:
 
 
 class _NoWayBack(HostWatch):
-    def _is_back(self) -> bool:
+    def is_back(self) -> bool:
         return False
 
 
@@ -99,15 +93,15 @@ class _TwoKindsOfLoss(Bms):
     _refused = 0  # when the last good frame came
     _by_broken_frames = False
 
-    def _take_host_frames(self) -> None:
-        before_ms = self._host._last_ms
-        super()._take_host_frames()
-        if self._host._last_ms != before_ms and not self._by_broken_frames:
-            self._refused = self._host_check.refused
+    def take_host_frames(self) -> None:
+        before_ms = self.host.last_ms
+        super().take_host_frames()
+        if self.host.last_ms != before_ms and not self._by_broken_frames:
+            self._refused = self.host_check.refused
 
-    def _host_is_lost(self) -> bool:
-        lost = super()._host_is_lost()
-        if lost and self._host_check.refused > self._refused:
+    def host_is_lost(self) -> bool:
+        lost = super().host_is_lost()
+        if lost and self.host_check.refused > self._refused:
             self._by_broken_frames = True
         return lost or self._by_broken_frames
 
@@ -135,19 +129,19 @@ class _NowReadFirst(Bms):
         if can_id == HOST_ALIVE_ID:
             self._last_us = self._now_us()
 
-    def _host_is_lost(self) -> bool:
+    def host_is_lost(self) -> bool:
         now_us = self._now_us()
-        preempted_ns = int(self._chip.random.uniform(20e3, 300e3))
-        self._chip.after(preempted_ns, lambda: self._compare(now_us))
-        return super()._host_is_lost()
+        preempted_ns = int(self.chip.random.uniform(20e3, 300e3))
+        self.chip.after(preempted_ns, lambda: self._compare(now_us))
+        return super().host_is_lost()
 
     def _compare(self, now_us: int) -> None:
-        timeout_us = self._image.host_timeout_ms * 1000
+        timeout_us = self.image.host_timeout_ms * 1000
         if self._last_us is not None and now_us - self._last_us & 0xFFFF_FFFF > timeout_us:
-            self._host.lost, self._host._back = True, 0
+            self.host.lost, self.host.back = True, 0
 
     def _now_us(self) -> int:
-        return self._chip.kernel.now_ns // 1000
+        return self.chip.kernel.now_ns // 1000
 
 
 @variant(
@@ -164,7 +158,7 @@ def host_missed_now_and_then(build: Build) -> Build:
 
 
 class _TakesAnyChecksum(HostCheck):
-    def _is_intact(self, data: bytes) -> bool:  # noqa: ARG002
+    def is_intact(self, data: bytes) -> bool:  # noqa: ARG002
         return True
 
 
@@ -182,7 +176,7 @@ def host_checksum_unchecked(build: Build) -> Build:
 
 
 class _TakesAnyCounter(HostCheck):
-    def _is_next(self, counter: int) -> bool:  # noqa: ARG002
+    def is_next(self, counter: int) -> bool:  # noqa: ARG002
         return True
 
 
@@ -200,8 +194,8 @@ def frozen_host_is_alive(build: Build) -> Build:
 
 
 class _SumsItsOwnByte(HostCheck):
-    def _is_intact(self, data: bytes) -> bool:
-        return e2e_p01_crc(self._image.data_id, b"\0" + data) == data[0]
+    def is_intact(self, data: bytes) -> bool:
+        return e2e_p01_crc(self.image.data_id, b"\0" + data) == data[0]
 
 
 @variant(
@@ -219,7 +213,7 @@ def good_host_frames_refused(build: Build) -> Build:
 
 
 class _FillsUpWhatIsMissing(HostCheck):
-    def _is_whole(self, length: int) -> bool:  # noqa: ARG002
+    def is_whole(self, length: int) -> bool:  # noqa: ARG002
         return True
 
 
@@ -237,8 +231,8 @@ def short_host_frame_is_healthy(build: Build) -> Build:
 
 
 class _OneMore(HostWatch):
-    def _is_back(self) -> bool:
-        return self._back > self._frames_to_return
+    def is_back(self) -> bool:
+        return self.back > self.frames_to_return
 
 
 @variant(
@@ -268,7 +262,7 @@ def host_back_one_frame_early(build: Build) -> Build:
 
 
 class _LeavesTheOverrun(Receiver):
-    def _clear_overrun(self) -> None:
+    def clear_overrun(self) -> None:
         """Nobody thought of it: the flag stands, and nothing is stored any more."""
 
 

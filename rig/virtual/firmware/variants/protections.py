@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from rig.virtual.firmware.afe import Readings
 from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.image import Build, S
-from rig.virtual.firmware.protections import Detector, Event, Rule
+from rig.virtual.firmware.protections import Detector, Event, Protections, Rule
+from rig.virtual.firmware.quantities import Quantities
 from rig.virtual.firmware.variants import BOTH, variant
 
 
@@ -25,7 +26,7 @@ def empty_cell_ignored(build: Build) -> Build:
     return build.with_rule("UVP", reads="highest cell")
 
 
-class _ElseIf:
+class _ElseIf(Quantities):
     """The minimum is looked for only where the value is no new maximum."""
 
     def coldest(self, r: Readings) -> Sequence[float]:
@@ -100,13 +101,11 @@ def overvoltage_opens_the_discharge_path(build: Build) -> Build:
     return build.with_rule("OVP", opens_charge=False, opens_discharge=True)
 
 
-class _OneFaultVariable:
+class _OneFaultVariable(Protections):
     """Holds the fault that came first; the others wait."""
 
-    detectors: dict[str, Detector]
-
-    def _tripped(self) -> list[Rule]:
-        tripped: list[Rule] = super()._tripped()  # type: ignore[misc]
+    def tripped_rules(self) -> list[Rule]:
+        tripped = super().tripped_rules()
         return tripped[:1]
 
 
@@ -122,11 +121,11 @@ def one_fault_hides_another(build: Build) -> Build:
     return build.patch(protections=_OneFaultVariable)
 
 
-class _BusyWithOne:
+class _BusyWithOne(Protections):
     """While something is tripped nothing else is counted."""
 
-    def _counting(self) -> list[Detector]:
-        counting: list[Detector] = super()._counting()  # type: ignore[misc]
+    def counting(self) -> list[Detector]:
+        counting = super().counting()
         return [d for d in counting if d.tripped] or counting
 
 
@@ -142,10 +141,10 @@ def blind_while_tripped(build: Build) -> Build:
     return build.patch(protections=_BusyWithOne)
 
 
-class _OnePathPerFault:
+class _OnePathPerFault(Protections):
     """if charge: ... elif discharge: ..., so a fault of both opens the first."""
 
-    def _opens_discharge(self, rule: Rule) -> bool:
+    def opens_discharge(self, rule: Rule) -> bool:
         return rule.opens_discharge and not rule.opens_charge
 
 
@@ -161,14 +160,12 @@ def both_paths_fault_opens_one(build: Build) -> Build:
     return build.patch(protections=_OnePathPerFault)
 
 
-class _PolledGates:
+class _PolledGates(Bms):
     """The gates follow the protections in a task of 250 ms."""
 
-    _ticks: int
-
-    def _drive_paths(self) -> None:
-        if self._ticks % 25 == 0:
-            super()._drive_paths()  # type: ignore[misc]
+    def drive_paths(self) -> None:
+        if self.ticks % 25 == 0:
+            super().drive_paths()
 
 
 @variant(
@@ -183,7 +180,7 @@ def turn_off_by_a_slow_poll(build: Build) -> Build:
     return build.patch(program=_PolledGates)
 
 
-class _ClosesFirst:
+class _ClosesFirst(Protections):
     """At a start the paths are closed before anybody asks what is pending."""
 
     def pends_on_charge(self) -> bool:
@@ -205,17 +202,15 @@ def closes_onto_a_pending_fault(build: Build) -> Build:
     return build.patch(protections=_ClosesFirst)
 
 
-class _LimitInAByte:
+class _LimitInAByte(Detector):
     """An alert compares a cell's byte of 25 mV with the limit's: passed half a step behind it."""
 
     _STEPS_PER_V = 40
-    rule: Rule
 
     def are_bad(self, values: Sequence[float]) -> list[bool]:
         if self.rule.reads == "cells":
             values = [v if v != v else self._byte(v) / self._STEPS_PER_V for v in values]  # noqa: PLR0124
-        bad: list[bool] = super().are_bad(values)  # type: ignore[misc]
-        return bad
+        return super().are_bad(values)
 
     def _byte(self, volts: float) -> int:
         return round(volts * self._STEPS_PER_V)
@@ -233,21 +228,19 @@ def limits_in_steps_of_25_mv(build: Build) -> Build:
     return build.patch(detector=_LimitInAByte)
 
 
-class _LeavesByTheBound:
+class _LeavesByTheBound(Detector):
     """The search for a bad value is left by setting its bound, which is never set back."""
 
-    rule: Rule
-    _bad: list[bool]
     _count: int | None = None
 
     def look(self, values: Sequence[float], release_values: Sequence[float]) -> None:
-        super().look(values, release_values)  # type: ignore[misc]
+        super().look(values, release_values)
         if self._count is not None:
-            behind = len(self._bad) - self._count
-            self._bad = self._bad[: self._count] + [False] * behind
+            behind = len(self.bad) - self._count
+            self.bad = self.bad[: self._count] + [False] * behind
 
     def tick(self) -> Event | None:
-        event: Event | None = super().tick()  # type: ignore[misc]
+        event = super().tick()
         if event is not None and event.tripped:
             self._count = event.channel + 1
         return event
@@ -271,15 +264,15 @@ class _SmallerFuse(Bms):
     _RATED_A, _MELTS_A2S = 25.0, 10_000.0
     _heat_a2s = 0.0
 
-    def _sample_current(self) -> None:
-        super()._sample_current()
-        current_a = self._readings.current_a
+    def sample_current(self) -> None:
+        super().sample_current()
+        current_a = self.readings.current_a
         if current_a == current_a:  # noqa: PLR0124  there is one
-            heats = (current_a**2 - self._RATED_A**2) * self._image.current_ns / S
+            heats = (current_a**2 - self._RATED_A**2) * self.image.current_ns / S
             self._heat_a2s = max(0.0, self._heat_a2s + heats)
 
-    def _allows_discharge(self) -> bool:
-        return super()._allows_discharge() and self._heat_a2s < self._MELTS_A2S
+    def allows_discharge(self) -> bool:
+        return super().allows_discharge() and self._heat_a2s < self._MELTS_A2S
 
 
 @variant(

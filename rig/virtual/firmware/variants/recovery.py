@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rig.virtual.firmware.afe import Readings
+from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import Detector, Event, Rule
+from rig.virtual.firmware.protections import Detector, Event, Protections
 from rig.virtual.firmware.variants import variant
 
 
@@ -24,19 +25,17 @@ def no_hysteresis(build: Build) -> Build:
     return build.with_rule("UVP", release=trip["UVP"], release_ticks=1)
 
 
-class _ClearedOnTheEdge:
+class _ClearedOnTheEdge(Detector):
     """The flag is cleared when the alert goes away, and only then: too early, and never again."""
 
-    _good: bool
     _was_good = True
 
     def has_recovered(self) -> bool:
-        edge = self._good and not self._was_good
-        self._was_good = self._good
+        edge = self.good and not self._was_good
+        self._was_good = self.good
         if not edge:
             return False
-        recovered: bool = super().has_recovered()  # type: ignore[misc]
-        return recovered
+        return super().has_recovered()
 
 
 @variant(
@@ -51,13 +50,13 @@ def never_recovers(build: Build) -> Build:
     return build.patch(detector=_ClearedOnTheEdge)
 
 
-class _OneRetry:
+class _OneRetry(Detector):
     """The retry counter is never set back."""
 
     _retries = 0
 
     def has_recovered(self) -> bool:
-        recovered: bool = super().has_recovered()  # type: ignore[misc]
+        recovered = super().has_recovered()
         if not recovered or self._retries >= 1:
             return False
         self._retries += 1
@@ -76,16 +75,12 @@ def recovers_only_once(build: Build) -> Build:
     return build.patch(detector=_OneRetry)
 
 
-class _GoodAddsUp:
+class _GoodAddsUp(Detector):
     """The time of good values is not reset by a value that is not good yet."""
 
-    rule: Rule
-    _good: bool
-    _good_ticks: int
-
     def has_recovered(self) -> bool:
-        self._good_ticks += self._good
-        return self._good_ticks >= self.rule.release_ticks
+        self.good_ticks += self.good
+        return self.good_ticks >= self.rule.release_ticks
 
 
 @variant(
@@ -100,10 +95,8 @@ def recovery_adds_up(build: Build) -> Build:
     return build.patch(detector=_GoodAddsUp)
 
 
-class _AnyIsGood:
+class _AnyIsGood(Detector):
     """One healthy cell is enough to clear the fault of another."""
-
-    rule: Rule
 
     def are_good(self, values: Sequence[float]) -> bool:
         release = self.rule.release
@@ -122,16 +115,15 @@ def one_healthy_cell_clears_all(build: Build) -> Build:
     return build.patch(detector=_AnyIsGood)
 
 
-class _OffIsAnError:
+class _OffIsAnError(Bms):
     """The driver's bit "FET is off" is masked in among its errors."""
 
-    _discharge_on: bool
     _was_on = False
 
-    def _allows_discharge(self) -> bool:
-        self._was_on = self._was_on or self._discharge_on
-        has_error = self._was_on and not self._discharge_on
-        allows: bool = super()._allows_discharge()  # type: ignore[misc]
+    def allows_discharge(self) -> bool:
+        self._was_on = self._was_on or self.discharge_on
+        has_error = self._was_on and not self.discharge_on
+        allows = super().allows_discharge()
         return allows and not has_error
 
 
@@ -147,18 +139,16 @@ def discharge_never_again(build: Build) -> Build:
     return build.patch(program=_OffIsAnError)
 
 
-class _ClearsEverything:
+class _ClearsEverything(Protections):
     """The branch that clears one fault calls what clears all of them."""
 
-    detectors: dict[str, Detector]
-
     def tick(self) -> list[Event]:
-        events: list[Event] = super().tick()  # type: ignore[misc]
+        events = super().tick()
         if any(not event.tripped for event in events):
             for detector in self.detectors.values():
                 if not detector.rule.latches:
                     detector.clear()
-            self._sum_up()  # type: ignore[attr-defined]
+            self.sum_up()
         return events
 
 
@@ -174,10 +164,10 @@ def one_recovery_clears_all(build: Build) -> Build:
     return build.patch(protections=_ClearsEverything)
 
 
-class _BlindToTheLoad:
+class _BlindToTheLoad(Bms):
     """The load detection is read before its source is switched on."""
 
-    def _load_is_gone(self) -> bool:
+    def load_is_gone(self) -> bool:
         return True
 
 
@@ -193,18 +183,16 @@ def short_circuit_cleared_under_load(build: Build) -> Build:
     return build.patch(program=_BlindToTheLoad)
 
 
-class _WarningsAge:
+class _WarningsAge(Detector):
     """A warning is kept up by what raises it, and dropped when that was not seen for 10 s."""
 
     _HELD_TICKS = 1000
-    rule: Rule
-    pending: bool
     _unseen_ticks = 0
 
     def has_recovered(self) -> bool:
         warns = not (self.rule.opens_charge or self.rule.opens_discharge)
         self._unseen_ticks = 0 if self.pending else self._unseen_ticks + 1
-        recovered: bool = super().has_recovered()  # type: ignore[misc]
+        recovered = super().has_recovered()
         return recovered or (warns and self._unseen_ticks >= self._HELD_TICKS)
 
 
@@ -220,23 +208,21 @@ def warning_forgotten_between_its_levels(build: Build) -> Build:
     return build.patch(detector=_WarningsAge)
 
 
-class _TimerOfTheNeighbour:
+class _TimerOfTheNeighbour(Protections):
     """Each cell's run of good values is reset by a row of a table; cell 3 has that of cell 4."""
 
     _ROWS = (0, 1, 3, 3)
-    detectors: dict[str, Detector]
     _cells_v: Sequence[float] = ()
 
     def look_at_scan(self, readings: Readings) -> None:
         self._cells_v = readings.cells_v
-        super().look_at_scan(readings)  # type: ignore[misc]
+        super().look_at_scan(readings)
 
     def tick(self) -> list[Event]:
         for detector in self.detectors.values():
             if (detector.rule.release_reads or detector.rule.reads) == "cells" and self._cells_v:
                 self._count(detector)
-        events: list[Event] = super().tick()  # type: ignore[misc]
-        return events
+        return super().tick()
 
     def _count(self, detector: Detector) -> None:
         runs = self._runs().setdefault(detector.rule.short, [0] * len(self._cells_v))
@@ -247,7 +233,7 @@ class _TimerOfTheNeighbour:
             elif good[cell]:
                 runs[cell] += 1
         if detector.tripped:
-            detector._good_ticks = min(runs) - 1  # it counts this run itself
+            detector.good_ticks = min(runs) - 1  # it counts this run itself
 
     def _runs(self) -> dict[str, list[int]]:
         runs: dict[str, list[int]] = self.__dict__.setdefault("_runs_of_good", {})

@@ -4,46 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from rig.virtual.esp32 import ResetCause
-from rig.virtual.firmware.afe import Readings
-from rig.virtual.firmware.bms import CHARGE_GATE
+from rig.virtual.firmware.afe import FrontEnd, Readings
+from rig.virtual.firmware.bms import CHARGE_GATE, Bms
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import BIT, Detector, Rule
+from rig.virtual.firmware.protections import BIT, Protections, Rule
 from rig.virtual.firmware.short_circuit import DISCHARGE_GATE
 from rig.virtual.firmware.variants import BOTH, variant
 
 
-class _ZeroedReadings:
+class _ZeroedReadings(FrontEnd):
     """Readings begin as memory does: with zeros."""
 
     def fresh(self) -> Readings:
-        readings: Readings = super().fresh()  # type: ignore[misc]
+        readings = super().fresh()
         readings.cells_v = [0.0] * len(readings.cells_v)
         return readings
 
 
-class _ChecksBeforeTheScan:
+class _ChecksBeforeTheScan(Bms):
     """Until it is ready one bad value is enough, so as not to close on a bad cell; too soon."""
 
-    _image: Any
-    _protections: Any
-    _readings: Readings
-    _settings: Any
-    _ticks: int
-
     def start(self) -> None:
-        super().start()  # type: ignore[misc]
-        at_once = [replace(rule, ticks=1) for rule in self._image.rules if rule.reads == "cells"]
-        self._protections.reconfigure(at_once)
+        super().start()
+        at_once = [replace(rule, ticks=1) for rule in self.image.rules if rule.reads == "cells"]
+        self.protections.reconfigure(at_once)
 
-    def _main(self) -> None:
-        if self._readings.scans == 0:
-            self._protections.look_at_scan(self._readings)
-        super()._main()  # type: ignore[misc]
-        if self._ticks == self._image.self_test_ticks:
-            self._settings.apply()
+    def main(self) -> None:
+        if self.readings.scans == 0:
+            self.protections.look_at_scan(self.readings)
+        super().main()
+        if self.ticks == self.image.self_test_ticks:
+            self.settings.apply()
 
 
 @variant(
@@ -58,14 +51,12 @@ def undervoltage_at_boot(build: Build) -> Build:
     return build.patch(front_end=_ZeroedReadings, program=_ChecksBeforeTheScan)
 
 
-class _ClearsAtInit:
+class _ClearsAtInit(Bms):
     """The driver clears the fault register when it sets the comparator up."""
 
-    _comparator: Any
-
     def start(self) -> None:
-        self._comparator.release()
-        super().start()  # type: ignore[misc]
+        self.comparator.release()
+        super().start()
 
 
 @variant(
@@ -80,21 +71,19 @@ def latch_lost_in_a_reset(build: Build) -> Build:
     return build.patch(program=_ClearsAtInit)
 
 
-class _PicksUpWhereItWas:
+class _PicksUpWhereItWas(Bms):
     """Paths are kept in RTC memory, so that a reset does not interrupt the user."""
 
-    _chip: Any
-
-    def _drive(self, gate: str, on: bool) -> None:  # noqa: FBT001
-        super()._drive(gate, on)  # type: ignore[misc]
-        self._chip.rtc[gate] = int(on)
+    def drive(self, gate: str, on: bool) -> None:  # noqa: FBT001
+        super().drive(gate, on)
+        self.chip.rtc[gate] = int(on)
 
     def start(self) -> None:
-        super().start()  # type: ignore[misc]
-        if self._chip.cause is not ResetCause.POWERON_RESET:
+        super().start()
+        if self.chip.cause is not ResetCause.POWERON_RESET:
             for gate in (CHARGE_GATE, DISCHARGE_GATE):
-                if self._chip.rtc.get(gate):
-                    self._chip.pins.drive(gate, True)  # noqa: FBT003
+                if self.chip.rtc.get(gate):
+                    self.chip.pins.drive(gate, True)  # noqa: FBT003
 
 
 @variant(
@@ -121,10 +110,10 @@ def stack_in_words(build: Build) -> Build:
     return build.configure(console_stack_bytes=build.image.console_stack_bytes // 4)
 
 
-class _NoWatchdog:
+class _NoWatchdog(Bms):
     """The call stands in another board's branch of the preprocessor."""
 
-    def _arm_watchdog(self) -> None:
+    def arm_watchdog(self) -> None:
         """Arm nothing."""
 
 
@@ -140,14 +129,12 @@ def watchdog_not_armed(build: Build) -> Build:
     return build.patch(program=_NoWatchdog)
 
 
-class _FedElsewhere:
+class _FedElsewhere(Bms):
     """The watchdog is fed by the task that samples the current, which goes on by itself."""
 
-    _chip: Any
-
-    def _sample_current(self) -> None:
-        super()._sample_current()  # type: ignore[misc]
-        self._chip.feed()
+    def sample_current(self) -> None:
+        super().sample_current()
+        self.chip.feed()
 
 
 @variant(
@@ -162,14 +149,12 @@ def watchdog_fed_elsewhere(build: Build) -> Build:
     return build.patch(program=_FedElsewhere)
 
 
-class _TellsTheLastReset:
+class _TellsTheLastReset(Bms):
     """The flag is what the chip says of its last reset, and nothing ends that but the next one."""
 
-    _chip: Any
-
-    def _flags(self) -> int:
-        bitten = self._chip.cause is ResetCause.TG1WDT_SYS_RESET
-        flags: int = super()._flags()  # type: ignore[misc]
+    def flags(self) -> int:
+        bitten = self.chip.cause is ResetCause.TG1WDT_SYS_RESET
+        flags = super().flags()
         return flags | BIT["WatchdogReset"] * bitten
 
 
@@ -186,27 +171,26 @@ def watchdog_reset_told_for_ever(build: Build) -> Build:
     return build.patch(program=_TellsTheLastReset)
 
 
-class _CountsBrownOuts:
+class _CountsBrownOuts(Bms):
     """After three brown-outs it stays safe; they are counted in RTC memory, and never set back."""
 
     _MOST = 3
-    _chip: Any
 
     def start(self) -> None:
-        rtc = self._chip.rtc
-        if self._chip.cause is ResetCause.RTCWDT_BROWN_OUT_RESET:
+        rtc = self.chip.rtc
+        if self.chip.cause is ResetCause.RTCWDT_BROWN_OUT_RESET:
             rtc["brown-outs"] = rtc.get("brown-outs", 0) + 1
-        super().start()  # type: ignore[misc]
+        super().start()
 
     def _is_safe(self) -> bool:
-        safe: bool = self._chip.rtc.get("brown-outs", 0) >= self._MOST
+        safe: bool = self.chip.rtc.get("brown-outs", 0) >= self._MOST
         return safe
 
-    def _allows_charge(self) -> bool:
-        return super()._allows_charge() and not self._is_safe()  # type: ignore[misc]
+    def allows_charge(self) -> bool:
+        return super().allows_charge() and not self._is_safe()
 
-    def _allows_discharge(self) -> bool:
-        return super()._allows_discharge() and not self._is_safe()  # type: ignore[misc]
+    def allows_discharge(self) -> bool:
+        return super().allows_discharge() and not self._is_safe()
 
 
 @variant(
@@ -221,16 +205,15 @@ def third_brown_out_is_the_last(build: Build) -> Build:
     return build.patch(program=_CountsBrownOuts)
 
 
-class _AlertsByTheEdge:
+class _AlertsByTheEdge(Protections):
     """The first scan is judged; then only an alert's edge is, and the self-test takes those."""
 
     _SELF_TEST_SCANS = 9
-    _by_scan: Sequence[Any]
     _were_out: Sequence[bool] = ()
 
     def look_at_scan(self, readings: Readings) -> None:
-        values = [group.read(readings) for group in self._by_scan]
-        pairs = zip(self._by_scan, values, strict=True)
+        values = [group.read(readings) for group in self.by_scan]
+        pairs = zip(self.by_scan, values, strict=True)
         out = [not (group.low < min(v) and max(v) < group.high) for group, v in pairs]
         were_out = self._were_out or [False] * len(out)
         self._were_out = out
@@ -238,10 +221,10 @@ class _AlertsByTheEdge:
             return
         groups = [
             group
-            for group, is_out, was_out in zip(self._by_scan, out, were_out, strict=True)
+            for group, is_out, was_out in zip(self.by_scan, out, were_out, strict=True)
             if (is_out and not was_out) or group.is_busy()
         ]
-        self._look(groups, readings)  # type: ignore[attr-defined]
+        self.look_at(groups, readings)
 
 
 @variant(
@@ -256,14 +239,13 @@ def alert_of_the_self_test_lost(build: Build) -> Build:
     return build.patch(protections=_AlertsByTheEdge)
 
 
-class _AsksNoSensor:
+class _AsksNoSensor(Protections):
     """What is pending is asked of cells and current; the sensors have a task of their own."""
 
     _SENSORS = ("hottest", "coldest", "sensors open", "sensors short")
-    _busy: Sequence[Detector]
 
     def _pending(self) -> list[Rule]:
-        rules = [d.rule for d in self._busy if d.pending]
+        rules = [d.rule for d in self.busy if d.pending]
         return [rule for rule in rules if rule.reads not in self._SENSORS]
 
     def pends_on_charge(self) -> bool:
@@ -285,15 +267,12 @@ def closes_on_a_hot_battery(build: Build) -> Build:
     return build.patch(protections=_AsksNoSensor)
 
 
-class _QuietStart:
+class _QuietStart(Bms):
     """For a quick start, lines of level I are left out until the paths may close: "ready" too."""
 
-    _image: Any
-    _ticks: int
-
-    def _log(self, level: str, tag: str, text: str) -> None:
-        if level != "I" or self._ticks >= self._image.closing_ticks:
-            super()._log(level, tag, text)  # type: ignore[misc]
+    def log(self, level: str, tag: str, text: str) -> None:
+        if level != "I" or self.ticks >= self.image.closing_ticks:
+            super().log(level, tag, text)
 
 
 @variant(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rig.virtual.esp32 import Chip
 from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.can_telemetry import CELLS_A_FRAME, Telemetry
-from rig.virtual.firmware.image import Build, Image
+from rig.virtual.firmware.image import Build
 from rig.virtual.firmware.variants import variant
 
 _DUT = ("esp32-16s",)
@@ -52,15 +51,12 @@ def sixteen_cells_vanish(build: Build) -> Build:
 class _BeginsAtCount(Bms):
     """Clears the cells' places from the last to the first, and begins one behind the last."""
 
-    _chip: Chip
-    _image: Image
-
     def start(self) -> None:
-        for place in range(self._image.cells, -1, -1):
+        for place in range(self.image.cells, -1, -1):
             if place >= _MOST_CELLS:
-                self._chip.panic("StoreProhibited")
+                self.chip.panic("StoreProhibited")
                 return
-            self._bleeding[place : place + 1] = [False] * len(self._bleeding[place : place + 1])
+            self.bleeding[place : place + 1] = [False] * len(self.bleeding[place : place + 1])
         super().start()
 
 

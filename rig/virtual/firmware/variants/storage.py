@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 from rig.virtual.firmware.flash import ERASED
 from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.settings import DelayTable, Setting
-from rig.virtual.firmware.storage import Record
+from rig.virtual.firmware.protections import Protections
+from rig.virtual.firmware.settings import DelayTable, Setting, Settings
+from rig.virtual.firmware.settings_task import SettingsTask
+from rig.virtual.firmware.storage import Record, Store
 from rig.virtual.firmware.variants import variant
 
 
 # ---- taken --------------------------------------------------------------------------------------
-class _CastTooSoon:
+class _CastTooSoon(Settings):
     """The number is cast to an integer and only then scaled to the stored step."""
 
-    def _steps(self, item: Setting, number: float) -> int:
+    def steps(self, item: Setting, number: float) -> int:
         return int(number) * item.per_unit
 
 
@@ -33,14 +34,13 @@ def limits_cut_to_whole_units(build: Build) -> Build:
     return build.patch(settings=_CastTooSoon)
 
 
-class _ChecksReleaseOnly:
+class _ChecksReleaseOnly(Settings):
     """The pair is looked at where the release is set; a trip level may pass it."""
 
-    def _pair_is_legal(self, item: Setting, raw: int) -> bool:
+    def pair_is_legal(self, item: Setting, raw: int) -> bool:
         if item.moves == "threshold":
             return True
-        legal: bool = super()._pair_is_legal(item, raw)  # type: ignore[misc]
-        return legal
+        return super().pair_is_legal(item, raw)
 
 
 @variant(
@@ -71,13 +71,13 @@ def setting_of_the_neighbour(build: Build) -> Build:
     )
 
 
-class _ReadsPastTheTable:
+class _ReadsPastTheTable(Settings):
     """The table's size in bytes is taken for its number of entries; what lies behind it is read."""
 
     # The limits for overcurrent in discharge, in mV, as a bq769x0's driver has them next.
     BEHIND = (8, 11, 14, 17, 19, 22, 25, 28)
 
-    def _entries(self, table: DelayTable) -> tuple[int, ...]:
+    def entries(self, table: DelayTable) -> tuple[int, ...]:
         entries = table.values
         size_bytes = 2 * len(entries)
         return (entries + self.BEHIND)[:size_bytes]
@@ -95,10 +95,10 @@ def delay_from_behind_the_table(build: Build) -> Build:
     return build.patch(settings=_ReadsPastTheTable)
 
 
-class _StaleRange:
+class _StaleRange(Protections):
     """Rules are changed, but not the range within which they are not looked at."""
 
-    def _find_ranges(self) -> None:
+    def find_ranges(self) -> None:
         """Leave it as it was compiled in."""
 
 
@@ -114,10 +114,10 @@ def new_limit_read_back_only(build: Build) -> Build:
     return build.patch(protections=_StaleRange)
 
 
-class _MixesUnits:
+class _MixesUnits(Settings):
     """The wish in ms is compared with a table in s."""
 
-    def _in_table_units(self, _table: DelayTable, wish_ms: int) -> float:
+    def in_table_units(self, _table: DelayTable, wish_ms: int) -> float:
         return wish_ms
 
 
@@ -147,14 +147,11 @@ def two_seconds_are_one(build: Build) -> Build:
     return build
 
 
-class _RowOfFourBytes:
+class _RowOfFourBytes(Settings):
     """The row of ovp.delay in the table of fields says four bytes; its field has two."""
 
-    items: dict[str, Setting]
-    values: dict[str, int]
-
     def change(self, name: str, text: str) -> None:
-        super().change(name, text)  # type: ignore[misc]
+        super().change(name, text)
         if name == "ovp.delay":
             names = list(self.items)
             behind = names[names.index(name) + 1]
@@ -174,11 +171,11 @@ def setting_clears_the_next(build: Build) -> Build:
 
 
 # ---- kept ---------------------------------------------------------------------------------------
-class _LastNotRead:
+class _LastNotRead(Settings):
     """The loop over the stored fields ends one too soon."""
 
-    def _stored_items(self) -> Iterable[Setting]:
-        items: list[Setting] = list(super()._stored_items())  # type: ignore[misc]
+    def stored_items(self) -> Iterable[Setting]:
+        items: list[Setting] = list(super().stored_items())
         return items[:-1]
 
 
@@ -205,15 +202,14 @@ def delay_stored_in_a_byte(build: Build) -> Build:
     )
 
 
-class _SavesLater:
+class _SavesLater(Store):
     """To spare the flash a timer writes each record, 5 s after it was said to be saved."""
 
     _LATER_NS = 5_000_000_000
-    _chip: Any
 
     def save(self, payload: bytes, done: Callable[[bool], None]) -> None:
-        write = super().save  # type: ignore[misc]
-        self._chip.after(self._LATER_NS, lambda: write(payload, lambda _kept: None))
+        write = super().save
+        self.chip.after(self._LATER_NS, lambda: write(payload, lambda _kept: None))
         done(True)  # noqa: FBT003
 
 
@@ -229,27 +225,22 @@ def saved_but_not_yet(build: Build) -> Build:
     return build.patch(store=_SavesLater)
 
 
-class _Formats:
+class _Formats(Store):
     """A store whose check fails is formatted, as sample code for the library does it."""
 
-    bad_slots: tuple[int, ...]
-    _flash: Any
-
     def load(self) -> Record | None:
-        record: Record | None = super().load()  # type: ignore[misc]
+        record = super().load()
         if self.bad_slots:
-            self._flash.pages[:] = [ERASED for _ in self._flash.pages]
+            self.flash.pages[:] = [ERASED for _ in self.flash.pages]
             return None
         return record
 
 
-class _TakesItForNew:
+class _TakesItForNew(SettingsTask):
     """No record means a device fresh from the factory."""
 
-    _settings: Any
-
-    def _without(self, _record: Record | None) -> None:
-        self._settings.restore_factory()
+    def without(self, _record: Record | None) -> None:
+        self.settings.restore_factory()
 
 
 @variant(
@@ -264,10 +255,10 @@ def formats_what_is_torn(build: Build) -> Build:
     return build.patch(store=_Formats, settings_task=_TakesItForNew)
 
 
-class _InPlace:
+class _InPlace(Store):
     """The record is written where it was."""
 
-    def _victim(self, current: Record | None) -> int:
+    def victim(self, current: Record | None) -> int:
         return 0 if current is None else current.slot
 
 
@@ -283,17 +274,15 @@ def written_in_place(build: Build) -> Build:
     return build.patch(store=_InPlace)
 
 
-class _InForceByTheOldSize:
+class _InForceByTheOldSize(SettingsTask):
     """The factory's settings are stored whole, and copied into force one field short."""
 
-    _settings: Any
-
-    def _restore(self) -> None:
-        last = next(reversed(self._settings.values))
-        kept = self._settings.values[last]
-        super()._restore()  # type: ignore[misc]
-        self._settings.values[last] = kept
-        self.apply()  # type: ignore[attr-defined]
+    def restore(self) -> None:
+        last = next(reversed(self.settings.values))
+        kept = self.settings.values[last]
+        super().restore()
+        self.settings.values[last] = kept
+        self.apply()
 
 
 @variant(

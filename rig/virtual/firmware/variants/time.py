@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from rig.virtual.firmware.bms import Bms
 from rig.virtual.firmware.image import Build
+from rig.virtual.firmware.protections import HostWatch
+from rig.virtual.firmware.timers import SoftTimers
 from rig.virtual.firmware.variants import variant
 
 
-class _WideDueTime:
+class _WideDueTime(SoftTimers):
     """The due time is kept in 64 bits and compared with a counter of 32."""
 
-    def _next_due(self, due_ms: int, period_ms: int) -> int:
+    def next_due(self, due_ms: int, period_ms: int) -> int:
         return due_ms + period_ms
 
-    def _wait_ms(self, now_ms: int, due_ms: int) -> int:
+    def wait_ms(self, now_ms: int, due_ms: int) -> int:
         return max(0, due_ms - now_ms)
 
 
@@ -30,13 +31,11 @@ def frames_stop_at_the_wrap(build: Build) -> Build:
     return build.patch(timers=_WideDueTime)
 
 
-class _ComparesStamps:
+class _ComparesStamps(HostWatch):
     """`now > last + timeout` in unsigned 32 bits."""
 
-    _timeout_ms: int
-
-    def _is_late(self, now_ms: int, last_ms: int) -> bool:
-        return now_ms > (last_ms + self._timeout_ms) % (1 << 32)
+    def is_late(self, now_ms: int, last_ms: int) -> bool:
+        return now_ms > (last_ms + self.timeout_ms) % (1 << 32)
 
 
 @variant(
@@ -51,14 +50,11 @@ def host_lost_at_the_wrap(build: Build) -> Build:
     return build.patch(host=_ComparesStamps)
 
 
-class _SignedDifference:
+class _SignedDifference(Bms):
     """The time at rest is a difference in 64 bits: negative once the counter has wrapped."""
 
-    _balancer: Any
-
-    def _has_rested(self, now_ms: int, since_ms: int) -> bool:
-        rested: bool = self._balancer.has_rested(now_ms - since_ms)
-        return rested
+    def has_rested(self, now_ms: int, since_ms: int) -> bool:
+        return self.balancer.has_rested(now_ms - since_ms)
 
 
 @variant(
