@@ -5,7 +5,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection
 
-__all__ = ["Action", "Handle", "Kernel"]
+__all__ = ["MS", "Action", "Handle", "Kernel"]
+
+MS = 1_000_000  # ns
 
 Action = Callable[[], None]
 
