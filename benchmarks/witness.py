@@ -21,8 +21,9 @@ from typing import Any
 from rig.virtual import __main__ as door
 from rig.virtual import assembly, guests
 from rig.virtual.can_bus import CanBus, Frame
+from rig.virtual.carrier import reference
 from rig.virtual.carrier.afe_chip import AfeChip, Tolerances
-from rig.virtual.guests.reference import bms, esp32_4s
+from rig.virtual.guests.reference import esp32_4s
 from rig.virtual.guests.reference.can_telemetry import HOST_ALIVE_ID, STATUS_ID
 from rig.virtual.guests.reference.image import Build
 from rig.virtual.kernel import Kernel
@@ -136,9 +137,9 @@ def spread_build(seed: int, spread: float) -> Build:
 def _offer_build(seed: int, spread: float) -> None:
     """Offer that build by a name of its own."""
     build = spread_build(seed, spread) if spread else esp32_4s.RELEASED
-    socket = guests.DUTS["esp32-4s"]
-    builds: Mapping[str, Any] = {**socket.builds, VARIANT: build}
-    guests.DUTS = {**guests.DUTS, "esp32-4s": replace(socket, builds=builds)}
+    guest = guests.DUTS["esp32-4s"]
+    builds: Mapping[str, Any] = {**guest.builds, VARIANT: build}
+    guests.DUTS = {**guests.DUTS, "esp32-4s": replace(guest, builds=builds)}
 
 
 def main() -> int:
@@ -154,7 +155,7 @@ def main() -> int:
         (assembly, "Bench", WitnessedBench),
         (assembly, "CanBus", _heard_bus),
         (assembly, "Uart", HeardUart),
-        (bms, "AfeChip", MeasuredChip),
+        (reference, "AfeChip", MeasuredChip),
     ):
         setattr(room, name, part)
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rig.virtual import guests
 from rig.virtual.can_bus import CanBus, CanNode
 from rig.virtual.carrier.board import Board
 from rig.virtual.carrier.can_wire import CanWire
@@ -28,6 +27,7 @@ from rig.virtual.instruments import (
 )
 from rig.virtual.kernel import Kernel
 from rig.virtual.loop import Loop
+from rig.virtual.plugging import plug_in
 from rig.virtual.rfc2217 import ConsoleServer
 from rig.virtual.seeds import Seeds
 from rig.virtual.signal import Signal
@@ -168,7 +168,7 @@ class Bench:
             self.addresses["console"] = f"rfc2217://{self.setup.host}:{self._console.port}"
         else:
             self._console.plug(self.kernel, uart)
-        guests.plug_in(
+        plug_in(
             self.setup.dut,
             self.setup.variant,
             kernel=self.kernel,

@@ -2,29 +2,9 @@
 
 Hardware beside the controller, supplied by the cells: it goes on while the controller is in reset,
 and loses its settings by itself when the cells sag. A kind of bq769x0 with the finer steps of an
-LTC6804 (protections.md 1.3), for up to 16 cells; the map below is its own. Conversions are so quick
-against the firmware's tasks that a register always holds the value of the moment. Must not know
-what the firmware thinks.
-
-======  =====================================================  =====================
-at      register                                               after power-on
-======  =====================================================  =====================
-0x00    CONTROL: converter on, range, settings mode            0x05
-0x02    OV_LIMIT, u16, 0.1 mV                                  0xFFFF: no limit
-0x04    OV_DELAY, u8, 1 ms                                     0xFF
-0x05    NTC_ON, u8, a bit for each sensor                      0x01: the first alone
-0x08    CELL_GAIN, s8, 1e-4; CELL_OFFSET, s8, 1 mV             trimmed at the factory
-0x0A    CURRENT_GAIN, u8, 1e-4                                 trimmed at the factory
-0x10    STATUS: power-on, over-voltage; cleared by writing 1   0x80
-0x12    CURRENT, s16, 10 mA, charge positive
-0x14    PACK, u16, 1 mV
-0x16    OPEN_WIRES, u16, a bit for each cell, by a current into each tap (as the LTC6804's ADOW)
-0x18    CELL 1, u16, 0.1 mV, and the others after it
-        NTC 1 after the last cell, u16, ratio to the reference
-======  =====================================================  =====================
-
-Limits and delays are taken in settings mode alone, in which the current is not converted. A value
-that there is not yet reads 0xFFFF, a current 0x8000.
+LTC6804 (protections.md 1.3), for up to 16 cells; its registers are those of `afe_map.py`.
+Conversions are so quick against the firmware's tasks that a register always holds the value of the
+moment. Must not know what the firmware thinks.
 """
 
 from __future__ import annotations
@@ -33,22 +13,34 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rig.virtual.carrier.pins import Comparator, Pins
+from rig.virtual.carrier.afe_map import (
+    CELL_LSB_V,
+    CONTROL,
+    CONVERTER_ON,
+    CURRENT_LSB_A,
+    NO_CURRENT,
+    NO_LIMIT,
+    NO_VALUE,
+    NTC_ON,
+    OFFSET_LSB_V,
+    OV_LIMIT,
+    OVERVOLTAGE,
+    PACK,
+    PACK_LSB_V,
+    POWER_ON,
+    RATIO_FULL,
+    SETTINGS_MODE,
+    STATUS,
+    TRIM_LSB,
+    UNUSED_NTC,
+    WIDE_RANGE,
+)
+from rig.virtual.carrier.board_pins import BoardPins, Comparator
 from rig.virtual.kernel import MS, Kernel
 from rig.virtual.seeds import Random
 
 NOISE_SAMPLES = 1021  # a prime: channels sampled in turn do not meet the same noise again soon
 
-CONTROL, OV_LIMIT, OV_DELAY, NTC_ON = 0x00, 0x02, 0x04, 0x05
-CELL_GAIN, CELL_OFFSET, CURRENT_GAIN = 0x08, 0x09, 0x0A
-STATUS, CURRENT, PACK, OPEN_WIRES, CELLS = 0x10, 0x12, 0x14, 0x16, 0x18
-CONVERTER_ON, WIDE_RANGE, SETTINGS_MODE = 0x01, 0x04, 0x80  # of CONTROL
-POWER_ON, OVERVOLTAGE = 0x80, 0x01  # of STATUS
-TRIM_LSB = 1e-4
-OFFSET_LSB_V, CELL_LSB_V, PACK_LSB_V, CURRENT_LSB_A = 1e-3, 1e-4, 1e-3, 1e-2
-NO_LIMIT, NO_VALUE, NO_CURRENT = 0xFFFF, 0xFFFF, -0x8000
-RATIO_FULL = 0xFFFE
-UNUSED_NTC = 0x8000  # what a sensor input that is not switched on reads
 NARROW_V, WIDE_V = 3.3, 6.5  # full scale of a cell input without and with its divider
 WAKE_NS = 40 * MS  # from power-on to the first conversion
 # Of the cells' mean: below the first it loses everything, above the second it starts again.
@@ -103,7 +95,7 @@ class AfeChip:
     def __init__(  # noqa: PLR0913  (what is soldered on)
         self,
         kernel: Kernel,
-        pins: Pins,
+        pins: BoardPins,
         random: Random,
         *,
         moment: Random | None = None,

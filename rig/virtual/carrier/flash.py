@@ -1,6 +1,8 @@
-"""A few sectors of the NOR flash beside the controller: erased whole, programmed page by page.
+"""A few sectors of a SPI NOR flash beside the controller: erased whole, programmed page by page.
 
-Keeps its content without supply. An operation that the supply leaves is torn; one that only the
+Answers the instructions that such parts have in common (JESD216 lists them): write enable, erase
+of 4 KiB, page program, read, status. While it is busy it answers none but the status. Keeps its
+content without supply. An operation that the supply leaves is torn; one that only the
 controller leaves (a reset) ends by itself. Must not know what is stored.
 """
 
@@ -8,10 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rig.virtual.carrier.pins import Pins
+from rig.virtual.carrier.board_pins import BoardPins
 from rig.virtual.kernel import MS, Handle, Kernel
 
 PAGE = 256  # bytes; only the first page of a sector is modelled
+SECTOR = 4096
+WRITE_ENABLE, ERASE, PROGRAM, READ, STATUS = 0x06, 0x20, 0x02, 0x03, 0x05
+BUSY, WRITE_ENABLED = 0x01, 0x02  # of the status
+_HEAD = 4  # bytes of an instruction with its address
 ERASED = b"\xff" * PAGE
 
 
@@ -49,41 +55,58 @@ class Flash:
     def __init__(
         self,
         kernel: Kernel,
-        pins: Pins,
+        pins: BoardPins,
         *,
         sectors: int,
         lost_below_v: float,
         times: FlashTimes | None = None,
     ) -> None:
-        self._kernel, self.times = kernel, times or FlashTimes()
+        self._kernel, self._times = kernel, times or FlashTimes()
         self.pages = [ERASED] * sectors
         self.wear = [0] * sectors
         self._job: _Job | None = None
+        self._enabled = False  # to be written: for one instruction
         pins.when("aux", lost_below_v, rising=False, then=self._tear)
 
-    @property
-    def busy(self) -> bool:
-        """Whether an operation is on its way."""
-        return self._job is not None
+    def transfer(self, out: bytes, count: int = 0) -> bytes:
+        """Take an instruction, and give what it asks for; what it does not know it ignores."""
+        instruction = out[:1]
+        if instruction == bytes((STATUS,)):
+            return bytes((BUSY * (self._job is not None) | WRITE_ENABLED * self._enabled,)) * count
+        if self._job is not None or not out:
+            return b"\xff" * count
+        if instruction == bytes((WRITE_ENABLE,)):
+            self._enabled = True
+        elif len(out) >= _HEAD:
+            return self._obey(out[0], int.from_bytes(out[1:_HEAD], "big"), out[_HEAD:], count)
+        return b"\xff" * count
 
-    def erase(self, sector: int) -> int:
-        """Begin to erase a sector; return how long it takes, in ns."""
-        self.wear[sector] += 1
-        return self._begin(sector, ERASED, self.times.erase_ns)
+    def _obey(self, instruction: int, address: int, data: bytes, count: int) -> bytes:
+        sector, offset = divmod(address, SECTOR)
+        if sector >= len(self.pages):
+            return b"\xff" * count
+        if instruction == READ:
+            return self.pages[sector][offset : offset + count].ljust(count, b"\xff")
+        if self._enabled and instruction in (ERASE, PROGRAM):
+            self._enabled = False
+            if instruction == ERASE:
+                self.wear[sector] += 1
+                self._begin(sector, ERASED, self._times.erase_ns)
+            else:
+                self._program(sector, offset, data)
+        return b"\xff" * count
 
-    def program(self, sector: int, data: bytes) -> int:
-        """Begin to program a page; bits only go from 1 to 0, so it must have been erased."""
-        padded = data.ljust(PAGE, b"\xff")
-        after = bytes(old & new for old, new in zip(self.pages[sector], padded, strict=True))
-        return self._begin(sector, after, self.times.program_ns)
+    def _program(self, sector: int, offset: int, data: bytes) -> None:
+        """Program a part of a page; bits only go from 1 to 0, so it must have been erased."""
+        page = self.pages[sector]
+        wanted = (b"\xff" * offset + data).ljust(PAGE, b"\xff")[:PAGE]
+        after = bytes(old & new for old, new in zip(page, wanted, strict=True))
+        self._begin(sector, after, self._times.program_ns)
 
-    def _begin(self, sector: int, after: bytes, takes_ns: int) -> int:
-        if self._job is not None:
-            raise RuntimeError("the flash is busy: the firmware did not wait for it")
+    def _begin(self, sector: int, after: bytes, takes_ns: int) -> None:
         end = self._kernel.after(takes_ns, self._finish)
         before, now_ns = self.pages[sector], self._kernel.now_ns
         self._job = _Job(sector, before, after, now_ns, takes_ns, end)
-        return takes_ns
 
     def _finish(self) -> None:
         job, self._job = self._job, None

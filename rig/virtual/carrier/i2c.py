@@ -2,62 +2,19 @@
 
 Bytes are made, may be hurt on their way and are checked by whoever receives them; single bits and
 their times are not modelled. Must not know what the chip's registers mean.
-
-The CRC is the one of SMBus (packet error code, version 3.1, 5.4), which the bq769x0 uses too: the
-polynomial 0x07 over everything since the start condition, the address bytes included.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from rig.virtual.carrier.pins import Pins
+from rig.virtual.carrier.afe_map import OF_READ, OF_WRITE, crc8
+from rig.virtual.carrier.board_pins import BoardPins
+from rig.virtual.carrier.pins import BusTimeoutError, NoAnswerError
 from rig.virtual.kernel import MS, Kernel
 from rig.virtual.seeds import Random
 
-POLYNOMIAL = 0x07
-ADDRESS = 0x08  # 7 bits; that of most of the bq769x0 family
-WRITE, READ = ADDRESS << 1, ADDRESS << 1 | 1
 BOUNCE_NS = 3 * MS  # for so long after it moved, a relay in the lines hurts what passes [u]
-
-
-def _table() -> bytes:
-    table = []
-    for byte in range(256):
-        crc = byte
-        for _ in range(8):
-            crc = (crc << 1) ^ (POLYNOMIAL if crc & 0x80 else 0)
-            crc &= 0xFF
-        table.append(crc)
-    return bytes(table)
-
-
-TABLE = _table()
-
-
-def crc8(data: bytes, crc: int = 0) -> int:
-    """Reckon the CRC over bytes, going on from `crc`."""
-    table = TABLE
-    for byte in data:
-        crc = table[crc ^ byte]
-    return crc
-
-
-# Over the address bytes alone, by register: a transaction goes on from there.
-OF_READ = bytes(crc8(bytes((WRITE, register, READ))) for register in range(256))
-OF_WRITE = bytes(crc8(bytes((WRITE, register))) for register in range(256))
-
-
-class BusError(Exception):
-    """A transaction that did not come to its end."""
-
-
-class NoAnswerError(BusError):
-    """Nobody acknowledged the address."""
-
-
-class BusTimeoutError(BusError):
-    """A line stayed low for longer than the driver waits."""
 
 
 class Target(Protocol):
@@ -89,7 +46,7 @@ class I2cBus:
     """
 
     def __init__(
-        self, kernel: Kernel, pins: Pins, target: Target, *, link: str, random: Random
+        self, kernel: Kernel, pins: BoardPins, target: Target, *, link: str, random: Random
     ) -> None:
         self._kernel, self._pins, self._target = kernel, pins, target
         self._link, self._random = link, random

@@ -1,71 +1,99 @@
-"""What a controller sees of the world: its pins. A guest must not reach past them.
+"""What a controller sees of the world: the pins of its socket. A guest must not reach past them.
 
-`Pins` is the interface, `BoardPins` offers it over the virtual board, a CAN node and a UART.
-The same interface is what an emulated ESP32 would be given, so nothing in here may know which
-firmware runs behind it.
+Counts of a converter, levels of inputs, outputs, a UART, a CAN controller, I²C and SPI at
+transaction level, supply and reset. The same would be given to an emulated ESP32, so nothing in
+here may know which firmware runs behind it, nor what the board is made of. Which lines there are,
+and how much a count of a converter is, a board's own page says (`reference.py`, `educational.py`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from rig.virtual.can_bus import CanNode, Frame
-    from rig.virtual.carrier.board import Board
-    from rig.virtual.kernel import Handle, Kernel
-    from rig.virtual.signal import Signal
-    from rig.virtual.uart import Uart
-
-# A gate or a GPIO needs about 50 us from one rail to the other (gate driver into the FET's charge).
-GATE_EDGE_S = 50e-6
-# The TWAI driver's transmit queue as commonly configured; a full queue refuses, it does not grow.
-CAN_QUEUE_FRAMES = 16
+__all__ = ["BusError", "BusTimeoutError", "I2c", "NoAnswerError", "Pins", "Spi"]
 
 
-def _nothing() -> None:
-    """Do nothing: no guest is in the socket yet."""
+class BusError(Exception):
+    """A transaction that did not come to its end."""
 
 
-def _ignore_level(_level: bool, /) -> None:  # noqa: FBT001  (a pin's level)
-    """Do nothing: no guest is in the socket yet."""
+class NoAnswerError(BusError):
+    """Nobody acknowledged the address."""
 
 
-class Comparator(Protocol):
-    """A hardware comparator on a line of the carrier board."""
+class BusTimeoutError(BusError):
+    """A line stayed low for longer than the driver waits."""
 
-    def move(self, level: float) -> None:
-        """Compare with another level from now on."""
+
+class I2c(Protocol):
+    """An I²C bus with one chip on it; a transaction takes no time."""
+
+    def read(self, register: int, count: int) -> bytes:
+        """Read registers, and after them what the chip sends as their checksum.
+
+        Raises
+        ------
+        NoAnswerError, BusTimeoutError
+        """
+
+    def write(self, register: int, data: bytes) -> None:
+        """Write registers; `data` ends with the checksum.
+
+        Raises
+        ------
+        NoAnswerError, BusTimeoutError
+        """
+
+    def recover(self) -> None:
+        """Clock nine times and make a stop condition, which frees a chip that holds SDA."""
+
+
+class Spi(Protocol):
+    """An SPI bus with one chip on it; a transaction takes no time."""
+
+    def transfer(self, out: bytes, count: int = 0) -> bytes:
+        """Select the chip, send bytes, then take in `count`; where nobody drives they are 0xFF."""
 
 
 class Pins(Protocol):
-    """The pins of one controller, and the lines that its carrier board leads to them."""
+    """The pins of one controller.
+
+    Attributes
+    ----------
+    on_uart, on_can, on_can_sent
+        Called with bytes of the console; with a frame (identifier, data, whether it is extended);
+        when a frame has left, so that a mailbox is free.
+    on_power, on_collapse
+        Called with whether the supply is above the brown-out level, at each change; when it is so
+        low that no memory lasts.
+    on_reset
+        Called with True when EN is pulled low, with False when it is released.
+    powered, strap_high : bool
+        The supply is there; IO0 when EN is released: low asks for the ROM's download mode.
+    i2c, spi
+        The buses of the board; nobody answers on one that it has not.
+    """
 
     on_uart: Callable[[bytes], None]
     on_can: Callable[[int, bytes, bool], None]
-    on_can_sent: Callable[[], None]  # a frame has left: a mailbox is free
-    on_power: Callable[[bool], None]  # True: the supply is above the brown-out level
-    on_reset: Callable[[bool], None]  # True: EN is pulled low, False: released
+    on_can_sent: Callable[[], None]
+    on_power: Callable[[bool], None]
+    on_collapse: Callable[[], None]
+    on_reset: Callable[[bool], None]
     powered: bool
-    strap_high: bool  # IO0 as it is when EN is released: low asks for the ROM's download mode
+    strap_high: bool
+    i2c: I2c
+    spi: Spi
 
-    def analog(self, name: str) -> float:
-        """Return what `name` carries now; NaN where the sense wire is open."""
+    def adc(self, name: str) -> int:
+        """Convert a channel now, in counts."""
+
+    def level(self, name: str) -> bool:
+        """Tell whether an input is high now."""
 
     def drive(self, name: str, on: bool) -> None:  # noqa: FBT001
-        """Drive a gate, a GPIO or a bleed transistor."""
-
-    def when(
-        self, name: str, level: float, *, rising: bool, then: Callable[[], None]
-    ) -> Comparator:
-        """Have a hardware comparator call `then` at every crossing from now on."""
-
-    def link(self, name: str) -> str:
-        """Tell how the lines of a bus on the carrier board are: "healthy", "open" or "short"."""
-
-    def on_link(self, name: str, then: Callable[[], None]) -> None:
-        """Call `then` whenever these lines change; for the bus itself, no controller sees it."""
+        """Drive an output: a gate, a GPIO, a bleed transistor."""
 
     def uart_write(self, data: bytes) -> None:
         """Hand bytes to the UART; they leave at its rate."""
@@ -90,174 +118,3 @@ class Pins(Protocol):
 
     def can_recover(self) -> None:
         """Start bus-off recovery if the CAN controller is in bus-off, else do nothing."""
-
-
-class _Comparator:
-    """Calls back at each crossing of a level, however the signal comes to move."""
-
-    def __init__(
-        self,
-        kernel: Kernel,
-        signal: Signal,
-        level: float,
-        *,
-        rising: bool,
-        then: Callable[[], None],
-    ) -> None:
-        self._kernel, self._signal, self._level = kernel, signal, level
-        self._rising, self._then = rising, then
-        self._handle: Handle | None = None
-        self._beyond = self._is_beyond()
-        signal.on_change(self._look)
-        self._look()
-
-    def move(self, level: float) -> None:
-        """Compare with another level; where the signal is beyond it already, that crosses it."""
-        self._level = level
-        self._look()
-
-    def _is_beyond(self) -> bool:
-        value = self._signal.value()
-        return value >= self._level if self._rising else value <= self._level
-
-    def _look(self) -> None:
-        """Follow a new course of the signal: an ideal jump crosses now, a ramp later."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-        beyond = self._is_beyond()
-        crossed, self._beyond = beyond and not self._beyond, beyond
-        if crossed:
-            self._then()
-            return
-        due_ns = self._signal.when(self._level, rising=self._rising)
-        if due_ns is not None:
-            self._handle = self._kernel.at(due_ns, self._cross)
-
-    def _cross(self) -> None:
-        self._handle = None
-        self._beyond = True
-        self._then()
-
-
-class BoardPins:
-    """`Pins` over the nets of a virtual board.
-
-    Parameters
-    ----------
-    kernel, board
-        The bench's kernel and nets.
-    high
-        What "on" means for a driven net, in the net's unit: 12 V for a FET gate, 3.3 V for a
-        GPIO, 0.1 A for a bleed. Nets not named are GPIOs.
-    power_on_v, power_off_v : float
-        Levels of the net "aux" at which the controller comes up and browns out, in V.
-    uart, can
-        The console's UART and the controller's CAN node, where it has them.
-    """
-
-    def __init__(  # noqa: PLR0913  (one for each plug of the socket)
-        self,
-        kernel: Kernel,
-        board: Board,
-        *,
-        high: dict[str, float],
-        power_on_v: float,
-        power_off_v: float,
-        uart: Uart | None = None,
-        can: CanNode | None = None,
-    ) -> None:
-        self.on_uart: Callable[[bytes], None] = lambda _data: None
-        self.on_can: Callable[[int, bytes, bool], None] = lambda _id, _data, _extended: None
-        self.on_can_sent: Callable[[], None] = _nothing
-        self.on_power: Callable[[bool], None] = _ignore_level
-        self.on_reset: Callable[[bool], None] = _ignore_level
-        self.strap_high = True
-        self._kernel, self._nets, self._sense_open = kernel, board.nets, board.sense_open
-        self._links, self._on_link = board.links, board.on_link
-        self._high, self._uart, self._can = high, uart, can
-        self.powered = self._nets["aux"].value() >= power_on_v
-        self.when("aux", power_on_v, rising=True, then=lambda: self._power(on=True))
-        self.when("aux", power_off_v, rising=False, then=lambda: self._power(on=False))
-        if uart is not None:
-            uart.on_receive = lambda data: self.on_uart(data)
-        if can is not None:
-            can.on_frame = self._hear
-            can.on_sent = lambda _frame: self.on_can_sent()
-
-    def analog(self, name: str) -> float:
-        """Return what `name` carries now; NaN where the sense wire is open."""
-        if self._sense_open.get(name):
-            return math.nan
-        return self._nets[name].value()
-
-    def drive(self, name: str, on: bool) -> None:  # noqa: FBT001
-        """Move a driven net towards its rail; a net that is there or on its way is left alone."""
-        high = self._high.get(name, 3.3)
-        self._nets[name].approach(high if on else 0.0, slew=high / GATE_EDGE_S)
-
-    def when(
-        self, name: str, level: float, *, rising: bool, then: Callable[[], None]
-    ) -> Comparator:
-        """Have a hardware comparator call `then` at every crossing from now on."""
-        return _Comparator(self._kernel, self._nets[name], level, rising=rising, then=then)
-
-    def link(self, name: str) -> str:
-        """Tell how the lines of a bus are; one that no relay of the bench is in stays healthy."""
-        return self._links.get(name, "healthy")
-
-    def on_link(self, name: str, then: Callable[[], None]) -> None:
-        """Call `then` whenever these lines change."""
-        self._on_link(lambda changed: then() if changed == name else None)
-
-    def uart_write(self, data: bytes) -> None:
-        """Hand bytes to the UART."""
-        if self._uart is not None:
-            self._uart.write(data)
-
-    def uart_reset(self) -> None:
-        """Lose what the UART was still sending."""
-        if self._uart is not None:
-            self._uart.reset()
-
-    def can_enable(self, on: bool, *, in_order: bool = False) -> None:  # noqa: FBT001
-        """Take part in the bus or leave it; a controller in reset acknowledges nothing."""
-        if self._can is not None:
-            self._can.fifo = in_order
-            self._can.set_online(online=on)
-
-    def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> bool:
-        """Queue a frame unless the queue is full or the controller is off the bus."""
-        if self._can is None or self._can.pending >= CAN_QUEUE_FRAMES:
-            return False
-        return self._can.send(can_id, data, extended=extended)
-
-    def can_pending(self) -> int:
-        """Tell how many frames are queued, the one on the wire included."""
-        return 0 if self._can is None else self._can.pending
-
-    def can_is_off(self) -> bool:
-        """Tell whether the CAN controller is in bus-off."""
-        return self._can is not None and self._can.is_bus_off
-
-    def can_recover(self) -> None:
-        """Start bus-off recovery; what was queued is lost, as in the TWAI driver."""
-        if self._can is not None and self._can.is_bus_off:
-            self._can.recover()
-
-    def set_enable(self, low: bool) -> None:  # noqa: FBT001
-        """Pull EN low or release it (the console adapter's RTS, or a button)."""
-        self.on_reset(low)
-
-    def set_strap(self, high: bool) -> None:  # noqa: FBT001
-        """Set the level of IO0 (the console adapter's DTR)."""
-        self.strap_high = high
-
-    def _power(self, *, on: bool) -> None:
-        if on != self.powered:
-            self.powered = on
-            self.on_power(on)
-
-    def _hear(self, frame: Frame) -> None:
-        if not frame.remote:
-            self.on_can(frame.can_id, frame.data, frame.extended)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rig.virtual.carrier.pins import Pins
+from rig.virtual.carrier.board_pins import BoardPins
 from rig.virtual.kernel import Kernel
 from rig.virtual.seeds import Random
 
@@ -28,7 +28,7 @@ class ShortCircuitComparator:
     """Opens the discharge gate by itself and stays latched, whatever the firmware does."""
 
     def __init__(
-        self, kernel: Kernel, pins: Pins, trip: ShortCircuitTrip, random: Random, factor: float
+        self, kernel: Kernel, pins: BoardPins, trip: ShortCircuitTrip, random: Random, factor: float
     ) -> None:
         self.latched = False
         self._kernel, self._pins = kernel, pins
@@ -40,7 +40,7 @@ class ShortCircuitComparator:
         pins.when("current", self._level_a, rising=True, then=self._end)
 
     def release(self) -> None:
-        """Release the latch (the firmware's register write, or the loss of supply)."""
+        """Release the latch (by the controller's line, or the loss of supply)."""
         self.latched = False
 
     def _begin(self) -> None:

@@ -87,9 +87,6 @@ class Chip:
         The boot log of the image in flash.
     outputs : sequence of str
         Pins that the program drives: all fall to low in a reset, as pull-downs make them.
-    collapse_v : float
-        Level of "aux" below which the chip has lost everything: a dip that stays above it is a
-        brown-out, one below it a power-on.
     random
         A seeded generator of the chip's own: boot jitter, and whatever the program draws.
     specimen : Random, optional
@@ -106,7 +103,6 @@ class Chip:
         *,
         boot: BootLog,
         outputs: tuple[str, ...],
-        collapse_v: float,
         random: Random,
         specimen: Random | None = None,
         tick_start_ms: int = 0,
@@ -123,10 +119,10 @@ class Chip:
         self._epoch = 0
         self._handles: list[Handle] = []
         self._born_ns = self._fed_ns = 0
-        self._collapsed, self._collapse_v, self._held = True, collapse_v, False
+        self._collapsed, self._held = True, False
         pins.on_uart, pins.on_can = self._hear_uart, self._hear_can
         pins.on_power, pins.on_reset = self._power, self._enable
-        pins.when("aux", collapse_v, rising=False, then=self._collapse)
+        pins.on_collapse = self._collapse
         self._let_go()
         if pins.powered:
             self._start(ResetCause.POWERON_RESET)
@@ -213,6 +209,7 @@ class Chip:
             self.write(b"\r\nBrownout detector was triggered\r\n\r\n")
 
     def _collapse(self) -> None:
+        """Lose everything: a dip above this is a brown-out, one below it a power-on."""
         self._collapsed = True
         self.rtc.clear()
 

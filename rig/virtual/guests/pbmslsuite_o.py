@@ -23,8 +23,6 @@ CELLS = 4
 LED = "led"
 BALANCE = tuple(f"balance {n + 1}" for n in range(CELLS))
 OUTPUTS = (LED, *BALANCE)
-# The DevKit's 3.3 V regulator from USB: drops out at about 4.4 V, brown-out below 3.6 V. [u]
-POWER_ON_V, POWER_OFF_V, COLLAPSE_V = 4.4, 3.6, 1.5
 
 ADC_REFERENCE_V, ADC_TOP = 3.3, 4095
 DIVIDER_RATIO = 0.6  # 10 kohm over 15 kohm
@@ -50,13 +48,14 @@ BOOT_LOG = BootLog(
     )
 )
 
+Note = Callable[..., None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """One build."""
 
     divider: bool = False  # (2) the compile-time switch; off in both released images
-    adc_noise_counts: float = 0.4  # standard deviation; a real ADC is noisier and not linear
     work_ns: tuple[int, int] = (200_000, 1_000_000)  # a loop's work, seeded: 100 or 101 ms in all
     boot_log: BootLog = BOOT_LOG
 
@@ -151,7 +150,7 @@ def find_fault(view: View) -> Fault:
 class PbmslSuiteO:
     """One run of the sketch, from `setup` to the next reset."""
 
-    def __init__(self, chip: Chip, image: Image, note: Callable[..., None]) -> None:
+    def __init__(self, chip: Chip, image: Image, note: Note) -> None:
         self._chip, self._image, self._note = chip, image, note
         self._filters = [MovingAverage() for _ in range(CELLS)]
         self._view = View()
@@ -204,7 +203,7 @@ class PbmslSuiteO:
         measured = [
             average.take(self._cell_v(f"cell {n + 1}")) for n, average in enumerate(self._filters)
         ]
-        degc = thermistor_degc(self._counts(self._thermistor_v()))  # (7) not filtered
+        degc = thermistor_degc(self._chip.pins.adc("ntc 1"))  # (7) not filtered
         self._end_injection_when_due()
         volts, injected_degc = self._injected
         self._view.cells_v = measured if volts is None else [volts] * CELLS
@@ -236,22 +235,7 @@ class PbmslSuiteO:
 
     def _cell_v(self, name: str) -> float:
         ratio = DIVIDER_RATIO if self._image.divider else 1.0
-        return (
-            self._counts(self._chip.pins.analog(name) * ratio) * ADC_REFERENCE_V / ADC_TOP / ratio
-        )
-
-    def _thermistor_v(self) -> float:
-        ohm = self._chip.pins.analog("ntc 1")
-        if not ohm < 1e9:
-            return ADC_REFERENCE_V
-        return ADC_REFERENCE_V * ohm / (ohm + NTC_PULL_UP_OHM)
-
-    def _counts(self, volts: float) -> int:
-        if not volts > 0.0:  # also an open input, which the 10 kohm potentiometer pulls down
-            return 0
-        noise = self._chip.random.gauss(0.0, 1.0) * self._image.adc_noise_counts
-        counts = round(volts / ADC_REFERENCE_V * ADC_TOP + noise)
-        return min(max(counts, 0), ADC_TOP)
+        return self._chip.pins.adc(name) * ADC_REFERENCE_V / ADC_TOP / ratio
 
     # Commands
 
@@ -405,24 +389,16 @@ def format_block(view: View, seconds: int) -> bytes:
     ).encode()
 
 
-def power_up(  # noqa: PLR0913  (what is soldered on)
-    kernel: Kernel,
-    pins: Pins,
-    *,
-    random: Random,
-    specimen: Random | None = None,
-    image: Image | None = None,
-    note: Callable[..., None] = lambda *_args, **_detail: None,
+def power_up(  # noqa: PLR0913, PLR0917  (the form that a guest has)
+    kernel: Kernel, pins: Pins, image: Image, specimen: Random, run: Random, note: Note
 ) -> Chip:
     """Put the educational BMS behind `pins`; `note` is told each change of the fault."""
-    build = image or Image()
     return Chip(
         kernel,
         pins,
-        lambda chip: PbmslSuiteO(chip, build, note),
-        boot=build.boot_log,
+        lambda chip: PbmslSuiteO(chip, image, note),
+        boot=image.boot_log,
         outputs=OUTPUTS,
-        collapse_v=COLLAPSE_V,
-        random=random,
+        random=run,
         specimen=specimen,
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from rig.virtual.carrier import afe_chip as chip
+from rig.virtual.carrier import afe_map as chip
 from rig.virtual.carrier.afe_chip import AfeChip, Tolerances
 from rig.virtual.carrier.board import Board
-from rig.virtual.carrier.pins import BoardPins
+from rig.virtual.carrier.board_pins import BoardPins
 from rig.virtual.kernel import Kernel
 from rig.virtual.seeds import stream
 

@@ -6,17 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.virtual.carrier.afe_map import OF_READ, OF_WRITE, crc8
 from rig.virtual.carrier.board import Board
-from rig.virtual.carrier.i2c import (
-    BOUNCE_NS,
-    OF_READ,
-    OF_WRITE,
-    BusTimeoutError,
-    I2cBus,
-    NoAnswerError,
-    crc8,
-)
-from rig.virtual.carrier.pins import BoardPins
+from rig.virtual.carrier.board_pins import BoardPins
+from rig.virtual.carrier.i2c import BOUNCE_NS, I2cBus
+from rig.virtual.carrier.pins import BusTimeoutError, NoAnswerError
 from rig.virtual.kernel import Kernel
 from rig.virtual.seeds import stream
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from rig.virtual.carrier import Carrier
 from rig.virtual.carrier.afe_chip import Tolerances
 from rig.virtual.carrier.board import Board
-from rig.virtual.carrier.pins import BoardPins
-from rig.virtual.guests import pbmslsuite_o
+from rig.virtual.carrier.board_pins import BoardPins
+from rig.virtual.carrier.educational import EducationalBoard
+from rig.virtual.carrier.flash import Flash
+from rig.virtual.carrier.reference import ReferenceBoard
+from rig.virtual.guests import DUTS, Guest, pbmslsuite_o
 from rig.virtual.guests.esp32 import Chip
-from rig.virtual.guests.reference import bms, esp32_4s
+from rig.virtual.guests.reference import esp32_4s
 from rig.virtual.guests.reference.image import Build
 from rig.virtual.kernel import Kernel
 from rig.virtual.seeds import stream
@@ -55,6 +58,12 @@ class Desk:
     chip: Chip
     notes: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
 
+    @property
+    def flash(self) -> Flash:
+        """The chip on the board."""
+        assert isinstance(self.pins.spi, Flash)
+        return self.pins.spi
+
     def run(self, seconds: float) -> None:
         self.kernel.run_until(self.kernel.now_ns + round(seconds * S))
 
@@ -82,21 +91,29 @@ class Desk:
 
 def put_on_desk(
     nets: dict[str, tuple[str, float]],
-    power_up: Callable[[Kernel, DeskPins, Callable[..., None]], Chip],
-    **levels: Any,
+    carrier: Carrier,
+    guest: Guest,
+    build: Any,
+    *,
+    seed: int,
 ) -> Desk:
-    """Build the board, then power the guest up."""
+    """Build the board, then power the guest up on it."""
     kernel = Kernel()
     board = Board(kernel)
     for name, (unit, value) in nets.items():
         board.add(name, unit, value)
-    pins = DeskPins(kernel, board, **levels)
+    levels = {"power_on_v": carrier.power_on_v, "power_off_v": carrier.power_off_v}
+    pins = DeskPins(kernel, board, high=dict(carrier.high), **levels)
     notes: list[tuple[int, str, dict[str, Any]]] = []
 
     def note(name: str, **detail: Any) -> None:
         notes.append((kernel.now_ns, name, detail))
 
-    return Desk(kernel, board, pins, power_up(kernel, pins, note), notes)
+    specimen, run = stream(seed, "specimen"), stream(seed, "run")
+    carrier.populate(kernel, pins, specimen=specimen, moment=run, flash=guest.flash(build))
+    return Desk(
+        kernel, board, pins, guest.power_up(kernel, pins, build, specimen, run, note), notes
+    )
 
 
 def a_reference(
@@ -108,10 +125,10 @@ def a_reference(
     **nets: float,
 ) -> Desk:
     """Build an `esp32-4s` with healthy cells; `ready`: its paths are closed already."""
+    carrier = ReferenceBoard(cells=4, sensors=2, tolerances=tolerances or Tolerances())
     cells = {f"cell {n}": ("V", 3.30) for n in range(1, 5)}
     sensors = {f"ntc {n}": ("ohm", 10_000.0) for n in (1, 2)}
-    driven = bms.high_of(esp32_4s.RELEASED.image)
-    outputs = {name: ("A" if "bleed" in name else "V", 0.0) for name in driven}
+    outputs = {name: ("A" if "bleed" in name else "V", 0.0) for name in carrier.high}
     rest = {
         "current": ("A", 0.0),
         "pack": ("V", 13.2),
@@ -120,25 +137,7 @@ def a_reference(
     }
     board = {**cells, **sensors, **outputs, **rest}
     board |= {name.replace("_", " "): ("", value) for name, value in nets.items()}
-
-    def power_up(kernel: Kernel, pins: DeskPins, note: Callable[..., None]) -> Chip:
-        return bms.power_up(
-            kernel,
-            pins,
-            build,
-            board_random=stream(seed, "specimen"),
-            run_random=stream(seed, "run"),
-            tolerances=tolerances,
-            note=note,
-        )
-
-    desk = put_on_desk(
-        board,
-        power_up,
-        high=bms.high_of(esp32_4s.RELEASED.image),
-        power_on_v=bms.POWER_ON_V,
-        power_off_v=bms.POWER_OFF_V,
-    )
+    desk = put_on_desk(board, carrier, DUTS["esp32-4s"], build, seed=seed)
     if ready:
         desk.run(1.5)
     return desk
@@ -148,20 +147,10 @@ def an_educational(
     seed: int = 1, *, divider: bool = False, noise_counts: float = 0.0, **nets: float
 ) -> Desk:
     """Build a `pbmslsuite-o` with all cells at 3.10 V, at 25 degC, just powered up."""
-    image = pbmslsuite_o.Image(divider=divider, adc_noise_counts=noise_counts)
+    carrier = EducationalBoard(divider=divider, adc_noise_counts=noise_counts)
     board = {f"cell {n}": ("V", 3.10) for n in range(1, 5)}
     board |= dict.fromkeys(pbmslsuite_o.OUTPUTS, ("V", 0.0))
     board |= {"ntc 1": ("ohm", 10_000.0), "aux": ("V", 5.0)}
     board |= {name.replace("_", " "): ("", value) for name, value in nets.items()}
-
-    def power_up(kernel: Kernel, pins: DeskPins, note: Callable[..., None]) -> Chip:
-        random = stream(seed, "run")
-        return pbmslsuite_o.power_up(kernel, pins, random=random, image=image, note=note)
-
-    return put_on_desk(
-        board,
-        power_up,
-        high={},
-        power_on_v=pbmslsuite_o.POWER_ON_V,
-        power_off_v=pbmslsuite_o.POWER_OFF_V,
-    )
+    image = pbmslsuite_o.Image(divider=divider)
+    return put_on_desk(board, carrier, DUTS["pbmslsuite-o"], image, seed=seed)

@@ -10,9 +10,9 @@ from rig.virtual.can_bus import CanBus, CanNode
 from rig.virtual.carrier.board import Board
 from rig.virtual.carrier.dc_link import MAIN, PRECHARGE, LinkedPowerPath
 from rig.virtual.cells import NMC_20AH, CellString
-from rig.virtual.guests import plug_in
 from rig.virtual.guests.reference.can_telemetry import HOST_ALIVE_ID, e2e_p01_crc
 from rig.virtual.kernel import Kernel
+from rig.virtual.plugging import plug_in
 from rig.virtual.seeds import Seeds
 from rig.virtual.uart import Uart
 

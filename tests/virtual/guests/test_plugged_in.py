@@ -14,10 +14,11 @@ from rig.virtual.can_bus import CanBus, CanNode, Frame
 from rig.virtual.carrier.board import Board
 from rig.virtual.carrier.circuit import PowerPath
 from rig.virtual.cells import LFP_20AH, CellString
-from rig.virtual.guests import DUTS, Guest, build_of, plug_in, variants_of
+from rig.virtual.guests import DUTS, build_of, variants_of
 from rig.virtual.guests.reference.esp32_4s import RELEASED
 from rig.virtual.guests.reference.protections import Debounce
 from rig.virtual.kernel import Kernel
+from rig.virtual.plugging import Plugged, plug_in
 from rig.virtual.seeds import Seeds
 from rig.virtual.uart import AutoReset, Uart
 from tests.virtual.guests.desk import S, a_reference
@@ -35,7 +36,7 @@ class Socket:
     host: CanNode
     uart: Uart
     reset: AutoReset
-    guest: Guest
+    guest: Plugged
     heard: list[tuple[int, Frame]] = field(default_factory=list)
     console: bytearray = field(default_factory=bytearray)
 

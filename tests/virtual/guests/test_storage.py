@@ -118,12 +118,11 @@ def test_a_reset_while_saving_does_not_tear_what_the_flash_does_by_itself() -> N
 
 def test_copies_are_written_in_turn_and_only_when_something_changed() -> None:
     desk = a_reference()
-    flash = desk.chip.program.settings._store.flash  # type: ignore[union-attr]
     for volts in ("3.600", "3.600", "3.610", "3.620"):
         answer(desk, f"set ovp.trip {volts}")
         assert "OK saved" in answer(desk, "save")
 
-    assert flash.wear == [1, 2]
+    assert desk.flash.wear == [1, 2]
 
 
 def test_with_both_copies_bad_paths_stay_open_until_it_is_acknowledged() -> None:
@@ -152,7 +151,7 @@ def test_a_record_with_one_wrong_bit_is_bad_or_the_bit_was_not_in_it(at: int, bi
     record = packed(7, b"some settings")
     page = bytearray(record.ljust(PAGE, b"\xff"))
     page[at] ^= 1 << bit
-    store.flash.pages[:] = [bytes(page), ERASED]
+    desk.flash.pages[:] = [bytes(page), ERASED]
 
     assert (store.load() is None) == (at < len(record))
 
@@ -166,7 +165,7 @@ def test_the_newer_of_two_copies_counts_also_where_its_number_wraps(
     desk.run(0.5)
     store = desk.chip.program.settings._store  # type: ignore[union-attr]
     pages = [packed(n, text).ljust(PAGE, b"\xff") for n, text in ((older, b"old"), (newer, b"new"))]
-    store.flash.pages[:] = pages[::-1] if swapped else pages
+    desk.flash.pages[:] = pages[::-1] if swapped else pages
 
     assert store.load().payload == b"new"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rig.virtual.can_bus import CanBus, CanNode
 from rig.virtual.carrier.board import Board
-from rig.virtual.carrier.pins import BoardPins
+from rig.virtual.carrier.board_pins import BoardPins
 from rig.virtual.guests.reference.transmit import TransmitImage, Transmitter
 from rig.virtual.kernel import Kernel
 

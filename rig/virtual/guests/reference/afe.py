@@ -11,12 +11,12 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from rig.virtual.carrier import afe_chip as chip
-from rig.virtual.carrier.i2c import OF_READ, OF_WRITE, BusTimeoutError, I2cBus, NoAnswerError, crc8
+from rig.virtual.carrier import afe_map as chip
+from rig.virtual.carrier.afe_map import OF_READ, OF_WRITE, crc8
+from rig.virtual.carrier.pins import BusTimeoutError, I2c, NoAnswerError
 from rig.virtual.guests.esp32 import ticks_since
 
 KELVIN = 273.15
-LINK = "afe link"  # the board's name for the bus to the chip
 _HEAD = struct.Struct(">Bxh")
 _STANDING = (b"\x00\x00", b"\xff\xff")  # the last two bytes over a line without contact
 
@@ -101,7 +101,7 @@ class FrontEnd:
 
     def __init__(  # noqa: PLR0913  (what it is made for)
         self,
-        bus: I2cBus,
+        bus: I2c,
         image: FrontEndImage,
         *,
         cells: int,

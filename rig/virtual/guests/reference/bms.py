@@ -9,41 +9,50 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from rig.virtual.carrier.afe_chip import AfeChip, Tolerances
-from rig.virtual.carrier.flash import PAGE, Flash
-from rig.virtual.carrier.i2c import I2cBus
 from rig.virtual.carrier.pins import Pins
-from rig.virtual.carrier.short_circuit import (
-    DISCHARGE_GATE,
-    ShortCircuitComparator,
-)
 from rig.virtual.guests.esp32 import Chip, ResetCause, ticks_since
 from rig.virtual.guests.reference import can_telemetry as can
-from rig.virtual.guests.reference.afe import LINK, FrontEnd, Readings
+from rig.virtual.guests.reference.afe import Readings
 from rig.virtual.guests.reference.contactors import MAIN, PRECHARGE, ContactorControl, LinkSense
 from rig.virtual.guests.reference.image import Build, Image, S
+from rig.virtual.guests.reference.nor_flash import NorFlash
 from rig.virtual.guests.reference.protections import BIT, BY_CHANNEL, Event
-from rig.virtual.guests.reference.storage import SLOTS, packed
+from rig.virtual.guests.reference.storage import packed
 from rig.virtual.kernel import MS, Kernel
 from rig.virtual.seeds import Random
 
-CHARGE_GATE = "charge gate"
-# The buck converter from 12 V holds the 3.3 V down to 6 V at its input and starts again at 7 V.
-POWER_ON_V, POWER_OFF_V, COLLAPSE_V = 7.0, 6.0, 2.0
-LOAD_GONE_V = 4.0  # at the load-detect pin, some 20 kohm (protections.md 1.3, BQ76922)
+CHARGE_GATE, DISCHARGE_GATE = "charge gate", "discharge gate"
 _REBOOT_NS = 20 * MS  # until the console has sent its last line
+
+Note = Callable[..., None]
 
 
 def bleed_of(index: int) -> str:
-    """Net of the bleed transistor of a cell; `index` counts from 0."""
+    """Pin of the bleed transistor of a cell; `index` counts from 0."""
     return f"bleed {index + 1}"
 
 
-def high_of(image: Image) -> dict[str, float]:
-    """Give what "on" is on each net that the BMS drives: V at gates and coils, A of a bleed."""
-    switches = (CHARGE_GATE, DISCHARGE_GATE, *((MAIN, PRECHARGE) if image.contactors else ()))
-    bleeds = (bleed_of(n) for n in range(image.cells))
-    return dict.fromkeys(switches, 12.0) | dict.fromkeys(bleeds, 0.1)
+def outputs_of(image: Image) -> tuple[str, ...]:
+    """Name the pins that the BMS drives."""
+    coils = (MAIN, PRECHARGE) if image.contactors else ()
+    return (CHARGE_GATE, DISCHARGE_GATE, *coils, *(bleed_of(n) for n in range(image.cells)))
+
+
+class ShortCircuitLatch:
+    """The latch of the board's comparator, which has opened the discharge gate by itself."""
+
+    def __init__(self, pins: Pins) -> None:
+        self._pins = pins
+
+    @property
+    def latched(self) -> bool:
+        """Whether it has tripped and was not released since."""
+        return self._pins.level("short circuit")
+
+    def release(self) -> None:
+        """Pulse the line that releases it."""
+        for on in (True, False):
+            self._pins.drive("clear short circuit", on)
 
 
 class Bms:
@@ -67,20 +76,19 @@ class Bms:
         The tick at which a current last disturbed the battery's rest.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  (what is soldered on)
-        self,
-        chip: Chip,
-        build: Build,
-        front_end: FrontEnd,
-        comparator: ShortCircuitComparator,
-        flash: Flash,
-        note: Callable[..., None],
-        link: LinkSense | None = None,
-    ) -> None:
-        image, parts = build.image, build.parts
+    def __init__(self, chip: Chip, build: Build, note: Note) -> None:
+        image, parts, pins = build.image, build.parts, chip.pins
         self.chip, self.image, self._note = chip, image, note
-        self._front_end, self.comparator = front_end, comparator
-        self.readings: Readings = front_end.fresh()
+        self._front_end = parts.front_end(
+            pins.i2c,
+            image.front_end,
+            cells=image.cells,
+            sensors=image.sensors,
+            thermistor=image.thermistor,
+            ticks_ms=chip.ticks_ms,
+        )
+        self.comparator = ShortCircuitLatch(pins)
+        self.readings: Readings = self._front_end.fresh()
         self.protections = parts.protections(
             image.rules,
             detector=parts.detector,
@@ -95,7 +103,7 @@ class Bms:
         self._receiver = parts.receiver(image.host)
         self.balancer = parts.balancer(image.balancing, cells=image.cells)
         self._telemetry = parts.telemetry()
-        self._transmitter = parts.transmitter(chip.pins, image.transmit)
+        self._transmitter = parts.transmitter(pins, image.transmit)
         self._extremes = parts.extremes()
         self._limiter = parts.limiter(image.limits, parts.limit_watch)
         self._codes = {rule.short: code for code, rule in enumerate(image.rules, 1)}
@@ -107,13 +115,13 @@ class Bms:
         self._stack = parts.stack(chip, image.console_stack_bytes)
         self.settings = parts.settings_task(
             parts.settings(image.settings, image.rules),
-            parts.store(chip, flash),
+            parts.store(chip, NorFlash(pins.spi)),
             tell=self._print,
             apply=lambda settings: self.protections.reconfigure(settings.applied_to(image.rules)),
         )
         self._contactors: ContactorControl | None = None
-        if image.contactors is not None and link is not None:
-            self._contactors = parts.contactors(chip.pins, image.contactors, link, note)
+        if image.contactors is not None:
+            self._contactors = parts.contactors(pins, image.contactors, LinkSense(pins), note)
         self._state = can.INIT
         self.ticks = self._seen_scans = 0
         self._tells_watchdog = chip.cause is ResetCause.TG1WDT_SYS_RESET
@@ -488,7 +496,7 @@ class Bms:
         """Tell by the load detection whether anything still draws on the pack's terminals."""
         if self._contactors is not None:  # which have opened too: nothing is there to be detected
             return True
-        return self.chip.pins.analog("pack terminal") > LOAD_GONE_V
+        return self.chip.pins.level("load detect")
 
     def _print(self, text: str) -> None:
         self.chip.write(text.encode("ascii") + b"\r\n")
@@ -514,64 +522,24 @@ class Bms:
         )
 
 
-def power_up(  # noqa: PLR0913
-    kernel: Kernel,
-    pins: Pins,
-    build: Build,
-    *,
-    board_random: Random,
-    run_random: Random,
-    tolerances: Tolerances | None = None,
-    note: Callable[..., None] = lambda *_args, **_detail: None,
-) -> Chip:
-    """Put a build of the reference BMS behind `pins`.
-
-    Parameters
-    ----------
-    board_random, run_random
-        Seeded: the first makes this specimen's errors, the second phases and jitter.
-    note
-        Told what truly happened; nothing in the firmware depends on it.
-    """
+def factory_flash(build: Build) -> tuple[bytes, ...]:
+    """Give what the maker programs into the flash: one record of the factory's settings."""
     image, parts = build.image, build.parts
-    afe = AfeChip(
-        kernel,
-        pins,
-        board_random,
-        moment=run_random,
-        cells=image.cells,
-        sensors=image.sensors,
-        tolerances=tolerances or Tolerances(),
-    )
-    bus = I2cBus(kernel, pins, afe, link=LINK, random=run_random)
-    comparator = ShortCircuitComparator(
-        kernel, pins, image.short_circuit, board_random, afe.short_circuit_factor
-    )
-    link = LinkSense(pins, board_random) if image.contactors is not None else None
-    pins.when("aux", COLLAPSE_V, rising=False, then=comparator.release)
-    flash = Flash(kernel, pins, sectors=len(SLOTS), lost_below_v=POWER_OFF_V)
-    as_made = parts.settings(image.settings, image.rules).encode()
-    flash.pages[0] = packed(0, as_made).ljust(PAGE, b"\xff")
+    return (packed(0, parts.settings(image.settings, image.rules).encode()),)
 
-    def make(chip: Chip) -> Bms:
-        front_end = parts.front_end(
-            bus,
-            image.front_end,
-            cells=image.cells,
-            sensors=image.sensors,
-            thermistor=image.thermistor,
-            ticks_ms=chip.ticks_ms,
-        )
-        return parts.program(chip, build, front_end, comparator, flash, note, link)
 
+def power_up(  # noqa: PLR0913, PLR0917  (the form that a guest has)
+    kernel: Kernel, pins: Pins, build: Build, specimen: Random, run: Random, note: Note
+) -> Chip:
+    """Put a build of the reference BMS behind `pins`."""
+    image = build.image
     return Chip(
         kernel,
         pins,
-        make,
+        lambda chip: build.parts.program(chip, build, note),
         boot=image.boot_log,
-        outputs=tuple(high_of(image)),
-        collapse_v=COLLAPSE_V,
-        random=run_random,
-        specimen=board_random,
+        outputs=outputs_of(image),
+        random=run,
+        specimen=specimen,
         tick_start_ms=image.tick_start_ms,
     )

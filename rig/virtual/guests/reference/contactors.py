@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rig.virtual.carrier.pins import Pins
-from rig.virtual.seeds import Random
 
 MAIN, PRECHARGE = "main contactor", "precharge contactor"
+LINK_LSB_V = 100.0 / ((1 << 32) - 1)  # of the converter, with its dividers
 OPEN, PRECHARGING, CLOSED, FAULT = range(4)
 STATE_NAMES = ("open", "precharging", "closed", "fault")
 NO_REQUEST, CLOSE_REQUEST, OPEN_REQUEST = range(3)
@@ -56,19 +56,18 @@ class Contactor:
 
 
 class LinkSense:
-    """The controller's own converter, on either side of the contactors."""
+    """The converter on either side of the contactors."""
 
-    def __init__(self, pins: Pins, random: Random) -> None:
-        self._analog = pins.analog
-        self._gains = [1.0 + random.uniform(-0.003, 0.003) for _ in range(2)]  # of its dividers
+    def __init__(self, pins: Pins) -> None:
+        self._adc = pins.adc
 
     def link_v(self) -> float:
         """Voltage behind the contactors."""
-        return self._analog("pack terminal") * self._gains[0]
+        return self._adc("link") * LINK_LSB_V
 
     def battery_v(self) -> float:
         """Voltage before the contactors."""
-        return self._analog("pack") * self._gains[1]
+        return self._adc("battery") * LINK_LSB_V
 
 
 class Request:

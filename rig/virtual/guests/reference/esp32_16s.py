@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rig.virtual.carrier.short_circuit import ShortCircuitTrip
 from rig.virtual.guests.reference import esp32_4s
 from rig.virtual.guests.reference.afe import FrontEndImage
 from rig.virtual.guests.reference.balancing import BalancingLimits
@@ -60,7 +59,6 @@ RELEASED = Build(
         limits=LIMITS,
         energy=EnergyImage(chemistry="NMC", full_v=4.15, full_again_v=4.05, nominal_v=59.2),
         balancing=BalancingLimits(start_v=3.90, stop_v=3.88),
-        short_circuit=ShortCircuitTrip(current_a=30.0),
         contactors=ContactorFigures(),
     ),
     parts=esp32_4s.RELEASED.parts,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from rig.virtual.carrier.short_circuit import ShortCircuitTrip
 from rig.virtual.guests.esp32 import BootLog
 from rig.virtual.guests.reference.afe import FrontEnd, FrontEndImage, Thermistor
 from rig.virtual.guests.reference.balancing import Balancer, BalancingLimits
@@ -81,7 +80,6 @@ class Image:
     tick_start_ms: int = (1 << 32) - 20_000
     limits: LimitsImage = field(default_factory=LimitsImage)
     transmit: TransmitImage = field(default_factory=TransmitImage)
-    short_circuit: ShortCircuitTrip = field(default_factory=ShortCircuitTrip)
     contactors: ContactorFigures | None = None
     boot_log: BootLog
 

@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rig.virtual.carrier.flash import Flash
 from rig.virtual.guests.esp32 import Chip
+from rig.virtual.guests.reference.nor_flash import PAGE, NorFlash
 from rig.virtual.kernel import MS
 
 SLOTS = (0, 1)
@@ -20,6 +20,7 @@ MAGIC = b"SET1"
 _HEAD = struct.Struct("<4sIH")  # magic, sequence, length of the payload
 _CRC = struct.Struct("<I")
 _SEQUENCE_WRAP = 1 << 32
+_SPOILED_FROM = 8
 _POLL_NS = 1 * MS  # the driver looks at the busy bit each millisecond
 
 
@@ -49,7 +50,7 @@ class Store:
         Those whose record was not whole when last read.
     """
 
-    def __init__(self, chip: Chip, flash: Flash) -> None:
+    def __init__(self, chip: Chip, flash: NorFlash) -> None:
         self.chip, self.flash = chip, flash
         self.bad_slots: tuple[int, ...] = ()
         self._writing = False
@@ -81,7 +82,13 @@ class Store:
 
     def spoil(self) -> None:
         """Make both copies bad, as a worn-out flash would (a test hook of the maker's)."""
-        self.flash.pages[:] = [page[:8] + bytes(len(page) - 8) for page in self.flash.pages]
+        self._blank(*SLOTS)
+
+    def _blank(self, slot: int, *others: int) -> None:
+        """Program what follows a record's head with zeros, slot by slot."""
+        takes_ns = self.flash.program(slot, bytes(PAGE - _SPOILED_FROM), at=_SPOILED_FROM)
+        if others:
+            self.chip.after(takes_ns + _POLL_NS, lambda: self._blank(*others))
 
     def _program(
         self, slot: int, data: bytes, payload: bytes, done: Callable[[bool], None]
@@ -95,7 +102,7 @@ class Store:
 
     def read(self, slot: int) -> Record | None:
         """Read a slot; None unless its record is whole."""
-        page = self.flash.pages[slot]
+        page = self.flash.read(slot)
         magic, sequence, length = _HEAD.unpack_from(page)
         end = _HEAD.size + length
         if magic != MAGIC or end + _CRC.size > len(page):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rig.virtual.carrier import afe_chip as chip
-from rig.virtual.carrier.i2c import TABLE, BusTimeoutError, NoAnswerError
+from rig.virtual.carrier import afe_map as chip
+from rig.virtual.carrier.afe_map import TABLE
+from rig.virtual.carrier.pins import BusTimeoutError, NoAnswerError
 from rig.virtual.guests.reference.afe import FrontEnd, Readings
 from rig.virtual.guests.reference.bms import Bms
 from rig.virtual.guests.reference.image import Build

@@ -6,7 +6,7 @@ import math
 import struct
 from collections.abc import Sequence
 
-from rig.virtual.carrier import afe_chip as chip
+from rig.virtual.carrier import afe_map as chip
 from rig.virtual.guests.reference.afe import FrontEnd, FrontEndImage, Readings, Thermistor
 from rig.virtual.guests.reference.bms import Bms, bleed_of
 from rig.virtual.guests.reference.image import Build

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rig.virtual.carrier.short_circuit import DISCHARGE_GATE
 from rig.virtual.guests.esp32 import ResetCause
 from rig.virtual.guests.reference.afe import FrontEnd, Readings
-from rig.virtual.guests.reference.bms import CHARGE_GATE, Bms
+from rig.virtual.guests.reference.bms import CHARGE_GATE, DISCHARGE_GATE, Bms
 from rig.virtual.guests.reference.image import Build
 from rig.virtual.guests.reference.protections import BIT, Protections, Rule
 from rig.virtual.guests.variants import BOTH, variant

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from rig.virtual.carrier.flash import ERASED
 from rig.virtual.guests.reference.image import Build
 from rig.virtual.guests.reference.protections import Protections
 from rig.virtual.guests.reference.settings import DelayTable, Setting, Settings
 from rig.virtual.guests.reference.settings_task import SettingsTask
-from rig.virtual.guests.reference.storage import Record, Store
+from rig.virtual.guests.reference.storage import SLOTS, Record, Store
 from rig.virtual.guests.variants import variant
+from rig.virtual.kernel import MS
 
 
 # ---- taken --------------------------------------------------------------------------------------
@@ -228,12 +228,20 @@ def saved_but_not_yet(build: Build) -> Build:
 class _Formats(Store):
     """A store whose check fails is formatted, as sample code for the library does it."""
 
+    _has_formatted = False
+
     def load(self) -> Record | None:
         record = super().load()
-        if self.bad_slots:
-            self.flash.pages[:] = [ERASED for _ in self.flash.pages]
-            return None
-        return record
+        if not self.bad_slots or self._has_formatted:
+            return record
+        self._has_formatted = True
+        self._format(*SLOTS)
+        return None
+
+    def _format(self, slot: int, *others: int) -> None:
+        takes_ns = self.flash.erase(slot)
+        if others:
+            self.chip.after(takes_ns + MS, lambda: self._format(*others))
 
 
 class _TakesItForNew(SettingsTask):
