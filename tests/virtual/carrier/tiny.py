@@ -1,7 +1,7 @@
 """A tiny controller, unlike the others: no chip model, no boot, no CAN; it looks and opens.
 
 Written from the board's page (`rig/virtual/carrier/reference.py`) and the front end's data sheet;
-it imports no guest. Every 20 ms it reads all cells; where the front end does not answer, or a cell is
+it imports no guest. Every 20 ms it reads all cells; where the front end does not answer, or one is
 too high, it opens the charge gate for good, and prints why.
 """
 
