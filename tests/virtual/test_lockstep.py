@@ -198,10 +198,13 @@ def test_one_that_goes_wrong_is_told_and_time_goes_on_without_it(habit: str, why
 
 
 def test_an_advance_without_its_participant_is_answered_by_the_reason_until_a_begin() -> None:
-    with a_bench("dies", patience_s=0.3) as bench, a_loop(bench.kernel) as control:
-        with closing(Client(control.port)) as client:
-            before, after = client.advance(2 * MS), client.advance(20 * MS)
-            begun, anew = client.ask({"do": "begin", "seed": 1}), client.advance(MS)
+    with (
+        a_bench("dies", patience_s=0.3) as bench,
+        a_loop(bench.kernel) as control,
+        closing(Client(control.port)) as client,
+    ):
+        before, after = client.advance(2 * MS), client.advance(20 * MS)
+        begun, anew = client.ask({"do": "begin", "seed": 1}), client.advance(MS)
 
     assert before["now_ns"] == RIG_NS + 2 * MS
     assert "understood" in after["error"]
