@@ -20,7 +20,7 @@ from rig.virtual.guests.reference.can_telemetry import Telemetry, e2e_p01_crc
 from rig.virtual.guests.reference.protections import FLAGS
 from tests.virtual.guests.desk import MS, Desk, S, a_reference
 
-DBC = Path(__file__).parents[3] / "fixtures/duts/esp32-4s/bms.dbc"
+DBC = Path(__file__).parents[4] / "fixtures/duts/esp32-4s/bms.dbc"
 SEEDS = range(5)
 
 
