@@ -27,7 +27,7 @@ cases:
   - {family: trip, protections: [cell overvoltage], cells: [1]}
 """
 OWN = """\
-from rig.virtual.firmware.variants import variant
+from rig.virtual.guests.variants import variant
 
 @variant("nothing-wrong", "own 1", "S4", "it is as good as the released one")
 def nothing_wrong(build):
