@@ -30,7 +30,7 @@ class Served:
         assert self._process.stdout is not None  # noqa: S101 -- asked for above
         line = self._process.stdout.readline().decode()
         self._process.stdout.close()
-        self._addresses = json.loads(line)
+        self.addresses = json.loads(line)
         self._pace = pace
         (folder / "addresses.json").write_text(line.strip(), encoding="utf-8")
         self.bench = folder / "bench.yaml"
@@ -57,7 +57,7 @@ class Served:
         self._ask("clock", {"do": "advance", "until_ns": until_ns})
 
     def _ask(self, port: str, request: dict[str, object]) -> dict[str, Any]:
-        host, _, number = self._addresses[port].rpartition(":")
+        host, _, number = self.addresses[port].rpartition(":")
         with socket.create_connection((host, int(number)), 60.0) as link:
             link.sendall(json.dumps(request).encode() + b"\n")
             with link.makefile("rb") as answers:
