@@ -44,7 +44,7 @@ class Served:
     def is_on(self) -> bool:
         """Whether anything feeds the BMS, by the ground truth."""
         nets = self._ask("truth", {"do": "nets"})
-        watched = {n: u for n, u in nets.items() if n in {"supply", "current"} or n[:5] == "cell "}
+        watched = {n: u for n, u in nets.items() if n in {"aux", "current"} or n[:5] == "cell "}
         values = {n: self._ask("truth", {"do": "value", "net": n})["value"] for n in watched}
         return any(abs(v) > (_ON_A if watched[n] == "A" else _ON_V) for n, v in values.items())
 

@@ -2,12 +2,13 @@
 
     python benchmarks/breakers/signals.py [--seed N] [--tries N]
 
-The instants are spread evenly over the time in which the undisturbed control drives its cases. The
-bench is served by itself and outlives the run, so that its ground truth says afterwards whether an
-output was left on. Wanted: none after INT, TERM and HUP; the exit code 128 + signal; evidence that
-is whole; a run that goes on (`--resume`) to its end. Outputs are to be seen on just before the
-signal in three of four tries, or the breaker breaks nothing. KILL is counted apart: it comes with
-the guardian; and so is a case whose bench was too slow for real time, which a busy machine makes.
+The instants are spread evenly over the time in which the undisturbed control drives its cases, from
+the moment on at which its bench is connected. The bench is served by itself and outlives the run,
+so that its ground truth says afterwards whether an output was left on. Wanted: none after INT, TERM
+and HUP; the exit code 128 + signal; evidence that is whole; a run that goes on (`--resume`) to its
+end. Outputs are to be seen on just before the signal in three of four tries, or the breaker breaks
+nothing. KILL is counted apart: it comes with the guardian; and so is a case whose bench was too slow
+for real time, which a busy machine makes.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def control(folder: Path, pace: str, seed: int) -> tuple[bool, float]:
         run = RigRun.started(out, PLAN, "--bench", str(bench.bench), *OF_PACE[pace])
         run.until(run.is_driving)
         began = time.perf_counter()
-        run.until(run.is_finished)
+        run.until(run.has_driven_all)
         lasted_s = time.perf_counter() - began
         return run.says_yes(DEADLINE_S), lasted_s
 
