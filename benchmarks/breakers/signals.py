@@ -7,8 +7,8 @@ the moment on at which its bench is connected. The bench is served by itself and
 so that its ground truth says afterwards whether an output was left on. Wanted: none after INT, TERM
 and HUP; the exit code 128 + signal; evidence that is whole; a run that goes on (`--resume`) to its
 end. Outputs are to be seen on just before the signal in three of four tries, or the breaker breaks
-nothing. KILL is counted apart: it comes with the guardian; and so is a case whose bench was too slow
-for real time, which a busy machine makes.
+nothing. KILL is counted apart: it comes with the guardian; and so is a case whose bench was too
+slow for real time, which a busy machine makes.
 """
 
 from __future__ import annotations
