@@ -63,6 +63,12 @@ class Try:
         """What this try came to."""
         return self.judgement.verdict
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether a run that goes on leaves it as it is; a fail stays one, whatever was lost."""
+        is_lost = self.judgement.is_without_evidence and self.verdict is not Verdict.FAIL
+        return self.is_stored and not is_lost
+
     def driven(self) -> Case:
         """Read the case as it was driven; a hand-written one is planned without its steps."""
         path = self.folder / "case.json"
@@ -92,7 +98,6 @@ class RunCase:
     judgement: Judgement | None  # None: not run
     wall_s: float = 0.0
     virtual_s: float = 0.0
-    is_stored: bool = False  # it has a result, and all files are those that its results name
     tries: tuple[Try, ...] = ()  # in order
     damage: tuple[str, ...] = ()  # why nothing can be said of it: files changed or unreadable
 
@@ -100,6 +105,12 @@ class RunCase:
     def verdict(self) -> Verdict | None:
         """None where the case was planned and has no result, or none that can be believed."""
         return self.judgement.verdict if self.judgement else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a run that goes on has nothing to add to it: results and evidence are there."""
+        are_kept = all(t.is_kept for t in self.tries)
+        return are_kept and any(not t.judgement.is_without_evidence for t in self.tries)
 
     @property
     def outcome(self) -> str:
@@ -355,7 +366,6 @@ def _run_case(
         damage=counts.damage,
         wall_s=counts.wall_s,
         virtual_s=counts.virtual_s,
-        is_stored=all(t.is_stored for t in tries),
     )
 
 

@@ -148,11 +148,11 @@ class RunFolder:
             if case.damage and not any(each.damage for each in case.tries):  # it can't be driven
                 raise EvidenceError(case.damage[0], str(path), "go on with the rig that began it")
         folder = cls(path, resume_journal(path / "journal.jsonl"), [c.case for c in run.cases], now)
-        folder.remaining = tuple(c.case for c in run.cases if not c.is_stored)
+        folder.remaining = tuple(c.case for c in run.cases if not c.is_done)
         reserve(path, len(folder.remaining))
         folder._firmware = run.meta.firmware
         for case in run.cases:  # what is not whole is run again, under its own number
-            folder._tries[case.case.id] |= {t.number for t in case.tries if t.is_stored}
+            folder._tries[case.case.id] |= {t.number for t in case.tries if t.is_kept}
         shutil.rmtree(folder.staging, ignore_errors=True)
         folder._write("event", {"event": "resumed", "left": len(folder.remaining)}, durable=True)
         return folder
