@@ -177,6 +177,19 @@ def test_the_truth_lies_within_the_bounds_without_noise(  # noqa: PLR0917
     assert abs(found.time_s - at) <= sum(row.reach for row in found.rows) + 1e-6
 
 
+@pytest.mark.parametrize("off", [-1.0, -0.8, 0.0, 0.8, 1.0])
+def test_an_edge_that_rests_below_its_level_owes_the_rest_too(off: float) -> None:
+    """A charger that closed in on its current in two steps: 30 A, true 6 samples before it."""
+    wave = np.concatenate([np.arange(0.0, 29.6, 0.4), np.linspace(29.6, 29.9, 6), [30.5, 31.0]])
+    wave = np.concatenate([wave, np.linspace(31.1, 32.0, 40)])
+    true = float(np.interp(30.0, wave + 0.7 * off, np.arange(wave.size)))
+
+    found = find_crossing(wave, 30.0, sampling(accuracy=0.7), rising=True)
+
+    assert found is not None
+    assert abs(found.time_s - true) <= sum(row.reach for row in found.rows)
+
+
 @given(st.lists(st.sampled_from([0.0, 3.3]), min_size=1, max_size=60), st.integers(0, 5))
 def test_closed_runs_are_those_of_a_plain_loop(samples: list[float], steady: int) -> None:
     truth: list[tuple[int, int]] = []
