@@ -109,10 +109,9 @@ class RigRun:
         notes = self.folder.glob("staging/*/*.json") if self.folder else ()
         return bool(self.results()) or any(map(_is_connected, notes))
 
-    def has_driven_all(self) -> bool:
-        """Whether each planned case has a result."""
-        planned = [len(e["cases"]) for e in self.journal() if e["kind"] == "planned"]
-        return bool(planned) and len(self.results()) >= planned[0]
+    def planned(self) -> int:
+        """How many cases there are."""
+        return next(len(e["cases"]) for e in self.journal() if e["kind"] == "planned")
 
     def is_finished(self) -> bool:
         """Whether its journal claims that it came to its end."""
