@@ -48,7 +48,7 @@ class Served:
         self._process.wait()
 
     def is_on(self) -> bool:
-        """Whether anything feeds the BMS, by the ground truth; asked in as little time as can be."""
+        """Whether anything feeds the BMS, by the ground truth; asked in no time."""
         return any(abs(self._value(net)) > least for net, least in self._feeds.items())
 
     def settle(self) -> None:
