@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import BufferedRWPair
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 DUT = "esp32-4s"
 _ON_V, _ON_A = 1.0, 0.5
@@ -62,12 +63,12 @@ class Served:
     def _value(self, net: str) -> float:
         return float(self._ask(self._truth, {"do": "value", "net": net})["value"])
 
-    def _open(self, port: str) -> BinaryIO:
+    def _open(self, port: str) -> BufferedRWPair:
         host, _, number = self.addresses[port].rpartition(":")
         link = socket.create_connection((host, int(number)), 60.0)
         return self._links.enter_context(self._links.enter_context(link).makefile("rwb"))
 
-    def _ask(self, link: BinaryIO, request: dict[str, object]) -> dict[str, Any]:
+    def _ask(self, link: BufferedRWPair, request: dict[str, object]) -> dict[str, Any]:
         link.write(json.dumps(request).encode() + b"\n")
         link.flush()
         answer: dict[str, Any] = json.loads(link.readline())
