@@ -64,8 +64,9 @@ def _rest(profile: Profile, protection: Protection) -> float | None:
     if protection.is_of_spread:
         return 0.0
     quantities = protection.quantities(profile)
-    value = profile.nominal_values.get(quantities[0]) if quantities else None
-    return None if value is None else protection.sign * value
+    if not quantities or (protection.kind is CURRENT and not profile.has_current):
+        return None
+    return protection.sign * profile.nominal_of(quantities[0])
 
 
 def _clear_of(level: Toleranced, value: float, *, above: bool) -> bool:
