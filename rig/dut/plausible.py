@@ -47,7 +47,9 @@ def _at_rest(document: Document[Profile], name: str, protection: Protection) -> 
     if rest is None or _clear_of(threshold, rest, above=protection.direction == "above"):
         return
     what = f"at rest it is {shown(rest, threshold.unit)}, within or beyond the threshold of {name}"
-    yield document.mistake(where, f"{what}: {threshold}", _NOMINAL.get(protection.watches, "mend"))
+    yield document.mistake(
+        where, f"{what}: {threshold}", _NOMINAL.get(protection.watches, "change nominal, or this")
+    )
 
 
 _NOMINAL = {
