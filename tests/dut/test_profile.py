@@ -130,8 +130,8 @@ def test_a_level_above_which_it_trips_is_crossed_rising() -> None:
 def test_what_can_be_set_starts_from_nominal_within_the_limits() -> None:
     profile = load_profile("esp32-4s")
 
-    assert profile.nominal_values.keys() == profile.settable.keys()
-    assert all(v in profile.allowed(q) for q, v in profile.nominal_values.items())
+    assert profile.nominal_values.keys() == profile.fed.keys()
+    assert all(profile.nominal_of(q) in profile.allowed(q) for q in profile.settable)
 
 
 def test_without_a_supply_there_is_none_to_switch() -> None:
@@ -150,7 +150,8 @@ def test_the_first_bms_promises_no_can_and_no_current() -> None:
 
     assert profile.can is None
     assert profile.dbc_path is None
-    assert set(profile.settable) == {*profile.cell_names, "temperature 1", "supply"}
+    assert set(profile.fed) == {*profile.cell_names, "temperature 1", "supply"}
+    assert set(profile.settable) == {*profile.fed, "stack"}
 
 
 def test_the_dbc_lies_beside_the_profile() -> None:
