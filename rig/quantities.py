@@ -130,6 +130,7 @@ MODULE = Kind(
     numbered=True,
     measured_by=("Meter", "Digitizer"),
     derived=Derived("cell", "sum"),
+    watched={"module voltage": 1.0},
 )
 STACK = Kind(  # at the BMS's sense wires, from the lowest to the highest
     name="stack voltage",
@@ -137,6 +138,7 @@ STACK = Kind(  # at the BMS's sense wires, from the lowest to the highest
     unit="V",
     measured_by=("Meter", "Digitizer"),
     derived=Derived("cell", "sum"),
+    watched={"pack voltage": 1.0},  # which a BMS gets by adding its cells up
 )
 PACK = Kind(  # at the pack's terminals: batteries of their own, where an emulator plays the cells
     name="pack voltage", word="pack", unit="V", measured_by=("Meter", "Digitizer")

@@ -537,17 +537,6 @@ class Protection(Description):
     traces_to: Names = ()
     severity: Literal["blocker", "critical", "normal", "minor", "trivial"] = "normal"
 
-    @field_validator("watches", mode="before")
-    @classmethod
-    def _can_be_provoked(cls, value: object) -> object:
-        # "Did you mean cell voltage?" would lead to the threshold of another thing.
-        if value == "pack voltage":
-            raise mistake_error(
-                "the rig tests no protection of the pack voltage: it provokes one cell by itself",
-                "leave it out, and put it in words under also promises: of another",
-            )
-        return value
-
     @field_validator("threshold", mode="before")
     @classmethod
     def _threshold_in_its_unit(cls, value: object, info: ValidationInfo) -> object:

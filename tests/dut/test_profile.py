@@ -181,21 +181,6 @@ def test_a_labs_own_folder_comes_before_the_rigs(
     assert find_described("esp32-4s", "duts", "profile.yaml").resolve() == own
 
 
-def test_a_protection_of_the_pack_voltage_is_refused_in_one_sentence() -> None:
-    """No stimulus moves all cells: it would be tested at the level of one."""
-    text = SMALL.replace("discharge current\n", "pack voltage\n")
-    text = text.replace("50 A ± 1 A", "10 V ± 100 mV").replace(
-        "direction: above", "direction: below"
-    )
-    text = text.replace("opens: path", "recovers: {above: 11 V ± 100 mV}")
-
-    with pytest.raises(BrokenDescriptionError) as broken:
-        a_profile(text)
-
-    (mistake,) = broken.value.mistakes
-    assert "tests no protection of the pack voltage" in str(mistake)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
