@@ -177,6 +177,7 @@ def _unknown(names: Iterable[str], known: Iterable[str], kind: str) -> Iterator[
 
 def _readable(profile: Profile) -> tuple[str, ...]:
     quantities = (*profile.cell_names, *profile.temperature_names, CURRENT.word, PACK.word)
+    quantities += (*profile.hierarchy.sums,)
     return (*quantities, *profile.outputs, *profile.names_of(BLEED))
 
 

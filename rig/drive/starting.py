@@ -103,7 +103,7 @@ def _await_word(bench: Bench, starting: Starting) -> None:
 
 def _fed(bench: Bench) -> Sequence[Reading]:
     """Read what the BMS is fed with: where that is not there, it can't start, or not in time."""
-    fed = [name for name in bench.profile.settable if kind_of(name) in (SUPPLY, CELL)]
+    fed = [name for name in bench.profile.fed if kind_of(name) in (SUPPLY, CELL)]
     return bench.read(fed)
 
 

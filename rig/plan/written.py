@@ -117,6 +117,7 @@ class _Resolver:
             *profile.temperature_names,
             CURRENT.word,
             PACK.word,
+            *profile.hierarchy.sums,
             *profile.outputs,
             *profile.names_of(BLEED),
         )

@@ -23,10 +23,11 @@ FLAGS = (
 )
 BIT = {name: 1 << index for index, name in enumerate(FLAGS)}
 # How a value stands in an event: 1 mV, 10 mA, 0.1 degC; what has none is told as 0.
-_EVENT_LSB = {"cells": 1e3, "spread": 1e3, "hottest": 10.0, "coldest": 10.0}
+_EVENT_LSB = dict.fromkeys(("cells", "modules", "stack", "spread"), 1e3)
+_EVENT_LSB |= dict.fromkeys(("hottest", "coldest"), 10.0)
 _EVENT_LSB |= dict.fromkeys(("charge", "discharge"), 100.0)
-# Readings with a value for each cell or sensor.
-BY_CHANNEL = ("cells", "wires open", "sensors open", "sensors short")
+# Readings with a value for each cell, module or sensor.
+BY_CHANNEL = ("cells", "modules", "wires open", "sensors open", "sensors short")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

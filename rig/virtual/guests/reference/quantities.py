@@ -12,7 +12,7 @@ from rig.virtual.guests.reference.afe import Readings, highest, lowest
 # In the order in which they are looked at. "short circuit" and "host lost" are no readings: the
 # main task tells them.
 BY_SCAN = (
-    *("cells", "hottest", "coldest", "spread"),
+    *("cells", "modules", "stack", "hottest", "coldest", "spread"),
     *("wires open", "sensors open", "sensors short"),
 )
 BY_CURRENT = ("charge", "discharge", "hard overvoltage")
@@ -20,6 +20,8 @@ BY_CURRENT = ("charge", "discharge", "hard overvoltage")
 
 class Quantities:
     """Picks values; holds none, but where a build filters them."""
+
+    cells_a_module = 2  # of a build that watches modules
 
     def reader(self, name: str) -> Callable[[Readings], Sequence[float]]:
         """Find the method that reads a quantity."""
@@ -37,6 +39,15 @@ class Quantities:
     def lowest_cell(self, r: Readings) -> Sequence[float]:
         """The lowest cell alone."""
         return [lowest(self.cells(r))]
+
+    def modules(self, r: Readings) -> Sequence[float]:
+        """Each module's voltage."""
+        cells, each = self.cells(r), self.cells_a_module
+        return [sum(cells[at : at + each]) for at in range(0, len(cells), each)]
+
+    def stack(self, r: Readings) -> Sequence[float]:
+        """All cells together."""
+        return [sum(self.cells(r))]
 
     def spread(self, r: Readings) -> Sequence[float]:
         """Highest less lowest cell."""
