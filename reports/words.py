@@ -34,8 +34,8 @@ from rig.judge.expectations import (
     said_often,
 )
 from rig.judge.measurement import Measurement
+from rig.quantities import unit_of
 from rig.quantity import duration as duration
-from rig.steps.units import unit_of as unit_of
 from rig.wording import Scale as Scale
 from rig.wording import joined as joined
 from rig.wording import quantity as quantity

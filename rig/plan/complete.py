@@ -20,6 +20,7 @@ from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.facts import Output, StartPromise
 from rig.instants import Crossing
+from rig.quantities import CURRENT, TEMPERATURE, kind_of
 from rig.steps import Step
 from rig.steps.hold import Hold
 
@@ -81,11 +82,11 @@ def _seen_steady(steps: tuple[Step, ...], outputs: Iterable[Output]) -> tuple[St
 def _capture(case: Case, profile: Profile, duration_s: float) -> Capture | None:
     """Record what is judged by its waveform, and what makes that understandable."""
     outputs = list(_outputs(case.expectations))
-    quantities = [q for q in _crossed(case.expectations) if not q.startswith("temperature")]
+    quantities = [q for q in _crossed(case.expectations) if kind_of(q) is not TEMPERATURE]
     if not outputs and not quantities:
         return None
     if profile.has_current and outputs:
-        quantities.append("current")
+        quantities.append(CURRENT.word)
     interval_s = max(_interval_s(case.expectations), duration_s / _MOST_SAMPLES)
     interval_s = min(interval_s, _briefest_s(case, profile) / _PER_CAUSE)
     return Capture(

@@ -39,6 +39,7 @@ from rig.description import (
     with_keys,
 )
 from rig.description import parse as parse_description
+from rig.quantities import unit_of
 from rig.quantity import (
     Interval,
     Period,
@@ -54,7 +55,6 @@ from rig.quantity import (
 )
 from rig.steps.resolver import Resolver
 from rig.steps.step import Step
-from rig.steps.units import unit_of
 
 
 def _level(key: str, value: Any) -> tuple[bool, float]:

@@ -34,9 +34,9 @@ from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.instants import Instant, Mark
-from rig.quantity import exact, unitless
+from rig.quantities import unit_of
+from rig.quantity import exact, unit_of_difference, unitless
 from rig.steps import Step
-from rig.steps.units import unit_of, unit_of_difference
 
 __all__ = ["plan_text", "written_out"]
 

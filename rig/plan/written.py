@@ -36,13 +36,13 @@ from rig.plan import energy
 from rig.plan.complete import complete
 from rig.plan.messages import agrees, message_sound
 from rig.plan.model import Expected, PlanCase, PlanFile
+from rig.quantities import BLEED, CELL, kind_of, number_of, unit_of
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.ramp import Staircase
 from rig.steps.read import Read
 from rig.steps.resolver import Resolver
 from rig.steps.set import Set
-from rig.steps.units import unit_of
 
 __all__ = ["complete", "written_case"]
 
@@ -349,7 +349,7 @@ class _Resolver:
         reports = self._profile.telemetry.reports()
         for quantity in e.agrees:
             kind, number = _report_of(quantity)
-            report = self._extreme(e.by, kind) or reports.get(kind)
+            report = self._extreme(e.by, quantity) or reports.get(kind)
             if report is None:
                 what = f'the profile has no report of "{quantity}"'
                 self._add(where, what, suggest(kind, reports, "it reports"))
@@ -361,9 +361,10 @@ class _Resolver:
             self._is_read(where, quantity)
             yield from self._told_by(where, e.by, agrees(report, number, quantity))
 
-    def _extreme(self, teller: str | None, kind: str) -> Report | None:
+    def _extreme(self, teller: str | None, quantity: str) -> Report | None:
         """Find the report of the lowest or highest, where it is that one which is named."""
-        word = kind.split()[0]  # of "cell voltage"
+        kind = kind_of(quantity)
+        word = kind.word if kind else quantity
         named = self._profile.telemetry.reports()
         extremes = (named.get(f"{end} {word}") for end in ("lowest", "highest"))
         return next((r for r in extremes if r and teller == f"{r.message}.{r.signal}"), None)
@@ -384,8 +385,7 @@ class _Resolver:
         if e.at is None:
             self._add(where, "at which mark?", "add at: the mark of a step")
         for cell in e.cells or ():
-            known = range(1, self._profile.cells.count + 1)
-            self._known((*where, "cells"), f"cell {cell}", [f"cell {n}" for n in known], "cell")
+            self._known((*where, "cells"), CELL.at(cell), self._profile.cell_names, "cell")
         if e.at in self._names.marks:
             self._bleeding_is_read(where, e.at)
         yield Balances(cells=tuple(e.cells or ()), at=e.at or "")
@@ -418,7 +418,7 @@ class _Resolver:
     def _bleeding_is_read(self, where: Location, at: str) -> None:
         """The balancing of all cells is read at the mark or just before: the others don't bleed."""
         rules = self._profile.balancing
-        names = rules.output if rules and rules.output else "bleed {n}"
+        names = rules.output if rules and rules.output else BLEED.word + " {n}"
         read: set[str] = set()
         for step in self._names.steps:
             if isinstance(step, Set | Staircase):
@@ -428,7 +428,7 @@ class _Resolver:
             if step.mark == at:
                 break
         every = range(1, self._profile.cells.count + 1)
-        if all(read & {names.replace("{n}", str(n)), f"bleed {n}"} for n in every):
+        if all(read & {names.replace("{n}", str(n)), BLEED.at(n)} for n in every):
             return
         shown = ", ".join(names.replace("{n}", str(n)) for n in every)
         what = f'at "{at}" it was not read which cells bleed'
@@ -523,7 +523,5 @@ def _read_by(step: Step) -> Sequence[str]:
 
 def _report_of(quantity: str) -> tuple[str, int | None]:
     """Name what reports a quantity: "cell 3" by "cell voltage", 3."""
-    word, _, number = quantity.rpartition(" ")
-    if number.isdigit():
-        return {"cell": "cell voltage"}.get(word, word), int(number)
-    return {"pack": "pack voltage"}.get(quantity, quantity), None
+    kind = kind_of(quantity)
+    return kind.name if kind else quantity, number_of(quantity)

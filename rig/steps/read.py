@@ -10,7 +10,7 @@ from rig.description import Names
 from rig.steps.driver import Driver
 from rig.steps.foresight import Foresight
 from rig.steps.resolver import Resolver
-from rig.steps.step import MOST_READING_S, READING_S, Step
+from rig.steps.step import MOST_READING_S, READING_S, Step, is_metered
 from rig.wording import joined
 
 
@@ -45,8 +45,7 @@ class Read(Step):
         return READING_S * len(self.quantities)
 
     def metered(self) -> Iterator[str]:
-        played = ("bleed", "temperature", "current")
-        yield from (name for name in self.quantities if not name.startswith(played))
+        yield from filter(is_metered, self.quantities)
 
     def do(self, driver: Driver) -> None:
         driver.read(self.quantities)
