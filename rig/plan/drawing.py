@@ -36,7 +36,6 @@ from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.ramp import Staircase
 from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
 from rig.steps.reset import Reset
 from rig.steps.send import Send
 from rig.steps.set import Set
@@ -302,8 +301,7 @@ def _agree_alone(case: Case, other: Case) -> bool:
     A report is held to every reading of its quantity, and "the highest cell" is cell 1 in the one
     case and cell 4 in the other.
     """
-    read = {q for step in other.steps if isinstance(step, Read) for q in step.quantities}
-    read |= {step.quantity for step in other.steps if isinstance(step, Staircase)}
+    read = {quantity for step in other.steps for quantity in step.reads()}
     agreeing = (e for e in case.expectations if isinstance(e, TelemetryAgrees))
     return all(e.quantity not in read or e in other.expectations for e in agreeing)
 

@@ -410,7 +410,7 @@ class _Resolver:
     # ---- what a meter must have read --------------------------------------------------------
     def _is_read(self, where: Location, quantity: str) -> None:
         """Some step reads it, or a ramp does, at each of its levels."""
-        read = {name for step in self._names.steps for name in _read_by(step)}
+        read = {name for step in self._names.steps for name in step.reads()}
         if quantity not in read:
             what = f"no step reads {quantity}, so its report has nothing to agree with"
             self._add(where, what, f"add a step read: [{quantity}] where it stands still")
@@ -512,13 +512,6 @@ def _moves(message: str, signal: str, e: Expected) -> Expectation | None:
         begin=e.begin,
         end=e.end,
     )
-
-
-def _read_by(step: Step) -> Sequence[str]:
-    """What a step has read with a meter: a ramp at each of its levels."""
-    if isinstance(step, Staircase):
-        return (step.quantity,)
-    return step.quantities if isinstance(step, Read) else ()
 
 
 def _report_of(quantity: str) -> tuple[str, int | None]:

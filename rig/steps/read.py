@@ -10,7 +10,7 @@ from rig.description import Names
 from rig.steps.driver import Driver
 from rig.steps.foresight import Foresight
 from rig.steps.resolver import Resolver
-from rig.steps.step import MOST_READING_S, READING_S, Step, is_metered
+from rig.steps.step import MOST_READING_S, READING_S, Step
 from rig.wording import joined
 
 
@@ -44,8 +44,8 @@ class Read(Step):
     def expected_s(self, foresight: Foresight) -> float:
         return READING_S * len(self.quantities)
 
-    def metered(self) -> Iterator[str]:
-        yield from filter(is_metered, self.quantities)
+    def reads(self) -> Iterator[str]:
+        return iter(self.quantities)
 
     def do(self, driver: Driver) -> None:
         driver.read(self.quantities)

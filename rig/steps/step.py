@@ -27,11 +27,6 @@ READING_S = 0.02
 _READ_BACK = (BLEED, TEMPERATURE, CURRENT)  # from what plays it, where no meter is wired
 
 
-def is_metered(quantity: str) -> bool:
-    """Whether a meter reads it."""
-    return kind_of(quantity) not in _READ_BACK
-
-
 class Step(ABC):
     """One step of a case.
 
@@ -89,9 +84,13 @@ class Step(ABC):
         """Give each quantity that it sets, with its value; of many values the ends."""
         return iter(())
 
+    def reads(self) -> Iterator[str]:
+        """Give the quantities that it reads."""
+        return iter(())
+
     def metered(self) -> Iterator[str]:
         """Give what it reads with a meter; a sensor's value is read back from what plays it."""
-        return iter(())
+        return (quantity for quantity in self.reads() if kind_of(quantity) not in _READ_BACK)
 
     def signals_named(self) -> Iterator[tuple[str, float]]:
         """Give each "Message.Signal" that it names, with the value."""
