@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.errors import DescriptionError
+from rig.mistakes import mistake_error, suggest
 from rig.quantity import unit_of_difference
 
 GROUP = "rig.quantities"
@@ -350,6 +351,19 @@ def is_settable(words: str) -> bool:
     """Whether a plan's words name something that instruments feed, itself or all its parts."""
     kind = kind_of(words)
     return kind is not None and (bool(kind.sources) or kind.is_sum)
+
+
+def unit_of_settable(words: str) -> str:
+    """Give the unit of what an instrument feeds; to stand in the validator of a value of it.
+
+    Raises
+    ------
+    PydanticCustomError
+        It is nothing that can be set.
+    """
+    if not is_settable(words):
+        raise mistake_error(f'"{words}" is nothing that can be set', suggest(words, settable()))
+    return unit_of(words)
 
 
 # ---- what a BMS has -----------------------------------------------------------------------------

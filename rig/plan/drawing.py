@@ -36,7 +36,6 @@ from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.ramp import Staircase
 from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
 from rig.steps.reset import Reset
 from rig.steps.send import Send
 from rig.steps.set import Set
@@ -258,7 +257,7 @@ class _Part:
         return mark and f"{self.name}: {mark}"
 
     def step(self, step: Step) -> Step:
-        return replace(step, mark=self.mark(step.mark))
+        return step.marked(self.mark(step.mark))
 
     def expectation(self, wanted: Expectation) -> Expectation:
         """The same, of this part alone: what began with the case begins with the part."""
@@ -308,8 +307,7 @@ def _agree_alone(case: Case, other: Case) -> bool:
     A report is held to every reading of its quantity, and "the highest cell" is cell 1 in the one
     case and cell 4 in the other.
     """
-    read = {q for step in other.steps if isinstance(step, Read) for q in step.quantities}
-    read |= {step.quantity for step in other.steps if isinstance(step, Staircase)}
+    read = {quantity for step in other.steps for quantity in step.reads()}
     agreeing = (e for e in case.expectations if isinstance(e, TelemetryAgrees))
     return all(e.quantity not in read or e in other.expectations for e in agreeing)
 
