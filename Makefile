@@ -6,6 +6,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
+# Where it is set, each process compiles all of the rig anew, and the tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: nightly smoke mutants benchmarks breakers test peers lint types contract clean
 
