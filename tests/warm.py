@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -188,8 +189,9 @@ def _become(descriptors: Sequence[int], cwd: str, environment: Mapping[str, str]
 
 def _main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the tests' business
-    for name in _NEEDED:
-        import_module(name)
+    with warnings.catch_warnings():  # pytest, too, imports plugins so
+        for name in _NEEDED:
+            import_module(name)
     gc.collect()
     gc.freeze()
     module, rest = _serve(socket.socket(fileno=int(sys.argv[1])))
