@@ -42,8 +42,8 @@ sample.disks := 2
 sample.descriptions := 150
 sample.dbcs := 40
 
-# One worker more than cores: a run of the rig waits a quarter of its time for its serial link.
-test: WORKERS = $(shell $(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)")
+# Two workers more than cores: a run of the rig waits half of its time, for its bench and its serial link.
+test: WORKERS = $(shell $(BIN)/python -c "import os; print((os.cpu_count() or 1) + 2)")
 test: $(STAMP)
 	@$(BIN)/pytest tests -n $(WORKERS) --ignore tests/peers --dist worksteal --junitxml=out/test-report/junit.xml; code=$$?; \
 	echo "report:   out/test-report/junit.xml"; exit $$code
