@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +11,7 @@ import pytest
 from rig.evidence import load_run
 from rig.expectations import Expectation
 from rig.steps import Step
+from tests.fixtures.harness import pytest_said
 
 PAGE = Path(__file__).parents[2] / "docs" / "write-tests-in-python.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -29,10 +28,7 @@ def test_a_step_or_expectation_stands_in_its_table(kind: type) -> None:
 def test_every_example_passes_and_together_they_use_each_kind(tmp_path: Path) -> None:
     (tmp_path / "test_examples.py").write_text(EXAMPLES, encoding="utf-8")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--dut", "esp32-4s"],
-        cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=120,
-    )  # fmt: skip
+    done = pytest_said(tmp_path, "-q", "--dut", "esp32-4s")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{EXAMPLES.count('def test_')} passed" in done.stdout

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from rig.evidence import load_run, verify
-from tests.fixtures.harness import BENCH, Ended, a_test, pytest_in
+from tests.fixtures import harness
+from tests.fixtures.harness import BENCH, Ended, a_test
 from tests.fixtures.test_side_by_side import PLAN
 from tests.fixtures.test_tries import SECOND_PASSES
+from tests.warm import plainly_ran
 
 NO_FLAKY = ("-p", "no:flaky")  # it runs each test itself, so that no rerun comes to its turn
+# Which of two plugins is imported first is a part of what is asked here.
+pytest_in = partial(harness.pytest_in, start=plainly_ran, without=())
 QUIET = ("-p", "no:randomly", *NO_FLAKY)
 
 
