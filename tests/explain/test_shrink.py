@@ -145,7 +145,7 @@ def test_what_the_good_firmware_fails_at_one_phase_tells_nothing(
     good: type[Lane] | None, *, tells: bool
 ) -> None:
     setup = a_lane(None).setup
-    oracle = Oracle(broken=FailsAt(setup), good=good and good(setup), sentence="")
+    oracle = Oracle(broken=FailsAt(setup), good=good(setup) if good else None, sentence="")
 
     assert oracle.tells_at_any_phase(replace(NIGHTLY["recovery[OVP-cell3]"], seed=0)) is tells
 
