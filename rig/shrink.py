@@ -73,8 +73,12 @@ class Oracle:
         return self._known[key]
 
     def tells_at_any_phase(self, case: Case) -> bool:
-        """Drive it several times more: whether it fails wherever the BMS's tasks stand."""
-        return all(self._fails(replace(case, seed=case.seed + n)) for n in range(1, _PHASES + 1))
+        """Drive it several times more: whether it tells wherever the BMS's tasks stand."""
+        return all(self._fails(each) and self._passes(each) for each in _at_phases(case))
+
+    def passes_at_any_phase(self, case: Case) -> bool:
+        """Drive it several times more: whether the good firmware passes it, wherever they stand."""
+        return all(self._passes(each) for each in _at_phases(case))
 
     def _fails(self, case: Case) -> bool:
         self.trials += 1
@@ -96,6 +100,10 @@ class Oracle:
             return lane.run(case)[0]
         except LimitError:
             return None
+
+
+def _at_phases(case: Case) -> Iterator[Case]:
+    return (replace(case, seed=case.seed + n) for n in range(1, _PHASES + 1))
 
 
 def shrink(case: Case, profile: Profile, oracle: Oracle, *, most: int = MOST_TRIALS) -> Shrunk:

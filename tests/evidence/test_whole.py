@@ -396,6 +396,16 @@ def test_a_later_judgement_of_a_case_that_is_none_is_named(stored: Path) -> None
     assert any("no such case" in p for p in verify(stored))
 
 
+def test_the_headline_of_damaged_evidence_says_itself_what_is_damaged(stored: Path) -> None:
+    (stored / "inputs" / "plan.yaml").write_bytes(b"plan: another\n")
+    flip(of_case(stored, 2) / "signals.parquet")
+
+    told = str(answer(load_run(stored)))
+
+    first = load_run(stored).problems[0]
+    assert told == f"NOT PROVEN: the evidence is damaged: {first}; and 1 more problem."
+
+
 # ---- kinds and versions -----------------------------------------------------------------------
 def test_every_stored_document_names_its_schema_and_version(
     stored: Path, capsys: pytest.CaptureFixture[str]
