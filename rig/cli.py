@@ -278,7 +278,7 @@ def _shortest(run: Run, case: RunCase, bench: str | None, folder: Path) -> Itera
     plan.write_text(shortest_plan(run, found), encoding="utf-8")
     yield f"\nshortest stimulus that still fails (of {found.trials} tried):"
     yield from (f"  {n}. {words.step(s)}" for n, s in enumerate(found.case.steps, 1))
-    yield f"  expected: {words.expectation(found.case.expectations[0])}"
+    yield f"  expected: {found.case.expectations[0].sentence()}"
     if not found.is_shortest:
         yield "  (the search was cut short: it may be shorter still)"
     if not found.is_compared:

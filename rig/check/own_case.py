@@ -37,7 +37,7 @@ from rig.steps.stop_periodic import StopPeriodic
 from rig.steps.type_line import Type
 
 _Found = tuple[str, str]  # what is wrong, how to mend it
-_STEPS, _EXPECTATIONS = (get_args(get_args(kind)[0]) for kind in (Step, Expectation))
+_STEPS = get_args(get_args(Step)[0])
 _COUNTS = {"send": ("count",), "play": ("times",), "load": ("bursts",)}
 _MARKS = ("begin", "end", "at", "after")
 
@@ -81,7 +81,7 @@ class _Names:
             yield self._mistake("", "it expects nothing", "add an expectation, such as Stays(…)")
         for things, kinds, word, example in (
             (self._case.steps, _STEPS, "step", "Hold(duration_s=1.0)"),
-            (self._case.expectations, _EXPECTATIONS, "expectation", "Stays(output=…, is_open=…)"),
+            (self._case.expectations, Expectation, "expectation", "Stays(output=…, is_open=…)"),
         ):
             for number, thing in enumerate(things, 1):
                 place = f"{word} {number}"

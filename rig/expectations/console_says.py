@@ -1,15 +1,25 @@
-"""The expectation `console says`."""
+"""The console says a line in time."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
+from rig.expectations.expectation import Expectation, Needs, crossed
 from rig.instants import Instant
+from rig.judge.console import line_instant, line_mark, must_have_spoken
+from rig.judge.instants import At, elapsed, find_instant, search_start_ns
+from rig.judge.listening import must_have_listened
+from rig.judge.observed import Observed
+from rig.judge.rules import judged_duration
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import said_window, show, show_range
+from rig.trace.model import Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleSays:
+class ConsoleSays(Expectation):
     """A line matching `pattern` appears between low_s and high_s after `since`."""
 
     pattern: str
@@ -17,3 +27,45 @@ class ConsoleSays:
     high_s: float
     low_s: float = 0.0
     kind: Literal["console says"] = "console says"
+    means: ClassVar[str] = "console"
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        when = said_window(self.low_s, self.high_s, self.since)
+        return f"console says /{self.pattern}/ {when}"
+
+    def needs(self) -> Needs:
+        """Record what its cause crosses."""
+        return Needs(quantities=crossed(self.since))
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge when the line first came."""
+        trace = observed.trace
+        must_have_listened(trace, "console")
+        cause = find_instant(observed, self.since)
+        start_ns = search_start_ns(observed, self.since)
+        pattern = re.compile(self.pattern)
+        later = (line for line in trace.lines if line.time_ns >= start_ns)
+        line = next((line for line in later if line.search(pattern)), None)
+        if line is None:
+            return self._never_said(trace, cause)
+        mark = line_mark(trace, line)
+        what = (f"console said {line.plain!r}", cause.said)
+        limits_s, passed = (self.low_s, self.high_s), elapsed(line_instant(line), cause)
+        return judged_duration(self.question, passed, limits_s, what, marks=(mark,))
+
+    def _never_said(self, trace: Trace, cause: At) -> Finding:
+        """Judge that no such line came, on proof that others did."""
+        watched_s = (trace.end_ns - cause.time_ns) * 1e-9
+        others = sum(line.time_ns > cause.time_ns for line in trace.lines)
+        sentence = (
+            f"console did not say /{self.pattern}/ within {show(watched_s, 's')} after"
+            f" {cause.said}; allowed {show_range(self.low_s, self.high_s, 's')}"
+            f" ({others} other lines came)"
+        )
+        must_have_spoken(trace)
+        if watched_s - elapsed(At(time_ns=trace.end_ns), cause)[1].expanded > self.high_s:
+            return self.question.answer(Verdict.FAIL, sentence)
+        return self.question.answer(
+            Verdict.INCONCLUSIVE, f"{sentence}; the case ended before the latest time allowed"
+        )

@@ -1,13 +1,28 @@
-"""The expectation `follows cells`."""
+"""A CAN signal is what the cells' voltages make of it, at each reading of all cells."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from itertools import combinations
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from rig.expectations.expectation import Expectation
+from rig.judge.budget import Budget, Row
+from rig.judge.instants import readings_of
+from rig.judge.listening import must_have_listened
+from rig.judge.measurement import Measurement
+from rig.judge.observed import Observed
+from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided, worst
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import show, show_measured
+from rig.trace.model import Reading, Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FollowsCells:
+class FollowsCells(Expectation):
     """At each Read of all cells a CAN signal lies on a curve of their mean voltage.
 
     `quantity` is the profile's word for it: "soc", "remaining capacity", "cell sum".
@@ -26,3 +41,145 @@ class FollowsCells:
     unit: str = ""
     settle_s: float = 0.5  # the report must be newer than this after the last change
     kind: Literal["follows cells"] = "follows cells"
+    means: ClassVar[str] = "CAN and meter"
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        voltages = f", beyond ± {show(self.accuracy_v, 'V')} of it" if self.accuracy_v else ""
+        accuracy = f"{self.accuracy:g} {self.unit}".rstrip()
+        name = f"{self.message}.{self.signal}"
+        return f"{name} follows the mean of the cells to ± {accuracy}{voltages}"
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge every reading of the cells against the curve, and their order; the worst stands."""
+        must_have_listened(observed.trace, "can")
+        looks = _looks(observed, self)
+        findings = [_on_curve(look, self, len(looks)) for look in looks]
+        verdict = worst(finding.verdict for finding in findings)
+        if verdict is Verdict.PASS and (disorder := _disorder(looks, self)):
+            return disorder
+        return max((f for f in findings if f.verdict is verdict), key=_share)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """One reading of all cells, and what was told of it."""
+
+    mean_v: float
+    meter_v: float  # half-width
+    told: float
+
+
+def _looks(observed: Observed, wanted: FollowsCells) -> list[_Look]:
+    trace = observed.trace
+    times, values = observed.signal(wanted.message, wanted.signal)
+    by_cell = [readings_of(trace, cell) for cell in wanted.cells]
+    rounds = list(zip(*by_cell, strict=False))
+    if not rounds or len({len(readings) for readings in by_cell}) > 1:
+        raise NoEvidence("the cells were not all read by a meter, as often as each other")
+    found = []
+    for readings in rounds:
+        at = _told_meanwhile(trace, readings, times, wanted.settle_s)
+        if at is None:
+            raise NoEvidence(f"no {wanted.message} came while the cells stood still at a reading")
+        mean_v = float(np.mean([r.value for r in readings]))
+        meter_v = float(np.mean([r.accuracy for r in readings]))
+        found.append(_Look(mean_v=mean_v, meter_v=meter_v, told=float(values[at])))
+    return found
+
+
+def _told_meanwhile(
+    trace: Trace, readings: tuple[Reading, ...], times: np.ndarray, settle_s: float
+) -> int | None:
+    """Find the frame next to a reading, of those that were sent while nothing changed."""
+    first_ns, last_ns = readings[0].before_ns, readings[-1].after_ns
+    before = [c for c in trace.commands if c.after_ns <= first_ns]
+    after_ns = [c.before_ns for c in trace.commands if c.before_ns >= last_ns]
+    steady_ns = max(
+        (c.after_ns + (c.settle_s + settle_s) * 1e9 for c in before), default=trace.begin_ns
+    )
+    changed_ns = min(after_ns, default=trace.end_ns)
+    usable = np.flatnonzero((times >= steady_ns) & (times <= changed_ns))
+    if not usable.size:
+        return None
+    return int(usable[np.argmin(np.abs(times[usable] - 0.5 * (first_ns + last_ns)))])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """One limit of a reading, and how the reading stands to it."""
+
+    limit: float  # of the difference from what is due
+    measured: Measurement  # with the uncertainty that the meter gives this limit
+    budget: Budget
+    verdict: Verdict
+
+    @property
+    def room(self) -> float:
+        """What is left to the limit."""
+        return abs(self.limit - self.measured.value) - self.measured.expanded
+
+
+def _on_curve(look: _Look, wanted: FollowsCells, count: int) -> Finding:
+    """Judge one reading: both limits follow from the voltage, each with its own uncertainty."""
+    due = _curve(wanted, look.mean_v)
+    low, high = (_side(look, wanted, due, sign) for sign in (-1, 1))
+    verdict = worst((low.verdict, high.verdict))
+    near = min((s for s in (low, high) if s.verdict is verdict), key=lambda side: side.room)
+    sentence = (
+        f"{wanted.message}.{wanted.signal} was {look.told:g} {wanted.unit} with the cells at"
+        f" {show(look.mean_v, 'V')}, where {due:.2f} {wanted.unit} are due: off by"
+        f" {show_measured(near.measured)}, allowed {low.limit:.2f} to {high.limit:.2f}"
+        f" {wanted.unit} (the worst of {count} readings)"
+    )
+    if verdict is Verdict.INCONCLUSIVE:
+        sentence += f"; {why_undecided(near.measured, near.budget, low.limit, high.limit)}"
+    return wanted.question.measured(
+        verdict, sentence, (near.measured, near.budget), (low.limit, high.limit)
+    )
+
+
+def _curve(wanted: FollowsCells, at_v: float) -> float:
+    volts, values = zip(*wanted.curve, strict=True)
+    return float(np.interp(at_v, volts, values))
+
+
+def _side(look: _Look, wanted: FollowsCells, due: float, sign: int) -> _Side:
+    """Hold a reading against one limit: a flat curve beside a steep one makes them unequal."""
+    edge_v = look.mean_v + sign * wanted.accuracy_v
+    edge = _curve(wanted, edge_v)
+    limit = edge + sign * wanted.accuracy - due
+    # The limit may lie nearer or further: what is inside asks for the one, what is not the other.
+    towards = sign if sign * (look.told - due - limit) > 0.0 else -sign
+    moves = abs(_curve(wanted, edge_v + towards * look.meter_v) - edge)
+    row = Row(name="meter", half_width=moves, source="its accuracy, through the curve")
+    budget = Budget.of((row,))
+    measured = measurement(look.told - due, budget, wanted.unit)
+    limits = (limit, math.inf) if sign < 0 else (-math.inf, limit)
+    verdict = judge_within(measured, *limits)
+    return _Side(limit=limit, measured=measured, budget=budget, verdict=verdict)
+
+
+def _share(finding: Finding) -> float:
+    """Return how near a finding is to its limits: 1 is just allowed."""
+    measured, low, high = finding.measurement, finding.low, finding.high
+    if measured is None or low is None or high is None:
+        return 0.0
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    return (abs(measured.value - middle) + measured.expanded) / half
+
+
+def _disorder(looks: list[_Look], wanted: FollowsCells) -> Finding | None:
+    """Find two readings that were told the wrong way round."""
+    if wanted.ordered_from_v is None:
+        return None
+    for low, high in combinations(sorted(looks, key=lambda look: look.mean_v), 2):
+        apart_v = high.mean_v - low.mean_v - low.meter_v - high.meter_v
+        if apart_v > wanted.ordered_from_v and high.told < low.told - wanted.accuracy:
+            sentence = (
+                f"{wanted.message}.{wanted.signal} was {low.told:g} {wanted.unit} at"
+                f" {show(low.mean_v, 'V')} and less, {high.told:g} {wanted.unit}, at"
+                f" {show(high.mean_v, 'V')}"
+            )
+            return wanted.question.answer(Verdict.FAIL, sentence)
+    return None

@@ -1,16 +1,27 @@
-"""The expectation `message comes`."""
+"""A message comes in time, so many times, with these values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
+import numpy as np
+
+from rig.expectations.expectation import Expectation, Needs, crossed
 from rig.instants import Instant
+from rig.judge.can_signals import Times, adapter_row, equal, unanswered
+from rig.judge.instants import At, elapsed, find_instant
+from rig.judge.listening import must_have_listened
+from rig.judge.observed import Observed
+from rig.judge.rules import NoEvidence
+from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.wording import said_message, said_window, show, show_range
+from rig.trace.model import Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageComes:
+class MessageComes(Expectation):
     """A message comes with these values between low_s and high_s after `since`, so many times."""
 
     message: str
@@ -21,3 +32,91 @@ class MessageComes:
     at_least: int = 1
     at_most: int | None = None  # None: any number
     kind: Literal["message comes"] = "message comes"
+    means: ClassVar[str] = "CAN"
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        what = said_message(self.message, self.where)
+        when = said_window(self.low_s, self.high_s, self.since)
+        return f"{what} comes {self._often()} {when}"
+
+    def _often(self) -> str:
+        least, most = self.at_least, self.at_most
+        if most is None:
+            return "at least once" if least <= 1 else f"at least {least} times"
+        if most == 0:
+            return "never"
+        if most > least:
+            return f"{least} to {most} times"
+        return "just once" if most == 1 else f"just {most} times"
+
+    def needs(self) -> Needs:
+        """Record what its cause crosses."""
+        return Needs(quantities=crossed(self.since))
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge how often the message came; a stamp near a limit may count or not."""
+        trace = observed.trace
+        must_have_listened(trace, "can")
+        cause = find_instant(observed, self.since)
+        times = self._times(observed)
+        _, budget = elapsed(At(time_ns=trace.end_ns, rows=(adapter_row(trace.frames),)), cause)
+        u_ns = 1e9 * budget.expanded
+        low_ns, high_ns = (cause.time_ns + 1e9 * limit_s for limit_s in (self.low_s, self.high_s))
+        surely = int(((times > low_ns + u_ns) & (times < high_ns - u_ns)).sum())
+        perhaps = times[(times > low_ns - u_ns) & (times < high_ns + u_ns)]
+        marks = [
+            EventMark(label=self.message, channel="CAN", time_s=(int(t) - trace.begin_ns) * 1e-9)
+            for t in perhaps[:1]
+        ]
+        verdict, sentence = self._judge_count(surely, perhaps.size), self._counted(perhaps, cause)
+        if trace.end_ns < high_ns and not self._is_settled(surely):
+            verdict = Verdict.INCONCLUSIVE
+            missing = show((high_ns - trace.end_ns) * 1e-9, "s")
+            sentence += f"; the case ended {missing} before the latest time allowed"
+        if not perhaps.size:
+            _bus_was_alive(trace, int(low_ns), int(high_ns))
+        return self.question.answer(verdict, sentence, marks)
+
+    def _times(self, observed: Observed) -> Times:
+        """Return the times of the frames that hold the wanted values."""
+        times = observed.trace.frames.time_ns[observed.rows(self.message)]
+        right = np.ones(times.size, np.bool_)
+        for signal, value in self.where.items():
+            of_signal, values = observed.signal(self.message, signal)
+            hits = equal(values, value)
+            # A multiplexed signal is not in every frame of its message.
+            right &= hits if hits.size == times.size else np.isin(times, of_signal[hits])
+        return times[right]
+
+    def _judge_count(self, surely: int, perhaps: int) -> Verdict:
+        most = perhaps if self.at_most is None else self.at_most
+        if perhaps < self.at_least or surely > most:
+            return Verdict.FAIL
+        return Verdict.PASS if self.at_least <= surely and perhaps <= most else Verdict.INCONCLUSIVE
+
+    def _is_settled(self, surely: int) -> bool:
+        """Tell whether no message that may still come can change the verdict."""
+        if self.at_most is None:
+            return surely >= self.at_least
+        return surely > self.at_most
+
+    def _counted(self, times: Times, cause: At) -> str:
+        """Return how often it came, and when first."""
+        what = said_message(self.message, self.where)
+        limits = show_range(self.low_s, self.high_s, "s")
+        if not times.size:
+            return f"{what} did not come {limits} after {cause.said}"
+        first = show((int(times[0]) - cause.time_ns) * 1e-9, "s")
+        often = "once" if times.size == 1 else f"{times.size} times"
+        return f"{what} came {often} {limits} after {cause.said}, first after {first}"
+
+
+def _bus_was_alive(trace: Trace, begin_ns: int, end_ns: int) -> None:
+    """Raise unless something came, or a frame of the rig's own left: somebody acknowledged that."""
+    times = trace.frames.time_ns
+    something_left = ((times > begin_ns) & (times < end_ns)).any()
+    if not something_left and not unanswered(trace):
+        raise NoEvidence(
+            "nothing at all came on CAN in that time: no proof that the bus was connected"
+        )

@@ -1,13 +1,21 @@
-"""The expectation `signal ordered`."""
+"""A CAN signal moves only one way in a span."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from rig.expectations.expectation import Expectation
+from rig.judge.can_signals import SAME, first_broken, frames_between, silence
+from rig.judge.observed import Observed
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import said_span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalOrdered:
+class SignalOrdered(Expectation):
     """A CAN signal only rises (or falls) between two marks: it never comes back by over `slack`."""
 
     message: str
@@ -17,3 +25,23 @@ class SignalOrdered:
     begin: str | None = None
     end: str | None = None
     kind: Literal["signal ordered"] = "signal ordered"
+    means: ClassVar[str] = "CAN"
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        way, span = "rises" if self.rising else "falls", said_span(self.begin, self.end)
+        return f"{self.message}.{self.signal} only {way} (but for {self.slack:g}) {span}"
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge that the signal never comes back from the furthest it has been."""
+        seen, trace, question = frames_between(observed, self), observed.trace, self.question
+        way = seen.values if self.rising else -seen.values
+        back = np.maximum.accumulate(way) - way if way.size else way
+        broke = first_broken(trace, question, seen, back > self.slack + SAME)
+        if broke := broke or silence(trace, question, seen):
+            return broke
+        only = "rose" if self.rising else "fell"
+        from_to = f"from {seen.values[0]:g} to {seen.values[-1]:g}"
+        back_by = f"back by {back.max():g} at most"
+        sentence = f"{seen.name} only {only}, {from_to} ({back_by}) {seen.span()}"
+        return question.answer(Verdict.PASS, sentence)

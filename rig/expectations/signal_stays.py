@@ -1,13 +1,19 @@
-"""The expectation `signal stays`."""
+"""A CAN signal keeps its value in every frame of a span."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
+
+from rig.expectations.expectation import Expectation
+from rig.judge.can_signals import equal, first_broken, frames_between, silence
+from rig.judge.observed import Observed
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import said_span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalStays:
+class SignalStays(Expectation):
     """A CAN signal has `value` in every frame between two marks, and frames did arrive."""
 
     message: str
@@ -16,3 +22,17 @@ class SignalStays:
     begin: str | None = None
     end: str | None = None
     kind: Literal["signal stays"] = "signal stays"
+    means: ClassVar[str] = "CAN"
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        span = said_span(self.begin, self.end)
+        return f"{self.message}.{self.signal} stays {self.value:g} {span}"
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge that the signal has one value in every frame, and that frames came all the time."""
+        seen, trace, question = frames_between(observed, self), observed.trace, self.question
+        wrong = ~equal(seen.values, self.value)
+        broke = first_broken(trace, question, seen, wrong) or silence(trace, question, seen)
+        kept = f"{seen.name} was {self.value:g} {seen.span()}"
+        return broke or question.answer(Verdict.PASS, kept)

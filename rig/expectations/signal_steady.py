@@ -1,13 +1,21 @@
-"""The expectation `signal steady`."""
+"""A CAN signal hardly moves in a span: in small steps, or not far altogether."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from rig.expectations.expectation import Expectation
+from rig.judge.can_signals import SAME, Seen, Values, first_broken, frames_between, silence
+from rig.judge.observed import Observed
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import said_span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalSteady:
+class SignalSteady(Expectation):
     """Between two marks a CAN signal moves by no more than this, in the signal's unit.
 
     From one frame to the next by `most_step`, from its least to its greatest value by `most_span`;
@@ -21,3 +29,41 @@ class SignalSteady:
     begin: str | None = None
     end: str | None = None
     kind: Literal["signal steady"] = "signal steady"
+    means: ClassVar[str] = "CAN"
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        step, span = self.most_step, self.most_span
+        limits = [f"{step:g} from frame to frame"] if step is not None else []
+        limits += [f"{span:g} altogether"] if span is not None else []
+        most = " and ".join(limits) or "anything"
+        where = said_span(self.begin, self.end)
+        return f"{self.message}.{self.signal} moves by at most {most} {where}"
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge how far the signal moved, from frame to frame and altogether."""
+        seen, trace, question = frames_between(observed, self), observed.trace, self.question
+        steps = np.abs(np.diff(seen.values, prepend=seen.values[:1]))
+        spans = _spans(seen)
+        wrong = np.zeros(seen.values.size, np.bool_)
+        for moved, most in ((steps, self.most_step), (spans, self.most_span)):
+            if most is not None:
+                wrong |= moved > most + SAME
+        broke = first_broken(trace, question, seen, wrong)
+        if broke is not None:
+            before = f"; it was {seen.values[0]:g} at first, allowed: {question.expectation}"
+            return question.answer(broke.verdict, broke.sentence + before, broke.marks)
+        if broke := silence(trace, question, seen):
+            return broke
+        furthest = f"{steps.max():g} from frame to frame, {spans[-1]:g} altogether"
+        return question.answer(
+            Verdict.PASS, f"{seen.name} moved by at most {furthest} {seen.span()}"
+        )
+
+
+def _spans(seen: Seen) -> Values:
+    """Return how far it has moved altogether, up to each frame."""
+    if not seen.values.size:
+        return seen.values
+    span: Values = np.maximum.accumulate(seen.values) - np.minimum.accumulate(seen.values)
+    return span

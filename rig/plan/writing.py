@@ -296,6 +296,8 @@ def _expected(wanted: Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, PL
             return {"console": says | _after(wanted.since)}
         case ConsoleNeverSays():
             return {"console": {"never says": wanted.pattern} | _span(wanted)}
+        case _:
+            pass
     raise ValueError(f"a plan has no words for the expectation {wanted.kind!r}")
 
 

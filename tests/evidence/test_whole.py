@@ -15,8 +15,8 @@ from rig.cli import main
 from rig.errors import EvidenceError
 from rig.evidence import RunFolder, load_run, verify
 from rig.evidence.run import add_judgements
-from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, Verdict
+from rig.judging import judge
 from tests.evidence.factories import (
     TickingClock,
     a_finding,
