@@ -14,9 +14,6 @@ from rig.judge.rules import NoEvidence
 from rig.steps import Step
 from rig.trace.model import Trace
 
-# Steps whose mark names something that was done to the BMS, not a time that was let pass.
-_ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase", "play", "traffic"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
@@ -46,7 +43,7 @@ class Observed:
 
     def acts(self, mark: str) -> bool:
         """Tell whether the step of this mark did something to the BMS (else it let time pass)."""
-        return any(step.mark == mark and step.kind in _ACTS for step in self.steps)
+        return any(step.mark == mark and step.acts for step in self.steps)
 
     def sends(self, mark: str) -> bool:
         """Tell whether the step of this mark sent frames."""

@@ -252,7 +252,7 @@ class _Part:
         return mark and f"{self.name}: {mark}"
 
     def step(self, step: Step) -> Step:
-        return replace(step, mark=self.mark(step.mark))
+        return step.marked(self.mark(step.mark))
 
     def expectation(self, wanted: Expectation) -> Expectation:
         """The same, of this part alone: what began with the case begins with the part."""

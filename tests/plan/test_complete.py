@@ -15,7 +15,7 @@ from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.facts import Output
 from rig.instants import Crossing, Mark
-from rig.plan.complete import complete, longest_s
+from rig.plan.complete import complete
 from rig.steps import Step
 from rig.steps.conditions import OutputState
 from rig.steps.hold import Hold
@@ -47,7 +47,7 @@ OPENS = Trips(output="charge path", since=OVER, low_s=0.9, high_s=1.1)
     ],
 )
 def test_a_step_takes_no_longer_than(step: Step, longest: float) -> None:
-    assert longest_s(step) == pytest.approx(longest)
+    assert step.longest_s() == pytest.approx(longest)
 
 
 @given(
@@ -69,7 +69,7 @@ def test_a_staircase_counts_both_its_ends(
         until=OutputState(output="charge path", is_open=True),
     )
 
-    assert longest_s(stairs) == pytest.approx(levels * 1.6)
+    assert stairs.longest_s() == pytest.approx(levels * 1.6)
 
 
 @given(st.lists(st.floats(0.0, 100.0), max_size=10))

@@ -6,8 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from rig.bench.bus_load import FRAME_BITS, load_slots
-from rig.steps.bus_load import Load
+from rig.steps.bus_load import FRAME_BITS, Load
 
 BITRATE = 500_000.0
 
@@ -18,7 +17,7 @@ def a_load(*, share: float = 0.8, burst_s: float = 0.1, bursts: int = 1) -> Load
 
 @pytest.mark.parametrize("bursts", [1, 3])
 def test_the_share_counts_the_pauses_too(bursts: int) -> None:
-    slots = list(load_slots(a_load(bursts=bursts), BITRATE))
+    slots = list(a_load(bursts=bursts).slots(BITRATE))
 
     frames = sum(len(slot.frames) for slot in slots)
     whole_s = sum(slot.duration_ns for slot in slots) / 1e9
@@ -27,7 +26,7 @@ def test_the_share_counts_the_pauses_too(bursts: int) -> None:
 
 
 def test_a_burst_has_no_gap_and_a_pause_behind_it() -> None:
-    *busy, pause = load_slots(a_load(), BITRATE)
+    *busy, pause = a_load().slots(BITRATE)
 
     for slot in busy:
         assert slot.duration_ns == pytest.approx(len(slot.frames) * FRAME_BITS / BITRATE * 1e9)
@@ -36,7 +35,7 @@ def test_a_burst_has_no_gap_and_a_pause_behind_it() -> None:
 
 
 def test_identifiers_go_round_and_no_two_neighbours_are_alike() -> None:
-    frames = [frame for slot in load_slots(a_load(), BITRATE) for frame in slot.frames]
+    frames = [frame for slot in a_load().slots(BITRATE) for frame in slot.frames]
 
     assert {can_id for can_id, _ in frames} == set(range(0x0A0, 0x100))
     assert all(a != b for a, b in pairwise(frames))
