@@ -16,7 +16,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from rig.expectations import AnyExpectation
+from rig.expectations import Expectation
 from rig.facts import Output, StartPromise
 from rig.steps import Step
 
@@ -46,7 +46,7 @@ class Case:
     protection: str | None
     parameters: Mapping[str, str]  # what tells this case from its siblings, as shown to people
     steps: tuple[Step, ...]
-    expectations: tuple[AnyExpectation, ...]
+    expectations: tuple[Expectation, ...]
     outputs: Mapping[str, Output]  # those that expectations name
     capture: Capture | None
     seed: int  # of this case alone, derived from the run's seed and the id

@@ -1,28 +1,20 @@
-"""What a case expects: one module for each kind of expectation, and those that a plugin brings."""
+"""What a case expects: one file for each kind of expectation.
+
+``from rig.expectations import *`` gives all kinds, those of plugins too, to tests that are written
+in Python. They are found when asked for: a plugin's own module imports this package first.
+"""
 
 from __future__ import annotations
 
-import inspect
-from functools import reduce
-from operator import or_
-from typing import TYPE_CHECKING, Annotated
+from typing import Any
 
-from pydantic import Field
+from rig.expectations.expectation import Expectation as Expectation
 
-from rig.expectations.expectation import Expectation
-from rig.kinds import classes
 
-KINDS: dict[str, type[Expectation]] = {
-    name: found
-    for name, found in classes("rig.expectations").items()
-    if issubclass(found, Expectation) and not inspect.isabstract(found)
-}
-"""The kinds, by the names of their classes."""
-
-globals().update(KINDS)
-__all__ = ["KINDS", "AnyExpectation", "Expectation", *KINDS]
-
-if TYPE_CHECKING:
-    AnyExpectation = Expectation
-else:
-    AnyExpectation = Annotated[reduce(or_, KINDS.values()), Field(discriminator="kind")]
+def __getattr__(name: str) -> Any:
+    kinds = {kind.__name__: kind for kind in Expectation.kinds().values()}
+    if name == "__all__":
+        return ["Expectation", *kinds]
+    if name not in kinds:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return kinds[name]

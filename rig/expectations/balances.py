@@ -9,22 +9,47 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import BALANCING, Subject
+from rig.expectations.words import Words
 from rig.judge.instants import channel_of, index_at, marker_of, readings_of
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
+from rig.quantity import Amps, exact
+from rig.steps.ramp import Staircase
+from rig.steps.read import Read
+from rig.steps.resolver import Resolver
+from rig.steps.set import Set
 from rig.trace.model import Marker, Reading, Trace
 
+_BLEEDS_A = 0.02  # a cell bleeds when it draws more than this
 _LOOK_S = 0.1  # of the record before the mark
 _ON_SHARE = 0.5  # of that, to count as bleeding
+
+
+class BalancesWords(Words):
+    """Just these cells bleed at a mark, of all that a step read."""
+
+    leads: ClassVar[tuple[str, ...]] = ("cells",)
+    asks: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "at": ("at which mark?", "add at: the mark of a step")
+    }
+
+    cells: tuple[int, ...]
+    at: str
+    low_a: Annotated[
+        Amps, Field(alias="above", description="a cell bleeds when it draws more than this")
+    ] = _BLEEDS_A
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +58,47 @@ class Balances(Expectation):
 
     cells: tuple[int, ...]
     at: str
-    low_a: float = 0.02  # a cell bleeds when it draws more than this
+    low_a: float = _BLEEDS_A  # a cell bleeds when it draws more than this
     kind: Literal["balances"] = "balances"
     means: ClassVar[str] = "meter"
+    subject: ClassVar[Subject] = BALANCING
+    words: ClassVar[type[Words]] = BalancesWords
+
+    @classmethod
+    def read(cls, name: str, content: BalancesWords, names: Resolver) -> Iterator[Expectation]:
+        yield cls(cells=content.cells, at=content.at, low_a=content.low_a)
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        above = {} if self.low_a == _BLEEDS_A else {"above": exact(self.low_a, "A")}
+        return BALANCING.name, {"cells": list(self.cells), "at": self.at} | above
+
+    def check(self, names: Resolver) -> None:
+        Expectation.check(self, names)
+        for cell in self.cells:
+            names.at("cells").known(f"cell {cell}", names.profile.cell_names, "cell")
+        if self.at in names.marks:
+            self._must_be_read(names)
+
+    def _must_be_read(self, names: Resolver) -> None:
+        """The balancing of all cells is read at the mark or just before: the others don't bleed."""
+        rules = names.profile.balancing
+        outputs = rules.output if rules and rules.output else "bleed {n}"
+        read: set[str] = set()
+        for step in names.steps:
+            if isinstance(step, Set | Staircase):
+                read.clear()  # from before this: not how it is at the mark
+            if isinstance(step, Read):
+                read |= set(step.quantities)
+            if step.mark == self.at:
+                break
+        every = range(1, names.profile.cells.count + 1)
+        if all(read & {outputs.replace("{n}", str(n)), f"bleed {n}"} for n in every):
+            return
+        shown = ", ".join(outputs.replace("{n}", str(n)) for n in every)
+        what = f'at "{self.at}" it was not read which cells bleed'
+        names.refuse(what, f"give the mark to a step read: [{shown}]")
 
     def sentence(self) -> str:
-        """Return it in words."""
         cells = ", ".join(map(str, self.cells))
         return f"at {self.at!r} {f'just cells {cells} bleed' if cells else 'no cell bleeds'}"
 

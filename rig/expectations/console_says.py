@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from rig.description import Pattern
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.subjects import CONSOLE, Subject
+from rig.expectations.words import Timed, Words, after_words, seconds
 from rig.instants import Instant
 from rig.judge.console import line_instant, line_mark, must_have_spoken
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns
@@ -15,7 +20,17 @@ from rig.judge.observed import Observed
 from rig.judge.rules import judged_duration
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_window, show, show_range
+from rig.steps.conditions import Condition, ConsoleLine
+from rig.steps.resolver import Resolver
 from rig.trace.model import Trace
+
+
+class ConsoleSaysWords(Timed):
+    """The console says a line in time."""
+
+    leads: ClassVar[tuple[str, ...]] = ("says",)
+
+    says: Pattern
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +43,23 @@ class ConsoleSays(Expectation):
     low_s: float = 0.0
     kind: Literal["console says"] = "console says"
     means: ClassVar[str] = "console"
+    subject: ClassVar[Subject] = CONSOLE
+    words: ClassVar[type[Words]] = ConsoleSaysWords
+
+    @classmethod
+    def read(cls, name: str, content: ConsoleSaysWords, names: Resolver) -> Iterator[Expectation]:
+        low_s, high_s = content.within.low, content.within.high
+        yield cls(pattern=content.says, since=content.after, low_s=low_s, high_s=high_s)
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        says = {"says": self.pattern, "within": seconds(self.low_s, self.high_s)}
+        return CONSOLE.name, says | after_words(self.since)
+
+    def comes_s(self, until: Condition) -> float | None:
+        is_it = isinstance(until, ConsoleLine) and until.pattern == self.pattern
+        return (self.low_s + self.high_s) / 2 if is_it else None
 
     def sentence(self) -> str:
-        """Return it in words."""
         when = said_window(self.low_s, self.high_s, self.since)
         return f"console says /{self.pattern}/ {when}"
 

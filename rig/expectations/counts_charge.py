@@ -6,12 +6,19 @@ its start to its settling, and in that time the current may be anything between 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
-from rig.expectations.expectation import Expectation
+from rig.description import Names
+from rig.dut.charge import REMAINING, SOC_STEP, promised, signals_of
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation, must_be_read
+from rig.expectations.subjects import ENERGY, Subject
+from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import adapter_row
 from rig.judge.instants import marker_of, readings_of
@@ -20,9 +27,35 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
+from rig.quantity import AmpHours, Amps, Ratio
+from rig.steps.resolver import Resolver
 from rig.trace.model import Command, Trace
 
 _HOUR_NS = 3600e9
+# Figures that may differ from the profile's, with their words and units.
+_FIGURES = {
+    "ah_per_unit": ("ah per unit", ""),
+    "accuracy_a": ("accuracy", "A"),
+    "relative": ("relative", ""),
+    "resolution_ah": ("resolution", "Ah"),
+}
+
+
+class CountsChargeWords(Words):
+    """A reported charge that changes by what flows between two marks."""
+
+    leads: ClassVar[tuple[str, ...]] = ("counts",)
+    asks: ClassVar[Mapping[str, tuple[str, str]]] = dict.fromkeys(
+        ("from", "to"), ("charge is counted between two marks", "add from: and to:")
+    )
+
+    counts: Names
+    begin: Annotated[str, Field(alias="from")]
+    end: Annotated[str, Field(alias="to")]
+    ah_per_unit: float | None = None  # this and the next: else as the profile promises it
+    accuracy_a: Annotated[Amps | None, Field(alias="accuracy")] = None
+    relative: Ratio | None = None
+    resolution_ah: Annotated[AmpHours | None, Field(alias="resolution")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +77,28 @@ class CountsCharge(Expectation):
     end: str
     kind: Literal["counts charge"] = "counts charge"
     means: ClassVar[str] = "CAN and meter"
+    subject: ClassVar[Subject] = ENERGY
+    words: ClassVar[type[Words]] = CountsChargeWords
+
+    @classmethod
+    def read(cls, name: str, content: CountsChargeWords, names: Resolver) -> Iterator[Expectation]:
+        for word in content.counts:
+            if names.known(word, signals_of(names.profile), "reported charge or health"):
+                yield replace(
+                    counts(names.profile, word, content.begin, content.end),
+                    **given(content, _FIGURES),
+                )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        words = {"counts": [self.quantity], "from": self.begin, "to": self.end}
+        usual = counts(profile, self.quantity, self.begin, self.end)
+        return ENERGY.name, words | differing(self, usual, _FIGURES)
+
+    def check(self, names: Resolver) -> None:
+        Expectation.check(self, names)
+        must_be_read("current", names)
 
     def sentence(self) -> str:
-        """Return it in words."""
         return (
             f"{self.message}.{self.signal} changes by the charge that flows from {self.begin!r} to"
             f" {self.end!r}, to ± {show(self.accuracy_a, 'A')} ± {self.relative * 100:g} %"
@@ -173,4 +225,27 @@ def _budget(trace: Trace, stretches: list[_Stretch]) -> Budget:
                 source=stamp.source,
             ),
         )
+    )
+
+
+# ---- as a profile promises it -------------------------------------------------------------------
+def counts(profile: Profile, name: str, begin: str, end: str) -> CountsCharge:
+    """Expect that a quantity changes by the charge that flows between two marks."""
+    energy, capacity_ah, factor = promised(profile)
+    counting = energy.state_of_charge.counts
+    message, signal = signals_of(profile)[name]
+    if name == REMAINING and energy.remaining_capacity is not None:
+        resolution_ah, ah_per_unit = energy.remaining_capacity.resolution_ah, 1.0
+    else:
+        ah_per_unit, resolution_ah = capacity_ah * factor, capacity_ah * SOC_STEP
+    return CountsCharge(
+        quantity=name,
+        message=message,
+        signal=signal,
+        ah_per_unit=ah_per_unit,
+        accuracy_a=counting.accuracy_a,
+        relative=counting.relative,
+        resolution_ah=resolution_ah,
+        begin=begin,
+        end=end,
     )

@@ -5,19 +5,39 @@ Judged from the digitizer's record alone: a meter would miss a cycle. Must not k
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import Field
+
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation, Needs
+from rig.expectations.subjects import OUTPUT, Subject
+from rig.expectations.words import Spanned, Words, seconds, span_words
 from rig.judge.instants import At, edge_at, elapsed, index_at, window_ns
 from rig.judge.observed import Observed
 from rig.judge.outputs import Recorded, must_cover, recorded_output
 from rig.judge.rules import NoEvidence, judged_duration, worst
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_span, show, show_range
+from rig.quantity import Promise
+from rig.steps.resolver import Resolver
 from rig.trace.model import Trace
+
+
+class CyclesWords(Spanned):
+    """An output that closes just so often."""
+
+    leads: ClassVar[tuple[str, ...]] = ("closes",)
+    asks: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "each": ("for how long each time?", "add for example each: 1.9 s to 2.1 s")
+    }
+
+    closes: Annotated[int, Field(ge=0)]
+    each: Annotated[Promise, Field(description="how long it is closed each time")]
+    pauses: Annotated[Promise | None, Field(description="how long it is open between")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +58,30 @@ class Cycles(Expectation):
     end: str | None = None
     kind: Literal["cycles"] = "cycles"
     means: ClassVar[str] = "output"
+    subject: ClassVar[Subject] = OUTPUT
+    words: ClassVar[type[Words]] = CyclesWords
+
+    @classmethod
+    def read(cls, name: str, content: CyclesWords, names: Resolver) -> Iterator[Expectation]:
+        each, pauses = content.each, content.pauses
+        yield cls(
+            output=name,
+            count=content.closes,
+            low_s=each.low,
+            high_s=each.high,
+            pause_low_s=pauses.low if pauses else 0.0,
+            pause_high_s=pauses.high if pauses else 0.0,
+            begin=content.begin,
+            end=content.end,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        words: dict[str, Any] = {"closes": self.count, "each": seconds(self.low_s, self.high_s)}
+        if self.pause_high_s > 0.0:
+            words["pauses"] = seconds(self.pause_low_s, self.pause_high_s)
+        return self.output, words | span_words(self.begin, self.end)
 
     def sentence(self) -> str:
-        """Return it in words."""
         for_s = show_range(self.low_s, self.high_s, "s")
         said = f"{self.output} closes {self.count} times for {for_s}"
         if self.count > 1:

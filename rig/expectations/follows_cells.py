@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from itertools import combinations
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
-from rig.expectations.expectation import Expectation
+from rig.description import Names
+from rig.dut.charge import CELL_SUM, REMAINING, promised, signals_of
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation, must_be_read
+from rig.expectations.subjects import ENERGY, Subject
+from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.instants import readings_of
 from rig.judge.listening import must_have_listened
@@ -18,7 +25,36 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided, worst
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
+from rig.quantity import Seconds, Volts
+from rig.steps.resolver import Resolver
 from rig.trace.model import Reading, Trace
+
+# Figures that may differ from the profile's, with their words and units.
+_FIGURES = {
+    "cells": ("cells", ""),
+    "curve": ("curve", ""),
+    "accuracy": ("accuracy", ""),
+    "accuracy_v": ("voltage accuracy", "V"),
+    "ordered_from_v": ("ordered from", "V"),
+    "settle_s": ("settles within", "s"),
+}
+
+
+class FollowsCellsWords(Words):
+    """A reported charge that is what the cells' voltages make of it, at each reading of them."""
+
+    leads: ClassVar[tuple[str, ...]] = ("follows cells",)
+
+    follows_cells: Names
+    cells: Annotated[Names | None, Field(description="else all")] = None
+    curve: Annotated[
+        tuple[tuple[float, float], ...] | None,
+        Field(description="V to its unit; this and the next: else as the profile promises"),
+    ] = None
+    accuracy: float | None = None
+    accuracy_v: Annotated[Volts | None, Field(alias="voltage accuracy")] = None
+    ordered_from_v: Annotated[Volts | Literal["none"] | None, Field(alias="ordered from")] = None
+    settle_s: Annotated[Seconds | None, Field(alias="settles within")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +78,25 @@ class FollowsCells(Expectation):
     settle_s: float = 0.5  # the report must be newer than this after the last change
     kind: Literal["follows cells"] = "follows cells"
     means: ClassVar[str] = "CAN and meter"
+    subject: ClassVar[Subject] = ENERGY
+    words: ClassVar[type[Words]] = FollowsCellsWords
+
+    @classmethod
+    def read(cls, name: str, content: FollowsCellsWords, names: Resolver) -> Iterator[Expectation]:
+        for word in content.follows_cells:
+            if names.known(word, signals_of(names.profile), "reported charge or health"):
+                yield replace(follows(names.profile, word), **given(content, _FIGURES))
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        usual = follows(profile, self.quantity)
+        return ENERGY.name, {"follows cells": [self.quantity]} | differing(self, usual, _FIGURES)
+
+    def check(self, names: Resolver) -> None:
+        Expectation.check(self, names)
+        for cell in self.cells:
+            must_be_read(cell, names)
 
     def sentence(self) -> str:
-        """Return it in words."""
         voltages = f", beyond ± {show(self.accuracy_v, 'V')} of it" if self.accuracy_v else ""
         accuracy = f"{self.accuracy:g} {self.unit}".rstrip()
         name = f"{self.message}.{self.signal}"
@@ -183,3 +235,58 @@ def _disorder(looks: list[_Look], wanted: FollowsCells) -> Finding | None:
             )
             return wanted.question.answer(Verdict.FAIL, sentence)
     return None
+
+
+# ---- as a profile promises it -------------------------------------------------------------------
+def follows(profile: Profile, name: str) -> FollowsCells:
+    """Expect that a quantity is what the cells' voltages make of it, at rest after a start."""
+    energy, capacity_ah, factor = promised(profile)
+    charge = energy.state_of_charge
+    message, signal = signals_of(profile)[name]
+    accuracy, accuracy_v = charge.accuracy / factor, _cell_accuracy_v(profile)
+    curve = tuple((volts, soc / factor) for volts, soc in charge.curve)
+    unit, ordered_from_v, settle_s = "%", charge.ordered_from_v, _SETTLE_S
+    if name == REMAINING and energy.remaining_capacity is not None:
+        remaining = energy.remaining_capacity
+        curve, unit = _above(charge.curve, capacity_ah, remaining.reserve_ah), "Ah"
+        accuracy = charge.accuracy * capacity_ah + remaining.accuracy_ah
+    elif name == CELL_SUM and energy.cell_sum is not None:
+        count, top_v = profile.cells.count, profile.limits.cell_v.high
+        curve, unit = ((0.0, 0.0), (top_v, count * top_v)), "V"
+        accuracy, accuracy_v, ordered_from_v = energy.cell_sum.accuracy_v, 0.0, None
+        settle_s = energy.cell_sum.settles_s
+    return FollowsCells(
+        quantity=name,
+        message=message,
+        signal=signal,
+        cells=profile.cell_names,
+        curve=curve,
+        accuracy=accuracy,
+        accuracy_v=accuracy_v,
+        ordered_from_v=ordered_from_v,
+        unit=unit,
+        settle_s=settle_s,
+    )
+
+
+_SETTLE_S = 0.0  # a start is what settles it: the steps wait for that
+
+
+def _cell_accuracy_v(profile: Profile) -> float:
+    """Accuracy of what the state of charge is made from."""
+    report = profile.telemetry.cell_voltage
+    return report.accuracy if report and report.accuracy else 0.0
+
+
+def _above(
+    curve: tuple[tuple[float, float], ...], capacity_ah: float, reserve_ah: float
+) -> tuple[tuple[float, float], ...]:
+    """Turn a curve of the state of charge into one of the charge above a reserve, in Ah."""
+    points = [(volts, soc * capacity_ah - reserve_ah) for volts, soc in curve]
+    made: list[tuple[float, float]] = []
+    for (low_v, low_ah), (high_v, high_ah) in pairwise(points):
+        made.append((low_v, max(low_ah, 0.0)))
+        if low_ah < 0.0 < high_ah:  # the bend, where the reserve begins
+            made.append((low_v - low_ah * (high_v - low_v) / (high_ah - low_ah), 0.0))
+    last_v, last_ah = points[-1]
+    return (*made, (last_v, max(last_ah, 0.0)))

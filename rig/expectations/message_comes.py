@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field, model_validator
 
+from rig.description import mistake_error
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.subjects import MESSAGE, Subject
+from rig.expectations.words import Timed, Words, after_words, seconds
 from rig.instants import Instant
 from rig.judge.can_signals import Times, adapter_row, equal, unanswered
 from rig.judge.instants import At, elapsed, find_instant
@@ -17,7 +22,28 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import said_message, said_window, show, show_range
+from rig.quantity import unitless
+from rig.steps.resolver import Resolver
 from rig.trace.model import Trace
+
+
+class MessageComesWords(Timed):
+    """A message that comes in time with these values of its signals."""
+
+    leads: ClassVar[tuple[str, ...]] = ("comes",)
+
+    comes: Annotated[dict[str, float], Field(description="its signals and their values")]
+    times: Annotated[int | None, Field(ge=0, description="just so often; else once at least")] = (
+        None
+    )
+    at_least: Annotated[int | None, Field(ge=0)] = None
+    at_most: Annotated[int | None, Field(ge=0)] = None
+
+    @model_validator(mode="after")
+    def _one_count(self) -> MessageComesWords:
+        if self.times is not None and (self.at_least, self.at_most) != (None, None):
+            raise mistake_error("times says how often already", "remove at least and at most")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +59,38 @@ class MessageComes(Expectation):
     at_most: int | None = None  # None: any number
     kind: Literal["message comes"] = "message comes"
     means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = MESSAGE
+    words: ClassVar[type[Words]] = MessageComesWords
+
+    @classmethod
+    def read(cls, name: str, content: MessageComesWords, names: Resolver) -> Iterator[Expectation]:
+        least = content.times if content.at_least is None else content.at_least
+        most = content.times if content.at_most is None else content.at_most
+        yield cls(
+            message=name,
+            where=content.comes,
+            since=content.after,
+            low_s=content.within.low,
+            high_s=content.within.high,
+            at_least=1 if least is None else least,
+            at_most=most,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        where = {signal: unitless(value) for signal, value in self.where.items()}
+        words = {"comes": where, "within": seconds(self.low_s, self.high_s)}
+        return self.message, words | self._count() | after_words(self.since)
+
+    def _count(self) -> dict[str, Any]:
+        if self.at_most == self.at_least:
+            return {"times": self.at_least}
+        least = {"at least": self.at_least} if self.at_least != 1 else {}
+        return least | ({} if self.at_most is None else {"at most": self.at_most})
+
+    def signals_named(self) -> Iterator[tuple[str, float | None]]:
+        yield from ((f"{self.message}.{name}", value) for name, value in self.where.items())
 
     def sentence(self) -> str:
-        """Return it in words."""
         what = said_message(self.message, self.where)
         when = said_window(self.low_s, self.high_s, self.since)
         return f"{what} comes {self._often()} {when}"

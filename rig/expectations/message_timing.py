@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from rig.dut.e2e import CrcKind
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import MESSAGE, Subject
+from rig.expectations.words import Spanned, Words, span_words
 from rig.judge.budget import Budget, normal
 from rig.judge.can_signals import Values, must_outlast, silent
 from rig.judge.frames import Received, content_faults, received, said_content
@@ -16,6 +20,16 @@ from rig.judge.observed import Observed
 from rig.judge.rules import judge_within, measurement, why_undecided, worst
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
+from rig.quantity import Period, exact
+from rig.steps.resolver import Resolver
+
+
+class MessageTimingWords(Spanned):
+    """A message that comes at its period; length, counter and CRC are those of the profile."""
+
+    leads: ClassVar[tuple[str, ...]] = ("every",)
+
+    every: Period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +50,35 @@ class MessageTiming(Expectation):
     end: str | None = None
     kind: Literal["message timing"] = "message timing"
     means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = MESSAGE
+    words: ClassVar[type[Words]] = MessageTimingWords
+
+    @classmethod
+    def read(cls, name: str, content: MessageTimingWords, names: Resolver) -> Iterator[Expectation]:
+        promise = names.profile.messages.get(name)
+        if promise is None:
+            names.refuse(f"{name} comes once and has no period", "write comes: or is sound:")
+            return
+        yield cls(
+            message=name,
+            period_s=content.every.value,
+            tolerance_s=content.every.tolerance,
+            length=promise.length,
+            counter=promise.counter,
+            counter_last=promise.counter_last,
+            crc=promise.crc,
+            crc_kind=promise.crc_kind,
+            spare_zero=promise.spare_zero,
+            crc_data_id=promise.crc_data_id,
+            begin=content.begin,
+            end=content.end,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        every = f"{exact(self.period_s, 's')} ± {exact(self.tolerance_s, 's')}"
+        return self.message, {"every": every} | span_words(self.begin, self.end)
 
     def sentence(self) -> str:
-        """Return it in words."""
         period = show_range(*self._limits_s, "s")
         return f"{self.message} comes every {period}, with the right {said_content(self)}"
 

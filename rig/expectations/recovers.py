@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import Field
+
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.subjects import OUTPUT, Subject
+from rig.expectations.words import Caused, Words, after_words, seconds
 from rig.instants import Instant
 from rig.judge.instants import find_instant
 from rig.judge.observed import Observed
@@ -14,6 +20,18 @@ from rig.judge.reactions import Due, judge_reaction, reaction
 from rig.judge.rules import Question
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_window, show
+from rig.quantity import Promise
+from rig.steps.conditions import Condition, OutputState
+from rig.steps.resolver import Resolver
+
+
+class RecoversWords(Caused):
+    """An output that closes within a time."""
+
+    leads: ClassVar[tuple[str, ...]] = ("closes within",)
+
+    closes_within: Promise
+    lasts: Annotated[bool, Field(description="false where it may open again uncommanded")] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +45,32 @@ class Recovers(Expectation):
     lasts: bool = True  # it stays closed until something else is commanded
     kind: Literal["recovers"] = "recovers"
     means: ClassVar[str] = "output"
+    subject: ClassVar[Subject] = OUTPUT
+    words: ClassVar[type[Words]] = RecoversWords
+
+    @classmethod
+    def read(cls, name: str, content: RecoversWords, names: Resolver) -> Iterator[Expectation]:
+        within = content.closes_within
+        yield cls(
+            output=name,
+            since=content.after,
+            low_s=within.low,
+            high_s=within.high,
+            lasts=content.lasts,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        within: dict[str, Any] = {"closes within": seconds(self.low_s, self.high_s)}
+        lasts = {} if self.lasts else {"lasts": False}
+        return self.output, within | lasts | after_words(self.since)
+
+    def comes_s(self, until: Condition) -> float | None:
+        is_it = isinstance(until, OutputState) and until == OutputState(
+            output=self.output, is_open=False
+        )
+        return (self.low_s + self.high_s) / 2 if is_it else None
 
     def sentence(self) -> str:
-        """Return it in words."""
         return f"{self.output} closes {said_window(self.low_s, self.high_s, self.since)}"
 
     def needs(self) -> Needs:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.subjects import SIGNAL, Subject
+from rig.expectations.words import Number, Timed, Words, after_words, seconds
 from rig.instants import Instant
 from rig.judge.can_signals import (
     SILENCE,
@@ -25,7 +29,18 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NotReached, judged_duration
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import said_instant, said_window, show, show_range
+from rig.quantity import unitless
+from rig.steps.conditions import Condition, SignalValue
+from rig.steps.resolver import Resolver
 from rig.trace.model import Trace
+
+
+class SignalBecomesWords(Timed):
+    """A signal that takes a value in time."""
+
+    leads: ClassVar[tuple[str, ...]] = ("becomes",)
+
+    becomes: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +55,32 @@ class SignalBecomes(Expectation):
     low_s: float = 0.0
     kind: Literal["signal becomes"] = "signal becomes"
     means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = SIGNAL
+    words: ClassVar[type[Words]] = SignalBecomesWords
+
+    @classmethod
+    def read(cls, name: str, content: SignalBecomesWords, names: Resolver) -> Iterator[Expectation]:
+        message, _, signal = name.partition(".")
+        yield cls(
+            message=message,
+            signal=signal,
+            value=content.becomes,
+            since=content.after,
+            low_s=content.within.low,
+            high_s=content.within.high,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        takes = {"becomes": unitless(self.value), "within": seconds(self.low_s, self.high_s)}
+        return f"{self.message}.{self.signal}", takes | after_words(self.since)
+
+    def comes_s(self, until: Condition) -> float | None:
+        is_it = isinstance(until, SignalValue) and until == SignalValue(
+            message=self.message, signal=self.signal, value=self.value
+        )
+        return (self.low_s + self.high_s) / 2 if is_it else None
 
     def sentence(self) -> str:
-        """Return it in words."""
         when = said_window(self.low_s, self.high_s, self.since)
         return f"{self.message}.{self.signal} becomes {self.value:g} {when}"
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import SIGNAL, Subject
+from rig.expectations.words import Number, Spanned, Words, span_words
 from rig.judge.can_signals import SAME, first_broken, frames_between, silence
 from rig.judge.observed import Observed
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_span
+from rig.quantity import unitless
+from rig.steps.resolver import Resolver
+
+
+class SignalOrderedWords(Spanned):
+    """A signal that moves only one way."""
+
+    leads: ClassVar[tuple[str, ...]] = ("only rises but for", "only falls but for")
+
+    only_rises_but_for: Annotated[Number | None, Field(ge=0)] = None
+    only_falls_but_for: Annotated[Number | None, Field(ge=0)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +42,27 @@ class SignalOrdered(Expectation):
     end: str | None = None
     kind: Literal["signal ordered"] = "signal ordered"
     means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = SIGNAL
+    words: ClassVar[type[Words]] = SignalOrderedWords
+
+    @classmethod
+    def read(cls, name: str, content: SignalOrderedWords, names: Resolver) -> Iterator[Expectation]:
+        message, _, signal = name.partition(".")
+        rises, falls = content.only_rises_but_for, content.only_falls_but_for
+        yield cls(
+            message=message,
+            signal=signal,
+            rising=rises is not None,
+            slack=(falls if rises is None else rises) or 0.0,
+            begin=content.begin,
+            end=content.end,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        only = {f"only {'rises' if self.rising else 'falls'} but for": unitless(self.slack)}
+        return f"{self.message}.{self.signal}", only | span_words(self.begin, self.end)
 
     def sentence(self) -> str:
-        """Return it in words."""
         way, span = "rises" if self.rising else "falls", said_span(self.begin, self.end)
         return f"{self.message}.{self.signal} only {way} (but for {self.slack:g}) {span}"
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import SIGNAL, Subject
+from rig.expectations.words import Number, Spanned, Words, span_words
 from rig.judge.can_signals import SAME, Seen, Values, first_broken, frames_between, silence
 from rig.judge.observed import Observed
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_span
+from rig.quantity import unitless
+from rig.steps.resolver import Resolver
+
+
+class SignalSteadyWords(Spanned):
+    """A signal that hardly moves."""
+
+    leads: ClassVar[tuple[str, ...]] = ("steps at most", "moves at most")
+    together: ClassVar[bool] = True
+
+    steps_at_most: Annotated[
+        Number | None, Field(ge=0, description="from one frame to the next")
+    ] = None
+    moves_at_most: Annotated[Number | None, Field(ge=0, description="altogether")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +49,27 @@ class SignalSteady(Expectation):
     end: str | None = None
     kind: Literal["signal steady"] = "signal steady"
     means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = SIGNAL
+    words: ClassVar[type[Words]] = SignalSteadyWords
+
+    @classmethod
+    def read(cls, name: str, content: SignalSteadyWords, names: Resolver) -> Iterator[Expectation]:
+        message, _, signal = name.partition(".")
+        yield cls(
+            message=message,
+            signal=signal,
+            most_step=content.steps_at_most,
+            most_span=content.moves_at_most,
+            begin=content.begin,
+            end=content.end,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        most = {"steps at most": self.most_step, "moves at most": self.most_span}
+        words = {word: unitless(value) for word, value in most.items() if value is not None}
+        return f"{self.message}.{self.signal}", words | span_words(self.begin, self.end)
 
     def sentence(self) -> str:
-        """Return it in words."""
         step, span = self.most_step, self.most_span
         limits = [f"{step:g} from frame to frame"] if step is not None else []
         limits += [f"{span:g} altogether"] if span is not None else []

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import Field, field_validator
+
+from rig.description import mistake_error
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import SIGNAL, Subject
+from rig.expectations.words import Number, Spanned, Words, span_words
 from rig.judge.can_signals import SAME, equal, first_broken, frames_between, silence
 from rig.judge.observed import Observed
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_span
+from rig.quantity import unitless
+from rig.steps.resolver import Resolver
+
+
+class SignalWithinWords(Spanned):
+    """A signal that stays between two values."""
+
+    leads: ClassVar[tuple[str, ...]] = ("between",)
+
+    between: Annotated[tuple[Number, Number], Field(description="its lowest and highest value")]
+    or_says: Annotated[
+        Number | None, Field(alias="or", description="a value beside between that is as good")
+    ] = None
+    unit: Annotated[str, Field(description="of between, for people")] = ""
+    once_sent: Annotated[bool, Field(description="from the signal's first frame on")] = False
+
+    @field_validator("between")
+    @classmethod
+    def _in_order(cls, between: tuple[float, float]) -> tuple[float, float]:
+        low, high = between
+        if low > high:
+            raise mistake_error(f"between {low:g} and {high:g} lies nothing", "lowest first")
+        return between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +61,35 @@ class SignalWithin(Expectation):
     end: str | None = None
     kind: Literal["signal within"] = "signal within"
     means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = SIGNAL
+    words: ClassVar[type[Words]] = SignalWithinWords
+
+    @classmethod
+    def read(cls, name: str, content: SignalWithinWords, names: Resolver) -> Iterator[Expectation]:
+        message, _, signal = name.partition(".")
+        low, high = content.between
+        yield cls(
+            message=message,
+            signal=signal,
+            low=low,
+            high=high,
+            unit=content.unit,
+            or_says=content.or_says,
+            once_sent=content.once_sent,
+            begin=content.begin,
+            end=content.end,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        words: dict[str, Any] = {"between": [unitless(self.low), unitless(self.high)]}
+        words |= span_words(self.begin, self.end) | ({"unit": self.unit} if self.unit else {})
+        if self.or_says is not None:
+            words["or"] = unitless(self.or_says)
+        if self.once_sent:
+            words["once sent"] = True
+        return f"{self.message}.{self.signal}", words
 
     def sentence(self) -> str:
-        """Return it in words."""
         unit = f" {self.unit}" if self.unit else ""
         instead = f", or says {self.or_says:g}," if self.or_says is not None else ""
         once = "its first frame after " if self.once_sent else ""

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation, Needs
+from rig.expectations.subjects import OUTPUT, Subject
+from rig.expectations.words import Spanned, State, Words, span_words
 from rig.judge.instants import index_at, window_ns
 from rig.judge.observed import Observed
 from rig.judge.outputs import Recorded, clock_u_s, must_cover, recorded_output
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import said_span, show
+from rig.steps.resolver import Resolver
 from rig.trace.model import Trace
+
+
+class StaysWords(Spanned):
+    """An output that stays open or closed."""
+
+    leads: ClassVar[tuple[str, ...]] = ("stays",)
+
+    stays: State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +41,19 @@ class Stays(Expectation):
     end: str | None = None
     kind: Literal["stays"] = "stays"
     means: ClassVar[str] = "output"
+    subject: ClassVar[Subject] = OUTPUT
+    words: ClassVar[type[Words]] = StaysWords
+
+    @classmethod
+    def read(cls, name: str, content: StaysWords, names: Resolver) -> Iterator[Expectation]:
+        is_open = content.stays == "open"
+        yield cls(output=name, is_open=is_open, begin=content.begin, end=content.end)
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        state = "open" if self.is_open else "closed"
+        return self.output, {"stays": state} | span_words(self.begin, self.end)
 
     def sentence(self) -> str:
-        """Return it in words."""
         state = "open" if self.is_open else "closed"
         return f"{self.output} stays {state} {said_span(self.begin, self.end)}"
 

@@ -10,13 +10,19 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from rig.expectations.expectation import Expectation
+from rig.description import Names, suggest
+from rig.dut.profile import Profile, Report
+from rig.expectations.expectation import Expectation, must_be_read
+from rig.expectations.subjects import CONSOLE, TELEMETRY, Subject
+from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import SILENCE, due_every_ns
 from rig.judge.instants import SENT, readings_of
@@ -32,7 +38,34 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
+from rig.quantity import Ratio, Seconds
+from rig.steps.resolver import Resolver
 from rig.trace.model import Reading, Trace
+
+# Figures that may differ from the profile's, with their words and units.
+_FIGURES = {
+    "accuracy": ("accuracy", ""),
+    "relative": ("relative", ""),
+    "factor": ("factor", ""),
+    "settle_s": ("settles within", "s"),
+}
+
+
+class TelemetryAgreesWords(Words):
+    """What the BMS reports of quantities, against a meter that a step read: has read."""
+
+    leads: ClassVar[tuple[str, ...]] = ("agrees",)
+
+    agrees: Names
+    by: Annotated[
+        str | None, Field(description="which report of it: console, or Message.Signal")
+    ] = None
+    accuracy: Annotated[
+        float | None, Field(description="SI; this and the next: else as the profile promises it")
+    ] = None
+    relative: Ratio | None = None
+    factor: float | None = None
+    settle_s: Annotated[Seconds | None, Field(alias="settles within")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +86,31 @@ class TelemetryAgrees(Expectation):
     factor: float = 1.0
     settle_s: float = 0.5  # the report must be newer than this after the last change
     kind: Literal["telemetry"] = "telemetry"
+    subject: ClassVar[Subject] = TELEMETRY
+    words: ClassVar[type[Words]] = TelemetryAgreesWords
+
+    @classmethod
+    def read(
+        cls, name: str, content: TelemetryAgreesWords, names: Resolver
+    ) -> Iterator[Expectation]:
+        for quantity in content.agrees:
+            usual = _reported(quantity, content.by, names)
+            if usual is not None:
+                yield replace(usual, **given(content, _FIGURES))
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        words = {"agrees": [self.quantity], "by": self.teller}
+        usual = _tellers(profile, self.quantity, self.teller).get(self.teller, self)
+        return TELEMETRY.name, words | differing(self, usual, _FIGURES)
+
+    @property
+    def teller(self) -> str:
+        """Who reports it: "console", or "Message.Signal"."""
+        return f"{self.message}.{self.signal}" if self.message else CONSOLE.name
+
+    def check(self, names: Resolver) -> None:
+        Expectation.check(self, names)
+        must_be_read(self.quantity, names)
 
     @property
     def means(self) -> str:
@@ -60,7 +118,6 @@ class TelemetryAgrees(Expectation):
         return "console and meter" if self.message is None else "CAN and meter"
 
     def sentence(self) -> str:
-        """Return it in words."""
         source = f"{self.message}.{self.signal}" if self.message else f"/{self.pattern}/"
         relative = f" ± {self.relative * 100:g} %" if self.relative else ""
         accuracy = show(self.accuracy, self.unit)
@@ -292,3 +349,65 @@ def _no_report(
         f"no report was sent while a reading held still ({reports.times.size} reports,"
         f" {len(readings)} readings); hold longer around each Read"
     )
+
+
+# ---- as a profile promises it -------------------------------------------------------------------
+def agrees(report: Report, number: int | None, quantity: str) -> list[TelemetryAgrees]:
+    """Expect a report to agree with the meter wherever it is told, the profile's own first."""
+    first = TelemetryAgrees(
+        quantity=quantity,
+        accuracy=report.accuracy or 0.0,
+        relative=report.relative,
+        unit=report.unit,
+        message=report.message_for(number),
+        signal=report.signal_for(number),
+        pattern=report.pattern_for(number),
+        factor=report.factor,
+        settle_s=report.settles_s,
+    )
+    also = report.also_for(number)
+    if also is None:
+        return [first]
+    return [first, replace(first, message=None, signal=None, pattern=also, factor=1.0)]
+
+
+def _reported(quantity: str, by: str | None, names: Resolver) -> TelemetryAgrees | None:
+    """Expect what the profile promises of a report: of the one named, else of its own."""
+    kind, _ = _report_of(quantity)
+    report = _report(names.profile, quantity, by)
+    if report is None:
+        what = f'the profile has no report of "{quantity}"'
+        names.refuse(what, suggest(kind, names.profile.telemetry.reports(), "it reports"))
+        return None
+    if report.accuracy is None:
+        what = f'the profile promises no accuracy of "{quantity}"'
+        names.refuse(what, "remove it, or add accuracy to its telemetry")
+        return None
+    tellers = _tellers(names.profile, quantity, by)
+    if by is not None and by not in tellers:
+        names.at("by").refuse(f"{quantity} is not told by {by}", suggest(by, tellers))
+    return next(iter(tellers.values())) if by is None else tellers.get(by)
+
+
+def _tellers(profile: Profile, quantity: str, by: str | None) -> dict[str, TelemetryAgrees]:
+    """Give what is promised of a quantity by who reports it, the profile's own first."""
+    report, (_, number) = _report(profile, quantity, by), _report_of(quantity)
+    return {told.teller: told for told in agrees(report, number, quantity)} if report else {}
+
+
+def _report(profile: Profile, quantity: str, by: str | None) -> Report | None:
+    """Find the report of a quantity, or of the lowest or highest where that is named."""
+    kind, _ = _report_of(quantity)
+    reports = profile.telemetry.reports()
+    word = kind.split()[0]  # of "cell voltage"
+    extremes = (reports.get(f"{end} {word}") for end in ("lowest", "highest"))
+    named = (r for r in extremes if r and by == f"{r.message}.{r.signal}")
+    return next(named, None) or reports.get(kind)
+
+
+def _report_of(quantity: str) -> tuple[str, int | None]:
+    """Name what reports a quantity: "cell 3" by "cell voltage", 3."""
+    word, _, number = quantity.rpartition(" ")
+    if number.isdigit():
+        return {"cell": "cell voltage"}.get(word, word), int(number)
+    return {"pack": "pack voltage"}.get(quantity, quantity), None

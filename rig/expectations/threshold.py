@@ -12,11 +12,18 @@ inside the bounds; docs/ground-truth.md). The coverage factor is what that makes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import BeforeValidator, Field
+
+from rig import bounds
+from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation, Needs
+from rig.expectations.subjects import OUTPUT, Subject
+from rig.expectations.words import Words
 from rig.judge.budget import Budget, Row
 from rig.judge.instants import readings_of
 from rig.judge.listening import must_have_shown_closed
@@ -31,11 +38,38 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
+from rig.quantity import Seconds, Toleranced, bounded, exact, parse_toleranced, reader
 from rig.steps import Step
 from rig.steps.ramp import Staircase
+from rig.steps.resolver import Resolver
+from rig.steps.units import unit_of, unit_of_difference
 from rig.trace.model import Command, Reading, Trace
 
 _NEAR = 0.1  # of a step: a source has steps of its own, and what it gives is so near
+
+
+def _read_level(value: object) -> Toleranced:
+    """Read a level; its unit shows which kind it is, and the ramp's quantity is asked later."""
+    unit = next((u for u in ("A", "°C") if re.search(rf"\d\s*m?{u}", str(value))), "V")
+    level: Toleranced = reader(parse_toleranced, unit)(value)
+    return level
+
+
+_Level = Annotated[Toleranced | None, BeforeValidator(_read_level)]
+
+
+class ThresholdWords(Words):
+    """An output that opens or closes at a level of the case's ramp."""
+
+    leads: ClassVar[tuple[str, ...]] = ("opens at", "closes at")
+
+    opens_at: _Level = None
+    closes_at: _Level = None
+    reaction_s: Annotated[
+        Seconds,
+        bounded(bounds.DELAY),
+        Field(alias="reaction", description="the BMS's longest delay"),
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +85,39 @@ class ThresholdIs(Expectation):
     delay_s: float  # the BMS's longest delay: a reaction belongs to the level that long before
     kind: Literal["threshold"] = "threshold"
     means: ClassVar[str] = "output and meter"
+    subject: ClassVar[Subject] = OUTPUT
+    words: ClassVar[type[Words]] = ThresholdWords
+
+    @classmethod
+    def read(cls, name: str, content: ThresholdWords, names: Resolver) -> Iterator[Expectation]:
+        word, level = "opens at", content.opens_at
+        if level is None:
+            word, level = "closes at", content.closes_at
+        ramps = [step for step in names.steps if isinstance(step, Staircase)]
+        if level is None or len(ramps) != 1:
+            names.refuse("a threshold is found by one ramp among the steps", "add a step ramp:")
+            return
+        quantity = ramps[0].quantity
+        if (unit := unit_of(quantity)) != level.unit:
+            what = f"{level} is not of the kind of {quantity}"
+            names.at(word).refuse(what, f"write it in {unit}")
+        yield cls(
+            quantity=quantity,
+            output=name,
+            is_open=word == "opens at",
+            level=level.value,
+            tolerance=level.tolerance,
+            unit=level.unit,
+            delay_s=content.reaction_s,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        tolerance = exact(self.tolerance, unit_of_difference(self.unit))
+        level = f"{exact(self.level, self.unit)} ± {tolerance}"
+        word = "opens at" if self.is_open else "closes at"
+        return self.output, {word: level, "reaction": exact(self.delay_s, "s")}
 
     def sentence(self) -> str:
-        """Return it in words."""
         verb = "opens" if self.is_open else "closes"
         level, tolerance = show(self.level, self.unit), show(self.tolerance, self.unit)
         return f"{self.output} {verb} at {self.quantity} = {level} ± {tolerance}"
@@ -61,6 +125,9 @@ class ThresholdIs(Expectation):
     def needs(self) -> Needs:
         """Record the output, and what is stepped."""
         return Needs((self.output,), (self.quantity,))
+
+    def reacts_at(self, quantity: str) -> tuple[float, float] | None:
+        return (self.level, self.delay_s) if quantity == self.quantity else None
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that the level of the reaction lies within its tolerance."""
