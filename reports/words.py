@@ -6,7 +6,6 @@ import math
 
 from rig.judge.measurement import Measurement
 from rig.quantity import duration as duration
-from rig.steps.units import unit_of as unit_of
 from rig.wording import Scale as Scale
 from rig.wording import joined as joined
 from rig.wording import quantity as quantity

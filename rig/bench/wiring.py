@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rig.bench.description import BenchFile, Shunt, Terminal
+from rig.quantities import CURRENT, Kind, kind_of, unit_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +45,9 @@ class Wiring:
             groups.setdefault(terminal.instrument, {})[name] = terminal.channel
         return groups
 
-    def sourced(self, kind: str) -> dict[str, Terminal]:
-        """The terminals that feed quantities of a kind: "cell", "temperature", "supply"."""
-        return {name: t for name, t in self.sources.items() if name.split()[0] == kind}
+    def sourced(self, kind: Kind) -> dict[str, Terminal]:
+        """The terminals that feed quantities of a kind."""
+        return {name: t for name, t in self.sources.items() if kind_of(name) is kind}
 
 
 def wiring_of(description: BenchFile, spans: Mapping[str, tuple[float, float]]) -> Wiring:
@@ -58,7 +59,7 @@ def wiring_of(description: BenchFile, spans: Mapping[str, tuple[float, float]]) 
         For what a description gives no `span`: the range that each quantity can have.
     """
     lines = description.wiring
-    current = lines.get("current")
+    current = lines.get(CURRENT.word)
     return Wiring(
         sources={name: line.source for name, line in lines.items() if line.source is not None},
         charger=current.charge if current else None,
@@ -85,5 +86,5 @@ def wiring_of(description: BenchFile, spans: Mapping[str, tuple[float, float]]) 
 
 
 def _tap(name: str, at: Terminal, span: tuple[float, float], volts_per_unit: float) -> Tap:
-    unit = "A" if name == "current" else "V"
+    unit = unit_of(name)
     return Tap(at=at, volts_per_unit=volts_per_unit, unit=unit, low=span[0], high=span[1])

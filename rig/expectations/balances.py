@@ -8,7 +8,6 @@ cell at the mark the largest counts, and in a record the output must be on for h
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -25,6 +24,7 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
+from rig.quantities import BALANCE, BLEED, CELL, kind_of, number_of
 from rig.quantity import Amps, exact
 from rig.steps.ramp import Staircase
 from rig.steps.read import Read
@@ -75,14 +75,14 @@ class Balances(Expectation):
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)
         for cell in self.cells:
-            names.at("cells").known(f"cell {cell}", names.profile.cell_names, "cell")
+            names.at("cells").known(CELL.at(cell), names.profile.cell_names, "cell")
         if self.at in names.marks:
             self._must_be_read(names)
 
     def _must_be_read(self, names: Resolver) -> None:
         """The balancing of all cells is read at the mark or just before: the others don't bleed."""
         rules = names.profile.balancing
-        outputs = rules.output if rules and rules.output else "bleed {n}"
+        outputs = rules.output if rules and rules.output else BLEED.word + " {n}"
         read: set[str] = set()
         for step in names.steps:
             if isinstance(step, Set | Staircase):
@@ -92,7 +92,7 @@ class Balances(Expectation):
             if step.mark == self.at:
                 break
         every = range(1, names.profile.cells.count + 1)
-        if all(read & {outputs.replace("{n}", str(n)), f"bleed {n}"} for n in every):
+        if all(read & {outputs.replace("{n}", str(n)), BLEED.at(n)} for n in every):
             return
         shown = ", ".join(outputs.replace("{n}", str(n)) for n in every)
         what = f'at "{self.at}" it was not read which cells bleed'
@@ -123,15 +123,15 @@ class Balances(Expectation):
         wrong = [b for b in seen.values() if b.surely is (b.cell not in self.cells)]
         unsure = [b for b in seen.values() if b.surely is None]
         told = ", ".join(
-            f"cell {b.cell} {b.shown}" for b in sorted(seen.values(), key=lambda b: b.cell)
+            f"{CELL.at(b.cell)} {b.shown}" for b in sorted(seen.values(), key=lambda b: b.cell)
         )
         if wrong:
             names = ", ".join(
-                f"cell {b.cell} {'bleeds' if b.surely else 'does not bleed'}" for b in wrong
+                f"{CELL.at(b.cell)} {'bleeds' if b.surely else 'does not bleed'}" for b in wrong
             )
             return self.question.answer(Verdict.FAIL, f"{names}, against the expectation ({told})")
         if unsure:
-            names = ", ".join(f"cell {b.cell}" for b in unsure)
+            names = ", ".join(CELL.at(b.cell) for b in unsure)
             level = show(self.low_a, "A")
             return self.question.answer(
                 Verdict.INCONCLUSIVE,
@@ -153,10 +153,9 @@ def _by_current(trace: Trace, wanted: Balances, marker: Marker) -> list[_Bleed]:
     """Read the current that each cell draws from the emulator."""
     largest: dict[int, Reading] = {}
     for reading in _at_mark(trace, marker):
-        match = re.fullmatch(r"bleed (\d+)", reading.quantity)
-        if match is None or math.isnan(reading.value):
+        cell = number_of(reading.quantity)
+        if kind_of(reading.quantity) is not BLEED or cell is None or math.isnan(reading.value):
             continue
-        cell = int(match.group(1))
         if cell not in largest or reading.value > largest[cell].value:
             largest[cell] = reading
     return [_bleed(cell, reading, wanted.low_a) for cell, reading in largest.items()]
@@ -188,18 +187,18 @@ def _by_output(observed: Observed, marker: Marker) -> list[_Bleed]:
     """Read the balancing outputs, where the BMS has them: recorded, or by the meter."""
     trace, found = observed.trace, []
     for name, output in observed.outputs.items():
-        match = re.fullmatch(r"balance (\d+)", name)
-        if match is None:
+        cell = number_of(name)
+        if kind_of(name) is not BALANCE or cell is None:
             continue
         share = _on_share(trace, name, output.closed_above, marker)
         if share is not None:
             shown = f"is on for {share * 100:.0f} % of {show(_LOOK_S, 's')}"
-            found.append(_Bleed(cell=int(match.group(1)), surely=share >= _ON_SHARE, shown=shown))
+            found.append(_Bleed(cell=cell, surely=share >= _ON_SHARE, shown=shown))
             continue
         readings = [r for r in readings_of(trace, name) if r in _at_mark(trace, marker)]
         if readings:
             best = max(readings, key=lambda reading: reading.value)
-            found.append(_bleed(int(match.group(1)), best, output.closed_above))
+            found.append(_bleed(cell, best, output.closed_above))
     return found
 
 

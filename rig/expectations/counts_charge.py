@@ -27,6 +27,7 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
+from rig.quantities import CURRENT
 from rig.quantity import AmpHours, Amps, Ratio
 from rig.steps.resolver import Resolver
 from rig.trace.model import Command, Trace
@@ -96,7 +97,7 @@ class CountsCharge(Expectation):
 
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)
-        must_be_read("current", names)
+        must_be_read(CURRENT.word, names)
 
     def sentence(self) -> str:
         return (

@@ -20,8 +20,6 @@ from rig.judge.rules import Question
 from rig.judge.verdict import Finding
 from rig.kinds import kinds_of, one_of
 from rig.steps.conditions import Condition
-from rig.steps.ramp import Staircase
-from rig.steps.read import Read
 from rig.steps.resolver import Resolver
 
 
@@ -164,8 +162,6 @@ def crossed(since: Instant) -> tuple[str, ...]:
 
 def must_be_read(quantity: str, names: Resolver) -> None:
     """See that some step reads it with a meter, or a ramp does, at each of its levels."""
-    ramps = {step.quantity for step in names.steps if isinstance(step, Staircase)}
-    read = {name for step in names.steps if isinstance(step, Read) for name in step.quantities}
-    if quantity not in ramps | read:
+    if quantity not in {name for step in names.steps for name in step.reads()}:
         what = f"no step reads {quantity}, so its report has nothing to agree with"
         names.refuse(what, f"add a step read: [{quantity}] where it stands still")

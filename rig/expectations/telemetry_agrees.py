@@ -38,6 +38,7 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
+from rig.quantities import kind_of, number_of
 from rig.quantity import Ratio, Seconds
 from rig.steps.resolver import Resolver
 from rig.trace.model import Reading, Trace
@@ -397,17 +398,14 @@ def _tellers(profile: Profile, quantity: str, by: str | None) -> dict[str, Telem
 
 def _report(profile: Profile, quantity: str, by: str | None) -> Report | None:
     """Find the report of a quantity, or of the lowest or highest where that is named."""
-    kind, _ = _report_of(quantity)
-    reports = profile.telemetry.reports()
-    word = kind.split()[0]  # of "cell voltage"
+    reports, kind = profile.telemetry.reports(), kind_of(quantity)
+    word = kind.word if kind else quantity
     extremes = (reports.get(f"{end} {word}") for end in ("lowest", "highest"))
     named = (r for r in extremes if r and by == f"{r.message}.{r.signal}")
-    return next(named, None) or reports.get(kind)
+    return next(named, None) or reports.get(_report_of(quantity)[0])
 
 
 def _report_of(quantity: str) -> tuple[str, int | None]:
     """Name what reports a quantity: "cell 3" by "cell voltage", 3."""
-    word, _, number = quantity.rpartition(" ")
-    if number.isdigit():
-        return {"cell": "cell voltage"}.get(word, word), int(number)
-    return {"pack": "pack voltage"}.get(quantity, quantity), None
+    kind = kind_of(quantity)
+    return kind.name if kind else quantity, number_of(quantity)

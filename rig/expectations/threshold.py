@@ -38,11 +38,19 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
-from rig.quantity import Seconds, Toleranced, bounded, exact, parse_toleranced, reader
+from rig.quantities import unit_of
+from rig.quantity import (
+    Seconds,
+    Toleranced,
+    bounded,
+    exact,
+    parse_toleranced,
+    reader,
+    unit_of_difference,
+)
 from rig.steps import Step
 from rig.steps.ramp import Staircase
 from rig.steps.resolver import Resolver
-from rig.steps.units import unit_of, unit_of_difference
 from rig.trace.model import Command, Reading, Trace
 
 _NEAR = 0.1  # of a step: a source has steps of its own, and what it gives is so near

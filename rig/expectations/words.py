@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from rig import bounds
 from rig.description import Description, by_key, mistake_error, with_keys
 from rig.instants import Crossing, Instant, Mark
+from rig.quantities import unit_of
 from rig.quantity import Interval, QuantityError, exact, parse, parse_interval, reader
-from rig.steps.units import unit_of
 
 
 class Words(Description):

@@ -15,7 +15,8 @@ from rig.judge.budget import DIVISORS, Budget, Row, normal
 from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, NotReached
-from rig.judge.wording import said_crossing, show, unit_of
+from rig.judge.wording import said_crossing, show
+from rig.quantities import unit_of
 from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
 
 SENT = 8  # bit of Frames.flags: the rig's own

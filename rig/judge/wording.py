@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from rig.instants import Crossing, Instant
 from rig.judge.measurement import Measurement
-
-_UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V", "pack": "V", "link": "V"}
+from rig.quantities import unit_of
 
 # Scale, symbol and decimals of a plain value, by the least magnitude that takes them.
 _SCALES: dict[str, tuple[tuple[float, float, str, int], ...]] = {
@@ -62,11 +61,6 @@ def two_digits(expanded: float) -> int:
 
 
 # ---- instants and spans -------------------------------------------------------------------------
-def unit_of(quantity: str) -> str:
-    """Return the unit of a quantity of the BMS by its name."""
-    return _UNITS.get(quantity.split(" ", maxsplit=1)[0], "")
-
-
 def said_instant(since: Instant) -> str:
     """Return an instant in words: "cell 3 rises above 3.650 V"."""
     if not isinstance(since, Crossing):

@@ -13,6 +13,7 @@ from rig.case import Capture, Case
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Needs
 from rig.facts import Output, StartPromise
+from rig.quantities import CURRENT, TEMPERATURE, kind_of
 from rig.steps import Step
 from rig.steps.hold import Hold
 
@@ -77,11 +78,11 @@ def _capture(case: Case, profile: Profile, duration_s: float) -> Capture | None:
     needs = [wanted.needs() for wanted in case.expectations]
     outputs = [name for need in needs for name in need.outputs]
     crossed = (name for need in needs for name in need.quantities)
-    quantities = [name for name in crossed if not name.startswith("temperature")]
+    quantities = [name for name in crossed if kind_of(name) is not TEMPERATURE]
     if not outputs and not quantities:
         return None
     if profile.has_current and outputs:
-        quantities.append("current")
+        quantities.append(CURRENT.word)
     interval_s = max(_interval_s(needs), duration_s / _MOST_SAMPLES)
     interval_s = min(interval_s, _briefest_s(case, profile) / _PER_CAUSE)
     return Capture(

@@ -27,14 +27,15 @@ from rig.instants import Crossing, Mark
 from rig.plan.complete import complete
 from rig.plan.expand import case_seed, expand_family, families
 from rig.plan.families import Options
+from rig.plan.families.choosing import has_level
 from rig.plan.stimulus import acting
+from rig.quantities import SUPPLY
 from rig.steps import Step
 from rig.steps.fault import Fault
 from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.ramp import Staircase
 from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
 from rig.steps.reset import Reset
 from rig.steps.send import Send
 from rig.steps.set import Set
@@ -97,9 +98,7 @@ class Drawer:
         return [
             p
             for name, p in self.profile.protections.items()
-            if (name == case.protection or p.short in shorts)
-            and p.threshold is not None
-            and p.watches != "cell spread"
+            if (name == case.protection or p.short in shorts) and has_level(p)
         ]
 
     def _with_level(self, step: Step, part: float, own: Sequence[Protection]) -> Step:
@@ -140,7 +139,7 @@ class Drawer:
         touched = {q for step in case.steps if isinstance(step, Set) for q in step.values}
         touched |= {step.quantity for step in case.steps if isinstance(step, Staircase)}
         own = self.profile.protections.get(case.protection or "")
-        spread = own is not None and own.watches == "cell spread"
+        spread = own is not None and own.is_of_spread
         near = {} if spread else dict.fromkeys(self.profile.cell_names, _NEAR_V)
         near |= dict.fromkeys(self.profile.temperature_names, _NEAR_K)
         nominal = self.profile.nominal_values
@@ -205,7 +204,7 @@ def _moves_charge(case: Case, profile: Profile) -> bool:
         return True
     moved = {q for step in case.steps if isinstance(step, Set) for q in step.values}
     starts = any(isinstance(step, Power | Reset | Type) for step in case.steps)  # a line may reset
-    return (starts or "supply" in moved) and not moved.isdisjoint(profile.cell_names)
+    return (starts or SUPPLY.word in moved) and not moved.isdisjoint(profile.cell_names)
 
 
 def joined(first: Case, second: Case, profile: Profile) -> Case:
@@ -302,8 +301,7 @@ def _agree_alone(case: Case, other: Case) -> bool:
     A report is held to every reading of its quantity, and "the highest cell" is cell 1 in the one
     case and cell 4 in the other.
     """
-    read = {q for step in other.steps if isinstance(step, Read) for q in step.quantities}
-    read |= {step.quantity for step in other.steps if isinstance(step, Staircase)}
+    read = {quantity for step in other.steps for quantity in step.reads()}
     agreeing = (e for e in case.expectations if isinstance(e, TelemetryAgrees))
     return all(e.quantity not in read or e in other.expectations for e in agreeing)
 

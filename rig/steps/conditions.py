@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,8 +15,34 @@ from rig.quantity import Seconds, bounded, unitless
 from rig.steps.resolver import Resolver
 
 
+class _Condition(ABC):
+    """What can be waited for."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def check(self, names: Resolver) -> None:
+        """Hold it against the profile."""
+
+    @abstractmethod
+    def written(self) -> dict[str, Any]:
+        """Give it in a plan's words."""
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """Say what is waited for."""
+
+    def outputs(self) -> Iterator[str]:
+        """Give the outputs that a meter watches for it."""
+        return iter(())
+
+    def signals_named(self) -> Iterator[tuple[str, float]]:
+        """Give each "Message.Signal" in it, with the value."""
+        return iter(())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputState:
+class OutputState(_Condition):
     """An output is open or closed, as the bench's meter reads it."""
 
     output: str
@@ -23,20 +50,20 @@ class OutputState:
     kind: Literal["output"] = "output"
 
     def check(self, names: Resolver) -> None:
-        """Hold the name against the profile."""
         names.at(self.output).known(self.output, names.profile.outputs, "output")
 
     def written(self) -> dict[str, Any]:
-        """Give it in a plan's words."""
         return {self.output: "open" if self.is_open else "closed"}
 
     def sentence(self) -> str:
-        """Say what is waited for."""
         return f"{self.output} is {'open' if self.is_open else 'closed'}"
+
+    def outputs(self) -> Iterator[str]:
+        yield self.output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalValue:
+class SignalValue(_Condition):
     """A CAN signal has this value in the newest frame."""
 
     message: str
@@ -50,35 +77,32 @@ class SignalValue:
         return f"{self.message}.{self.signal}"
 
     def check(self, names: Resolver) -> None:
-        """Hold it against the profile."""
         names.at(self.name).has_can()
 
     def written(self) -> dict[str, Any]:
-        """Give it in a plan's words."""
         return {self.name: unitless(self.value)}
 
     def sentence(self) -> str:
-        """Say what is waited for."""
         return f"{self.name} is {self.value:g}"
+
+    def signals_named(self) -> Iterator[tuple[str, float]]:
+        yield self.name, self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleLine:
+class ConsoleLine(_Condition):
     """A console line that matches this regular expression was received since the step began."""
 
     pattern: str
     kind: Literal["console"] = "console"
 
     def check(self, names: Resolver) -> None:
-        """Hold it against the profile."""
         names.at("console").has_console()
 
     def written(self) -> dict[str, Any]:
-        """Give it in a plan's words."""
         return {"console": self.pattern}
 
     def sentence(self) -> str:
-        """Say what is waited for."""
         return f"the console says “{self.pattern}”"
 
 

@@ -10,12 +10,12 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from rig import bounds
 from rig.description import Description
-from rig.quantity import Seconds, bounded, exact, parse, reader
+from rig.quantities import unit_of, unit_of_settable
+from rig.quantity import Seconds, bounded, exact, parse, reader, unit_of_difference
 from rig.steps.driver import Driver
 from rig.steps.foresight import Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import MOST_COMMAND_S, Step
-from rig.steps.units import unit_of, unit_of_difference, unit_of_settable
 from rig.wording import quantity
 
 

@@ -11,13 +11,13 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from rig import bounds
 from rig.description import Description, mistake_error
-from rig.quantity import Seconds, bounded, exact, format, parse, reader
-from rig.steps.conditions import Condition, OutputState, SignalValue, Until, condition
+from rig.quantities import unit_of, unit_of_settable
+from rig.quantity import Seconds, bounded, exact, format, parse, reader, unit_of_difference
+from rig.steps.conditions import Condition, Until, condition
 from rig.steps.driver import Driver
 from rig.steps.foresight import Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import COMMAND_S, READING_S, Step
-from rig.steps.units import unit_of, unit_of_difference, unit_of_settable
 from rig.wording import quantity
 
 _PER_LEVEL_S = 0.6  # at most: command, meter reading
@@ -147,15 +147,12 @@ class Staircase(Step):
         yield self.quantity, self.start
         yield self.quantity, self.stop
 
-    def metered(self) -> Iterator[str]:
-        if not self.quantity.startswith(("temperature", "current")):
-            yield self.quantity
-        if isinstance(self.until, OutputState):
-            yield self.until.output
+    def reads(self) -> Iterator[str]:
+        yield self.quantity
+        yield from self.until.outputs()
 
     def signals_named(self) -> Iterator[tuple[str, float]]:
-        if isinstance(self.until, SignalValue):
-            yield self.until.name, self.until.value
+        return self.until.signals_named()
 
     def simpler(self) -> Iterator[Step]:
         if abs(self.stop - self.start) > 2.0 * abs(self.step):

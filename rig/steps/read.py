@@ -44,9 +44,8 @@ class Read(Step):
     def expected_s(self, foresight: Foresight) -> float:
         return READING_S * len(self.quantities)
 
-    def metered(self) -> Iterator[str]:
-        played = ("bleed", "temperature", "current")
-        yield from (name for name in self.quantities if not name.startswith(played))
+    def reads(self) -> Iterator[str]:
+        return iter(self.quantities)
 
     def do(self, driver: Driver) -> None:
         driver.read(self.quantities)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rig.description import Location, suggest
 from rig.dut.profile import Profile
 from rig.dut.received import Received
+from rig.quantities import BLEED, CURRENT, PACK, find
 
 if TYPE_CHECKING:
     from rig.steps.step import Step
@@ -57,19 +58,17 @@ class Resolver:
         return self.known(quantity, self.profile.settable, "quantity that can be set")
 
     def all_of(self, name: str) -> tuple[str, ...]:
-        """Give what a word stands for: "cells" each cell, and "cell 3" itself."""
-        groups = {
-            "cells": self.profile.cell_names,
-            "temperatures": self.profile.temperature_names,
-        }
-        return groups.get(name, (name,))
+        """Give what a word stands for: "cells" for each cell, "cell 3" for itself."""
+        found = find(name)
+        if found is None or not found.kind.numbered or found.number is not None:
+            return (name,)
+        return found.names(len(self.profile.names_of(found.kind)))
 
     def readable(self, quantity: str) -> bool:
         """Whether it is something that a meter can read."""
         profile = self.profile
-        bleeds = (f"bleed {n}" for n in range(1, profile.cells.count + 1))
-        cells, temperatures = profile.cell_names, profile.temperature_names
-        known = (*cells, *temperatures, "current", "pack", *profile.outputs, *bleeds)
+        fed = (*profile.cell_names, *profile.temperature_names, CURRENT.word, PACK.word)
+        known = (*fed, *profile.outputs, *profile.names_of(BLEED))
         return self.known(quantity, known, "quantity that can be read")
 
     def received(self, message: str) -> Received | None:

@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from rig.description import by_key, mapping_schema, with_keys
+from rig.quantities import Kind, kind_of, together, unit_of, unit_of_settable
 from rig.quantity import exact, parse, reader
 from rig.steps.driver import Driver
 from rig.steps.foresight import Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import COMMAND_S, MOST_COMMAND_S, Step
-from rig.steps.units import unit_of, unit_of_settable
 from rig.wording import joined, quantity
 
 
@@ -58,12 +58,14 @@ class Set(Step):
 
     def sentence(self) -> str:
         """Quantities of one value together: "cells 1, 2 and 4 to 3.300 V and cell 3 to 3.700 V"."""
-        groups: dict[tuple[str, float], list[str]] = {}
+        groups: dict[tuple[Kind | str, float], list[str]] = {}
         for name, value in self.values.items():
-            kind, _, number = name.partition(" ")
-            groups.setdefault((kind if number else name, value), []).append(number)
-        settings = [_said(kind, numbers, value) for (kind, value), numbers in groups.items()]
-        return f"Set {joined(settings)}"
+            groups.setdefault((kind_of(name) or name, value), []).append(name)
+        said = [
+            f"{together(names)} to {quantity(value, unit_of(names[0]))}"
+            for (_, value), names in groups.items()
+        ]
+        return f"Set {joined(said)}"
 
     def longest_s(self) -> float:
         return MOST_COMMAND_S * self._instruments()
@@ -73,7 +75,7 @@ class Set(Step):
 
     def _instruments(self) -> int:
         """Count the kinds of quantity: each has an instrument of its own."""
-        return len({name.split()[0] for name in self.values})
+        return len({kind_of(name) for name in self.values})
 
     def commanded(self) -> Iterator[tuple[str, float]]:
         yield from self.values.items()
@@ -84,8 +86,3 @@ class Set(Step):
 
     def do(self, driver: Driver) -> None:
         driver.set(self.values)
-
-
-def _said(kind: str, numbers: list[str], value: float) -> str:
-    which = f"{kind}s {joined(numbers)}" if len(numbers) > 1 else f"{kind} {numbers[0]}".strip()
-    return f"{which} to {quantity(value, unit_of(kind))}"

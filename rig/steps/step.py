@@ -15,6 +15,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
 from rig.kinds import kinds_of, one_of
+from rig.quantities import BLEED, CURRENT, TEMPERATURE, kind_of
 from rig.steps.driver import Driver
 from rig.steps.foresight import Foresight
 from rig.steps.resolver import Resolver
@@ -23,6 +24,7 @@ MOST_COMMAND_S = 0.35  # a slow instrument's command and its confirmation
 MOST_READING_S = 0.35  # of a quantity, by a scanner at its slowest
 COMMAND_S = 0.03  # of a usual instrument, with its confirmation
 READING_S = 0.02
+_READ_BACK = (BLEED, TEMPERATURE, CURRENT)  # from what plays it, where no meter is wired
 
 
 class Step(ABC):
@@ -82,9 +84,13 @@ class Step(ABC):
         """Give each quantity that it sets, with its value; of many values the ends."""
         return iter(())
 
+    def reads(self) -> Iterator[str]:
+        """Give the quantities that it reads."""
+        return iter(())
+
     def metered(self) -> Iterator[str]:
         """Give what it reads with a meter; a sensor's value is read back from what plays it."""
-        return iter(())
+        return (quantity for quantity in self.reads() if kind_of(quantity) not in _READ_BACK)
 
     def signals_named(self) -> Iterator[tuple[str, float]]:
         """Give each "Message.Signal" that it names, with the value."""

@@ -10,8 +10,6 @@ from rig.quantity import exact
 from rig.steps.conditions import (
     Condition,
     ConsoleLine,
-    OutputState,
-    SignalValue,
     Waiting,
     condition,
 )
@@ -58,13 +56,11 @@ class WaitFor(Step):
             return self.within_s * (_SAYS if isinstance(self.until, ConsoleLine) else _MOVES)
         return min(comes_s, self.within_s)
 
-    def metered(self) -> Iterator[str]:
-        if isinstance(self.until, OutputState):
-            yield self.until.output
+    def reads(self) -> Iterator[str]:
+        return self.until.outputs()
 
     def signals_named(self) -> Iterator[tuple[str, float]]:
-        if isinstance(self.until, SignalValue):
-            yield self.until.name, self.until.value
+        return self.until.signals_named()
 
     def do(self, driver: Driver) -> None:
         driver.wait_for(self.until, self.within_s)
