@@ -366,7 +366,7 @@ def exact(value: float, unit: str) -> str:
 
 def unitless(value: float) -> float | int:
     """Write a number that has no unit, of a signal: 1, not 1.0."""
-    return int(value) if float(value).is_integer() else value
+    return int(value) if float(value).is_integer() and abs(value) < 1e15 else value
 
 
 def _scale(value: float, unit: str) -> tuple[float, str]:

@@ -28,7 +28,7 @@ from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
 from rig.quantities import CURRENT
-from rig.quantity import AmpHours, Amps, Ratio
+from rig.quantity import AmpHours, Amps
 from rig.steps.resolver import Resolver
 from rig.trace.model import Command, Trace
 
@@ -55,7 +55,7 @@ class CountsChargeWords(Words):
     end: Annotated[str, Field(alias="to")]
     ah_per_unit: float | None = None  # this and the next: else as the profile promises it
     accuracy_a: Annotated[Amps | None, Field(alias="accuracy")] = None
-    relative: Ratio | None = None
+    relative: float | None = None  # a part: 0.01 is 1 %
     resolution_ah: Annotated[AmpHours | None, Field(alias="resolution")] = None
 
 

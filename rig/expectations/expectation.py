@@ -19,6 +19,7 @@ from rig.judge.observed import Observed
 from rig.judge.rules import Question
 from rig.judge.verdict import Finding
 from rig.kinds import kinds_of, one_of
+from rig.quantities import LINK
 from rig.steps.conditions import Condition
 from rig.steps.resolver import Resolver
 
@@ -81,7 +82,8 @@ class Expectation(ABC):
         if output is not None:
             names.known(output, outputs, "output")
         if isinstance(since, Crossing):
-            known = (*names.profile.settable, *outputs)
+            link = (LINK.word,) if names.profile.contactors else ()
+            known = (*names.profile.settable, *link, *outputs)
             names.at("after", since.quantity).known(since.quantity, known, "quantity")
         if getattr(self, "message", None) is not None:
             names.has_can()

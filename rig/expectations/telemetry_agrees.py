@@ -39,7 +39,7 @@ from rig.judge.rules import (
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
 from rig.quantities import kind_of, number_of
-from rig.quantity import Ratio, Seconds
+from rig.quantity import Seconds
 from rig.steps.resolver import Resolver
 from rig.trace.model import Reading, Trace
 
@@ -64,7 +64,7 @@ class TelemetryAgreesWords(Words):
     accuracy: Annotated[
         float | None, Field(description="SI; this and the next: else as the profile promises it")
     ] = None
-    relative: Ratio | None = None
+    relative: float | None = None  # a part: 0.01 is 1 %
     factor: float | None = None
     settle_s: Annotated[Seconds | None, Field(alias="settles within")] = None
 

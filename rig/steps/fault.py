@@ -31,7 +31,7 @@ class FaultTarget(Description):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(Step):
-    """Insert (or remove) a wiring fault: target is "cell n", "temperature n" or a link."""
+    """Break or short a wire: of `cell n`, `temperature n` or a link; `present=False` mends it."""
 
     words: ClassVar[Mapping[str, Any]] = {"fault": FaultTarget, "repair": FaultTarget}
     acts: ClassVar[bool] = True

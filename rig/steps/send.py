@@ -20,7 +20,7 @@ _FRAME_S = 0.01  # more than a frame takes on the slowest bus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Send(Step):
-    """Send a CAN message `count` times, `period_s` apart.
+    """Send a CAN message `count` times, `period_s` apart; a `FrameFault` makes it wrong.
 
     Counter and checksum that the profile names are made right, unless `wrong` says how not.
     """

@@ -32,7 +32,10 @@ _Settings = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Set(Step):
-    """Command several quantities at once; done when every instrument has confirmed."""
+    """Command several quantities at once: `cell n`, `temperature n`, `current`, `supply`.
+
+    It is done when every instrument has confirmed.
+    """
 
     words: ClassVar[Mapping[str, Any]] = {"set": _Settings}
     acts: ClassVar[bool] = True

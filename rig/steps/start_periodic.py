@@ -50,9 +50,8 @@ class StartPeriodic(Step):
 
     def check(self, names: Resolver) -> None:
         received = names.at(self.message).received(self.message)
-        if received and self.jitter_s >= self.period_s:
-            mistake = "its jitter is no less than its period"
-            names.at("jitter").refuse(mistake, "write less")
+        if received and self.jitter_s > self.period_s:
+            names.at("jitter").refuse("its jitter is more than its period", "write less")
 
     def written(self) -> tuple[str, Any]:
         often = {"every": exact(self.period_s, "s")}

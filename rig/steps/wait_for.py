@@ -25,7 +25,7 @@ _SAYS = 0.1  # part of a wait for a line of the console
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitFor(Step):
-    """Wait until the condition holds, at most `within_s`; the case goes on either way."""
+    """Wait for an `OutputState`, `SignalValue` or `ConsoleLine`, and go on either way."""
 
     words: ClassVar[Mapping[str, Any]] = {"wait for": Waiting}
 

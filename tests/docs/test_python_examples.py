@@ -16,7 +16,7 @@ from rig.steps import Step
 PAGE = Path(__file__).parents[2] / "docs" / "write-tests-in-python.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 EXAMPLES = "\n".join(re.findall(r"^```python test\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
-KINDS = [kind for base in (Step, Expectation) for kind in base.kinds().values()]
+KINDS = [*Step.kinds().values(), *Expectation.kinds().values()]
 TABLES = "\n".join(line for line in TEXT.splitlines() if line.startswith("| `"))
 
 
