@@ -6,7 +6,7 @@ protections, the digitizer's correction, links to the BMS. Must not power the BM
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -93,7 +93,7 @@ def connect(
             instruments=instruments,
             identities=identities,
             power=power,
-            recorder=_recorder(wiring, instruments, stamp),
+            recorder=_recorder(wiring, instruments, stamp, profile.hierarchy.sums),
             transcript=transcript,
         )
         _protect(filled, wiring, limits, instruments, power)
@@ -213,7 +213,7 @@ def _spans(profile: Profile, limits: Limits) -> dict[str, tuple[float, float]]:
 def _check_wired(description: BenchFile, profile: Profile, wiring: Wiring) -> None:
     """Everything that every case needs must reach the BMS."""
     wired = set(wiring.sources) | ({"current"} if wiring.charger or wiring.load else set())
-    if missing := [name for name in profile.settable if name not in wired]:
+    if missing := [name for name in profile.fed if name not in wired]:
         raise DescriptionError(
             f"nothing feeds {', '.join(missing)} of the BMS {profile.name}",
             f"bench {description.name}, wiring",
@@ -257,7 +257,10 @@ def _power_path(
 
 
 def _recorder(
-    wiring: Wiring, instruments: Instruments, stamp: Callable[[], int]
+    wiring: Wiring,
+    instruments: Instruments,
+    stamp: Callable[[], int],
+    sums: Mapping[str, Sequence[str]],
 ) -> Recorder | None:
     if not wiring.taps:
         return None
@@ -265,7 +268,7 @@ def _recorder(
     digitizer = instruments.all[role]
     if not isinstance(digitizer, Digitizer):
         return None
-    return Recorder(name=role, digitizer=digitizer, taps=wiring.taps, stamp=stamp)
+    return Recorder(name=role, digitizer=digitizer, taps=wiring.taps, stamp=stamp, sums=sums)
 
 
 def _protect(

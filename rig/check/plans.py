@@ -78,12 +78,17 @@ class PlanCheck:
             return
         if isinstance(step, Fault):
             yield from self._relay(case, number, step, bench)
-        for name in step.metered():
+        for name in self._metered(step, bench):
             wiring = bench.wiring.get(name)
             if wiring is None or wiring.meter is None:
                 what = f"step {number} reads {name}, and {bench.name} has no meter there"
                 mend = self._wire(name, "meter", "dmm 101")
                 yield from self._once(case, number, name, "meter", (what, mend))
+
+    def _metered(self, step: Step, bench: BenchFile) -> Iterator[str]:
+        """What a meter reads; of a sum that has no wire of its own the parts."""
+        for name in step.metered():
+            yield from [name] if name in bench.wiring else self._fit.profile.hierarchy.parts(name)
 
     def _relay(self, case: Case, number: int, step: Fault, bench: BenchFile) -> Iterator[Mistake]:
         """A link is broken or shorted by a relay, which the bench must have."""

@@ -16,7 +16,7 @@ from rig.wording import joined
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read(Step):
-    """Read by the meters, close together: cells, sensors, `current`, `pack`, outputs, `bleed n`."""
+    """Read by the meters: cells, sensors, `current`, `stack`, `pack`, outputs, `bleed n`."""
 
     words: ClassVar[Mapping[str, Any]] = {"read": Names}
 

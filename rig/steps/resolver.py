@@ -68,7 +68,7 @@ class Resolver:
         """Whether it is something that a meter can read."""
         profile = self.profile
         fed = (*profile.cell_names, *profile.temperature_names, CURRENT.word, PACK.word)
-        known = (*fed, *profile.outputs, *profile.names_of(BLEED))
+        known = (*fed, *profile.hierarchy.sums, *profile.outputs, *profile.names_of(BLEED))
         return self.known(quantity, known, "quantity that can be read")
 
     def received(self, message: str) -> Received | None:
