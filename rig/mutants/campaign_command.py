@@ -112,16 +112,16 @@ def _stored(running: Campaign, out: Path) -> Sequence[Path]:
     """Write the proposals and, where there are any, the cases that were false alarms."""
     out.mkdir(parents=True, exist_ok=True)
     dut = running.ground.profile_path.parent.name
-    seed = running.ground.seed
+    seed, profile = running.ground.seed, running.ground.profile
     paths = []
     if finds := [(find.case, find.title) for find in running.finds if find.case is not None]:
         why = "Proposed by rig campaign: each finds a variant that the plan does not find."
-        cases = [written_out(case, title) for case, title in finds]
+        cases = [written_out(case, title, profile) for case, title in finds]
         paths.append(out / "proposed.yaml")
         paths[-1].write_text(plan_text("proposed", dut, cases, why=why), encoding="utf-8")
     if running.alarms:
         why = "Drawn by rig campaign: the good firmware did not pass these."
-        cases = [written_out(alarm.case, alarm.case.id) for alarm in running.alarms]
+        cases = [written_out(alarm.case, alarm.case.id, profile) for alarm in running.alarms]
         paths.append(out / "not-passed.yaml")
         paths[-1].write_text(plan_text("not passed", dut, cases, why=why), encoding="utf-8")
     facts = {

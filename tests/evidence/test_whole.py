@@ -17,8 +17,8 @@ from rig.errors import EvidenceError
 from rig.evidence import RunFolder, load_run, verify
 from rig.evidence.names import try_folder
 from rig.evidence.run import add_judgements
-from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, Verdict
+from rig.judging import judge
 from tests.evidence.factories import (
     TickingClock,
     a_finding,
