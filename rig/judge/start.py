@@ -115,7 +115,7 @@ def _not_well(promised: StartPromise, start: Start, *, bench_failed: bool) -> st
 
 
 def _is_fed_by(reading: Reading) -> bool:
-    return reading.quantity.partition(" ")[0] in {"supply", "cell"}
+    return kind_of(reading.quantity) in (SUPPLY, CELL)
 
 
 def _not_fed(promised: StartPromise, start: Start) -> Reading | None:
