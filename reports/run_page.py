@@ -11,9 +11,10 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from reports import svg, words
@@ -141,9 +142,9 @@ def write_run_page(run: Run, path: Path, *, every_plot: bool = False) -> Path:
     return path
 
 
-def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) -> str:
-    """Return the page as HTML; links to evidence are relative to `base`."""
-    cases = _case_views(run, base or Path.cwd(), every_plot=every_plot)
+@cache
+def template() -> Template:
+    """Compile the page's template, once in a process."""
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
@@ -152,8 +153,14 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         lstrip_blocks=True,
         finalize=_shown,
     )
+    return environment.get_template("run.html")
+
+
+def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) -> str:
+    """Return the page as HTML; links to evidence are relative to `base`."""
+    cases = _case_views(run, base or Path.cwd(), every_plot=every_plot)
     verdict, families = answer(run), _families(cases)
-    return environment.get_template("run.html").render(
+    return template().render(
         run=run,
         meta=run.meta,
         answer=verdict,

@@ -1,10 +1,10 @@
 """Runs of the rig as processes of their own, without the second that each needs to import it.
 
 `ran` is `subprocess.run` of "python …". On Linux a process stands by that has imported what a run
-imports and touched nothing else; it has one thread, and forks for each run. The run has argv,
-folder, environment, standard streams, process group, signals and exit code as if it had been
-started. What Python reads of its environment or its options before all else can't be had that way:
-what is asked for with such gets a plain start, as does all that is not run by `ran`.
+imports, and has read what is the same in each; it has one thread, and forks for each run. The run
+has argv, folder, environment, standard streams, process group, signals and exit code as if it had
+been started. What Python reads of its environment or its options before all else can't be had that
+way: what is asked for with such gets a plain start, as does all that is not run by `ran`.
 """
 
 from __future__ import annotations
@@ -192,6 +192,8 @@ def _main() -> NoReturn:
     with warnings.catch_warnings():  # pytest, too, imports plugins so
         for name in _NEEDED:
             import_module(name)
+        import_module("rig.dut.profile").load_profile("esp32-4s")  # parsed once a text,
+        import_module("reports.run_page").template()  # and compiled once a process
     gc.collect()
     gc.freeze()
     module, rest = _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -870,16 +870,21 @@ def read_profile(profile: Path | str) -> Document[Profile]:
     """Load and check a profile, keeping where its values stand."""
     path = find_described(profile, "duts", "profile.yaml")
     shown = shown_path(path)
-    return _read(text_of(path, shown), shown, path.parent)
-
-
-@lru_cache(maxsize=8)  # a run asks five times for what it takes a fifth of its start to read
-def _read(text: str, shown: str, folder: Path) -> Document[Profile]:
-    document = parse(text, Profile, shown)
-    document.model._folder = folder
+    text = text_of(path, shown)
+    try:
+        known = _parsed(text)
+    except BrokenDescriptionError:
+        known = parse(text, Profile, shown)  # the same mistakes, with the file's name
+    document = Document(shown, known.model.model_copy(), known.positions)
+    document.model._folder = path.parent
     if mistakes := contradictions(document):
         raise BrokenDescriptionError(mistakes)
     return document
+
+
+@lru_cache(maxsize=8)  # a run reads its profile twice, and three times its copy in the run folder
+def _parsed(text: str) -> Document[Profile]:
+    return parse(text, Profile, "")
 
 
 def find_described(name: Path | str, kind: str, inner: str | None = None) -> Path:

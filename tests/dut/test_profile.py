@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -165,17 +166,21 @@ def test_a_folder_and_a_name_find_the_same_profile() -> None:
     assert load_profile("fixtures/duts/esp32-4s") == load_profile("esp32-4s")
 
 
-def test_a_profile_is_read_once_until_its_file_changes(tmp_path: Path) -> None:
+def test_a_text_is_parsed_once_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = Mock(wraps=parse)
+    monkeypatch.setattr("rig.dut.profile.parse", parsed)
     text = (ROOT / "fixtures/duts/esp32-4s/profile.yaml").read_text(encoding="utf-8")
-    path = tmp_path / "profile.yaml"
-    path.write_text(text, encoding="utf-8")
-    first = load_profile(path)
-    path.write_text(text.replace("count: 4", "count: 5", 1), encoding="utf-8")
+    texts = [f"{text}# {tmp_path}\n", f"{text}# {tmp_path}\n".replace("count: 4", "count: 5", 1)]
+    paths = [tmp_path / "profile.yaml", tmp_path / "copy.yaml"]
+    for changed in texts:
+        for path in paths:
+            path.write_text(changed, encoding="utf-8")
+        assert load_profile(paths[0]) == load_profile(paths[1])
 
-    changed = load_profile(path)
-
-    assert load_profile(path) is changed
-    assert (first.cells.count, changed.cells.count) == (4, 5)
+    assert load_profile(paths[0]).cells.count == 5
+    assert [call.args[0] for call in parsed.call_args_list] == texts
 
 
 def test_profiles_of_one_text_have_their_own_dbcs(tmp_path: Path) -> None:
