@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rig.virtual.firmware.afe import Readings
-from rig.virtual.firmware.image import Build
-from rig.virtual.firmware.protections import Rule
-from rig.virtual.firmware.quantities import Quantities
-from rig.virtual.firmware.variants import variant
+from rig.virtual.guests.reference.afe import Readings
+from rig.virtual.guests.reference.image import Build
+from rig.virtual.guests.reference.protections import Rule
+from rig.virtual.guests.reference.quantities import Quantities
+from rig.virtual.guests.variants import variant
 
 _RULES = (
     Rule(short="POV", flag="OV", reads="stack", above=True, threshold=14.0, ticks=98,
