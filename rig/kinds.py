@@ -16,7 +16,7 @@ import inspect
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Annotated, Any, Union
 
@@ -24,6 +24,7 @@ from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
 from rig.errors import DescriptionError
+from rig.plugins import loaded
 
 
 @cache
@@ -62,25 +63,9 @@ def _modules(package: str) -> list[ModuleType]:
     home = importlib.import_module(package)
     own = sorted(found.name for found in pkgutil.iter_modules(home.__path__, f"{package}."))
     brought = sorted(entry_points(group=package), key=lambda point: point.name)
-    return [importlib.import_module(name) for name in own] + [_loaded(point) for point in brought]
-
-
-def _loaded(point: EntryPoint) -> ModuleType:
-    try:
-        module = point.load()
-    except Exception as error:  # whatever a stranger's module does when it is imported
-        raise DescriptionError(
-            f"the plugin {point.name!r} can't be loaded: {type(error).__name__}: {error}",
-            f"entry point {point.value}",
-            "reinstall that package, or correct its entry point",
-        ) from error
-    if not isinstance(module, ModuleType):
-        raise DescriptionError(
-            f"the plugin {point.name!r} is a {type(module).__name__}, not a module",
-            f"entry point {point.value}",
-            "let the entry point name the module that defines the kind",
-        )
-    return module
+    return [importlib.import_module(name) for name in own] + [
+        loaded(point, "plugin", ModuleType) for point in brought
+    ]
 
 
 def _defined(module: ModuleType, base: type[Any]) -> list[type[Any]]:

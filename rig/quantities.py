@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from rig.errors import DescriptionError
 from rig.mistakes import mistake_error, suggest
+from rig.plugins import loaded
 from rig.quantity import unit_of_difference
 
 GROUP = "rig.quantities"
@@ -194,7 +195,7 @@ def kinds() -> Mapping[str, Kind]:
     """
     found = {kind.word: kind for kind in _OURS}
     for point in entry_points(group=GROUP):
-        kind = _loaded(point)
+        kind = loaded(point, "quantity", Kind)
         if kind.word in found:
             raise DescriptionError(
                 f"there is a quantity {kind.word!r} already",
@@ -203,24 +204,6 @@ def kinds() -> Mapping[str, Kind]:
             )
         found[kind.word] = kind
     return found
-
-
-def _loaded(point: EntryPoint) -> Kind:
-    try:
-        kind = point.load()
-    except Exception as error:  # whatever a stranger's module does when it is imported
-        raise DescriptionError(
-            f"the quantity {point.name!r} can't be loaded: {type(error).__name__}: {error}",
-            f"entry point {point.value}",
-            "reinstall that package, or correct its entry point",
-        ) from error
-    if not isinstance(kind, Kind):
-        raise DescriptionError(
-            f"the quantity {point.name!r} is a {type(kind).__name__}, not a Kind",
-            f"entry point {point.value}",
-            "let the entry point name a rig.quantities.Kind",
-        )
-    return kind
 
 
 @cache

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 from rig.clock import Clock
-from rig.errors import DescriptionError
 from rig.instruments import capabilities
 from rig.instruments.drivers import (
     iet_prs,
@@ -25,6 +24,7 @@ from rig.instruments.drivers import (
     tdk_genesys_plus,
 )
 from rig.instruments.session import Framing, Session
+from rig.plugins import loaded
 
 GROUP = "rig.instruments"
 
@@ -130,22 +130,7 @@ class _Drivers(Mapping[str, DriverInfo]):
     def __getitem__(self, name: str) -> DriverInfo:
         if name in self._ours:
             return self._ours[name]
-        point = self._theirs[name]
-        try:
-            info = point.load()
-        except Exception as error:  # whatever a stranger's module does when it is imported
-            raise DescriptionError(
-                f"the driver {name!r} can't be loaded: {type(error).__name__}: {error}",
-                f"entry point {point.value} of {point.dist.name if point.dist else 'a package'}",
-                "reinstall that package, or correct its entry point",
-            ) from error
-        if not isinstance(info, DriverInfo):
-            raise DescriptionError(
-                f"the driver {name!r} is a {type(info).__name__}, not a DriverInfo",
-                f"entry point {point.value}",
-                "let the entry point name a rig.instruments.registry.DriverInfo",
-            )
-        return info
+        return loaded(self._theirs[name], "driver", DriverInfo)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._ours | self._theirs)

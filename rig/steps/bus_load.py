@@ -31,7 +31,7 @@ class BusLoad(Description):
 
     share: Annotated[Ratio, Field(gt=0, le=1, description="of the bus's time, pauses included")]
     burst_s: Annotated[Seconds, bounded(bounds.STEP_TIME), Field(alias="burst", gt=0)]
-    times: Annotated[int, Field(ge=1, le=10_000)] = 1
+    bursts: Annotated[int, Field(alias="times", ge=1, le=10_000)] = 1
     first_id: Annotated[int, Field(alias="from", ge=0, lt=1 << 11)]
     last_id: Annotated[int, Field(alias="to", ge=0, lt=1 << 11)]
 
@@ -69,13 +69,7 @@ class Load(Step):
 
     @classmethod
     def read(cls, word: str, content: BusLoad, names: Resolver) -> Step:
-        return cls(
-            share=content.share,
-            burst_s=content.burst_s,
-            bursts=content.times,
-            first_id=content.first_id,
-            last_id=content.last_id,
-        )
+        return cls(**dict(content))
 
     def check(self, names: Resolver) -> None:
         names.has_can()

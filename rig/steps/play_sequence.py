@@ -24,7 +24,7 @@ class Sequence(Description):
 
     quantity: str
     values: Annotated[tuple[float, ...], Field(min_length=1)]
-    every_s: Annotated[Seconds, bounded(bounds.FASTEST), Field(alias="every")]
+    interval_s: Annotated[Seconds, bounded(bounds.FASTEST), Field(alias="every")]
     times: Annotated[int, Field(ge=1, le=10_000)] = 1
     noise: Annotated[
         float, Field(ge=0, description="added to each value: at random within ± this")
@@ -66,13 +66,7 @@ class PlaySequence(Step):
 
     @classmethod
     def read(cls, word: str, content: Sequence, names: Resolver) -> Step:
-        return cls(
-            quantity=content.quantity,
-            values=content.values,
-            interval_s=content.every_s,
-            times=content.times,
-            noise=content.noise,
-        )
+        return cls(**dict(content))
 
     def check(self, names: Resolver) -> None:
         names.at("quantity").settable(self.quantity)

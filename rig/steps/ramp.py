@@ -95,14 +95,8 @@ class Staircase(Step):
 
     @classmethod
     def read(cls, word: str, content: Ramp, names: Resolver) -> Step:
-        return cls(
-            quantity=content.quantity,
-            start=content.start,
-            stop=content.stop,
-            step=math.copysign(content.step, content.stop - content.start),
-            dwell_s=content.dwell_s,
-            until=condition(content.until),
-        )
+        step = math.copysign(content.step, content.stop - content.start)
+        return cls(**dict(content) | {"step": step, "until": condition(content.until)})
 
     def check(self, names: Resolver) -> None:
         names.at("quantity").settable(self.quantity)

@@ -36,15 +36,15 @@ class Send(Step):
     kind: Literal["send"] = "send"
 
     @classmethod
-    def read(cls, word: str, content: sending.Sending, names: Resolver) -> Step:
-        if content.jitter_s is not None:
+    def read(cls, word: str, content: Mapping[str, Any], names: Resolver) -> Step:
+        if "jitter" in content:
             names.refuse("jitter is of traffic in the background", "write traffic: instead")
         return cls(
-            message=content.message,
-            signals=content.signals,
-            count=content.times or 1,
-            period_s=content.every_s or 0.0,
-            wrong=content.wrong,
+            message=content["message"],
+            signals=content["signals"],
+            count=content.get("times", 1),
+            period_s=content.get("every", 0.0),
+            wrong=content.get("wrong"),
         )
 
     def check(self, names: Resolver) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, TypeAdapter
@@ -16,18 +15,6 @@ from rig.steps.frame_fault import FrameFault, frame_fault
 _EVERY: TypeAdapter[float] = TypeAdapter(Annotated[Seconds, bounded(bounds.FASTEST)])
 _JITTER: TypeAdapter[float] = TypeAdapter(Annotated[Seconds, bounded(bounds.STEP_TIME)])
 _BESIDE = {"times", "every", "jitter", "wrong"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sending:
-    """A message with its signals, as a plan gives it; None: not said."""
-
-    message: str
-    signals: Mapping[str, float]
-    times: int | None = None
-    every_s: float | None = None
-    jitter_s: float | None = None
-    wrong: FrameFault | None = None
 
 
 def _entry(key: str, value: Any) -> Any:
@@ -58,26 +45,20 @@ def _signals(value: Any) -> Mapping[str, float]:
 
 
 def content(word: str) -> Any:
-    """Give the type of what stands behind a word that sends a message; it makes a `Sending`."""
+    """Give the type of what stands behind a word: a message, its signals, and how it is sent."""
 
-    def sending(entries: dict[str, Any]) -> Sending:
+    def one_message(entries: dict[str, Any]) -> dict[str, Any]:
         messages = [key for key in entries if key not in _BESIDE]
         if len(messages) != 1:
             what = f"{word} needs just one message"
             raise mistake_error(what, "write for example {HostAlive: {}}")
-        return Sending(
-            message=messages[0],
-            signals=entries[messages[0]],
-            times=entries.get("times"),
-            every_s=entries.get("every"),
-            jitter_s=entries.get("jitter"),
-            wrong=entries.get("wrong"),
-        )
+        [message] = messages
+        return {"message": message, "signals": entries.pop(message), **entries}
 
     return Annotated[
         dict[str, Annotated[Any, by_key(_entry)]],
         BeforeValidator(with_keys),
-        AfterValidator(sending),
+        AfterValidator(one_message),
         mapping_schema("{HostAlive: {}, times: 5, every: 200 ms}"),
     ]
 

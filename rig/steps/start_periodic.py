@@ -35,17 +35,17 @@ class StartPeriodic(Step):
     kind: Literal["traffic"] = "traffic"
 
     @classmethod
-    def read(cls, word: str, content: sending.Sending, names: Resolver) -> Step:
-        if content.times is not None:
+    def read(cls, word: str, content: Mapping[str, Any], names: Resolver) -> Step:
+        if "times" in content:
             names.refuse("traffic goes on until quiet", "remove times, or write send:")
         receives = names.profile.can.receives if names.profile.can else {}
-        promised = receives.get(content.message)
+        promised = receives.get(content["message"])
         return cls(
-            message=content.message,
-            signals=content.signals,
-            period_s=content.every_s or (promised.period_s if promised else 1.0),
-            jitter_s=content.jitter_s or 0.0,
-            wrong=content.wrong,
+            message=content["message"],
+            signals=content["signals"],
+            period_s=content.get("every") or (promised.period_s if promised else 1.0),
+            jitter_s=content.get("jitter", 0.0),
+            wrong=content.get("wrong"),
         )
 
     def check(self, names: Resolver) -> None:
