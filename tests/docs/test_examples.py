@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from rig.check import check
+from rig.expectations import Expectation
 from rig.plan.families import FAMILIES
 from tests.warm import ran
 
@@ -135,3 +136,13 @@ def test_a_link_of_a_page_leads_somewhere(page: Path) -> None:
     inside = [t for t in targets if not re.match(r"[a-z]+:", t)]
 
     assert [t for t in inside if not (page.parent / t).exists()] == []
+
+
+def test_every_word_of_an_expectation_has_an_example() -> None:
+    page = (ROOT / "docs" / "write-a-plan.md").read_text(encoding="utf-8")
+    blocks = [text for _, how, text in _BLOCK.findall(page) if how.strip() == "expect"]
+    leads = {lead for kind in Expectation.kinds().values() for lead in kind.words.leads}
+    on_page = "".join(blocks) + "".join(re.findall(r"^      - .*$", page, re.MULTILINE))
+
+    missing = [lead for lead in sorted(leads) if lead not in on_page and f"`{lead}`" not in page]
+    assert missing == []
