@@ -7,6 +7,7 @@ touch a file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,6 +67,11 @@ class _Dumper(yaml.SafeDumper):
         few = 2 <= len(data) <= 3 and flat
         return self.represent_mapping("tag:yaml.org,2002:map", data, flow_style=few)
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """Quote what a plan's reader takes for a number, though PyYAML does not: 1E5."""
+        quoted = "'" if re.fullmatch(r"[-+.\dEe]+", data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=quoted)
+
     def ignore_aliases(self, data: Any) -> bool:
         """Write everything out: nobody reads anchors."""
         del data
@@ -74,6 +80,7 @@ class _Dumper(yaml.SafeDumper):
 
 _Dumper.add_representer(list, _Dumper.represent_list)
 _Dumper.add_representer(dict, _Dumper.represent_dict)
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 # ---- steps --------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rig.dut.profile import find_described, load_profile
 from rig.plan.expand import expand
 from rig.plan.model import load_plan, parse_plan
 from rig.plan.writing import plan_text, written_out
+from rig.steps.type_line import Type
 
 ROOT = Path(__file__).parents[2]
 ESP32 = load_profile(find_described("esp32-4s", "duts", "profile.yaml"))
@@ -59,3 +61,10 @@ def test_the_reason_stands_at_the_head() -> None:
     )
 
     assert text.startswith("# found\n# by search\nplan: again\nfor: esp32-4s\n")
+
+
+@pytest.mark.parametrize("line", ["0E0", "1E5", "12e03", "on", "1_0", "nan"])
+def test_a_text_that_looks_like_a_number_is_read_as_a_text(line: str) -> None:
+    case = replace(NIGHTLY[0], steps=(Type(line=line), *NIGHTLY[0].steps))
+
+    assert read_back(case).steps == case.steps
