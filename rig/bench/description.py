@@ -6,7 +6,6 @@ channels on the other; nothing else in the rig may know both.
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,6 +36,7 @@ from rig.description import (
 from rig.dut.profile import find_described
 from rig.errors import DescriptionError
 from rig.instruments import capabilities
+from rig.instruments.entry import Address, InstrumentEntry
 from rig.instruments.registry import DRIVERS, DriverInfo
 from rig.quantity import (
     Amps,
@@ -51,68 +51,13 @@ from rig.quantity import (
 )
 from rig.yaml_data import dotted
 
-# ---- addresses ----------------------------------------------------------------------------------
-_SOCKET = re.compile(r"TCPIP\d*::[^:]+::(\d+)::SOCKET", re.IGNORECASE)
-_RESOURCE = re.compile(r"(TCPIP|USB|GPIB|ASRL|PXI|VXI|VICP|PRLGX)\S*", re.IGNORECASE)
 _FILLED = re.compile(r"\$\{(\w+)\}")
-_MOST_PORT = 65_535
-
-
-def _address(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise mistake_error(f'"{text}" is an empty address', "write where it answers")
-    return text
-
-
-def _resource(text: str) -> str:
-    _address(text)
-    if "$" not in text.replace("${", "") and "${" in text:  # what fills it is seen when it starts
-        return text
-    if not _RESOURCE.fullmatch(text):
-        what = f'"{text}" is no VISA resource'
-        raise mistake_error(what, 'write for example "TCPIP::192.168.0.123::7000::SOCKET"')
-    if (socket := _SOCKET.fullmatch(text)) and not 0 < int(socket[1][:9]) <= _MOST_PORT:
-        raise mistake_error(f"there is no port {socket[1]}", f"write 1 to {_MOST_PORT}")
-    return text
 
 
 def _some_words(command: tuple[str, ...]) -> tuple[str, ...]:
     if not command:
         raise mistake_error("an empty command starts nothing", "write what to start")
     return command
-
-
-Address = Annotated[str, AfterValidator(_address)]
-Resource = Annotated[str, AfterValidator(_resource)]
-
-
-# ---- instruments --------------------------------------------------------------------------------
-class Ratings(Description):
-    """The most that this instrument may be set to on this bench."""
-
-    voltage_v: Annotated[Volts | None, Field(alias="voltage", gt=0)] = None
-    current_a: Annotated[Amps | None, Field(alias="current", gt=0)] = None
-
-
-class Calibration(Description):
-    """Its calibration certificate."""
-
-    certificate: str
-    due: datetime.date
-
-
-class InstrumentEntry(Description):
-    """One instrument: who drives it, where it answers."""
-
-    driver: str
-    resource: Annotated[
-        Resource,
-        Field(description="VISA resource", examples=['"TCPIP::192.168.0.123::7000::SOCKET"']),
-    ]
-    limits: Ratings = Ratings()
-    calibration: Calibration | None = None
-    timeout_s: Annotated[Seconds, bounded(bounds.TIME_OUT), Field(alias="time-out")] = 5.0
-    serial: str | None = None  # the unit that must be found there
 
 
 # ---- wiring -------------------------------------------------------------------------------------
@@ -356,7 +301,8 @@ def _wire(
     wanted = _CAPABILITIES.get(str(key)) or _SOURCES.get(str(term).split()[0])
     if wanted and not info.can(wanted):
         names = " or ".join(w.__name__ for w in wanted)
-        what = f"{wire.instrument} is a {info.capability.__name__} ({info.title})"
+        is_a = " and ".join(c.__name__ for c in info.capabilities)
+        what = f"{wire.instrument} is a {is_a} ({info.title})"
         yield document.mistake(where, what, f"wire this to a {names}")
     elif wire.channel not in info.channels:
         yield document.mistake(
