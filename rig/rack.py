@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 
 from rig.clock import Clock
 from rig.errors import BenchError, RigError
-from rig.instruments.capabilities import Identity, Instrument, Relays
+from rig.instruments.capabilities import (
+    Identity,
+    Instrument,
+    Load,
+    Relays,
+    Supply,
+    VoltageSource,
+)
 from rig.instruments.entry import InstrumentEntry
 from rig.instruments.registry import DRIVERS, DriverInfo
 from rig.instruments.session import Session, Transcript
@@ -24,6 +31,8 @@ Knowledge = Mapping[str, Mapping[str, Any]]  # of the drivers by role: their att
 
 REOPEN_TRIES, REOPEN_PAUSE_NS = 5, 200_000_000
 
+_OFF: Mapping[type, str] = {VoltageSource: "cells off", Supply: "output off", Load: "input off"}
+
 _Capability = TypeVar("_Capability")
 
 
@@ -32,7 +41,8 @@ class Off:
     """What came of switching one instrument off."""
 
     role: str
-    trouble: str = ""  # why it is not known to be off; empty: it said itself that all of it is
+    what: str  # that is off now: "output off", "relays at rest"
+    trouble: str = ""  # why that is not known; empty: the instrument said so itself
 
 
 class Rack:
@@ -66,6 +76,7 @@ class Rack:
         self._drivers = {r: info.create(self.sessions[r], clock) for r, info in infos.items()}
         self._can = {role: info.capabilities for role, info in infos.items()}
         self._unclaimed = {role: tuple(channels) for role, channels in (relays or {}).items()}
+        self._with_relays = frozenset(self._unclaimed)
 
     # ---- who is who ------------------------------------------------------------------------------
     def get(self, role: str, capability: type[_Capability]) -> _Capability:
@@ -124,7 +135,7 @@ class Rack:
         return [self._switch_off(role) for role in self._order]
 
     def _switch_off(self, role: str) -> Off:
-        driver = self._drivers[role]
+        driver, what = self._drivers[role], self._what_is_off(role)
         try:
             if not self.sessions[role].is_open:
                 self._reopen(role)
@@ -133,12 +144,17 @@ class Rack:
                 self._claim(role)
             still_on = driver.energised()
         except RigError as error:
-            return Off(role=role, trouble=str(error))
+            return Off(role=role, what=what, trouble=str(error))
         if not still_on:
-            return Off(role=role)
-        channels = ", ".join(map(str, still_on))
-        where = f"{self.sessions[role].where}: "
-        return Off(role=role, trouble=f"{where}channel {channels} is still on")
+            return Off(role=role, what=what)
+        channels, where = ", ".join(map(str, still_on)), self.sessions[role].where
+        return Off(role=role, what=what, trouble=f"{where}: channel {channels} is still on")
+
+    def _what_is_off(self, role: str) -> str:
+        parts = [_OFF[each] for each in self._can[role] if each in _OFF]
+        if role in self._with_relays:
+            parts.append("relays at rest")
+        return ", ".join(parts) or "feeds nothing"
 
     def _claim(self, role: str) -> None:
         self.get(role, Relays).claim(self._unclaimed[role])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,6 +18,7 @@ from rig.instruments.entry import InstrumentEntry
 from rig.instruments.registry import DriverInfo
 from rig.instruments.session import Framing, Session
 from rig.rack import Rack
+from tests.instruments.peer import Peer, a_dictionary
 
 
 class Mainframe:
@@ -64,7 +66,13 @@ class Mainframe:
     def switch(self, channel: int, *, closed: bool) -> None: ...
 
 
-def a_rack(kind: Any, *capabilities: type) -> Rack:
+def a_rack(
+    kind: Any,
+    *capabilities: type,
+    order: tuple[str, ...] = ("frame",),
+    peers: Mapping[str, Peer] | None = None,
+    serial: str | None = None,
+) -> Rack:
     info = DriverInfo(
         name="acme",
         title="Acme 42",
@@ -73,8 +81,18 @@ def a_rack(kind: Any, *capabilities: type) -> Rack:
         channels=Mainframe.channels,
         framing=Framing(),
     )
-    entry = InstrumentEntry(driver="acme", resource="TCPIP::127.0.0.1::1::SOCKET")
-    return Rack({"frame": entry}, WallClock(), drivers={"acme": info})
+    ports = {role: peer.port for role, peer in (peers or {}).items()}
+    entries = {
+        role: InstrumentEntry.model_validate(
+            {
+                "driver": "acme",
+                "resource": f"TCPIP::127.0.0.1::{ports.get(role, 1)}::SOCKET",
+                "serial": serial,
+            }
+        )
+        for role in sorted(order)
+    }
+    return Rack(entries, WallClock(), order=order, drivers={"acme": info})
 
 
 # ---- roles --------------------------------------------------------------------------------------
@@ -141,6 +159,47 @@ def test_a_supply_that_is_wired_to_nothing_is_switched_off_too() -> None:
 
 def test_relays_are_known_by_their_wires() -> None:
     assert relays_of(load_bench("virtual-esp32-4s")) == {"dmm": [201, 202, 203, 204]}
+
+
+class Stubborn(Mainframe):
+    """Its name says how it takes being switched off."""
+
+    log: ClassVar[list[str]] = []
+
+    def safe(self) -> None:
+        self.log.append(self.session.name)
+        if self.session.name == "refuses":
+            raise BenchError("it refused", self.session.where, "look at it")
+
+    def energised(self) -> tuple[int, ...]:
+        return (2,) if self.session.name == "stays on" else ()
+
+
+def test_each_is_tried_in_order_and_only_its_own_word_counts() -> None:
+    order = ("refuses", "stays on", "goes off")
+    with ExitStack() as stack:
+        peers = {role: stack.enter_context(closing(Peer(a_dictionary({})))) for role in order}
+        rack = stack.enter_context(closing(a_rack(Stubborn, Supply, order=order, peers=peers)))
+        Stubborn.log.clear()
+
+        found = rack.switch_off()
+
+    assert Stubborn.log == [off.role for off in found] == list(order)
+    assert "it refused" in found[0].trouble
+    assert found[1].trouble.endswith("channel 2 is still on")
+    assert (found[2].what, found[2].trouble) == ("output off", "")
+
+
+def test_a_unit_of_another_serial_number_is_not_spoken_to() -> None:
+    with closing(Peer(a_dictionary({}))) as peer:
+        rack = a_rack(Stubborn, Supply, order=("frame",), peers={"frame": peer}, serial="2")
+        Stubborn.log.clear()
+
+        [off] = rack.switch_off()
+
+    assert "serial number 1 answers, not 2" in off.trouble
+    assert Stubborn.log == []
+    assert not rack.sessions["frame"].is_open
 
 
 # ---- what drivers know --------------------------------------------------------------------------
