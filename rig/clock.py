@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,6 +130,7 @@ class WallClock:
 
     def __init__(self, played: SteppedClock | None = None) -> None:
         self._played = played
+        self._noting = threading.Lock()  # of what follows: more than one thread may wait
         self._worst_ns = self._late = 0
 
     def now_ns(self) -> int:
@@ -181,8 +183,9 @@ class WallClock:
         What stands still elsewhere, such as between a command and its confirmation, lies between
         two stamps and is in the uncertainty already.
         """
-        own = Lag(who="rig", worst_ns=self._worst_ns, late=self._late, allowed_ns=MOST_LAG_NS)
-        self._worst_ns = self._late = 0
+        with self._noting:
+            own = Lag(who="rig", worst_ns=self._worst_ns, late=self._late, allowed_ns=MOST_LAG_NS)
+            self._worst_ns = self._late = 0
         return (own,) if self._played is None else (own, self._played.lag())
 
     def close(self) -> None:
@@ -191,8 +194,9 @@ class WallClock:
             self._played.close()
 
     def _note(self, late_ns: float) -> None:
-        self._worst_ns = max(self._worst_ns, round(late_ns))
-        self._late += late_ns > MOST_LAG_NS
+        with self._noting:
+            self._worst_ns = max(self._worst_ns, round(late_ns))
+            self._late += late_ns > MOST_LAG_NS
 
 
 class SteppedClock:

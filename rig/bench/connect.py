@@ -281,7 +281,11 @@ def _links(
         bench.can = CanLink(clock, open_bus, CAN_LATENCY_S)
         stack.callback(bench.can.close)
         if bench.messages is not None:
-            bench.partner = Partner(clock, bench.can, bench.messages, profile.can.receives)
+            receives, is_real = profile.can.receives, description.clock == "wall"
+            bench.partner = Partner(
+                clock, bench.can, bench.messages, receives, in_background=is_real
+            )
+            stack.callback(bench.partner.close)
     if profile.console is not None and description.console is not None:
         url = description.console.url
         latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in url else CONSOLE_LATENCY_S

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import select
 import socket
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,6 +82,8 @@ class CanLink:
         self._frames: list[can.Message] = []
         self._sent_frames: set[int] = set()  # indices into _frames of the rig's own
         self._posted: Counter[tuple[int, bytes]] = Counter()  # sent, and not heard yet
+        # A thread of the partner's may post, while ours takes in what came.
+        self._sending, self._counting = threading.Lock(), threading.Lock()
         self._points: list[ClockPoint] = []
         self._looks_ns = (clock.now_ns(),) * 2  # the last look at the bus, and the one before
 
@@ -148,25 +151,29 @@ class CanLink:
     def owed(self) -> int:
         """Number of the rig's frames that have not been seen to leave: nobody acknowledged them."""
         self.poll()
-        return self._posted.total()
+        with self._counting:
+            return self._posted.total()
 
     def forget_owed(self) -> None:
         """Wait no more for frames that were lost: an adapter in bus-off drops what it is given."""
-        self._posted.clear()
+        with self._counting:
+            self._posted.clear()
 
     def post(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
         """Hand a frame to the adapter and return: when it leaves, if it does, the trace shows."""
-        if not self._is_alive():  # python-can would try to connect a second time for 10 s
-            raise self._lost("the connection was closed by its far end")
-        mouth = self._mouth = self._mouth or self._connect()
         message = can.Message(arbitration_id=can_id, data=data, is_extended_id=extended)
-        self._posted[can_id, data] += 1
-        try:
-            mouth.send(message)
-        except (OSError, can.CanError) as error:
-            raise self._lost(f"sending 0x{can_id:X} failed: {_cause(error)}") from error
-        self._sent += 1
-        self._clock.expect(self.name, self._sent)
+        with self._sending:
+            if not self._is_alive():  # python-can would try to connect a second time for 10 s
+                raise self._lost("the connection was closed by its far end")
+            mouth = self._mouth = self._mouth or self._connect()
+            with self._counting:
+                self._posted[can_id, data] += 1
+            try:
+                mouth.send(message)
+            except (OSError, can.CanError) as error:
+                raise self._lost(f"sending 0x{can_id:X} failed: {_cause(error)}") from error
+            self._sent += 1
+            self._clock.expect(self.name, self._sent)
 
     def send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
         """Send a frame and return when it has left: a bare `send` returns long before that."""
@@ -197,9 +204,10 @@ class CanLink:
 
     def _fall_silent(self) -> None:
         """Close the sending connection: it hears the whole bus again, which costs as much again."""
-        if self._mouth is not None:
-            self._mouth.shutdown()
-            self._mouth = None
+        with self._sending:
+            if self._mouth is not None:
+                self._mouth.shutdown()
+                self._mouth = None
 
     def _synchronise(self) -> None:
         self.poll()
@@ -289,9 +297,10 @@ class CanLink:
     def _keep(self, frame: can.Message) -> None:
         """Keep a frame; one of the rig's own comes back as the adapter sent it."""
         sent = frame.arbitration_id, bytes(frame.data)
-        if self._posted[sent]:
-            self._posted[sent] -= 1
-            self._sent_frames.add(len(self._frames))
+        with self._counting:
+            if self._posted[sent]:
+                self._posted[sent] -= 1
+                self._sent_frames.add(len(self._frames))
         self._frames.append(frame)
         self._heard += 1
 

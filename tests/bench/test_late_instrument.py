@@ -18,7 +18,7 @@ from rig.dut.profile import load_profile
 from rig.plan.case import Traffic
 
 LATE_S, PERIOD_S = 0.5, 0.05
-MISSED_S = 0.2  # of HostAlive's silence: then the BMS opens its paths
+MOST_S = 0.2  # of silence: HostAlive's own period by the profile, a fifth of its time-out
 
 
 class LateAnswers:
@@ -85,5 +85,5 @@ def test_a_meter_that_answers_late_does_not_silence_the_partner(
     frames, _ = bench.can.end()
     sent = frames.time_ns[frames.can_id == 0x305]
     assert (reading.after_ns - reading.before_ns) / 1e9 >= LATE_S
-    assert sent.size > LATE_S / MISSED_S
-    assert np.diff(sent).max() / 1e9 < MISSED_S
+    assert sent.size > LATE_S / MOST_S
+    assert np.diff(sent).max() / 1e9 < MOST_S
