@@ -34,22 +34,20 @@ from happened import Happened, Timed, Truth, messages_of
 
 from rig.bench.connect import connect
 from rig.bench.description import BenchFile, load_bench
+from rig.case import Case
 from rig.drive.drive import drive_case
 from rig.dut.profile import Profile, Protection, load_profile
+from rig.expectations.stays import Stays
+from rig.expectations.threshold import ThresholdIs
+from rig.instants import Crossing
 from rig.judge.budget import BOUNDED, DIVISORS
 from rig.judge.judge import judge_expectation
 from rig.judge.verdict import BudgetRow, Finding, Verdict
-from rig.plan.case import (
-    Case,
-    Crossing,
-    Set,
-    Stays,
-    Step,
-    ThresholdIs,
-)
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
 from rig.plan.stimulus import APPLIED
+from rig.steps import Step
+from rig.steps.set import Set
 from rig.trace.model import Trace
 from rig.virtual.afe_chip import Tolerances
 

@@ -12,21 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rig.case import Case
 from rig.dut.can_messages import Messages
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    Case,
-    ConsoleSays,
-    Crossing,
-    Fault,
-    Instant,
-    Mark,
-    SignalBecomes,
-    Stays,
-    Step,
-    Trips,
-    Type,
-)
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Crossing, Instant, Mark
+from rig.steps import Step
+from rig.steps.fault import Fault
+from rig.steps.type_line import Type
 
 OPEN_OHM, SHORT_OHM = 600_000.0, 200.0  # where the firmware takes a sensor for open, or shorted
 

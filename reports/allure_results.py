@@ -23,9 +23,10 @@ import allure_commons
 from allure_commons.model2 import Label, Parameter, StatusDetails, TestStepResult
 
 from reports import svg, words
+from rig.case import Case
 from rig.errors import RigError
 from rig.judge.verdict import Finding, Judgement, Verdict, tries_in_words, worst
-from rig.plan.case import Case, Hold
+from rig.steps.hold import Hold
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
 from rig.trace.text import plain

@@ -16,19 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports import words
+from rig.case import Case
+from rig.expectations import Expectation
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.trips import Trips
 from rig.judge.verdict import EventMark, Finding, Judgement
-from rig.plan.case import (
-    Case,
-    ConsoleSays,
-    Expectation,
-    Recovers,
-    SignalBecomes,
-    SignalOrdered,
-    SignalStays,
-    SignalSteady,
-    SignalWithin,
-    Trips,
-)
 from rig.trace.model import Channel, Trace, Waveform
 from rig.trace.text import plain
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.svg import Allowed, Axis, Lane, flags_of, lanes_of, windows_of
+from rig.case import Case
 from rig.judge.verdict import EventMark, Judgement
-from rig.plan.case import Case
 from rig.trace.model import Trace
 
 LABEL = 16  # characters to the left of a strip

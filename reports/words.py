@@ -6,6 +6,27 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.counts_charge import CountsCharge
+from rig.expectations.cycles import Cycles
+from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_sound import MessageSound
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.stays import Stays
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
+from rig.instants import Crossing, Instant, Mark
 from rig.judge.expectations import (
     said_content,
     said_counts,
@@ -15,8 +36,25 @@ from rig.judge.expectations import (
     said_often,
 )
 from rig.judge.measurement import Measurement
-from rig.plan import case as c
 from rig.quantity import duration as duration
+from rig.steps import Step
+from rig.steps.bus_load import Load
+from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
+from rig.steps.fault import Fault
+from rig.steps.frame_fault import FrameFault
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.stop_periodic import StopPeriodic
+from rig.steps.type_line import Type
+from rig.steps.wait_for import WaitFor
 
 _PREFIXES = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")), "V": ((1.0, "V"), (1e-3, "mV"))}
 _PREFIXES["A"] = ((1.0, "A"), (1e-3, "mA"))
@@ -120,7 +158,7 @@ def joined(parts: list[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _played(done: c.Play) -> str:
+def _played(done: PlaySequence) -> str:
     unit, most = unit_of(done.quantity), 4
     few = [quantity(value, unit) for value in done.values[:most]]
     if len(done.values) > most:
@@ -132,55 +170,55 @@ def _played(done: c.Play) -> str:
 
 
 # ---- steps --------------------------------------------------------------------------------------
-def step(done: c.Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of step
+def step(done: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of step
     """What a step does, as an instruction."""
     match done:
-        case c.Set(values=values):
+        case Set(values=values):
             return f"Set {_settings(values)}"
-        case c.Hold(duration_s=time):
+        case Hold(duration_s=time):
             return f"Hold for {quantity(time, 's')}"
-        case c.Dither(span_s=span):
+        case RandomPhase(span_s=span):
             return f"Wait a random part of {quantity(span, 's')}, so that the BMS's phase varies"
-        case c.Await(until=until, within_s=within):
+        case WaitFor(until=until, within_s=within):
             return f"Wait until {condition(until)}, at most {quantity(within, 's')}"
-        case c.Staircase() as stairs:
+        case Staircase() as stairs:
             unit = unit_of(stairs.quantity)
             return (
                 f"Step {stairs.quantity} from {quantity(stairs.start, unit)} to"
                 f" {quantity(stairs.stop, unit)} by {quantity(abs(stairs.step), unit)}, holding"
                 f" {quantity(stairs.dwell_s, 's')} each, until {condition(stairs.until)}"
             )
-        case c.Play() as played:
+        case PlaySequence() as played:
             return _played(played)
-        case c.Fault(fault=fault, target=target, present=present):
+        case Fault(fault=fault, target=target, present=present):
             return f"{'Make' if present else 'Repair'} the {fault} circuit at {target}"
-        case c.Send() as sent:
+        case Send() as sent:
             every = f", every {quantity(sent.period_s, 's')}" if sent.count > 1 else ""
             times = f" {sent.count} times" if sent.count > 1 else ""
             return f"Send {sent.message}{_signals(sent.signals)}{times}{every}{_wrong(sent.wrong)}"
-        case c.Traffic() as traffic:
+        case StartPeriodic() as traffic:
             jitter = f" + up to {quantity(traffic.jitter_s, 's')}" if traffic.jitter_s else ""
             every = f"every {quantity(traffic.period_s, 's')}{jitter}"
             sent_so = f"{traffic.message}{_signals(traffic.signals)}"
             return f"Keep sending {sent_so} {every}{_wrong(traffic.wrong)}"
-        case c.Quiet(message=message):
+        case StopPeriodic(message=message):
             return f"Stop sending {message}"
-        case c.Load() as load:
+        case Load() as load:
             bursts = f"{load.bursts} bursts" if load.bursts > 1 else "a burst"
             ids = f"0x{load.first_id:X} to 0x{load.last_id:X}"
             each = quantity(load.burst_s, "s")
             return f"Load the bus to {load.share * 100:g} % by {bursts} of {each}, {ids}"
-        case c.Type(line=line):
+        case Type(line=line):
             return f"Type “{line}” on the console"
-        case c.Power(on=on):
+        case Power(on=on):
             return f"Switch the BMS's supply {'on' if on else 'off'}"
-        case c.Reset():
+        case Reset():
             return "Pulse the BMS's reset line"
-        case c.Read(quantities=quantities):
+        case Read(quantities=quantities):
             return f"Read {joined(list(quantities))} with the meters"
 
 
-def _wrong(wrong: c.Wrong | None) -> str:
+def _wrong(wrong: FrameFault | None) -> str:
     """In which way frames are wrong: ", each 2nd with the counter of the one before"."""
     if wrong is None:
         return ""
@@ -199,80 +237,80 @@ def _wrong(wrong: c.Wrong | None) -> str:
     return f", {which} with {said}"
 
 
-def condition(until: c.Condition) -> str:
+def condition(until: Condition) -> str:
     """What is waited for."""
     match until:
-        case c.OutputState(output=output, is_open=is_open):
+        case OutputState(output=output, is_open=is_open):
             return f"{output} is {'open' if is_open else 'closed'}"
-        case c.SignalValue(message=message, signal=signal, value=value):
+        case SignalValue(message=message, signal=signal, value=value):
             return f"{message}.{signal} is {value:g}"
-        case c.ConsoleLine(pattern=pattern):
+        case ConsoleLine(pattern=pattern):
             return f"the console says “{pattern}”"
 
 
-def instant(since: c.Instant) -> str:
+def instant(since: Instant) -> str:
     """The instant that a time counts from."""
     match since:
-        case c.Mark(mark=mark):
+        case Mark(mark=mark):
             return f"“{mark}”"
-        case c.Crossing() as crossing:
+        case Crossing() as crossing:
             verb = "rises above" if crossing.rising else "falls below"
             unit = unit_of(crossing.quantity)
             return f"{crossing.quantity} {verb} {quantity(crossing.level, unit)}"
 
 
 # ---- expectations -------------------------------------------------------------------------------
-def expectation(expected: c.Expectation) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
+def expectation(expected: Expectation) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     """What is expected, for a case that has no findings which say it."""
     match expected:
-        case c.Trips(output=output, since=since, low_s=low, high_s=high):
+        case Trips(output=output, since=since, low_s=low, high_s=high):
             return f"{output} opens {_between(low, high)} after {instant(since)}"
-        case c.Recovers(output=output, since=since, low_s=low, high_s=high):
+        case Recovers(output=output, since=since, low_s=low, high_s=high):
             return f"{output} closes again {_between(low, high)} after {instant(since)}"
-        case c.Stays(output=output, is_open=is_open):
+        case Stays(output=output, is_open=is_open):
             return f"{output} stays {'open' if is_open else 'closed'}{_span(expected)}"
-        case c.Cycles() as cycles:
+        case Cycles() as cycles:
             closed = _between(cycles.low_s, cycles.high_s)
             return f"{cycles.output} closes {cycles.count} times, {closed} long{_span(expected)}"
-        case c.ThresholdIs() as limit:
+        case ThresholdIs() as limit:
             level, tolerance = (
                 quantity(limit.level, limit.unit),
                 quantity(limit.tolerance, limit.unit),
             )
             verb = "opens" if limit.is_open else "closes"
             return f"{limit.output} {verb} where {limit.quantity} is {level} ± {tolerance}"
-        case c.SignalBecomes() as flag:
+        case SignalBecomes() as flag:
             when = f"{_between(flag.low_s, flag.high_s)} after {instant(flag.since)}"
             return f"{flag.message}.{flag.signal} becomes {flag.value:g} {when}"
-        case c.SignalStays(message=message, signal=signal, value=value):
+        case SignalStays(message=message, signal=signal, value=value):
             return f"{message}.{signal} stays {value:g}{_span(expected)}"
-        case c.SignalWithin(message=message, signal=signal, low=low, high=high, unit=unit):
+        case SignalWithin(message=message, signal=signal, low=low, high=high, unit=unit):
             limits = f"{low:g} to {high:g} {unit}".rstrip()
             if expected.or_says is not None:
                 limits += f" or says {expected.or_says:g}"
             return f"{message}.{signal} stays within {limits}{_span(expected)}"
-        case c.SignalOrdered() | c.SignalSteady():
+        case SignalOrdered() | SignalSteady():
             return f"{said_move(expected)}{_span(expected)}"
-        case c.FollowsCells():
+        case FollowsCells():
             return said_follows(expected)
-        case c.CountsCharge():
+        case CountsCharge():
             return said_counts(expected)
-        case c.MessageComes() as comes:
+        case MessageComes() as comes:
             when = f"{_between(comes.low_s, comes.high_s)} after {instant(comes.since)}"
             return f"{said_message(comes.message, comes.where)} comes {said_often(comes)} {when}"
-        case c.MessageTiming(message=message, period_s=period, tolerance_s=tolerance):
+        case MessageTiming(message=message, period_s=period, tolerance_s=tolerance):
             return f"{message} comes every {quantity(period, 's')} ± {quantity(tolerance, 's')}"
-        case c.MessageSound() as sound:
+        case MessageSound() as sound:
             return f"every {sound.message} has the right {said_content(sound)}{_span(sound)}"
-        case c.TelemetryAgrees(quantity=name, accuracy=accuracy, unit=unit):
+        case TelemetryAgrees(quantity=name, accuracy=accuracy, unit=unit):
             within = quantity(accuracy, unit)
             return f"the BMS's report of {name} agrees with the meter within {within}"
-        case c.Balances(cells=cells, at=at):
+        case Balances(cells=cells, at=at):
             which = "cells " + joined([str(n) for n in cells]) if cells else "no cell"
             return f"at “{at}” just {which} bleed" if cells else f"at “{at}” {which} bleeds"
-        case c.ConsoleSays(pattern=pattern, since=since, low_s=low, high_s=high):
+        case ConsoleSays(pattern=pattern, since=since, low_s=low, high_s=high):
             return f"the console says “{pattern}” {_between(low, high)} after {instant(since)}"
-        case c.ConsoleNeverSays(pattern=pattern):
+        case ConsoleNeverSays(pattern=pattern):
             return f"the console never says “{pattern}”{_span(expected)}"
 
 
@@ -292,17 +330,17 @@ def _between(low_s: float, high_s: float) -> str:
 
 
 def _span(
-    expected: c.Stays
-    | c.Cycles
-    | c.SignalStays
-    | c.SignalWithin
-    | c.MessageSound
-    | c.SignalOrdered
-    | c.SignalSteady
-    | c.ConsoleNeverSays,
+    expected: Stays
+    | Cycles
+    | SignalStays
+    | SignalWithin
+    | MessageSound
+    | SignalOrdered
+    | SignalSteady
+    | ConsoleNeverSays,
 ) -> str:
     begin = f" from “{expected.begin}”" if expected.begin else ""
-    if isinstance(expected, c.SignalWithin) and expected.once_sent:
+    if isinstance(expected, SignalWithin) and expected.once_sent:
         begin = f" from its first frame after “{expected.begin}”" if expected.begin else ""
     end = f" to “{expected.end}”" if expected.end else ""
     return begin + end

@@ -16,13 +16,13 @@ from rig import ending
 from rig.bench.bench import Bench
 from rig.bench.connect import connect
 from rig.bench.description import BenchFile
+from rig.case import Case
 from rig.drive.drive import drive_case, nothing_recorded
 from rig.drive.home import read_firmware
 from rig.dut.profile import Profile
 from rig.errors import BenchError, LimitError, RigError
 from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, Verdict, bench_blamed, blamed
-from rig.plan.case import Case
 from rig.trace.model import Trace
 
 

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from rig.bench.description import BenchFile, load_bench
+from rig.case import Case
 from rig.dut.profile import Profile, load_profile
 from rig.errors import RigError
 from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
-from rig.plan.case import Case
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, load_plan
 

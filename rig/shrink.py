@@ -16,16 +16,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from rig.bench.description import BenchFile, load_bench
+from rig.case import Case
 from rig.dut.profile import Profile, load_profile
 from rig.errors import DescriptionError, LimitError
 from rig.evidence.run import Run, RunCase
 from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
-from rig.plan.case import Case, Dither, Hold, Play, Send, Set, Staircase, Step
 from rig.plan.complete import complete
 from rig.plan.expand import case_seed
 from rig.plan.writing import plan_text, written_out
 from rig.plan.written import written_id
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.send import Send
+from rig.steps.set import Set
 
 MOST_TRIALS = 120
 _LEAST_HOLD_S = 0.01
@@ -193,7 +200,7 @@ def without_dither(case: Case) -> Case:
     draw = random.Random(case.seed)  # noqa: S311 -- as the drive draws it
     steps = [
         Hold(duration_s=draw.uniform(0.0, step.span_s), mark=step.mark)
-        if isinstance(step, Dither)
+        if isinstance(step, RandomPhase)
         else step
         for step in case.steps
     ]
@@ -282,7 +289,7 @@ def simpler_forms(step: Step) -> Iterator[Step]:
                 yield replace(step, values={k: v for k, v in step.values.items() if k != name})
         case Send() if step.count > 1:
             yield replace(step, count=step.count // 2)
-        case Play() if step.times > 1:
+        case PlaySequence() if step.times > 1:
             yield replace(step, times=step.times // 2)
         case Staircase() if abs(step.stop - step.start) > 2.0 * abs(step.step):
             levels = step.steps // 2

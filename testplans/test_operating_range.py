@@ -12,8 +12,11 @@ import random
 import pytest
 
 from fixtures.bms import Bms
-from rig.plan.case import Hold, Set, Stays, Step
+from rig.expectations.stays import Stays
 from rig.plan.stimulus import just_inside, paths
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.set import Set
 
 pytestmark = pytest.mark.bms(traces_to=["SRS-001", "SRS-002"], severity="critical")
 

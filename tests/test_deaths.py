@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rig.bench.description import BenchFile, load_bench
+from rig.case import Case
 from rig.clock import SteppedClock
 from rig.dut.can_link import CanLink
 from rig.dut.profile import Profile
@@ -20,7 +21,6 @@ from rig.errors import BenchError
 from rig.instruments.session import Framing, Session
 from rig.judge.verdict import Verdict
 from rig.lanes import Lane, LaneSetup
-from rig.plan.case import Case
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
 

@@ -10,13 +10,15 @@ import pytest
 
 from rig.bench.connect import connect
 from rig.bench.description import load_bench
+from rig.case import CASE_JSON, Case
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError, LimitError
 from rig.judge.verdict import Verdict
 from rig.lanes import Lane, LaneSetup
-from rig.plan.case import CASE_JSON, Case, Hold, Set
 from rig.plan.expand import expand
 from rig.plan.model import load_plan, parse_plan
+from rig.steps.hold import Hold
+from rig.steps.set import Set
 
 PLAN = Path("testplans/smoke.yaml")
 

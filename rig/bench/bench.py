@@ -17,6 +17,7 @@ from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Level, Recorder
 from rig.bench.wiring import Wiring
+from rig.case import Capture
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
@@ -31,7 +32,6 @@ from rig.instruments.capabilities import (
     Supply,
     VoltageSource,
 )
-from rig.plan.case import Capture
 from rig.rack import Knowledge, Rack
 from rig.trace.model import Command, Reading, Waveform
 

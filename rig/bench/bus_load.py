@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rig.plan.case import Load
+from rig.steps.bus_load import Load
 
 __all__ = ["Slot", "load_slots"]
 

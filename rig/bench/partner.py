@@ -17,7 +17,9 @@ from rig.clock import Clock
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
 from rig.dut.received import Received
-from rig.plan.case import Send, Traffic, Wrong
+from rig.steps.frame_fault import FrameFault
+from rig.steps.send import Send
+from rig.steps.start_periodic import StartPeriodic
 
 __all__ = ["Outgoing", "Partner", "Sender"]
 
@@ -41,7 +43,7 @@ class Sender:
         self._promise = promise or Received.model_construct(period_s=0.0)
         self._counter = -1  # of the newest frame
 
-    def frames(self, signals: Mapping[str, float], wrong: Wrong | None) -> Iterator[Outgoing]:
+    def frames(self, signals: Mapping[str, float], wrong: FrameFault | None) -> Iterator[Outgoing]:
         """Give frames without end; each is made when it is asked for."""
         number = 0
         while True:
@@ -78,7 +80,7 @@ class Sender:
             data = self._messages.seal(self._message, data, promise.crc, its_id, promise.crc_kind)
         return Outgoing(can_id, data, extended)
 
-    def _spoilt(self, signals: Mapping[str, float], wrong: Wrong, number: int) -> Outgoing:
+    def _spoilt(self, signals: Mapping[str, float], wrong: FrameFault, number: int) -> Outgoing:
         frame = self._made_wrong(signals, wrong)
         if wrong.what == "identifier":
             return replace(frame, can_id=frame.can_id + (wrong.by or 1))
@@ -88,7 +90,7 @@ class Sender:
             return replace(frame, data=_bit_flipped(frame.data, wrong.by + number))
         return frame
 
-    def _made_wrong(self, signals: Mapping[str, float], wrong: Wrong) -> Outgoing:
+    def _made_wrong(self, signals: Mapping[str, float], wrong: FrameFault) -> Outgoing:
         """Make a frame whose checksum is right for what is wrong in it."""
         if wrong.what == "counter stands":
             return self._frame(signals, max(self._counter, 0))
@@ -108,7 +110,7 @@ class Sender:
         return data[:at] + bytes((data[at] ^ _FLIP,)) + data[at + 1 :]
 
 
-def _is_its_turn(wrong: Wrong, number: int) -> bool:
+def _is_its_turn(wrong: FrameFault, number: int) -> bool:
     return number % wrong.every == wrong.every - 1 if wrong.every else number == 0
 
 
@@ -123,7 +125,7 @@ def _bit_flipped(data: bytes, bit: int) -> bytes:
 class _Stream:
     """One message's traffic: its frames, its slot on the period's grid and the next instant."""
 
-    traffic: Traffic
+    traffic: StartPeriodic
     frames: Iterator[Outgoing]
     slot_ns: int
     due_ns: int
@@ -179,7 +181,7 @@ class Partner:
                 frame = next(frames)
             yield frame
 
-    def begin(self, traffic: Traffic) -> None:
+    def begin(self, traffic: StartPeriodic) -> None:
         """Start (or change) a message's traffic; its first frame leaves at once, jitter apart."""
         with self._lock:
             frames = self._sender(traffic.message).frames(traffic.signals, traffic.wrong)
@@ -259,7 +261,7 @@ class Partner:
         stream.slot_ns += (missed + 1) * period_ns
         stream.due_ns = stream.slot_ns + self._jitter_ns(stream.traffic)
 
-    def _jitter_ns(self, traffic: Traffic) -> int:
+    def _jitter_ns(self, traffic: StartPeriodic) -> int:
         return round(self.random.uniform(0.0, traffic.jitter_s) * 1e9) if traffic.jitter_s else 0
 
     def _sender(self, message: str) -> Sender:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.bench.wiring import Tap
+from rig.case import Capture
 from rig.instruments.capabilities import Digitizer, Instant, Measured, Recording
-from rig.plan.case import Capture
 from rig.trace.model import Channel, Waveform
 
 CALIBRATION_S, CALIBRATION_SAMPLES = 10e-3, 1000  # of a steady level

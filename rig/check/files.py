@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rig.bench.description import BenchFile, read_bench
+from rig.case import Case
 from rig.check.fit import Fit
 from rig.check.left_out import left_out_mistakes
 from rig.check.plans import PlanCheck
@@ -15,7 +16,6 @@ from rig.check.report import Report, counted, joined, spans_of
 from rig.description import BrokenDescriptionError, Document, Location, Mistake
 from rig.dut.profile import Profile, find_described, read_profile
 from rig.errors import DescriptionError
-from rig.plan.case import Case
 from rig.plan.duration import expected_s
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, read_plan

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rig.case import Case
 from rig.description import Document, Mistake, suggest
 from rig.dut.profile import Profile
-from rig.plan.case import Case
 from rig.plan.model import PlanFile
 from rig.plan.promises import matching, promised, untested
 

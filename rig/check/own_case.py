@@ -13,30 +13,28 @@ from pathlib import Path
 from typing import Any, get_args
 
 from rig.bench.description import read_bench
+from rig.case import Case
 from rig.check.fit import Fit
 from rig.check.plans import PlanCheck
 from rig.description import BrokenDescriptionError, Mistake, suggest
 from rig.dut.profile import Profile, read_profile
-from rig.plan.case import (
-    Case,
-    Crossing,
-    Expectation,
-    Fault,
-    Load,
-    MessageComes,
-    Play,
-    Power,
-    Quiet,
-    Read,
-    Reset,
-    Send,
-    Set,
-    Staircase,
-    Step,
-    Traffic,
-    Type,
-)
+from rig.expectations import Expectation
+from rig.expectations.message_comes import MessageComes
+from rig.instants import Crossing
 from rig.plan.complete import complete
+from rig.steps import Step
+from rig.steps.bus_load import Load
+from rig.steps.fault import Fault
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.stop_periodic import StopPeriodic
+from rig.steps.type_line import Type
 
 _Found = tuple[str, str]  # what is wrong, how to mend it
 _STEPS, _EXPECTATIONS = (get_args(get_args(kind)[0]) for kind in (Step, Expectation))
@@ -111,7 +109,7 @@ class _Names:
         match thing:
             case Set():
                 yield from _unknown(thing.values, profile.settable, "quantity that can be set")
-            case Staircase() | Play():
+            case Staircase() | PlaySequence():
                 yield from _unknown([thing.quantity], profile.settable, "quantity that can be set")
             case Read():
                 known = _readable(profile)
@@ -143,7 +141,7 @@ class _Names:
             return
         if can is None:
             yield f"{self._profile.name} has no CAN", "remove it"
-        elif isinstance(thing, Send | Traffic | Quiet) and message not in can.receives:
+        elif isinstance(thing, Send | StartPeriodic | StopPeriodic) and message not in can.receives:
             what = f'the BMS receives no message "{message}"'
             yield what, suggest(message, can.receives)
             return

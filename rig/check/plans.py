@@ -7,30 +7,28 @@ from typing import Any
 
 from rig.bench.description import BenchFile
 from rig.bounds import LONGEST_CASE_S
+from rig.case import Case
 from rig.check.fit import Fit
 from rig.check.steps import commanded, metered
 from rig.description import Document, Location, Mistake
-from rig.plan.case import (
-    Await,
-    Case,
-    CountsCharge,
-    Fault,
-    FollowsCells,
-    MessageComes,
-    MessageSound,
-    MessageTiming,
-    Send,
-    SignalBecomes,
-    SignalOrdered,
-    SignalStays,
-    SignalSteady,
-    SignalValue,
-    SignalWithin,
-    Staircase,
-    Step,
-    Traffic,
-)
+from rig.expectations.counts_charge import CountsCharge
+from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_sound import MessageSound
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
 from rig.plan.model import PlanCase, PlanFile
+from rig.steps import Step
+from rig.steps.conditions import SignalValue
+from rig.steps.fault import Fault
+from rig.steps.ramp import Staircase
+from rig.steps.send import Send
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.wait_for import WaitFor
 
 _OF_ONE_SIGNAL = (
     SignalBecomes,
@@ -99,10 +97,10 @@ class PlanCheck:
                 yield from self._once(case, number, quantity, found, (what, mend))
 
     def _step_names(self, case: Case, number: int, step: Step) -> Iterator[Mistake]:
-        until = step.until if isinstance(step, Await | Staircase) else None
+        until = step.until if isinstance(step, WaitFor | Staircase) else None
         if isinstance(until, SignalValue):
             yield from self._signal(case, number, f"{until.message}.{until.signal}", until.value)
-        if isinstance(step, Send | Traffic):
+        if isinstance(step, Send | StartPeriodic):
             for signal, value in step.signals.items():
                 yield from self._signal(case, number, f"{step.message}.{signal}", value)
         bench = self._fit.bench

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rig.case import Case
 from rig.check.steps import commanded
 from rig.description import BrokenDescriptionError, Mistake
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
 from rig.mistakes import told
-from rig.plan.case import Case
 from rig.quantity import duration
 from rig.quantity import format as shown
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rig.plan.case import Await, Play, Read, Set, Staircase, Step
+from rig.steps import Step
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.ramp import Staircase
+from rig.steps.read import Read
+from rig.steps.set import Set
+from rig.steps.wait_for import WaitFor
 
 
 def commanded(step: Step) -> Iterator[tuple[str, float]]:
@@ -14,7 +19,7 @@ def commanded(step: Step) -> Iterator[tuple[str, float]]:
     elif isinstance(step, Staircase):
         yield step.quantity, step.start
         yield step.quantity, step.stop
-    elif isinstance(step, Play):
+    elif isinstance(step, PlaySequence):
         yield step.quantity, min(step.values) - step.noise
         yield step.quantity, max(step.values) + step.noise
 
@@ -27,5 +32,5 @@ def metered(step: Step) -> Iterator[str]:
         )
     if isinstance(step, Staircase) and not step.quantity.startswith(("temperature", "current")):
         yield step.quantity
-    if isinstance(step, Await | Staircase) and step.until.kind == "output":
+    if isinstance(step, WaitFor | Staircase) and step.until.kind == "output":
         yield step.until.output

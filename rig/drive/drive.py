@@ -15,29 +15,27 @@ from typing import TypeVar
 from rig.bench.bench import Bench
 from rig.bench.bus_load import load_slots
 from rig.bench.partner import Partner
+from rig.case import Case
 from rig.drive.home import go_home
 from rig.drive.starting import Starting
 from rig.drive.waiting import not_there, sleep_ns, wait_for
 from rig.errors import BenchError, LimitError, NotReadyError
-from rig.plan.case import (
-    Await,
-    Case,
-    Dither,
-    Fault,
-    Hold,
-    Load,
-    Play,
-    Power,
-    Quiet,
-    Read,
-    Reset,
-    Send,
-    Set,
-    Staircase,
-    Step,
-    Traffic,
-    Type,
-)
+from rig.steps import Step
+from rig.steps.bus_load import Load
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.stop_periodic import StopPeriodic
+from rig.steps.type_line import Type
+from rig.steps.wait_for import WaitFor
 from rig.trace.model import Command, Frames, Line, Link, Marker, Reading, Start, Trace
 
 _Stamped = TypeVar("_Stamped", Command, Reading)
@@ -177,11 +175,11 @@ class _Drive:
         sleep_ns(self._bench, round(step.duration_s * 1e9))
 
     @_do.register
-    def _(self, step: Dither) -> None:
+    def _(self, step: RandomPhase) -> None:
         sleep_ns(self._bench, round(self._random.uniform(0.0, step.span_s) * 1e9))
 
     @_do.register
-    def _(self, step: Await) -> None:
+    def _(self, step: WaitFor) -> None:
         wait_for(self._bench, step.until, step.within_s)
 
     @_do.register
@@ -195,7 +193,7 @@ class _Drive:
                 return
 
     @_do.register
-    def _(self, step: Play) -> None:
+    def _(self, step: PlaySequence) -> None:
         due_ns = self._clock.now_ns()
         for value in step.values * step.times:
             sleep_ns(self._bench, due_ns - self._clock.now_ns())
@@ -223,11 +221,11 @@ class _Drive:
             due_ns += round(step.period_s * 1e9)
 
     @_do.register
-    def _(self, step: Traffic) -> None:
+    def _(self, step: StartPeriodic) -> None:
         self._partner(step.message).begin(step)
 
     @_do.register
-    def _(self, step: Quiet) -> None:
+    def _(self, step: StopPeriodic) -> None:
         self._partner(step.message).end(step.message)
 
     @_do.register

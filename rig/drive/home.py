@@ -6,10 +6,11 @@ So no case inherits another's latched fault, filter or clock. Also asks the BMS 
 from __future__ import annotations
 
 from rig.bench.bench import Bench
+from rig.case import Begins
 from rig.drive.starting import Starting, await_ready, ready_within_s
 from rig.drive.waiting import sleep_ns, wait_for
 from rig.errors import NotReadyError
-from rig.plan.case import Begins, ConsoleLine
+from rig.steps.conditions import ConsoleLine
 
 _POWER_OFF_NS = 300_000_000  # longer than the hold-up time of a BMS's own supply
 _OLD_FRAMES_NS = 500_000_000  # in which a queue of the adapter empties

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from rig.bench.bench import Bench
 from rig.drive.waiting import not_there, sleep_ns, wait_for
 from rig.errors import NotReadyError
-from rig.plan.case import ConsoleLine, OutputState, Traffic
+from rig.steps.conditions import ConsoleLine, OutputState
+from rig.steps.start_periodic import StartPeriodic
 from rig.trace.model import Line, Reading, Start
 
 _READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
@@ -113,10 +114,10 @@ def _request_to_close(bench: Bench, starting: Starting) -> None:
         asked = profile.contactors.request if profile.contactors else None
         if asked is not None and asked.message == message:  # to be new, it takes another before it
             none = {asked.signal: float(asked.none)}
-            bench.partner.begin(Traffic(message=message, signals=none, period_s=period_s))
+            bench.partner.begin(StartPeriodic(message=message, signals=none, period_s=period_s))
             sleep_ns(bench, round(_NOT_YET_PERIODS * period_s * 1e9))
             _look(bench, _asked_for(bench), starting)
-        bench.partner.begin(Traffic(message=message, signals=signals, period_s=period_s))
+        bench.partner.begin(StartPeriodic(message=message, signals=signals, period_s=period_s))
     starting.asked_ns = bench.clock.now_ns()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from rig.bench.bench import Bench
 from rig.clock import Links
 from rig.errors import BenchError
-from rig.plan.case import Condition, ConsoleLine, OutputState, SignalValue
+from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
 
 _METER_PERIOD_NS = 50_000_000  # between two looks of a meter at an output
 

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
+from rig.case import CASE_JSON, Case
 from rig.documents import Document
 from rig.evidence.entries import InputName, Sha256, Utc
 from rig.evidence.meta import RunMeta
 from rig.judge.verdict import JUDGEMENT_JSON, Judgement
-from rig.plan.case import CASE_JSON, Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from rig.case import Case
 from rig.errors import EvidenceError
 from rig.evidence.entries import (
     BenchFailed,
@@ -38,7 +39,6 @@ from rig.evidence.meta import InstrumentFacts, RunMeta
 from rig.evidence.names import try_folder
 from rig.evidence.whole import altered, misplaced, planned_lines
 from rig.judge.verdict import WORST_FIRST, Judgement, Verdict, counted_as, tries_in_words
-from rig.plan.case import Case
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
 

@@ -31,6 +31,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from rig.case import Case
 from rig.errors import EvidenceError, StorageError
 from rig.evidence import run as reader
 from rig.evidence.entries import JOURNAL
@@ -41,7 +42,6 @@ from rig.evidence.meta import INSTRUMENTS_JSON, InstrumentFacts, RunMeta
 from rig.evidence.names import case_folder, slug, try_folder
 from rig.evidence.storage import check_room, reserve, storing
 from rig.judge.verdict import Judgement
-from rig.plan.case import Case
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
 

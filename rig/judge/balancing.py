@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rig.case import Case
+from rig.expectations.balances import Balances
 from rig.judge.instants import channel_of, index_at, marker_of, readings_of
 from rig.judge.rules import NoEvidence, Question
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
-from rig.plan.case import Balances, Case
 from rig.trace.model import Marker, Reading, Trace
 
 _LOOK_S = 0.1  # of the record before the mark

@@ -12,6 +12,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.case import Case
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_sound import MessageSound
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_within import SignalWithin
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.decoder import Decoder
 from rig.judge.expectations import said_instant, said_message
@@ -29,15 +36,6 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
-from rig.plan.case import (
-    Case,
-    MessageComes,
-    MessageSound,
-    MessageTiming,
-    SignalBecomes,
-    SignalStays,
-    SignalWithin,
-)
 from rig.trace.model import Frames, Trace
 
 SILENCE = 3.0  # this many periods without the message are a silence, no longer jitter

@@ -6,13 +6,15 @@ import re
 
 import numpy as np
 
+from rig.case import Case
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
 from rig.judge.budget import Row
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns, window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.rules import NoEvidence, Question, judged_duration
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_range
-from rig.plan.case import Case, ConsoleNeverSays, ConsoleSays
 from rig.trace.model import Line, Trace
 
 _SILENCE = 2.0  # this many pauses without a line are a silence

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rig.case import Case
+from rig.expectations.cycles import Cycles
 from rig.judge.instants import At, edge_at, elapsed, index_at, window_ns
 from rig.judge.outputs import Recorded, must_cover, recorded_output
 from rig.judge.rules import NoEvidence, Question, judged_duration, worst
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
-from rig.plan.case import Case, Cycles
 from rig.trace.model import Trace
 
 

@@ -12,6 +12,9 @@ from itertools import combinations
 
 import numpy as np
 
+from rig.case import Case
+from rig.expectations.counts_charge import CountsCharge
+from rig.expectations.follows_cells import FollowsCells
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import adapter_row
 from rig.judge.decoder import Decoder
@@ -28,7 +31,6 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
-from rig.plan.case import Case, CountsCharge, FollowsCells
 from rig.trace.model import Command, Reading, Trace
 
 _HOUR_NS = 3600e9

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.counts_charge import CountsCharge
+from rig.expectations.cycles import Cycles
+from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_sound import MessageSound
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.stays import Stays
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
+from rig.instants import Crossing, Instant
 from rig.judge.rules import Question
 from rig.judge.wording import show, show_range
-from rig.plan.case import (
-    Balances,
-    ConsoleNeverSays,
-    ConsoleSays,
-    CountsCharge,
-    Crossing,
-    Cycles,
-    Expectation,
-    FollowsCells,
-    Instant,
-    MessageComes,
-    MessageSound,
-    MessageTiming,
-    Recovers,
-    SignalBecomes,
-    SignalOrdered,
-    SignalStays,
-    SignalSteady,
-    SignalWithin,
-    Stays,
-    TelemetryAgrees,
-    ThresholdIs,
-    Trips,
-)
 
 _UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V", "pack": "V", "link": "V"}
 

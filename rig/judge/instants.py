@@ -10,12 +10,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rig.case import Case
+from rig.instants import Crossing, Instant, Mark
 from rig.judge.budget import DIVISORS, Budget, Row, normal
 from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
 from rig.judge.expectations import said_crossing, unit_of
 from rig.judge.rules import NoEvidence, NotReached
 from rig.judge.wording import show
-from rig.plan.case import Case, Crossing, Instant, Mark
 from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
 
 # Steps whose mark names something that was done to the BMS, not a time that was let pass.

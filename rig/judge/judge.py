@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rig.case import Case
+from rig.expectations import Expectation
 from rig.judge.balancing import judge_balances
 from rig.judge.can_signals import (
     judge_message_comes,
@@ -27,7 +29,6 @@ from rig.judge.start import judge_start
 from rig.judge.telemetry import judge_telemetry
 from rig.judge.threshold import judge_threshold
 from rig.judge.verdict import NOT_REACHED, Finding, Judgement, Verdict
-from rig.plan.case import Case, Expectation
 from rig.trace.model import Trace
 
 # Kind of expectation to its judge.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from rig.case import Case
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_steady import SignalSteady
 from rig.judge.can_signals import SAME, Seen, Values, first_broken, frames_between, silence
 from rig.judge.decoder import Decoder
 from rig.judge.rules import Question
 from rig.judge.verdict import Finding, Verdict
-from rig.plan.case import Case, SignalOrdered, SignalSteady
 from rig.trace.model import Trace
 
 

@@ -11,6 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.case import Case
+from rig.expectations.recovers import Recovers
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.facts import Output
+from rig.instants import Crossing, Instant
 from rig.judge.budget import Row
 from rig.judge.edges import Edge, Runs, closed_runs, find_crossing
 from rig.judge.instants import (
@@ -30,7 +36,6 @@ from rig.judge.listening import must_have_shown_closed
 from rig.judge.rules import NoEvidence, NotReached, Question, judged_duration
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_range
-from rig.plan.case import Case, Crossing, Instant, Output, Recovers, Stays, Trips
 from rig.trace.model import Channel, Reading, Trace, Waveform
 
 _OPENED, _CLOSED = "opened", "closed"

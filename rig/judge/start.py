@@ -10,10 +10,11 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
+from rig.case import Case
+from rig.facts import StartPromise
 from rig.judge.rules import Question
 from rig.judge.verdict import OF_START, Finding, Verdict
 from rig.judge.wording import show
-from rig.plan.case import Case, StartPromise
 from rig.trace.model import Reading, Start, Trace
 
 _POWERED = 0.9  # of the nominal voltage of supply and cells, at the least

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.case import Case
+from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import SILENCE, due_every_ns
 from rig.judge.decoder import Decoder
@@ -30,7 +32,6 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
-from rig.plan.case import Case, TelemetryAgrees
 from rig.trace.model import Reading, Trace
 
 

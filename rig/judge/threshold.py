@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from rig.case import Case
+from rig.expectations.threshold import ThresholdIs
 from rig.judge.budget import Budget, Row
 from rig.judge.instants import readings_of
 from rig.judge.listening import must_have_shown_closed
@@ -28,7 +30,7 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
-from rig.plan.case import Case, Staircase, ThresholdIs
+from rig.steps.ramp import Staircase
 from rig.trace.model import Command, Reading, Trace
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rig.case import Case
 from rig.mutants.order import cheap_first
-from rig.plan.case import Case
 
 
 def within(budget_s: float, cases: Sequence[Case], expected_s: Mapping[str, float]) -> list[Case]:

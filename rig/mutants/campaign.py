@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from rig.case import Case
 from rig.judge.verdict import Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
 from rig.mutants.hunt import Ground, variant_seed
 from rig.mutants.result import Variant
-from rig.plan.case import Case
 from rig.plan.drawing import Drawer, drawer
 from rig.pool import Done, Ran, Work, finding_names, run_all
 from rig.shrink import Oracle, only, shrink, without_dither

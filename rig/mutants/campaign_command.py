@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rig.case import Case
 from rig.errors import DescriptionError
 from rig.judge.verdict import Verdict
 from rig.mutants.campaign import Alarm, Campaign
@@ -17,7 +18,6 @@ from rig.mutants.command import hunt_for
 from rig.mutants.hunt import Ground, ground
 from rig.mutants.result import FOUND, UNFOUND, Result, Row, load_result
 from rig.mutants.variants import chosen, listed
-from rig.plan.case import Case
 from rig.plan.writing import plan_text, written_out
 from rig.shrink import own_steps
 

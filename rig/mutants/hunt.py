@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rig.bench.description import BenchFile, load_bench
+from rig.case import Case
 from rig.check import check
 from rig.dut.profile import Profile, find_described, load_profile
 from rig.errors import DescriptionError
 from rig.mutants.order import cheap_first, killers_first
 from rig.mutants.result import RELEASED, Control, Extent, Outcome, Result, Row, Variant
 from rig.mutants.reverse import lost_without_family
-from rig.plan.case import Case
 from rig.plan.model import load_plan
 from rig.plan.promises import sentence_of, untested
 from rig.pool import Done, Ran, Until, Work, run_all

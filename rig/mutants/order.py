@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import TypeAlias
 
+from rig.case import Case
 from rig.judge.expectations import question_of
 from rig.mutants.result import Result
-from rig.plan.case import Case
 
 _Situation: TypeAlias = tuple[tuple[str, str], ...]
 # Parameters that tell which of many that are alike; all others tell the situation.

@@ -9,31 +9,27 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+from rig.case import Capture, Case
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    Await,
-    Balances,
-    Capture,
-    Case,
-    Crossing,
-    Cycles,
-    Dither,
-    Expectation,
-    Hold,
-    Load,
-    Output,
-    Play,
-    Read,
-    Recovers,
-    Send,
-    Set,
-    Staircase,
-    StartPromise,
-    Stays,
-    Step,
-    ThresholdIs,
-    Trips,
-)
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.cycles import Cycles
+from rig.expectations.recovers import Recovers
+from rig.expectations.stays import Stays
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
+from rig.facts import Output, StartPromise
+from rig.instants import Crossing
+from rig.steps import Step
+from rig.steps.bus_load import Load
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.wait_for import WaitFor
 
 _PER_WINDOW = 1000  # samples in the tightest time window, so that sampling is no issue there
 _FINEST_S = 1e-6
@@ -97,13 +93,13 @@ def longest_s(step: Step) -> float:  # noqa: C901 - one line for each kind
     match step:
         case Hold():
             longest = step.duration_s
-        case Dither():
+        case RandomPhase():
             longest = step.span_s
-        case Await():
+        case WaitFor():
             longest = step.within_s + _PER_COMMAND_S
         case Staircase():
             longest = (step.steps + 1) * (step.dwell_s + _PER_LEVEL_S)
-        case Play():
+        case PlaySequence():
             longest = len(step.values) * step.times * step.interval_s + _PER_COMMAND_S
         case Send():
             longest = step.count * (step.period_s + 0.01)

@@ -14,35 +14,32 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rig.case import Case
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    Case,
-    Crossing,
-    Dither,
-    Expectation,
-    Fault,
-    Hold,
-    Mark,
-    Power,
-    Read,
-    Recovers,
-    Reset,
-    Send,
-    Set,
-    SignalWithin,
-    Staircase,
-    Step,
-    TelemetryAgrees,
-    ThresholdIs,
-    Traffic,
-    Trips,
-    Type,
-)
+from rig.expectations import Expectation
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
+from rig.instants import Crossing, Mark
 from rig.plan.complete import complete
 from rig.plan.energy import REMAINING, SOC, signals_of
 from rig.plan.expand import case_seed, expand_family, families
 from rig.plan.families import Options
 from rig.plan.stimulus import acting
+from rig.steps import Step
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.type_line import Type
 
 _LONGEST_S = 60.0  # of a case that is drawn from
 _LEAST_BEYOND = 0.4  # part of a family's own overdrive that is left at least
@@ -91,7 +88,7 @@ class Drawer:
         steps = [self._with_level(_with_time(step, factor), part, own) for step in case.steps]
         if case.begins == "ready":
             waits: list[Step] = [Hold(duration_s=round(dice.uniform(0.0, 3.0), 3))]
-            steps = [*waits, Dither(span_s=round(dice.uniform(0.05, 1.0), 3)), *steps]
+            steps = [*waits, RandomPhase(span_s=round(dice.uniform(0.05, 1.0), 3)), *steps]
         return replace(case, steps=tuple(steps))
 
     def _own(self, case: Case) -> list[Protection]:
@@ -173,7 +170,7 @@ def leaves_home(case: Case, profile: Profile) -> bool:
     """
     if case.begins != "ready" or not case.expectations:
         return False
-    if any(isinstance(step, Staircase | Send | Traffic) for step in case.steps):
+    if any(isinstance(step, Staircase | Send | StartPeriodic) for step in case.steps):
         return False  # a partner that was heard once is missed when it falls silent
     faults = [step for step in case.steps if isinstance(step, Fault)]
     if faults and faults[-1].present:
@@ -295,7 +292,7 @@ def _may_follow(case: Case, before: Case) -> bool:
     if not (_agree_alone(case, before) and _agree_alone(before, case)):
         return False
     # An output that has recovered stays closed until a command; a line or a frame is none.
-    says = any(isinstance(step, Type | Reset | Send | Traffic) for step in case.steps)
+    says = any(isinstance(step, Type | Reset | Send | StartPeriodic) for step in case.steps)
     return not (says and any(isinstance(e, Recovers) for e in wanted))
 
 

@@ -6,31 +6,26 @@ expected of it: a wait ends in the middle of its window, a staircase at its leve
 
 from __future__ import annotations
 
+from rig.case import Case
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    Await,
-    Case,
-    Condition,
-    ConsoleLine,
-    ConsoleSays,
-    Dither,
-    Expectation,
-    Hold,
-    Load,
-    OutputState,
-    Play,
-    Read,
-    Recovers,
-    Send,
-    Set,
-    SignalBecomes,
-    SignalValue,
-    Staircase,
-    Step,
-    ThresholdIs,
-    Trips,
-)
+from rig.expectations import Expectation
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
 from rig.plan.complete import longest_s
+from rig.steps import Step
+from rig.steps.bus_load import Load
+from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.wait_for import WaitFor
 
 _COMMAND_S = 0.03  # of a usual instrument, with its confirmation
 _READING_S = 0.02
@@ -54,9 +49,9 @@ def _start_s(case: Case, profile: Profile) -> float:
 
 def _step_s(step: Step, case: Case) -> float:
     match step:
-        case Dither():
+        case RandomPhase():
             took_s = step.span_s / 2
-        case Await():
+        case WaitFor():
             took_s = _wait_s(step, case)
         case Staircase():
             took_s = _levels(step, case) * (step.dwell_s + _COMMAND_S + _READING_S)
@@ -64,14 +59,14 @@ def _step_s(step: Step, case: Case) -> float:
             took_s = _COMMAND_S * len({quantity.split()[0] for quantity in step.values})
         case Read():
             took_s = _READING_S * len(step.quantities)
-        case Hold() | Play() | Send() | Load():
+        case Hold() | PlaySequence() | Send() | Load():
             took_s = longest_s(step)
         case _:
             took_s = _COMMAND_S
     return took_s
 
 
-def _wait_s(wait: Await, case: Case) -> float:
+def _wait_s(wait: WaitFor, case: Case) -> float:
     """Time until what is waited for: the middle of its window, or some part of the wait."""
     for expectation in case.expectations:
         if _answers(expectation, wait.until):

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from rig.dut.energy import Energy
 from rig.dut.profile import Profile
-from rig.plan.case import CountsCharge, FollowsCells
+from rig.expectations.counts_charge import CountsCharge
+from rig.expectations.follows_cells import FollowsCells
 
 # A state of charge is promised in percentage points; it is sent in tenths of them on every frame
 # that reference/dut-ecosystem.md collects.

@@ -13,16 +13,18 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from rig.bounds import MOST_CASES
+from rig.case import Case
 from rig.description import BrokenDescriptionError, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
-from rig.plan.case import Case, Power, Set
 from rig.plan.complete import complete
 from rig.plan.families import FAMILIES, Draft, Family, Options
 from rig.plan.model import PlanCase, PlanFile
 from rig.plan.reported import with_time_for_reports
 from rig.plan.stimulus import stimuli
 from rig.plan.written import written_case
+from rig.steps.power import Power
+from rig.steps.set import Set
 
 
 @cache

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from rig.dut.messages import MessageContent
 from rig.dut.profile import Report
-from rig.plan.case import MessageSound, TelemetryAgrees
+from rig.expectations.message_sound import MessageSound
+from rig.expectations.telemetry_agrees import TelemetryAgrees
 
 
 def message_sound(

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rig.case import Case
 from rig.dut.allowance import Allowance
 from rig.dut.messages import Events
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    Case,
-    Load,
-    Mark,
-    MessageComes,
-    MessageSound,
-    Power,
-    SignalBecomes,
-    SignalStays,
-    SignalWithin,
-)
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_sound import MessageSound
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_within import SignalWithin
+from rig.instants import Mark
+from rig.steps.bus_load import Load
+from rig.steps.power import Power
 
 __all__ = ["promised", "requirements", "touched"]
 

@@ -7,9 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rig.case import Case
 from rig.dut.profile import Console, Profile
 from rig.dut.settings import Settings
-from rig.plan.case import Case, ConsoleSays, Mark, Power, Recovers, Set, SignalBecomes, Trips, Type
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.trips import Trips
+from rig.instants import Mark
+from rig.steps.power import Power
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 
 __all__ = ["promised", "requirements", "touched"]
 

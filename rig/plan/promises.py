@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
+from rig.case import Case
 from rig.dut.profile import Profile, Protection
+from rig.expectations.balances import Balances
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.counts_charge import CountsCharge
+from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.stays import Stays
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
 from rig.plan import promised_messages, promised_settings
-from rig.plan.case import (
-    Balances,
-    Case,
-    ConsoleSays,
-    CountsCharge,
-    Fault,
-    FollowsCells,
-    MessageComes,
-    MessageTiming,
-    Recovers,
-    Send,
-    SignalBecomes,
-    SignalStays,
-    SignalSteady,
-    Stays,
-    TelemetryAgrees,
-    ThresholdIs,
-    Traffic,
-    Trips,
-)
 from rig.plan.energy import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
 from rig.plan.families.choosing import reboots
+from rig.steps.fault import Fault
+from rig.steps.send import Send
+from rig.steps.start_periodic import StartPeriodic
 
 
 def promised(profile: Profile) -> list[str]:
@@ -227,7 +225,7 @@ def _touched_on_can(profile: Profile, case: Case) -> Iterator[str]:
     for step in case.steps:
         match step:
             # Only where no right frame comes between does a trip show that none was taken.
-            case Traffic(wrong=wrong) if wrong and wrong.what in _REFUSED:
+            case StartPeriodic(wrong=wrong) if wrong and wrong.what in _REFUSED:
                 if wrong.every == 1 and trips:
                     yield f"message {step.message}: refuses {_REFUSED[wrong.what]}"
             case Send(wrong=wrong) if wrong and step.message in receives:

@@ -9,25 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    Expectation,
-    Fault,
-    FollowsCells,
-    Hold,
-    Play,
-    Power,
-    Read,
-    Reset,
-    Set,
-    Staircase,
-    Step,
-    TelemetryAgrees,
-    Type,
-)
+from rig.expectations import Expectation
+from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.steps import Step
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 
 PERIODS = 1.5  # in which one report surely comes, wherever it is told
 _Report = TelemetryAgrees | FollowsCells
-_CHANGES = (Set, Power, Fault, Play, Staircase, Reset)
+_CHANGES = (Set, Power, Fault, PlaySequence, Staircase, Reset)
 
 
 def longest_period_s(profile: Profile) -> float:

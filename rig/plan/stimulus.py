@@ -12,8 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Crossing, Fault, Hold, Instant, Mark, Quiet, Send, Set, Step, Type
+from rig.instants import Crossing, Instant, Mark
 from rig.quantity import Toleranced
+from rig.steps import Step
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.stop_periodic import StopPeriodic
+from rig.steps.type_line import Type
 
 APPLIED = "applied"
 REMOVED = "removed"
@@ -217,7 +224,7 @@ def _silence(profile: Profile, name: str, message: str) -> Stimulus:
     return Stimulus(
         protection=name,
         target=message,
-        apply=(Quiet(message=message), last) if at_home else (last,),
+        apply=(StopPeriodic(message=message), last) if at_home else (last,),
         remove=(
             Send(message=message, count=short_of_it, period_s=period_s, mark=REMOVED),
             Hold(duration_s=period_s),

@@ -12,8 +12,47 @@ from typing import Any
 
 import yaml
 
-from rig.plan import case as c
+from rig.case import Case
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.counts_charge import CountsCharge
+from rig.expectations.cycles import Cycles
+from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_sound import MessageSound
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.stays import Stays
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
+from rig.instants import Instant, Mark
 from rig.plan.model import unit_of
+from rig.steps import Step
+from rig.steps.bus_load import Load
+from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
+from rig.steps.fault import Fault
+from rig.steps.frame_fault import FrameFault
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.stop_periodic import StopPeriodic
+from rig.steps.type_line import Type
+from rig.steps.wait_for import WaitFor
 
 __all__ = ["plan_text", "written_out"]
 
@@ -32,7 +71,7 @@ def plan_text(name: str, dut: str, cases: Sequence[dict[str, Any]], *, why: str 
     return head + text
 
 
-def written_out(case: c.Case, name: str, steps: Sequence[c.Step] | None = None) -> dict[str, Any]:
+def written_out(case: Case, name: str, steps: Sequence[Step] | None = None) -> dict[str, Any]:
     """Return a case in the words of a plan.
 
     Parameters
@@ -93,60 +132,60 @@ def _number(value: float) -> float | int:
 
 
 # ---- steps --------------------------------------------------------------------------------------
-def _step(step: c.Step) -> Any:
+def _step(step: Step) -> Any:
     word, content = _action(step)
     if word == "reset" and step.mark is None:
         return "reset"
     return {word: content} | ({"as": step.mark} if step.mark else {})
 
 
-def _action(step: c.Step) -> tuple[str, Any]:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
+def _action(step: Step) -> tuple[str, Any]:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
     match step:
-        case c.Set():
+        case Set():
             return "set", {q: _exact(v, unit_of(q)) for q, v in step.values.items()}
-        case c.Hold():
+        case Hold():
             return "hold", _seconds(step.duration_s)
-        case c.Dither():
+        case RandomPhase():
             return "dither", _seconds(step.span_s)
-        case c.Await():
+        case WaitFor():
             return "wait for", _condition(step.until) | {"within": _seconds(step.within_s)}
-        case c.Staircase():
+        case Staircase():
             return "ramp", _ramp(step)
-        case c.Play():
+        case PlaySequence():
             return "play", _played(step)
-        case c.Fault():
+        case Fault():
             return "fault" if step.present else "repair", {step.fault: step.target}
-        case c.Send():
+        case Send():
             return "send", _sending(step)
-        case c.Traffic():
+        case StartPeriodic():
             jitter = {"jitter": _seconds(step.jitter_s)} if step.jitter_s else {}
             return "traffic", _sending(step) | jitter
-        case c.Quiet():
+        case StopPeriodic():
             return "quiet", step.message
-        case c.Load():
+        case Load():
             return "load", _load(step)
-        case c.Type():
+        case Type():
             return "type", step.line
-        case c.Power():
+        case Power():
             return "power", "on" if step.on else "off"
-        case c.Reset():
+        case Reset():
             return "reset", "now"
-        case c.Read():
+        case Read():
             return "read", list(step.quantities)
     raise ValueError(f"a plan has no words for the step {step.kind!r}")
 
 
-def _condition(until: c.Condition) -> dict[str, Any]:
+def _condition(until: Condition) -> dict[str, Any]:
     match until:
-        case c.OutputState():
+        case OutputState():
             return {until.output: "open" if until.is_open else "closed"}
-        case c.SignalValue():
+        case SignalValue():
             return {f"{until.message}.{until.signal}": _number(until.value)}
-        case c.ConsoleLine():
+        case ConsoleLine():
             return {"console": until.pattern}
 
 
-def _ramp(step: c.Staircase) -> dict[str, Any]:
+def _ramp(step: Staircase) -> dict[str, Any]:
     unit = unit_of(step.quantity)
     return {
         "quantity": step.quantity,
@@ -158,7 +197,7 @@ def _ramp(step: c.Staircase) -> dict[str, Any]:
     }
 
 
-def _played(step: c.Play) -> dict[str, Any]:
+def _played(step: PlaySequence) -> dict[str, Any]:
     unit = unit_of(step.quantity)
     noise = {"noise": _exact(step.noise, "K" if unit == "°C" else unit)} if step.noise else {}
     return {
@@ -170,19 +209,19 @@ def _played(step: c.Play) -> dict[str, Any]:
     }
 
 
-def _sending(step: c.Send | c.Traffic) -> dict[str, Any]:
+def _sending(step: Send | StartPeriodic) -> dict[str, Any]:
     signals = {name: _number(value) for name, value in step.signals.items()}
-    often = {"times": step.count} if isinstance(step, c.Send) and step.count > 1 else {}
+    often = {"times": step.count} if isinstance(step, Send) and step.count > 1 else {}
     every = {"every": _seconds(step.period_s)} if step.period_s else {}
     wrong = {"wrong": _wrong(step.wrong)} if step.wrong else {}
     return {step.message: signals, **often, **every, **wrong}
 
 
-def _by(wanted: c.TelemetryAgrees) -> str:
+def _by(wanted: TelemetryAgrees) -> str:
     return f"{wanted.message}.{wanted.signal}" if wanted.message else "console"
 
 
-def _load(step: c.Load) -> dict[str, Any]:
+def _load(step: Load) -> dict[str, Any]:
     return {
         "share": f"{_tidy_percent(step.share)} %",
         "burst": _seconds(step.burst_s),
@@ -196,34 +235,34 @@ def _tidy_percent(share: float) -> str:
     return f"{round(100.0 * share, 9):.15g}"
 
 
-def _wrong(wrong: c.Wrong) -> dict[str, int]:
+def _wrong(wrong: FrameFault) -> dict[str, int]:
     often = {"every": wrong.every} if wrong.every != 1 else {}
     return {wrong.what: wrong.by, **often}
 
 
 # ---- expectations -------------------------------------------------------------------------------
-def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 - as above
+def _expected(wanted: Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912 - as above
     match wanted:
-        case c.Trips():
+        case Trips():
             return {wanted.output: {"opens within": _limits(wanted)} | _after(wanted.since)}
-        case c.Recovers():
+        case Recovers():
             lasts = {} if wanted.lasts else {"lasts": False}
             closes = {"closes within": _limits(wanted)} | lasts | _after(wanted.since)
             return {wanted.output: closes}
-        case c.Stays():
+        case Stays():
             state = "open" if wanted.is_open else "closed"
             return {wanted.output: {"stays": state} | _span(wanted)}
-        case c.Cycles():
+        case Cycles():
             return {wanted.output: _cycles(wanted) | _span(wanted)}
-        case c.ThresholdIs():
+        case ThresholdIs():
             return {wanted.output: _threshold(wanted)}
-        case c.SignalBecomes():
+        case SignalBecomes():
             takes = {"becomes": _number(wanted.value), "within": _limits(wanted)}
             return {f"{wanted.message}.{wanted.signal}": takes | _after(wanted.since)}
-        case c.SignalStays():
+        case SignalStays():
             stays = {"stays": _number(wanted.value)} | _span(wanted)
             return {f"{wanted.message}.{wanted.signal}": stays}
-        case c.SignalWithin():
+        case SignalWithin():
             between: dict[str, Any] = {
                 "between": [_number(wanted.low), _number(wanted.high)]
             } | _span(wanted)
@@ -234,40 +273,40 @@ def _expected(wanted: c.Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, 
             if wanted.once_sent:
                 between |= {"once sent": True}
             return {f"{wanted.message}.{wanted.signal}": between}
-        case c.SignalOrdered() | c.SignalSteady():
+        case SignalOrdered() | SignalSteady():
             return {f"{wanted.message}.{wanted.signal}": _moves(wanted) | _span(wanted)}
-        case c.FollowsCells():
+        case FollowsCells():
             return {"energy": {"follows cells": [wanted.quantity]}}
-        case c.CountsCharge():
+        case CountsCharge():
             return {"energy": {"counts": [wanted.quantity]} | _span(wanted)}
-        case c.MessageComes():
+        case MessageComes():
             return {wanted.message: _comes(wanted)}
-        case c.MessageTiming():
+        case MessageTiming():
             every = f"{_seconds(wanted.period_s)} ± {_seconds(wanted.tolerance_s)}"
             return {wanted.message: {"every": every} | _span(wanted)}
-        case c.MessageSound():
+        case MessageSound():
             sound = True if wanted.counter else "but for its counter"
             return {wanted.message: {"is sound": sound} | _span(wanted)}
-        case c.TelemetryAgrees():
+        case TelemetryAgrees():
             return {"telemetry": {"agrees": [wanted.quantity], "by": _by(wanted)}}
-        case c.Balances():
+        case Balances():
             return {"balancing": {"cells": list(wanted.cells), "at": wanted.at}}
-        case c.ConsoleSays():
+        case ConsoleSays():
             says = {"says": wanted.pattern, "within": _limits(wanted)}
             return {"console": says | _after(wanted.since)}
-        case c.ConsoleNeverSays():
+        case ConsoleNeverSays():
             return {"console": {"never says": wanted.pattern} | _span(wanted)}
     raise ValueError(f"a plan has no words for the expectation {wanted.kind!r}")
 
 
 def _limits(
-    wanted: c.Trips | c.Recovers | c.SignalBecomes | c.MessageComes | c.ConsoleSays,
+    wanted: Trips | Recovers | SignalBecomes | MessageComes | ConsoleSays,
 ) -> str:
     return f"{_seconds(wanted.low_s)} to {_seconds(wanted.high_s)}"
 
 
-def _after(since: c.Instant) -> dict[str, Any]:
-    if isinstance(since, c.Mark):
+def _after(since: Instant) -> dict[str, Any]:
+    if isinstance(since, Mark):
         return {"after": since.mark}
     way = "above" if since.rising else "below"
     level = f"{way} {_exact(since.level, unit_of(since.quantity) or 'V')}"  # V: an output
@@ -279,7 +318,7 @@ def _span(wanted: Any) -> dict[str, str]:
     return {word: mark for word, mark in ends.items() if mark is not None}
 
 
-def _cycles(wanted: c.Cycles) -> dict[str, Any]:
+def _cycles(wanted: Cycles) -> dict[str, Any]:
     closed = f"{_seconds(wanted.low_s)} to {_seconds(wanted.high_s)}"
     entry: dict[str, Any] = {"closes": wanted.count, "each": closed}
     if wanted.pause_high_s > 0.0:
@@ -287,21 +326,21 @@ def _cycles(wanted: c.Cycles) -> dict[str, Any]:
     return entry
 
 
-def _threshold(wanted: c.ThresholdIs) -> dict[str, Any]:
+def _threshold(wanted: ThresholdIs) -> dict[str, Any]:
     word = "opens at" if wanted.is_open else "closes at"
     tolerance = _exact(wanted.tolerance, "K" if wanted.unit == "°C" else wanted.unit)
     level = f"{_exact(wanted.level, wanted.unit)} ± {tolerance}"
     return {word: level, "reaction": _seconds(wanted.delay_s)}
 
 
-def _moves(wanted: c.SignalOrdered | c.SignalSteady) -> dict[str, Any]:
-    if isinstance(wanted, c.SignalOrdered):
+def _moves(wanted: SignalOrdered | SignalSteady) -> dict[str, Any]:
+    if isinstance(wanted, SignalOrdered):
         return {f"only {'rises' if wanted.rising else 'falls'} but for": _number(wanted.slack)}
     most = {"steps at most": wanted.most_step, "moves at most": wanted.most_span}
     return {word: _number(value) for word, value in most.items() if value is not None}
 
 
-def _comes(wanted: c.MessageComes) -> dict[str, Any]:
+def _comes(wanted: MessageComes) -> dict[str, Any]:
     where = {signal: _number(value) for signal, value in wanted.where.items()}
     often = {} if wanted.at_most is None else {"times": wanted.at_most}
     return {"comes": where, "within": _limits(wanted)} | often | _after(wanted.since)

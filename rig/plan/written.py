@@ -11,58 +11,51 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rig.case import Case
 from rig.description import BrokenDescriptionError, Location, Mistake, suggest
 from rig.dut.profile import Profile, Report
 from rig.dut.received import Received
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.cycles import Cycles
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.stays import Stays
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
+from rig.instants import Crossing, Instant, Mark
 from rig.plan import energy
-from rig.plan.case import (
-    Await,
-    Balances,
-    Case,
-    Condition,
-    ConsoleLine,
-    ConsoleNeverSays,
-    ConsoleSays,
-    Crossing,
-    Cycles,
-    Dither,
-    Expectation,
-    Fault,
-    Hold,
-    Instant,
-    Load,
-    Mark,
-    MessageComes,
-    MessageTiming,
-    OutputState,
-    Play,
-    Power,
-    Quiet,
-    Read,
-    Recovers,
-    Reset,
-    Send,
-    Set,
-    SignalBecomes,
-    SignalOrdered,
-    SignalStays,
-    SignalSteady,
-    SignalValue,
-    SignalWithin,
-    Staircase,
-    Stays,
-    Step,
-    TelemetryAgrees,
-    ThresholdIs,
-    Traffic,
-    Trips,
-    Type,
-    Wrong,
-)
 from rig.plan.complete import complete
 from rig.plan.messages import agrees, message_sound
 from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp, unit_of
 from rig.quantity import Interval
+from rig.steps import Step
+from rig.steps.bus_load import Load
+from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
+from rig.steps.fault import Fault
+from rig.steps.frame_fault import FrameFault
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.stop_periodic import StopPeriodic
+from rig.steps.type_line import Type
+from rig.steps.wait_for import WaitFor
 
 __all__ = ["complete", "written_case"]
 
@@ -192,12 +185,12 @@ class _Resolver:
         return Hold(duration_s=step.hold_s or 0.0, mark=step.mark)
 
     def _dither(self, _: Location, step: PlanStep) -> Step:
-        return Dither(span_s=step.dither_s or 0.0, mark=step.mark)
+        return RandomPhase(span_s=step.dither_s or 0.0, mark=step.mark)
 
     def _await(self, where: Location, step: PlanStep) -> Step:
         waiting = dict(step.wait_for or {})
         within_s = waiting.pop("within")
-        return Await(until=self._condition(where, waiting), within_s=within_s, mark=step.mark)
+        return WaitFor(until=self._condition(where, waiting), within_s=within_s, mark=step.mark)
 
     def _condition(self, where: Location, states: Mapping[str, Any]) -> Condition:
         [(name, state)] = states.items()
@@ -234,7 +227,7 @@ class _Resolver:
         play = step.play
         assert play is not None  # noqa: S101 -- the action says so
         self._known((*where, "quantity"), play.quantity, self._profile.settable, "quantity")
-        return Play(
+        return PlaySequence(
             quantity=play.quantity,
             values=play.values,
             interval_s=play.every_s,
@@ -273,7 +266,7 @@ class _Resolver:
             signals=signals,
             count=count,
             period_s=every_s,
-            wrong=Wrong(**wrong) if wrong else None,
+            wrong=FrameFault(**wrong) if wrong else None,
             mark=step.mark,
         )
 
@@ -287,18 +280,18 @@ class _Resolver:
         received = self._is_received((*where, message), message)
         if received and jitter_s >= (every_s or received.period_s):
             self._add((*where, "jitter"), "its jitter is no less than its period", "write less")
-        return Traffic(
+        return StartPeriodic(
             message=message,
             signals=signals,
             period_s=every_s or (received.period_s if received else 1.0),
             jitter_s=jitter_s,
-            wrong=Wrong(**wrong) if wrong else None,
+            wrong=FrameFault(**wrong) if wrong else None,
             mark=step.mark,
         )
 
     def _quiet(self, where: Location, step: PlanStep) -> Step:
         self._is_received(where, step.quiet or "")
-        return Quiet(message=step.quiet or "", mark=step.mark)
+        return StopPeriodic(message=step.quiet or "", mark=step.mark)
 
     def _load(self, where: Location, step: PlanStep) -> Step:
         self._has_can(where)

@@ -16,9 +16,9 @@ from rig.bench.bench import Bench
 from rig.bench.connect import connect
 from rig.bench.description import load_bench
 from rig.bench.launch import BenchProcess
+from rig.case import Capture
 from rig.dut.profile import load_profile
 from rig.errors import BenchError, DescriptionError, LimitError
-from rig.plan.case import Capture
 
 
 class Truth:

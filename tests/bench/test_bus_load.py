@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from rig.bench.bus_load import FRAME_BITS, load_slots
-from rig.plan.case import Load
+from rig.steps.bus_load import Load
 
 BITRATE = 500_000.0
 

@@ -15,7 +15,7 @@ from rig.bench.connect import connect
 from rig.bench.description import load_bench
 from rig.bench.launch import BenchProcess
 from rig.dut.profile import load_profile
-from rig.plan.case import Traffic
+from rig.steps.start_periodic import StartPeriodic
 
 LATE_S, PERIOD_S = 0.5, 0.05
 MOST_S = 0.2  # of silence: HostAlive's own period by the profile, a fifth of its time-out
@@ -76,7 +76,7 @@ def test_a_meter_that_answers_late_does_not_silence_the_partner(
     assert bench.partner is not None
     bench.nominal()
     bench.can.begin()
-    bench.partner.begin(Traffic(message="HostAlive", period_s=PERIOD_S))
+    bench.partner.begin(StartPeriodic(message="HostAlive", period_s=PERIOD_S))
 
     meter.is_late.set()
     [reading] = bench.read(("pack",))

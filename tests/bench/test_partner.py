@@ -16,7 +16,8 @@ from rig.dut.can_messages import Messages
 from rig.dut.profile import Profile, load_profile
 from rig.dut.received import Received
 from rig.errors import BenchError
-from rig.plan.case import Traffic, Wrong
+from rig.steps.frame_fault import FrameFault
+from rig.steps.start_periodic import StartPeriodic
 
 PROFILE = load_profile("esp32-4s")
 HOST, MS = 0x305, 1_000_000
@@ -29,7 +30,7 @@ def a_sender(profile: Profile = PROFILE, **changes: object) -> Sender:
     return Sender(Messages(profile.dbc_path), "HostAlive", promise)
 
 
-def frames(count: int, wrong: Wrong | None = None, **signals: float) -> list[Outgoing]:
+def frames(count: int, wrong: FrameFault | None = None, **signals: float) -> list[Outgoing]:
     return list(islice(a_sender().frames(signals, wrong), count))
 
 
@@ -71,14 +72,16 @@ def test_a_profile_may_choose_the_j1850_kind() -> None:
 @pytest.mark.parametrize(
     ("wrong", "expected"),
     [
-        (Wrong(what="counter stands"), [0, 0, 0, 0]),
-        (Wrong(what="counter stands", every=2), [0, 0, 1, 1]),
-        (Wrong(what="counter skips", by=3), [3, 7, 11, 0]),
-        (Wrong(what="counter skips", by=3, every=0), [3, 4, 5, 6]),
-        (Wrong(what="swapped", every=0), [1, 0, 2, 3]),
+        (FrameFault(what="counter stands"), [0, 0, 0, 0]),
+        (FrameFault(what="counter stands", every=2), [0, 0, 1, 1]),
+        (FrameFault(what="counter skips", by=3), [3, 7, 11, 0]),
+        (FrameFault(what="counter skips", by=3, every=0), [3, 4, 5, 6]),
+        (FrameFault(what="swapped", every=0), [1, 0, 2, 3]),
     ],
 )
-def test_a_wrong_counter_is_wrong_under_a_right_checksum(wrong: Wrong, expected: list[int]) -> None:
+def test_a_wrong_counter_is_wrong_under_a_right_checksum(
+    wrong: FrameFault, expected: list[int]
+) -> None:
     sent = frames(4, wrong)
 
     assert counters(sent) == expected
@@ -86,7 +89,7 @@ def test_a_wrong_counter_is_wrong_under_a_right_checksum(wrong: Wrong, expected:
 
 
 def test_a_flipped_bit_wanders_over_the_whole_frame() -> None:
-    right, spoilt = frames(64), frames(64, Wrong(what="bit"))
+    right, spoilt = frames(64), frames(64, FrameFault(what="bit"))
 
     flipped = [
         int.from_bytes(a.data, "little") ^ int.from_bytes(b.data, "little")
@@ -97,7 +100,7 @@ def test_a_flipped_bit_wanders_over_the_whole_frame() -> None:
 
 
 def test_a_short_frame_is_sealed_over_what_is_left_of_it() -> None:
-    sent = frames(3, Wrong(what="length", by=3))
+    sent = frames(3, FrameFault(what="length", by=3))
 
     assert [len(frame.data) for frame in sent] == [3, 3, 3]
     assert all(is_sealed(frame.data) for frame in sent)
@@ -107,9 +110,9 @@ def test_other_ways_to_be_wrong_spoil_just_what_they_name() -> None:
     [crc], [masked], [moved] = (
         frames(1, wrong)
         for wrong in (
-            Wrong(what="crc"),
-            Wrong(what="data id", by=1),
-            Wrong(what="identifier", by=2),
+            FrameFault(what="crc"),
+            FrameFault(what="data id", by=1),
+            FrameFault(what="identifier", by=2),
         )
     )
 
@@ -179,7 +182,7 @@ def looked(partner: Partner, clock: ScriptedClock, *at_ms: int) -> None:
 def test_a_frame_that_is_late_does_not_move_the_ones_behind_it() -> None:
     partner, clock, posted = a_partner()
 
-    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
     looked(partner, clock, 100, 170, 200, 299, 300, 431)
 
     assert posted.frames == [(0, 0), (100, 1), (200, 2), (300, 3), (431, 4)]
@@ -189,7 +192,7 @@ def test_a_frame_that_is_late_does_not_move_the_ones_behind_it() -> None:
 def test_periods_that_nobody_could_send_in_are_left_out_and_the_counter_goes_on() -> None:
     partner, clock, posted = a_partner()
 
-    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
     looked(partner, clock, 450, 500, 600)
 
     assert posted.frames == [(0, 0), (450, 1), (500, 2), (600, 3)]
@@ -197,19 +200,19 @@ def test_periods_that_nobody_could_send_in_are_left_out_and_the_counter_goes_on(
 
 def test_a_partner_that_is_reset_is_silent_and_counts_from_0() -> None:
     partner, clock, posted = a_partner()
-    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
     looked(partner, clock, 100)
 
     partner.reset()
     looked(partner, clock, 200, 300)
-    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
 
     assert posted.frames == [(0, 0), (100, 1), (300, 0)]
 
 
 def test_nothing_falls_due_once_it_is_quiet() -> None:
     partner, clock, posted = a_partner()
-    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
 
     partner.end("HostAlive")
     looked(partner, clock, 100, 200)
@@ -278,7 +281,7 @@ Lively = tuple[Partner, HandMovedClock, Signalled]
 def test_in_real_time_frames_leave_while_nobody_lets_time_pass(lively: Lively) -> None:
     partner, clock, posted = lively
 
-    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
     for ms in (0, 100, 200, 300):  # this thread, as one that waits for an instrument, sends nothing
         clock.move_to(ms)
         assert posted.awaited()
@@ -289,10 +292,10 @@ def test_in_real_time_frames_leave_while_nobody_lets_time_pass(lively: Lively) -
 
 def test_traffic_that_begins_later_and_is_due_sooner_wakes_the_thread(lively: Lively) -> None:
     partner, clock, posted = lively
-    partner.begin(Traffic(message="HostAlive", period_s=10.0))
+    partner.begin(StartPeriodic(message="HostAlive", period_s=10.0))
     assert posted.awaited()
 
-    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
     assert posted.awaited()
     clock.move_to(100)
 
@@ -302,7 +305,7 @@ def test_traffic_that_begins_later_and_is_due_sooner_wakes_the_thread(lively: Li
 
 def test_what_breaks_in_the_thread_is_told_to_who_looks_next_and_once(lively: Lively) -> None:
     partner, clock, posted = lively
-    partner.begin(Traffic(message="HostAlive", period_s=0.1))
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
     assert posted.awaited()
     posted.is_broken = True
     clock.move_to(100)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from rig.case import Case
 from rig.check import check
 from rig.cli import main
 from rig.dut.profile import load_profile
 from rig.evidence import load_run
-from rig.plan.case import Case, Hold
 from rig.plan.duration import expected_s
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
+from rig.steps.hold import Hold
 from tests.evidence.factories import a_case
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from typing import get_args
 import pytest
 
 from rig.evidence import load_run
-from rig.plan.case import Expectation, Step
+from rig.expectations import Expectation
+from rig.steps import Step
 
 PAGE = Path(__file__).parents[2] / "docs" / "write-tests-in-python.md"
 TEXT = PAGE.read_text(encoding="utf-8")

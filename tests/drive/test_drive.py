@@ -11,31 +11,27 @@ import pytest
 from rig.bench.bench import Bench
 from rig.bench.connect import connect
 from rig.bench.description import load_bench
+from rig.case import Case
 from rig.drive.drive import drive_case
 from rig.dut.profile import Profile
 from rig.errors import LimitError
-from rig.plan.case import (
-    Await,
-    Case,
-    ConsoleLine,
-    Dither,
-    Fault,
-    Hold,
-    OutputState,
-    Play,
-    Power,
-    Quiet,
-    Read,
-    Send,
-    Set,
-    SignalValue,
-    Staircase,
-    Stays,
-    Step,
-    Traffic,
-    Type,
-)
+from rig.expectations.stays import Stays
 from rig.plan.complete import complete
+from rig.steps import Step
+from rig.steps.conditions import ConsoleLine, OutputState, SignalValue
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.stop_periodic import StopPeriodic
+from rig.steps.type_line import Type
+from rig.steps.wait_for import WaitFor
 from rig.trace.model import Trace
 from tests.plan.test_families import ORIGIN
 
@@ -131,7 +127,7 @@ def test_an_awaited_line_ends_the_wait_when_it_comes(bench: Bench) -> None:
     trace = driven(
         bench,
         Type(line="version"),
-        Await(until=ConsoleLine(pattern="^esp32-4s "), within_s=5.0, mark="told"),
+        WaitFor(until=ConsoleLine(pattern="^esp32-4s "), within_s=5.0, mark="told"),
     )
 
     (line,) = (line for line in trace.lines if line.text.startswith("esp32-4s "))
@@ -153,7 +149,7 @@ def test_a_trip_is_seen_by_each_means(
     trace = driven(
         bench,
         Set(values={"cell 1": 3.70}, mark="over"),
-        Await(until=until, within_s=5.0, mark="seen"),
+        WaitFor(until=until, within_s=5.0, mark="seen"),
     )
 
     took_s = (trace.markers["seen"].time_ns - trace.markers["over"].begin_ns) * 1e-9
@@ -163,7 +159,7 @@ def test_a_trip_is_seen_by_each_means(
 def test_a_wait_in_vain_goes_on_when_its_time_is_up(bench: Bench) -> None:
     never = OutputState(output="charge path", is_open=True)
 
-    trace = driven(bench, Await(until=never, within_s=0.4, mark="over"), Hold(duration_s=0.1))
+    trace = driven(bench, WaitFor(until=never, within_s=0.4, mark="over"), Hold(duration_s=0.1))
 
     waited = trace.markers["over"]
     assert 0.4 <= (waited.time_ns - waited.begin_ns) * 1e-9 < 0.6
@@ -179,7 +175,9 @@ def test_messages_go_out_at_their_period(bench: Bench) -> None:
 
 def test_a_dither_is_the_cases_own_and_the_same_each_time(bench: Bench) -> None:
     def length_ns(seed: int) -> int:
-        mark = driven(bench, Dither(span_s=0.5, mark="dithered"), seed=seed).markers["dithered"]
+        mark = driven(bench, RandomPhase(span_s=0.5, mark="dithered"), seed=seed).markers[
+            "dithered"
+        ]
         return mark.time_ns - mark.begin_ns
 
     first, again, other = length_ns(1), length_ns(1), length_ns(2)
@@ -218,11 +216,11 @@ def _host_alive(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
 def test_traffic_goes_on_in_the_background_until_it_is_quiet(bench: Bench) -> None:
     trace = driven(
         bench,
-        Traffic(message="HostAlive", period_s=0.1),
+        StartPeriodic(message="HostAlive", period_s=0.1),
         Hold(duration_s=2.0),
         Set(values={"cell 1": 3.35}),
         Hold(duration_s=1.0),
-        Quiet(message="HostAlive", mark="quiet"),
+        StopPeriodic(message="HostAlive", mark="quiet"),
         Hold(duration_s=1.0),
     )
 
@@ -238,7 +236,7 @@ def test_traffic_goes_on_in_the_background_until_it_is_quiet(bench: Bench) -> No
 
 def test_jitter_is_seeded_and_late_only(bench: Bench) -> None:
     steps = (
-        Traffic(message="HostAlive", period_s=0.1, jitter_s=0.08, mark="begun"),
+        StartPeriodic(message="HostAlive", period_s=0.1, jitter_s=0.08, mark="begun"),
         Hold(duration_s=3.0),
     )
     first, again, other = (_host_alive(driven(bench, *steps, seed=n))[0] for n in (1, 1, 2))
@@ -254,9 +252,9 @@ def test_jitter_is_seeded_and_late_only(bench: Bench) -> None:
 def test_traffic_of_a_message_takes_the_place_of_what_ran_before(bench: Bench) -> None:
     trace = driven(
         bench,
-        Traffic(message="HostAlive", period_s=0.05),
+        StartPeriodic(message="HostAlive", period_s=0.05),
         Hold(duration_s=1.0, mark="slower"),
-        Traffic(message="HostAlive", period_s=0.5),
+        StartPeriodic(message="HostAlive", period_s=0.5),
         Hold(duration_s=2.2),
     )
 
@@ -266,7 +264,7 @@ def test_traffic_of_a_message_takes_the_place_of_what_ran_before(bench: Bench) -
 
 
 def test_no_traffic_is_left_for_the_next_case(bench: Bench) -> None:
-    driven(bench, Traffic(message="HostAlive", period_s=0.05), Hold(duration_s=0.5))
+    driven(bench, StartPeriodic(message="HostAlive", period_s=0.05), Hold(duration_s=0.5))
 
     trace = driven(bench, Hold(duration_s=1.0))
 
@@ -274,7 +272,7 @@ def test_no_traffic_is_left_for_the_next_case(bench: Bench) -> None:
 
 
 def test_a_list_of_values_is_played_on_time_with_noise_from_the_seed(bench: Bench) -> None:
-    play = Play(quantity="cell 3", values=(3.40, 3.45), interval_s=0.1, times=5, noise=0.01)
+    play = PlaySequence(quantity="cell 3", values=(3.40, 3.45), interval_s=0.1, times=5, noise=0.01)
     traces = [driven(bench, play) for _ in range(2)]
 
     commands = [c for c in traces[0].commands if c.quantity == "cell 3"]
@@ -290,7 +288,7 @@ def test_what_nobody_acknowledged_is_told_and_does_not_reach_the_next_case(bench
     cut = driven(
         bench,
         Fault(fault="open", target="can bus"),
-        Traffic(message="HostAlive", period_s=0.1),
+        StartPeriodic(message="HostAlive", period_s=0.1),
         Hold(duration_s=1.0),
     )
 
@@ -325,7 +323,7 @@ def shown(bench: Bench, *before: Step) -> str:
 
 
 def test_a_case_finds_factory_settings_whatever_the_one_before_it_left(bench: Bench) -> None:
-    saved = Await(until=ConsoleLine(pattern="OK saved"), within_s=0.5)
+    saved = WaitFor(until=ConsoleLine(pattern="OK saved"), within_s=0.5)
     left = (Type(line="set ovp.trip 3.600"), Hold(duration_s=0.05), Type(line="save"), saved)
 
     assert shown(bench, *left) == "ovp.trip=3.600 V"

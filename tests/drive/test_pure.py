@@ -15,26 +15,24 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from rig.bench.description import load_bench
+from rig.case import Case
 from rig.dut.profile import Profile, load_profile
 from rig.judge.verdict import JUDGEMENT_JSON
 from rig.lanes import Lane, LaneSetup
-from rig.plan.case import (
-    Case,
-    Fault,
-    Hold,
-    Load,
-    Power,
-    Read,
-    Reset,
-    Send,
-    Set,
-    Step,
-    Traffic,
-    Type,
-)
 from rig.plan.complete import complete
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
+from rig.steps import Step
+from rig.steps.bus_load import Load
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.type_line import Type
 from rig.trace import files
 from tests.plan.test_families import ORIGIN
 
@@ -52,7 +50,7 @@ BREAKS: dict[str, tuple[Step, ...]] = {
         Hold(duration_s=0.1),
         Type(line="save"),
         Hold(duration_s=0.6),
-        Traffic(message="HostAlive", period_s=0.1, jitter_s=0.02),
+        StartPeriodic(message="HostAlive", period_s=0.1, jitter_s=0.02),
         Load(share=0.5, burst_s=0.01, bursts=20, first_id=0x300, last_id=0x310),
         Set(values={"current": 20.0}),
         Read(quantities=("current", "cell 2", "bleed 1")),

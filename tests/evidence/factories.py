@@ -8,22 +8,19 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.case import Capture, Case
 from rig.evidence import InstrumentFacts, RunMeta
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.trips import Trips
+from rig.facts import Output
+from rig.instants import Crossing
 from rig.judge.measurement import Measurement
 from rig.judge.verdict import BudgetRow, EventMark, Finding, Judgement, Verdict
-from rig.plan.case import (
-    Await,
-    Capture,
-    Case,
-    Crossing,
-    Dither,
-    Hold,
-    Output,
-    OutputState,
-    Set,
-    SignalBecomes,
-    Trips,
-)
+from rig.steps.conditions import OutputState
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
+from rig.steps.set import Set
+from rig.steps.wait_for import WaitFor
 from rig.trace.model import Channel, Command, Frames, Line, Link, Marker, Reading, Trace, Waveform
 
 BEGUN = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
@@ -84,9 +81,9 @@ def a_case(case_id: str = "trip[cell overvoltage,cell=3,repeat=1]", **changes: o
         "protection": "cell overvoltage",
         "parameters": {"protection": "cell overvoltage", "cell": "3", "repeat": "1"},
         "steps": (
-            Dither(span_s=0.1),
+            RandomPhase(span_s=0.1),
             Set(values={"cell 3": 3.70}, mark="high"),
-            Await(until=OutputState(output="charge path", is_open=True), within_s=2.0),
+            WaitFor(until=OutputState(output="charge path", is_open=True), within_s=2.0),
             Hold(duration_s=0.2),
         ),
         "expectations": (

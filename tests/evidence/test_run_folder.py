@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.case import Case
 from rig.errors import EvidenceError
 from rig.evidence import NOT_RUN, RunFolder, load_run, verify
 from rig.evidence.names import LONGEST_SLUG, case_folder
 from rig.evidence.run import add_judgements
 from rig.judge.verdict import Judgement, Verdict
-from rig.plan.case import Case
 from tests.evidence.factories import TickingClock, a_case, a_finding, a_judgement, a_meta, a_trace
 
 IDS = ["trip[cell overvoltage,cell=3]", "trip[cell overvoltage;cell=3]", "latch[SCD]"]

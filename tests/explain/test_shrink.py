@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.bench.description import load_bench
+from rig.case import Case
 from rig.dut.profile import find_described, load_profile
 from rig.judge.verdict import Verdict
 from rig.lanes import Lane, LaneSetup
-from rig.plan.case import Case, Dither, Hold, OutputState, Play, Send, Set, Staircase, Step
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
 from rig.shrink import (
@@ -27,6 +27,14 @@ from rig.shrink import (
     simpler_forms,
     without_dither,
 )
+from rig.steps import Step
+from rig.steps.conditions import OutputState
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.send import Send
+from rig.steps.set import Set
 
 ROOT = Path(__file__).parents[2]
 PROFILE = load_profile(find_described("esp32-4s", "duts", "profile.yaml"))
@@ -82,14 +90,14 @@ def test_random_waits_become_those_that_were_waited() -> None:
 
     fixed = without_dither(case)
 
-    assert not any(isinstance(step, Dither) for step in fixed.steps)
+    assert not any(isinstance(step, RandomPhase) for step in fixed.steps)
     assert fixed.steps == without_dither(case).steps
     assert len(fixed.steps) == len(case.steps)
 
 
 def test_noise_before_a_random_wait_does_not_change_its_length() -> None:
-    wait = Dither(span_s=0.5, mark="waited")
-    play = Play(quantity="cell 1", values=(3.3,), interval_s=0.02, times=3, noise=0.001)
+    wait = RandomPhase(span_s=0.5, mark="waited")
+    play = PlaySequence(quantity="cell 1", values=(3.3,), interval_s=0.02, times=3, noise=0.001)
     case = replace(NIGHTLY["trip[OVP-cell3-r1]"], expectations=(), steps=(play, wait))
 
     with a_lane(None) as lane:

@@ -8,8 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.case import Case
 from rig.dut.e2e import CrcKind
-from rig.plan.case import Case, Crossing, Expectation, Output, Step
+from rig.expectations import Expectation
+from rig.facts import Output
+from rig.instants import Crossing
+from rig.steps import Step
 from rig.trace.model import (
     Channel,
     Command,

@@ -9,22 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.expectations import Expectation
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_sound import MessageSound
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
+from rig.instants import Mark
 from rig.judge.judge import judge
 from rig.judge.verdict import Finding
-from rig.plan.case import (
-    Expectation,
-    Hold,
-    Mark,
-    MessageComes,
-    MessageSound,
-    MessageTiming,
-    Send,
-    SignalBecomes,
-    SignalOrdered,
-    SignalStays,
-    SignalSteady,
-    SignalWithin,
-)
+from rig.steps.hold import Hold
+from rig.steps.send import Send
 from rig.trace.model import Frames, Trace
 from tests.judge.synthetic import (
     CELL_RISES,

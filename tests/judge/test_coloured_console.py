@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from rig.expectations import Expectation
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.instants import Mark
 from rig.judge.judge import judge
 from rig.judge.verdict import Finding
-from rig.plan.case import ConsoleNeverSays, ConsoleSays, Expectation, Mark
 from rig.trace.model import Line
 from tests.judge.synthetic import a_case
 from tests.judge.test_console import STATUS, a_line, console_trace

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from rig.expectations.trips import Trips
 from rig.judge.judge import judge
-from rig.plan.case import Trips
 from rig.trace.model import Trace
 from tests.judge.synthetic import CELL_RISES, a_case, a_channel, a_trace, a_waveform
 

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.expectations.counts_charge import CountsCharge
+from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_steady import SignalSteady
 from rig.judge.judge import judge_expectation
 from rig.judge.verdict import Finding, Verdict
-from rig.plan.case import CountsCharge, FollowsCells, SignalOrdered, SignalSteady
 from rig.trace.model import Command, Frames, Reading, Trace
 from tests.judge.synthetic import (
     Bytes,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rig.instants import Crossing, Mark
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns
 from rig.judge.rules import NoEvidence
-from rig.plan.case import Crossing, Hold, Mark, Send, Traffic
+from rig.steps.hold import Hold
+from rig.steps.send import Send
+from rig.steps.start_periodic import StartPeriodic
 from rig.trace.model import Frames
 from tests.judge.synthetic import (
     S,
@@ -61,7 +64,7 @@ def test_an_effect_is_looked_for_from_the_frame_that_the_bms_heard() -> None:
 
 
 def test_traffic_acts_from_its_begin_on() -> None:
-    case = a_case(steps=(Traffic(message="HostAlive", period_s=0.1, mark="sent"),))
+    case = a_case(steps=(StartPeriodic(message="HostAlive", period_s=0.1, mark="sent"),))
 
     assert search_start_ns(case, a_trace(marks=SENT), Mark(mark="sent")) == 0.9 * S
 

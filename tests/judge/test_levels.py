@@ -9,18 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.threshold import ThresholdIs
+from rig.facts import Output
 from rig.judge.judge import judge
 from rig.judge.verdict import Finding
-from rig.plan.case import (
-    Balances,
-    Expectation,
-    Output,
-    OutputState,
-    Staircase,
-    Step,
-    TelemetryAgrees,
-    ThresholdIs,
-)
+from rig.steps import Step
+from rig.steps.conditions import OutputState
+from rig.steps.ramp import Staircase
 from rig.trace.model import Command, Line, Trace
 from tests.judge.synthetic import (
     MS,

@@ -9,20 +9,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from rig.expectations.recovers import Recovers
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Crossing, Mark
 from rig.judge.judge import judge
 from rig.judge.verdict import Finding
-from rig.plan.case import (
-    Crossing,
-    Fault,
-    Hold,
-    Mark,
-    Power,
-    Recovers,
-    Set,
-    Stays,
-    Trips,
-    Type,
-)
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 from rig.trace.model import Trace, Waveform
 from tests.judge.synthetic import (
     CELL_RISES,

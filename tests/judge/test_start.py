@@ -7,19 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rig.case import Case
+from rig.expectations.recovers import Recovers
+from rig.expectations.stays import Stays
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
+from rig.facts import Output, StartPromise
+from rig.instants import Crossing, Mark
 from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, counted_as
-from rig.plan.case import (
-    Case,
-    Crossing,
-    Mark,
-    Output,
-    Recovers,
-    StartPromise,
-    Stays,
-    ThresholdIs,
-    Trips,
-)
 from rig.trace.model import Line, Reading, Start, Trace
 from tests.judge.synthetic import (
     MS,

@@ -10,9 +10,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.case import Case
 from rig.dut.profile import Profile
 from rig.mutants.order import cheap_first, killers_first
-from rig.plan.case import Case
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
 from tests.mutants.factories import FAIL, PASS, a_result

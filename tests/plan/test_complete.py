@@ -9,26 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.dut.profile import Profile, load_profile
-from rig.plan.case import (
-    Await,
-    Balances,
-    Crossing,
-    Dither,
-    Hold,
-    Mark,
-    Output,
-    OutputState,
-    Power,
-    Read,
-    Send,
-    Set,
-    SignalStays,
-    Staircase,
-    Stays,
-    Step,
-    Trips,
-)
+from rig.expectations.balances import Balances
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.facts import Output
+from rig.instants import Crossing, Mark
 from rig.plan.complete import complete, longest_s
+from rig.steps import Step
+from rig.steps.conditions import OutputState
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.wait_for import WaitFor
 from tests.plan.test_families import ORIGIN
 
 ESP32 = load_profile("esp32-4s")
@@ -40,11 +37,11 @@ OPENS = Trips(output="charge path", since=OVER, low_s=0.9, high_s=1.1)
     ("step", "longest"),
     [
         (Hold(duration_s=2.5), 2.5),
-        (Dither(span_s=0.5), 0.5),
+        (RandomPhase(span_s=0.5), 0.5),
         (Send(message="HostAlive", count=5, period_s=0.2), 1.05),
         (Set(values={"cell 1": 3.0, "cell 2": 3.0}), 0.35),
         (Set(values={"cell 1": 3.0, "temperature 1": 3.0, "current": 1.0}), 1.05),
-        (Await(until=OutputState(output="charge path", is_open=True), within_s=2.0), 2.35),
+        (WaitFor(until=OutputState(output="charge path", is_open=True), within_s=2.0), 2.35),
         (Power(on=True), 0.35),
         (Read(quantities=("cell 1", "cell 2")), 0.7),
     ],

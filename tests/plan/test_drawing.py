@@ -8,14 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.case import Case
 from rig.dut.profile import Profile, load_profile
-from rig.plan.case import Case, Crossing, Hold, Recovers, Set, SignalWithin, Staircase, Stays, Trips
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Crossing
 from rig.plan.complete import complete
 from rig.plan.drawing import Drawer, drawer, joined, leaves_home
 from rig.plan.expand import expand
 from rig.plan.model import parse_plan
 from rig.plan.stimulus import acting
 from rig.plan.writing import plan_text, written_out
+from rig.steps.hold import Hold
+from rig.steps.ramp import Staircase
+from rig.steps.set import Set
 from tests.plan.test_families import ORIGIN
 
 PROFILE = load_profile("esp32-4s")

@@ -12,20 +12,18 @@ from hypothesis import strategies as st
 from rig.description import BrokenDescriptionError
 from rig.dut.energy import ChargePromise, RestCorrection
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    CountsCharge,
-    Expectation,
-    FollowsCells,
-    Hold,
-    Set,
-    SignalOrdered,
-    SignalSteady,
-    SignalWithin,
-)
+from rig.expectations import Expectation
+from rig.expectations.counts_charge import CountsCharge
+from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
 from rig.plan.energy import CELL_SUM, REMAINING, SOC, counts, follows, signals_of
 from rig.plan.expand import expand
 from rig.plan.families import FAMILIES, Options
 from rig.plan.model import parse_plan
+from rig.steps.hold import Hold
+from rig.steps.set import Set
 
 PLAN = """\
 plan: p

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.case import CASE_JSON, Case
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
-from rig.plan.case import CASE_JSON, Case
 from rig.plan.expand import case_seed, expand, expand_family
 from rig.plan.families import Options
 from rig.plan.model import load_plan
@@ -179,7 +179,7 @@ _DIGESTS = """
 import hashlib, sys
 from pathlib import Path
 from rig.dut.profile import load_profile
-from rig.plan.case import CASE_JSON
+from rig.case import CASE_JSON
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
 for path, profile in zip(sys.argv[1::2], sys.argv[2::2]):

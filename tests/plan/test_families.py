@@ -12,39 +12,35 @@ import pytest
 from cantools.database import load_file
 from cantools.database.can import Database
 
+from rig.case import Case
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    Balances,
-    Case,
-    ConsoleSays,
-    Crossing,
-    Expectation,
-    Hold,
-    Instant,
-    Mark,
-    MessageComes,
-    Play,
-    Power,
-    Read,
-    Recovers,
-    Send,
-    Set,
-    SignalBecomes,
-    SignalStays,
-    SignalWithin,
-    Staircase,
-    Stays,
-    TelemetryAgrees,
-    Traffic,
-    Trips,
-    Type,
-)
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.stays import Stays
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.trips import Trips
+from rig.instants import Crossing, Instant, Mark
 from rig.plan.expand import expand, expand_family, families
 from rig.plan.families import FAMILIES, Options
 from rig.plan.model import load_plan
 from rig.plan.promises import untested
 from rig.plan.stimulus import paths
 from rig.quantity import Toleranced
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.read import Read
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.type_line import Type
 
 # They take one cell or sensor each, so with fewer to choose from they take another.
 CHOOSE_ONE = {"in turn", "with current", "bounce", "chatter", "fault while starting", "flags"}
@@ -555,7 +551,7 @@ def test_a_bounce_is_never_bad_for_as_long_as_the_delay(esp32: Profile) -> None:
     for case in cases_of("bounce", esp32):
         assert case.protection is not None
         low_s = esp32.protections[case.protection].delay
-        play = next(step for step in case.steps if isinstance(step, Play))
+        play = next(step for step in case.steps if isinstance(step, PlaySequence))
         bad = sum(value == play.values[0] for value in play.values)
         assert low_s is not None
         assert 0.4 * low_s.low < bad * play.interval_s < 0.9 * low_s.low
@@ -563,7 +559,7 @@ def test_a_bounce_is_never_bad_for_as_long_as_the_delay(esp32: Profile) -> None:
 
 def test_a_bounce_of_what_counts_in_a_row_is_bad_for_most_of_the_time(esp32: Profile) -> None:
     case = the_case("bounce", esp32, "OVP-cell4")
-    play = next(step for step in case.steps if isinstance(step, Play))
+    play = next(step for step in case.steps if isinstance(step, PlaySequence))
 
     assert play.values.count(3.3) / len(play.values) < 0.4
 
@@ -572,7 +568,7 @@ def test_a_bounce_of_a_leaky_counter_is_bad_for_less_than_half_of_the_time(esp32
     leaky = esp32.protections["cell overvoltage"].model_copy(update={"counter": "leaky"})
     changed = esp32.model_copy(update={"protections": {"cell overvoltage": leaky}})
     (case,) = cases_of("bounce", changed)
-    play = next(step for step in case.steps if isinstance(step, Play))
+    play = next(step for step in case.steps if isinstance(step, PlaySequence))
 
     assert play.values.count(3.3) / len(play.values) > 0.5
 
@@ -591,7 +587,7 @@ def test_noise_between_the_levels_touches_neither(esp32: Profile) -> None:
     for case in cases_of("chatter", esp32):
         assert case.protection is not None
         p = esp32.protections[case.protection]
-        noise = next(s for s in case.steps if isinstance(s, Play) and s.noise)
+        noise = next(s for s in case.steps if isinstance(s, PlaySequence) and s.noise)
         ends = [noise.values[0] - noise.noise, noise.values[0] + noise.noise]
         if p.watches == "cell spread":
             ends = [esp32.nominal.cells_v - end for end in ends]
@@ -626,7 +622,7 @@ def test_what_a_message_promises_to_refuse_is_sent_and_nothing_else(esp32: Profi
         step.wrong.what
         for how, case in cases.items()
         for step in case.steps
-        if isinstance(step, Traffic) and step.wrong and how != "disturbed"
+        if isinstance(step, StartPeriodic) and step.wrong and how != "disturbed"
     }
 
     assert wrong == {
@@ -641,10 +637,10 @@ def test_what_a_message_promises_to_refuse_is_sent_and_nothing_else(esp32: Profi
 def test_a_flipped_bit_goes_over_the_whole_frame_before_the_partner_is_back(esp32: Profile) -> None:
     case = the_case("partner", esp32, "CTO-HostAlive-bit")
 
-    at = next(i for i, s in enumerate(case.steps) if isinstance(s, Traffic) and s.wrong)
+    at = next(i for i, s in enumerate(case.steps) if isinstance(s, StartPeriodic) and s.wrong)
     sent, hold = case.steps[at : at + 2]
 
-    assert isinstance(sent, Traffic)
+    assert isinstance(sent, StartPeriodic)
     assert isinstance(hold, Hold)
     assert hold.duration_s / sent.period_s > 64
 
@@ -652,7 +648,7 @@ def test_a_flipped_bit_goes_over_the_whole_frame_before_the_partner_is_back(esp3
 def test_a_healthy_partner_never_pauses_as_long_as_the_shortest_time_out(esp32: Profile) -> None:
     for case in cases_of("partner", esp32):
         if case.parameters["partner"] in ("on time", "fast", "slow"):
-            [traffic] = [s for s in case.steps if isinstance(s, Traffic)]
+            [traffic] = [s for s in case.steps if isinstance(s, StartPeriodic)]
             assert traffic.period_s + traffic.jitter_s < 0.85 * 0.9
 
 
@@ -660,7 +656,7 @@ def test_a_broken_bus_is_mended_with_a_partner_there_as_proof(esp32: Profile) ->
     for case in cases_of("bus fault", esp32):
         marks = [step.mark for step in case.steps]
         after = case.steps[marks.index("mended") + 1]
-        assert isinstance(after, Traffic)
+        assert isinstance(after, StartPeriodic)
         told = {e.message for e in case.expectations if isinstance(e, MessageComes)}
         assert told == set(esp32.messages)
 

@@ -6,22 +6,20 @@ from dataclasses import replace
 
 import pytest
 
+from rig.case import Case
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    Case,
-    ConsoleSays,
-    Cycles,
-    Hold,
-    Mark,
-    Read,
-    Recovers,
-    Set,
-    SignalBecomes,
-    SignalStays,
-    Stays,
-    Trips,
-)
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.cycles import Cycles
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Mark
 from rig.plan.promises import untested
+from rig.steps.hold import Hold
+from rig.steps.read import Read
+from rig.steps.set import Set
 from tests.plan.test_families import cases_of, only, the_case
 
 

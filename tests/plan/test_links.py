@@ -6,11 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from rig.case import Case
 from rig.dut.profile import Profile
-from rig.plan.case import Case, Fault, Set, SignalWithin, Stays, Trips
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
 from rig.plan.expand import expand_family
 from rig.plan.families import Options
 from rig.plan.families.links import carried_by
+from rig.steps.fault import Fault
+from rig.steps.set import Set
 from tests.plan.test_families import ORIGIN, cases_of
 
 

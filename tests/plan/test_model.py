@@ -6,46 +6,41 @@ from pathlib import Path
 
 import pytest
 
+from rig.case import Case
 from rig.description import BrokenDescriptionError
 from rig.dut.profile import Profile, load_profile
-from rig.plan.case import (
-    Await,
-    Balances,
-    Case,
-    ConsoleLine,
-    ConsoleNeverSays,
-    ConsoleSays,
-    Crossing,
-    Cycles,
-    Dither,
-    Fault,
-    Hold,
-    Mark,
-    MessageTiming,
-    OutputState,
-    Play,
-    Power,
-    Quiet,
-    Read,
-    Recovers,
-    Reset,
-    Send,
-    Set,
-    SignalBecomes,
-    SignalStays,
-    SignalValue,
-    Staircase,
-    Stays,
-    TelemetryAgrees,
-    ThresholdIs,
-    Traffic,
-    Trips,
-    Type,
-    Wrong,
-)
+from rig.expectations.balances import Balances
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.cycles import Cycles
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.stays import Stays
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
+from rig.instants import Crossing, Mark
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, load_plan, parse_plan
 from rig.plan.written import written_case
+from rig.steps.conditions import ConsoleLine, OutputState, SignalValue
+from rig.steps.fault import Fault
+from rig.steps.frame_fault import FrameFault
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.stop_periodic import StopPeriodic
+from rig.steps.type_line import Type
+from rig.steps.wait_for import WaitFor
 
 ROOT = Path(__file__).parents[2]
 STAYS = "{charge path: stays closed}"
@@ -76,18 +71,18 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
         ("{set: {cell 3: 3.70 V}, as: up}", Set(values={"cell 3": 3.7}, mark="up")),
         ("{set: {current: -20 A}}", Set(values={"current": -20.0})),
         ("{hold: 600 ms}", Hold(duration_s=0.6)),
-        ("{dither: 100 ms}", Dither(span_s=0.1)),
+        ("{dither: 100 ms}", RandomPhase(span_s=0.1)),
         (
             "{wait for: {charge path: open, within: 2 s}}",
-            Await(until=OutputState(output="charge path", is_open=True), within_s=2.0),
+            WaitFor(until=OutputState(output="charge path", is_open=True), within_s=2.0),
         ),
         (
             "{wait for: {BMS_Status.OV: 1, within: 150 ms}}",
-            Await(until=SignalValue(message="BMS_Status", signal="OV", value=1.0), within_s=0.15),
+            WaitFor(until=SignalValue(message="BMS_Status", signal="OV", value=1.0), within_s=0.15),
         ),
         (
             '{wait for: {console: "bms: ready", within: 1 s}}',
-            Await(until=ConsoleLine(pattern="bms: ready"), within_s=1.0),
+            WaitFor(until=ConsoleLine(pattern="bms: ready"), within_s=1.0),
         ),
         ("{fault: {open: cell 2}}", Fault(fault="open", target="cell 2")),
         (
@@ -100,18 +95,18 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
         ),
         (
             "{send: {HostAlive: {Request: 1}, wrong: crc}}",
-            Send(message="HostAlive", signals={"Request": 1}, wrong=Wrong(what="crc")),
+            Send(message="HostAlive", signals={"Request": 1}, wrong=FrameFault(what="crc")),
         ),
         (
             "{traffic: {HostAlive: {}, jitter: 20 ms, wrong: {counter skips: 3, every: 0}}}",
-            Traffic(
+            StartPeriodic(
                 message="HostAlive",
                 period_s=0.2,  # the profile's own
                 jitter_s=0.02,
-                wrong=Wrong(what="counter skips", by=3, every=0),
+                wrong=FrameFault(what="counter skips", by=3, every=0),
             ),
         ),
-        ("{quiet: HostAlive}", Quiet(message="HostAlive")),
+        ("{quiet: HostAlive}", StopPeriodic(message="HostAlive")),
         ("{type: hang}", Type(line="test hang")),  # a command, by its name in the profile
         ("{type: some line}", Type(line="some line")),
         ("{power: off}", Power(on=False)),
@@ -123,7 +118,9 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
         (
             "{play: {quantity: cell 1, values: [3.7 V, 3.4 V], every: 300 ms, times: 10,"
             " noise: 5 mV}}",
-            Play(quantity="cell 1", values=(3.7, 3.4), interval_s=0.3, times=10, noise=0.005),
+            PlaySequence(
+                quantity="cell 1", values=(3.7, 3.4), interval_s=0.3, times=10, noise=0.005
+            ),
         ),
         (
             "{ramp: {quantity: cell 1, from: 3.7 V, to: 3.6 V, step: 2 mV, dwell: 1.2 s,"
@@ -358,7 +355,7 @@ def test_repeated_steps_are_done_so_many_times_one_after_the_other(esp32: Profil
 
     case = expand(parse_plan(text, "p.yaml"), esp32, 1)[0]
 
-    once = (Dither(span_s=1.0), Set(values={"cell 1": 3.7}), Hold(duration_s=0.05))
+    once = (RandomPhase(span_s=1.0), Set(values={"cell 1": 3.7}), Hold(duration_s=0.05))
     assert case.steps == (*once * 3, Hold(duration_s=1.0))
 
 

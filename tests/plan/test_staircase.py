@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rig.plan.case import OutputState, Staircase
+from rig.steps.conditions import OutputState
+from rig.steps.ramp import Staircase
 
 OPEN = OutputState(output="charge path", is_open=True)
 VOLTS = st.integers(-100_000, 100_000).map(lambda tens_of_uv: tens_of_uv / 1e5)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.dut.profile import Profile, Protection, load_profile
-from rig.plan.case import Crossing, Fault, Mark, Send, Set, Type
+from rig.instants import Crossing, Mark
 from rig.plan.stimulus import (
     acting,
     beyond,
@@ -20,6 +20,10 @@ from rig.plan.stimulus import (
     value_at,
 )
 from rig.quantity import Toleranced
+from rig.steps.fault import Fault
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 
 ESP32 = load_profile("esp32-4s")
 WITH_LEVEL = [n for n, p in ESP32.protections.items() if p.threshold and p.watches != "cell spread"]

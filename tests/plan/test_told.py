@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from rig.dut.profile import Profile, load_profile
-from rig.plan.case import Load, MessageComes, Set, SignalStays, SignalWithin
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_within import SignalWithin
 from rig.plan.expand import expand
 from rig.plan.families import FAMILIES, Draft, Options
 from rig.plan.model import parse_plan
 from rig.plan.writing import plan_text, written_out
+from rig.steps.bus_load import Load
+from rig.steps.set import Set
 
 DUTS = Path(__file__).parents[2] / "fixtures" / "duts"
 

@@ -7,34 +7,32 @@ from dataclasses import replace
 
 import pytest
 
+from rig.case import Case
 from rig.dut.profile import Profile, load_profile
-from rig.plan.case import (
-    Case,
-    Dither,
-    Expectation,
-    Fault,
-    FollowsCells,
-    Hold,
-    MessageSound,
-    MessageTiming,
-    Play,
-    Power,
-    Read,
-    Reset,
-    Set,
-    SignalOrdered,
-    SignalStays,
-    SignalSteady,
-    SignalWithin,
-    Staircase,
-    Step,
-    TelemetryAgrees,
-)
+from rig.expectations import Expectation
+from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.message_sound import MessageSound
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.plan.expand import expand_family, families
 from rig.plan.families import Options
+from rig.steps import Step
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.power import Power
+from rig.steps.ramp import Staircase
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.reset import Reset
+from rig.steps.set import Set
 from tests.plan.test_families import ORIGIN
 
-_CHANGES = Set | Power | Fault | Play | Staircase | Reset
+_CHANGES = Set | Power | Fault | PlaySequence | Staircase | Reset
 _PERIODS = 1.5  # in which one report surely comes
 _IN_A_SPAN = (
     SignalStays | SignalWithin | SignalOrdered | SignalSteady | MessageSound | MessageTiming
@@ -126,10 +124,10 @@ def test_a_random_phase_spans_the_longest_period_that_the_profile_states(
     longest_s = max([*periods, (profile.console and profile.console.every_s) or 0.0])
 
     begun = [
-        next(step for step in case.steps if isinstance(step, Dither))
+        next(step for step in case.steps if isinstance(step, RandomPhase))
         for case in cases_of(profile)
         if case.family in {"trip", "recovery", "power up", "flags", "reset", "settings"}
-        if any(isinstance(step, Dither) for step in case.steps)
+        if any(isinstance(step, RandomPhase) for step in case.steps)
     ]
 
     assert begun
@@ -146,7 +144,7 @@ def watched_s(case: Case, wanted: Expectation) -> float:
 
 
 def _least_s(step: Step) -> float:
-    if isinstance(step, Play):
+    if isinstance(step, PlaySequence):
         return len(step.values) * step.times * step.interval_s
     return step.duration_s if isinstance(step, Hold) else 0.0
 

@@ -6,9 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from rig.case import Begins
 from rig.dut.profile import Profile
-from rig.plan.case import Begins, Cycles, Power, Set, SignalStays, Step, Traffic
+from rig.expectations.cycles import Cycles
+from rig.expectations.signal_stays import SignalStays
 from rig.plan.families import FAMILIES, Draft, Options
+from rig.steps import Step
+from rig.steps.power import Power
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
 
 
 def drafts(family: str, profile: Profile) -> list[Draft]:
@@ -21,7 +27,7 @@ def let_flow(steps: list[Step], begins: Begins) -> Iterator[bool]:
     for step in steps:
         if isinstance(step, Power):
             new = asked = False
-        elif isinstance(step, Traffic):
+        elif isinstance(step, StartPeriodic):
             closes = step.signals.get("Request") == 1.0
             asked, new = closes and new, not closes
         elif isinstance(step, Set) and step.values.get("current", 0.0) != 0.0:

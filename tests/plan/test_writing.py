@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from rig.case import Case
 from rig.dut.profile import find_described, load_profile
-from rig.plan.case import Case
 from rig.plan.expand import expand
 from rig.plan.model import load_plan, parse_plan
 from rig.plan.writing import plan_text, written_out

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from reports import allure_glue
+from rig.case import Case
 from rig.evidence import RunFolder, load_run
 from rig.judge.verdict import Judgement, Verdict
-from rig.plan.case import Case
 from rig.trace.model import Trace
 from tests.evidence.factories import TickingClock, a_meta
 from tests.reports.synthetic import an_outcome, the_cases

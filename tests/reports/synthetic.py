@@ -12,30 +12,27 @@ from pathlib import Path
 
 import numpy as np
 
+from rig.case import Case
 from rig.dut.profile import find_described
 from rig.evidence import RunFolder
+from rig.expectations import Expectation
+from rig.expectations.message_timing import MessageTiming
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.stays import Stays
+from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.threshold import ThresholdIs
+from rig.expectations.trips import Trips
+from rig.facts import Output
+from rig.instants import Crossing, Mark
 from rig.judge.measurement import Measurement
 from rig.judge.verdict import EventMark, Finding, Judgement, Verdict
-from rig.plan.case import (
-    Await,
-    Case,
-    Crossing,
-    Dither,
-    Expectation,
-    Hold,
-    Mark,
-    MessageTiming,
-    Output,
-    OutputState,
-    Read,
-    Set,
-    SignalBecomes,
-    Stays,
-    Step,
-    TelemetryAgrees,
-    ThresholdIs,
-    Trips,
-)
+from rig.steps import Step
+from rig.steps.conditions import OutputState
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.set import Set
+from rig.steps.wait_for import WaitFor
 from rig.trace.model import Command, Line, Trace
 from tests.evidence.factories import (
     TickingClock,
@@ -155,9 +152,9 @@ def _trip(p: Protection, number: int) -> Case:
     crossed = Crossing(quantity=p.quantity, level=p.level, rising=p.rising, after="beyond")
     steps = (
         Set(values={**dict.fromkeys(CELLS, 3.3), "temperature 1": 25.0, "current": 0.0}),
-        Dither(span_s=0.1),
+        RandomPhase(span_s=0.1),
         Set(values={p.quantity: p.beyond}, mark="beyond"),
-        Await(until=OutputState(output=p.output, is_open=True), within_s=2 * p.high_s),
+        WaitFor(until=OutputState(output=p.output, is_open=True), within_s=2 * p.high_s),
         Hold(duration_s=0.2),
     )
     wanted = (

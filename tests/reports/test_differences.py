@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from reports.differences import differences, of_any, told
+from rig.case import Case
 from rig.evidence.meta import RunMeta
 from rig.evidence.run import Run, RunCase
 from rig.judge.verdict import Finding, Judgement, Verdict
-from rig.plan.case import Case
 
 CASE = Case(
     id="trip[OVP-cell1]",

@@ -9,8 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import words
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Crossing
 from rig.judge.measurement import Measurement
-from rig.plan import case as c
+from rig.steps import Step
+from rig.steps.conditions import OutputState
+from rig.steps.fault import Fault
+from rig.steps.frame_fault import FrameFault
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.stop_periodic import StopPeriodic
+from rig.steps.type_line import Type
+from rig.steps.wait_for import WaitFor
 
 
 @pytest.mark.parametrize(
@@ -88,50 +105,50 @@ def test_a_margin_is_the_distance_to_the_nearer_limit(
     assert words.margin(found, low, high) == (None if part is None else pytest.approx(part))
 
 
-CROSSED = c.Crossing(quantity="cell 3", level=3.65, rising=True)
+CROSSED = Crossing(quantity="cell 3", level=3.65, rising=True)
 
 
 @pytest.mark.parametrize(
     ("step", "text"),
     [
         (
-            c.Set(values={"cell 1": 3.3, "cell 2": 3.3, "cell 3": 3.7, "current": -5.0}),
+            Set(values={"cell 1": 3.3, "cell 2": 3.3, "cell 3": 3.7, "current": -5.0}),
             "Set cells 1 and 2 to 3.300 V, cell 3 to 3.700 V and current to −5 A",
         ),
-        (c.Hold(duration_s=0.6), "Hold for 600 ms"),
+        (Hold(duration_s=0.6), "Hold for 600 ms"),
         (
-            c.Await(until=c.OutputState(output="charge path", is_open=True), within_s=2.0),
+            WaitFor(until=OutputState(output="charge path", is_open=True), within_s=2.0),
             "Wait until charge path is open, at most 2 s",
         ),
-        (c.Fault(fault="open", target="cell 2"), "Make the open circuit at cell 2"),
+        (Fault(fault="open", target="cell 2"), "Make the open circuit at cell 2"),
         (
-            c.Fault(fault="open", target="cell 2", present=False),
+            Fault(fault="open", target="cell 2", present=False),
             "Repair the open circuit at cell 2",
         ),
         (
-            c.Send(message="HostAlive", count=5, period_s=0.2),
+            Send(message="HostAlive", count=5, period_s=0.2),
             "Send HostAlive 5 times, every 200 ms",
         ),
         (
-            c.Send(message="HostAlive", wrong=c.Wrong(what="crc")),
+            Send(message="HostAlive", wrong=FrameFault(what="crc")),
             "Send HostAlive, each with a wrong checksum",
         ),
         (
-            c.Traffic(message="HostAlive", signals={"Request": 1}, period_s=0.2, jitter_s=0.02),
+            StartPeriodic(message="HostAlive", signals={"Request": 1}, period_s=0.2, jitter_s=0.02),
             "Keep sending HostAlive (Request = 1) every 200 ms + up to 20 ms",
         ),
         (
-            c.Traffic(
-                message="HostAlive", period_s=0.2, wrong=c.Wrong(what="length", by=4, every=3)
+            StartPeriodic(
+                message="HostAlive", period_s=0.2, wrong=FrameFault(what="length", by=4, every=3)
             ),
             "Keep sending HostAlive every 200 ms, each 3rd with 4 bytes only",
         ),
-        (c.Quiet(message="HostAlive"), "Stop sending HostAlive"),
-        (c.Type(line="clear faults"), "Type “clear faults” on the console"),
-        (c.Power(on=False), "Switch the BMS's supply off"),
+        (StopPeriodic(message="HostAlive"), "Stop sending HostAlive"),
+        (Type(line="clear faults"), "Type “clear faults” on the console"),
+        (Power(on=False), "Switch the BMS's supply off"),
     ],
 )
-def test_a_step_is_told_as_an_instruction(step: c.Step, text: str) -> None:
+def test_a_step_is_told_as_an_instruction(step: Step, text: str) -> None:
     assert words.step(step) == text
 
 
@@ -139,22 +156,22 @@ def test_a_step_is_told_as_an_instruction(step: c.Step, text: str) -> None:
     ("wanted", "text"),
     [
         (
-            c.Trips(output="charge path", since=CROSSED, low_s=0.9, high_s=1.1),
+            Trips(output="charge path", since=CROSSED, low_s=0.9, high_s=1.1),
             "charge path opens between 0.9 and 1.1 s after cell 3 rises above 3.650 V",
         ),
         (
-            c.SignalBecomes(message="M", signal="OV", value=1, since=CROSSED, high_s=0.15),
+            SignalBecomes(message="M", signal="OV", value=1, since=CROSSED, high_s=0.15),
             "M.OV becomes 1 within 150 ms after cell 3 rises above 3.650 V",
         ),
-        (c.Balances(cells=(), at="rest"), "at “rest” no cell bleeds"),
-        (c.Balances(cells=(1, 4), at="rest"), "at “rest” just cells 1 and 4 bleed"),
+        (Balances(cells=(), at="rest"), "at “rest” no cell bleeds"),
+        (Balances(cells=(1, 4), at="rest"), "at “rest” just cells 1 and 4 bleed"),
         (
-            c.Stays(output="led", is_open=False, begin="a", end="b"),
+            Stays(output="led", is_open=False, begin="a", end="b"),
             "led stays closed from “a” to “b”",
         ),
     ],
 )
-def test_an_expectation_is_told_as_a_sentence(wanted: c.Expectation, text: str) -> None:
+def test_an_expectation_is_told_as_a_sentence(wanted: Expectation, text: str) -> None:
     assert words.expectation(wanted) == text
 
 

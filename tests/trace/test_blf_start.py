@@ -18,8 +18,8 @@ from rig.bench.description import load_bench
 from rig.clock import SteppedClock, WallClock
 from rig.drive.drive import drive_case
 from rig.dut.profile import find_described, load_profile
-from rig.plan.case import Hold
 from rig.plan.complete import complete
+from rig.steps.hold import Hold
 from rig.trace import files
 from rig.trace.blf import frames_to_blf
 from rig.trace.model import Frames, Trace

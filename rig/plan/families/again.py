@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Dither, Expectation, Hold, Set, Stays, Step
+from rig.expectations import Expectation
+from rig.expectations.stays import Stays
 from rig.plan.families.choosing import (
     chosen,
     has_level,
@@ -26,6 +27,10 @@ from rig.plan.stimulus import (
     paths,
     stimuli,
 )
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
+from rig.steps.set import Set
 
 _ROUNDS = 3  # a thing that works once may fail the next time
 _CURRENT = 0.4  # of the lowest over-current limit: flows while another protection acts
@@ -47,7 +52,7 @@ def in_turn(profile: Profile, options: Options) -> Iterator[Draft]:
             turns[0],
             protection,
             steps=[
-                Dither(span_s=phase_s(profile)),
+                RandomPhase(span_s=phase_s(profile)),
                 *(step for c in cycles for step in c.steps),
                 Hold(duration_s=AFTER_S),
             ],
@@ -131,7 +136,7 @@ def _with(
     together: bool,
 ) -> Draft:
     parts = [cycle(profile, stimulus, protection, f" at {amps:g} A") for amps in flows]
-    steps: list[Step] = [Dither(span_s=phase_s(profile))]
+    steps: list[Step] = [RandomPhase(span_s=phase_s(profile))]
     for amps, part in zip(flows, parts, strict=True):
         steps += [Set(values={"current": amps}), Hold(duration_s=AFTER_S), *part.steps]
     return draft_of(

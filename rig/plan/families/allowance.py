@@ -8,21 +8,19 @@ from itertools import pairwise
 
 from rig.dut.allowance import Allowance, CurrentLimit, Curve
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    Expectation,
-    Hold,
-    Mark,
-    Power,
-    Set,
-    SignalBecomes,
-    SignalStays,
-    SignalWithin,
-    Step,
-)
+from rig.expectations import Expectation
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_within import SignalWithin
+from rig.instants import Mark
 from rig.plan.families.choosing import delay_of, look_s, recovers_by_level, recovery_time_of
 from rig.plan.families.draft import AFTER_S, Draft, Options, whose
 from rig.plan.stimulus import REMOVED, home, opened, stimuli
 from rig.quantity import Interval
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.set import Set
 
 _LOOK_S = 0.25  # each point is looked at for so long at the least
 _FOLLOWED = 0.6  # of its time, a partner has followed

@@ -6,17 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    Await,
-    ConsoleLine,
-    ConsoleSays,
-    Expectation,
-    Hold,
-    Mark,
-    OutputState,
-    Step,
-    Type,
-)
+from rig.expectations import Expectation
+from rig.expectations.console_says import ConsoleSays
+from rig.instants import Mark
+from rig.steps import Step
+from rig.steps.conditions import ConsoleLine, OutputState
+from rig.steps.hold import Hold
+from rig.steps.type_line import Type
+from rig.steps.wait_for import WaitFor
 
 # An answer must not be taken for the next line's: farther apart than a link's stamps are late.
 _APART_S = 0.01
@@ -46,7 +43,7 @@ class Talk:
         """Type a line at `mark`; the answer must come in time, and the case goes on with it."""
         self.steps += [
             Type(line=line, mark=mark),
-            Await(until=ConsoleLine(pattern=answer), within_s=within_s),
+            WaitFor(until=ConsoleLine(pattern=answer), within_s=within_s),
             Hold(duration_s=_APART_S),
         ]
         self.expectations.append(
@@ -70,7 +67,7 @@ def until_ready(profile: Profile, mark: str, *, already_s: float = 0.0) -> list[
     if profile.console is None:
         return [Hold(duration_s=within_s, mark=mark)]
     ready = ConsoleLine(pattern=profile.console.ready)
-    return [Await(until=ready, within_s=within_s, mark=mark)]
+    return [WaitFor(until=ready, within_s=within_s, mark=mark)]
 
 
 def until_closed(profile: Profile, mark: str) -> list[Step]:
@@ -78,7 +75,7 @@ def until_closed(profile: Profile, mark: str) -> list[Step]:
     closes = profile.closes_at_start
     within_s = profile.start.closed_within_s
     waits: list[Step] = [
-        Await(until=OutputState(output=output, is_open=False), within_s=within_s)
+        WaitFor(until=OutputState(output=output, is_open=False), within_s=within_s)
         for output in closes
     ]
     return [*waits, Hold(duration_s=0.05, mark=mark)]

@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rig.dut.profile import Balancing, Profile, Protection
-from rig.plan.case import (
-    Balances,
-    Dither,
-    Expectation,
-    Hold,
-    Mark,
-    Read,
-    Set,
-    SignalBecomes,
-    SignalStays,
-    Step,
-)
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.instants import Mark
 from rig.plan.families.choosing import chosen, delay_of, look_s
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
 from rig.plan.families.expecting import says, trips, until_said_s
 from rig.plan.messages import agrees
 from rig.plan.stimulus import APPLIED, Stimulus, stimuli
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.set import Set
 
 _TOLD_S = 0.5  # so long, at the least, the BMS's own word must hold
 _INSIDE_V = 0.002  # beyond the stated accuracy of a level, for the source's own error
@@ -184,7 +182,7 @@ def balancing_rest(profile: Profile, options: Options) -> Iterator[Draft]:  # no
                 Set(values={"current": amps}),  # first: it may have been at rest for long enough
                 Set(values=high, mark="flowing"),
                 Hold(duration_s=latest_s),
-                Dither(span_s=phase_s(profile)),
+                RandomPhase(span_s=phase_s(profile)),
                 Set(values={"current": 0.0}, mark="rest"),
                 Hold(duration_s=latest_s + AFTER_S),
             ],
@@ -273,7 +271,7 @@ def trips_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft]:
                 Set(values=_Levels(profile, rules).high(high)),
                 Hold(duration_s=rules.at_rest_s + rules.begins_within_s),
                 *_look(profile, "before"),
-                Dither(span_s=phase_s(profile)),
+                RandomPhase(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=wait_s),
             ],

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Dither, Expectation, Hold, Play, Set, Stays, Step
+from rig.expectations import Expectation
+from rig.expectations.stays import Stays
 from rig.plan.families.choosing import (
     delay_of,
     has_threshold,
@@ -45,6 +46,11 @@ from rig.plan.stimulus import (
     value_at,
 )
 from rig.quantity import Interval
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.play_sequence import PlaySequence
+from rig.steps.random_phase import RandomPhase
+from rig.steps.set import Set
 
 _TIMES = 10
 _BACK_TIMES = 3
@@ -71,7 +77,7 @@ def bounce(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=phase_s(profile)),
+                RandomPhase(span_s=phase_s(profile)),
                 _pattern(profile, stimulus, protection),
                 Hold(duration_s=AFTER_S, mark=_BOUNCED),
                 *_for_good(profile, stimulus, protection),
@@ -106,13 +112,13 @@ def _unit_s(protection: Protection) -> float:
     return _UNIT * low_s if _is_slow(protection) else 0.45 * low_s
 
 
-def _pattern(profile: Profile, stimulus: Stimulus, protection: Protection) -> Play:
+def _pattern(profile: Profile, stimulus: Stimulus, protection: Protection) -> PlaySequence:
     """Bad for less than the delay, good for a moment, ten times."""
     on, off = (_LEAKY_ON, _LEAKY_OFF) if protection.counter == "leaky" else (_ON, _OFF)
     if not _is_slow(protection):
         on, off = 1, 1
     bad = stimulus.values[stimulus.target]
-    return Play(
+    return PlaySequence(
         quantity=stimulus.target,
         values=(*[bad] * on, *[home(profile, stimulus.target)] * off),
         interval_s=_unit_s(protection),
@@ -131,7 +137,7 @@ def _for_good(profile: Profile, stimulus: Stimulus, protection: Protection) -> l
         return [*stimulus.apply, Hold(duration_s=lasts_s)]
     far = beyond(profile, stimulus.protection)
     nearest = 0.5 * (protection.level + far)
-    noisy = Play(
+    noisy = PlaySequence(
         quantity=stimulus.target,
         values=(round(0.5 * (nearest + far), 6),),
         noise=round(0.5 * abs(far - nearest), 6),
@@ -156,7 +162,7 @@ def _bounce_back(profile: Profile, stimulus: Stimulus, protection: Protection) -
         return _Part(steps=[], expectations=[])
     between = value_at(profile, protection, round(0.5 * (level + protection.level), 6))
     good = home(profile, stimulus.target)
-    play = Play(
+    play = PlaySequence(
         quantity=stimulus.target,
         values=(*[good] * _ON, *[between] * _OFF),
         interval_s=_UNIT * time.low,
@@ -276,8 +282,8 @@ class _Wander:
         """What the noise comes to, on the side of the threshold."""
         return {self.quantity: self.middle + (self.half if self.out > self.middle else -self.half)}
 
-    def noise(self, duration_s: float, mark: str) -> Play:
-        return Play(
+    def noise(self, duration_s: float, mark: str) -> PlaySequence:
+        return PlaySequence(
             quantity=self.quantity,
             values=(self.middle,),
             noise=self.half,
@@ -286,16 +292,16 @@ class _Wander:
             mark=mark,
         )
 
-    def drift_out(self) -> Play:
+    def drift_out(self) -> PlaySequence:
         return self._drift(self.out)
 
-    def drift_back(self) -> Play:
+    def drift_back(self) -> PlaySequence:
         return self._drift(self.home)
 
-    def _drift(self, end: float) -> Play:
+    def _drift(self, end: float) -> PlaySequence:
         steps = int(_DRIFT_S / _INSTANT_S)
         values = np.linspace(self.middle, end, steps + 1)
-        return Play(
+        return PlaySequence(
             quantity=self.quantity,
             values=tuple(round(float(v), 6) for v in values),
             interval_s=_INSTANT_S,

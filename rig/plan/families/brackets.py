@@ -9,16 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    Crossing,
-    Dither,
-    Expectation,
-    Hold,
-    Set,
-    SignalStays,
-    Step,
-    Trips,
-)
+from rig.expectations import Expectation
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.trips import Trips
+from rig.instants import Crossing
 from rig.plan.families.choosing import (
     delay_of,
     each_stimulus,
@@ -51,6 +45,10 @@ from rig.plan.stimulus import (
     value_at,
 )
 from rig.quantity import format
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
+from rig.steps.set import Set
 
 _LONGER = 1.3  # so many delays are waited for what must not come
 _OFF_TOLERANCES = 1.5  # of a recovery level, as of a threshold
@@ -103,7 +101,7 @@ def _inside(
         stimulus,
         protection,
         steps=[
-            Dither(span_s=phase_s(profile)),
+            RandomPhase(span_s=phase_s(profile)),
             Set(values=values, mark=APPLIED),
             Hold(duration_s=inside_s),
         ],
@@ -126,7 +124,7 @@ def _beyond(profile: Profile, stimulus: Stimulus, protection: Protection) -> Dra
         stimulus,
         protection,
         steps=[
-            Dither(span_s=phase_s(profile)),
+            RandomPhase(span_s=phase_s(profile)),
             Set(values=nearer.values, mark=APPLIED),
             Hold(duration_s=until_said_s(protection, delay)),
         ],
@@ -173,7 +171,7 @@ def _warning(profile: Profile, stimulus: Stimulus, protection: Protection) -> Dr
         f"{whose(protection.short, stimulus.target)} is told at {levels}",
         stimulus,
         protection,
-        steps=[Dither(span_s=phase_s(profile)), *steps],
+        steps=[RandomPhase(span_s=phase_s(profile)), *steps],
         expectations=expected,
         parameters={"bracket": "both"},
     )

@@ -9,20 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    ConsoleNeverSays,
-    ConsoleSays,
-    Dither,
-    Expectation,
-    Fault,
-    Hold,
-    Mark,
-    MessageComes,
-    Power,
-    Stays,
-    Step,
-    Trips,
-)
+from rig.expectations import Expectation
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Mark
 from rig.plan.families.choosing import chosen, delay_of
 from rig.plan.families.draft import AFTER_S, Draft, Options, phase_s
 from rig.plan.families.expecting import closes, trips
@@ -30,6 +23,11 @@ from rig.plan.families.partner import Watched, watched_messages
 from rig.plan.families.reports import timing
 from rig.plan.stimulus import Stimulus, stimuli
 from rig.quantity import format
+from rig.steps import Step
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.random_phase import RandomPhase
 
 CAN_BUS = "can bus"  # the link's name in every profile that has one
 _BROKEN, _MENDED, _SETTLED = "broken", "mended", "settled"
@@ -66,7 +64,7 @@ def _brief(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
         f"the bus {_said(kind)} for {format(brief_s, 's')}: silence, and nothing else",
         (kind, "brief"),
         [
-            Dither(span_s=phase_s(profile)),
+            RandomPhase(span_s=phase_s(profile)),
             _fault(kind, _BROKEN),
             Hold(duration_s=brief_s),
             *_mend(profile, partners, kind),
@@ -100,7 +98,7 @@ def _long(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
         [
             *(p.traffic() for p in partners),
             Hold(duration_s=1.0),
-            Dither(span_s=phase_s(profile)),
+            RandomPhase(span_s=phase_s(profile)),
             _fault(kind, _BROKEN),
             *steps,
             *_mend(profile, partners, kind),
@@ -118,13 +116,18 @@ def _long(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
 def _bouncing(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft:
     bounces: list[Step] = []
     for _ in range(_BOUNCES):
-        bounces += [_fault(kind), Hold(duration_s=_BOUNCE_S), _repair(kind), Dither(span_s=0.1)]
+        bounces += [
+            _fault(kind),
+            Hold(duration_s=_BOUNCE_S),
+            _repair(kind),
+            RandomPhase(span_s=0.1),
+        ]
     return _draft(
         profile,
         f"the bus {_said(kind)} {_BOUNCES + 1} times in a row",
         (kind, "bouncing"),
         [
-            Dither(span_s=phase_s(profile)),
+            RandomPhase(span_s=phase_s(profile)),
             *bounces,
             _fault(kind, _BROKEN),
             Hold(duration_s=_BOUNCE_S),
@@ -147,7 +150,7 @@ def _at_start(profile: Profile, partners: Sequence[Watched], kind: str) -> Draft
             Power(on=False),
             _fault(kind, _BROKEN),
             Hold(duration_s=0.5),
-            Dither(span_s=phase_s(profile)),
+            RandomPhase(span_s=phase_s(profile)),
             Power(on=True, mark="on"),
             Hold(duration_s=wait_s + 1.0, mark="waited"),
             *_mend(profile, partners, kind),

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from rig.dut.profile import Profile
-from rig.plan.case import Hold, Set, Stays, Traffic, Type
+from rig.expectations.stays import Stays
 from rig.plan.families.asking import Talk
 from rig.plan.families.draft import Draft, Options
 from rig.plan.families.resets import never_starts, no_flag
+from rig.steps.hold import Hold
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.type_line import Type
 
 _JUNK = ("\x00\x01\x02\x7f", "éßø€", "%s%n%d", "\t \t", "; reboot", "st\batus", "Status")
 
@@ -61,7 +65,7 @@ def _all_commands(profile: Profile) -> Talk:
     """Everything that answers, again and again, while current flows and the host talks."""
     talk = Talk()
     for message, received in (profile.can.receives if profile.can else {}).items():
-        talk.do(Traffic(message=message, period_s=received.period_s))
+        talk.do(StartPeriodic(message=message, period_s=received.period_s))
     if profile.has_current:
         talk.do(Set(values={"current": -10.0}))
     for n in range(1, 4):

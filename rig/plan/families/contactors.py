@@ -10,26 +10,14 @@ from dataclasses import dataclass
 
 from rig.dut.contactors import Contactors
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    Crossing,
-    Cycles,
-    Dither,
-    Expectation,
-    Hold,
-    Instant,
-    Mark,
-    Power,
-    Recovers,
-    Reset,
-    Set,
-    SignalBecomes,
-    SignalStays,
-    Stays,
-    Step,
-    Traffic,
-    Trips,
-    Type,
-)
+from rig.expectations import Expectation
+from rig.expectations.cycles import Cycles
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Crossing, Instant, Mark
 from rig.plan.families.choosing import chosen, delay_of, reboots, slowest_s
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import closes
@@ -37,6 +25,14 @@ from rig.plan.families.requesting import saying
 from rig.plan.reported import PERIODS
 from rig.plan.stimulus import Stimulus, stimuli
 from rig.quantity import Interval
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.random_phase import RandomPhase
+from rig.steps.reset import Reset
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.type_line import Type
 
 _SETTLES_S = 0.5  # between two things that the host says, so that each is heard
 _EMPTIES_S = 1.0  # for a load to empty the link
@@ -57,11 +53,11 @@ class _Ladder:
         """From a state to the end of a frame that tells it."""
         return PERIODS * slowest_s(self.profile, (self.says.states.signal.partition(".")[0],))
 
-    def ask(self, request: int, mark: str | None = None) -> Traffic:
+    def ask(self, request: int, mark: str | None = None) -> StartPeriodic:
         """Have the host say this from now on."""
         return saying(self.profile, self.says, request, mark)
 
-    def close(self, mark: str) -> Traffic:
+    def close(self, mark: str) -> StartPeriodic:
         return self.ask(self.says.request.close, mark)
 
     def anew(self, mark: str) -> list[Step]:
@@ -137,7 +133,7 @@ class _Ladder:
             title=title,
             protection=None,
             parameters=parameters,
-            steps=[Dither(span_s=phase_s(self.profile)), *steps],
+            steps=[RandomPhase(span_s=phase_s(self.profile)), *steps],
             expectations=expectations,
             severity="blocker",
             traces_to=self.says.traces_to if traces_to is None else traces_to,
@@ -371,7 +367,7 @@ def _fault_while_closed(
         parameters={"while": "closed"},
         steps=[
             Hold(duration_s=_SETTLES_S, mark="settled"),
-            Dither(span_s=phase_s(ladder.profile)),
+            RandomPhase(span_s=phase_s(ladder.profile)),
             *stimulus.apply,
             Hold(duration_s=_tripped_s(protection) + ladder.says.opens_within_s, mark="tripped"),
             Hold(duration_s=watched_s),
@@ -390,7 +386,7 @@ def _fault_while_open(ladder: _Ladder, stimulus: Stimulus, protection: Protectio
         protection,
         parameters={"while": "open"},
         steps=[
-            Dither(span_s=phase_s(ladder.profile)),
+            RandomPhase(span_s=phase_s(ladder.profile)),
             ladder.ask(ladder.says.request.open),
             Hold(duration_s=_SETTLES_S, mark="opened"),
             *stimulus.apply,
@@ -416,7 +412,7 @@ def _fault_while_precharging(
         protection,
         parameters={"while": "precharging"},
         steps=[
-            Dither(span_s=phase_s(ladder.profile)),
+            RandomPhase(span_s=phase_s(ladder.profile)),
             *ladder.emptied(says.failure.load_a),
             *stimulus.apply,
             Hold(duration_s=asked_s),

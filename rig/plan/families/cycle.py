@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Crossing, Expectation, Hold, Instant, Mark, Set, Step
+from rig.expectations import Expectation
+from rig.instants import Crossing, Instant, Mark
 from rig.plan.families.choosing import delay_of
 from rig.plan.families.draft import AFTER_S
 from rig.plan.families.expecting import recovers, said_within_s, says, trips, unsays
 from rig.plan.families.recovery import TRIPPED, release_of
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.set import Set
 
 LET_GO = "let go"
 

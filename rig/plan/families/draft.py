@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rig.case import Begins
 from rig.dut.profile import Profile, Protection
 from rig.errors import DescriptionError
-from rig.plan.case import Begins, Expectation, Step
+from rig.expectations import Expectation
 from rig.plan.reported import longest_period_s
 from rig.plan.stimulus import Stimulus
 from rig.quantity import Interval, format
+from rig.steps import Step
 
 _PHASE_S = 0.5  # spans the period of every task that nobody states
 AFTER_S = 0.3  # recorded beyond the latest allowed reaction

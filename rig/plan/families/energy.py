@@ -11,22 +11,15 @@ from itertools import pairwise
 
 from rig.dut.energy import ChargePromise, Energy, FullPromise
 from rig.dut.profile import Profile
-from rig.plan.case import (
-    ConsoleNeverSays,
-    ConsoleSays,
-    Expectation,
-    Hold,
-    Mark,
-    Power,
-    Read,
-    Set,
-    SignalBecomes,
-    SignalOrdered,
-    SignalSteady,
-    SignalWithin,
-    Stays,
-    Step,
-)
+from rig.expectations import Expectation
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_ordered import SignalOrdered
+from rig.expectations.signal_steady import SignalSteady
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.stays import Stays
+from rig.instants import Mark
 from rig.plan.energy import (
     CELL_SUM,
     HEALTH,
@@ -43,6 +36,11 @@ from rig.plan.families.draft import Draft, Options
 from rig.plan.families.requesting import asked_to_close
 from rig.plan.stimulus import just_inside, paths
 from rig.quantity import format
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.read import Read
+from rig.steps.set import Set
 
 _OFF_S = 0.5  # without supply, before a start
 _TOLD_S = 1.2  # until every frame has said a standing value, at the least

@@ -7,27 +7,23 @@ from dataclasses import dataclass, replace
 
 from rig.dut.messages import BusLoad, Events
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    Crossing,
-    Dither,
-    Expectation,
-    Hold,
-    Instant,
-    Load,
-    Mark,
-    MessageComes,
-    Send,
-    Set,
-    SignalWithin,
-    Step,
-    Type,
-)
+from rig.expectations import Expectation
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.signal_within import SignalWithin
+from rig.instants import Crossing, Instant, Mark
 from rig.plan.families.choosing import chosen, delay_of, look_s, recovery_time_of
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import said_within_s, until_said_s
 from rig.plan.messages import message_sound
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, acting, beyond, home, stimuli
 from rig.quantity import Interval
+from rig.steps import Step
+from rig.steps.bus_load import Load
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
+from rig.steps.send import Send
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 
 _BEGUN, _TRIPPED, _CLEARED = "begun", "tripped", "cleared"
 # Event and output come in one run of a task: which of two clocks says so first means nothing.
@@ -100,7 +96,7 @@ def _quiet_draft(story: _Story) -> Draft:
         f"{whose(protection.short, stimulus.target)} is told by one event, and its end by one",
         stimulus,
         protection,
-        steps=[Dither(span_s=phase_s(story.profile), mark=_BEGUN), *steps],
+        steps=[RandomPhase(span_s=phase_s(story.profile), mark=_BEGUN), *steps],
         expectations=[
             _told(story, tripped=True, since=_trip_instant(story)),
             *([_told(story, tripped=False, since=_release_instant(story))] * story.recovers),
@@ -284,7 +280,7 @@ def _loaded_draft(
         title=f"{shorts} are told in time on a bus that others load to {load.share * 100:g} %",
         protection=furthest,
         parameters={"at": target, "bus": "loaded"},
-        steps=[Dither(span_s=phase_s(profile), mark=_BEGUN), *steps],
+        steps=[RandomPhase(span_s=phase_s(profile), mark=_BEGUN), *steps],
         expectations=[
             *(
                 _told(each, tripped=told, since=_loaded_instant(each, tripped=told))

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    ConsoleSays,
-    Expectation,
-    Instant,
-    Mark,
-    Recovers,
-    SignalBecomes,
-    SignalStays,
-    Stays,
-    Trips,
-)
+from rig.expectations import Expectation
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Instant, Mark
 from rig.plan.families.choosing import delay_of, slowest_s
 from rig.plan.families.draft import AFTER_S
 from rig.plan.reported import PERIODS

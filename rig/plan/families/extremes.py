@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rig.dut.profile import Profile, Report
-from rig.plan.case import Hold, Read, Set, Step, TelemetryAgrees
+from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.plan.families.draft import Draft, Options
 from rig.plan.messages import agrees
 from rig.quantity import Interval
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.read import Read
+from rig.steps.set import Set
 
 _CELL_STEP_V = 0.04  # between neighbours; well above any accuracy, and no imbalance of four cells
 _COLD_DEGC, _HOT_DEGC = -10.0, 40.0

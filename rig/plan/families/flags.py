@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Dither, Expectation, Hold, SignalStays, SignalWithin
+from rig.expectations import Expectation
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_within import SignalWithin
 from rig.plan.families.choosing import chosen, delay_of, look_s, reboots
 from rig.plan.families.draft import Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import signals_of, until_said_s
 from rig.plan.messages import message_sound
 from rig.plan.stimulus import Stimulus, acting, opened, stimuli
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
 
 _TRIPPED, _WATCHED = "tripped", "watched"
 _WATCHED_S = 0.5  # at the least
@@ -72,7 +76,7 @@ def _flags_draft(told: _Told) -> Draft:
         stimulus,
         protection,
         steps=[
-            Dither(span_s=phase_s(told.profile)),
+            RandomPhase(span_s=phase_s(told.profile)),
             *stimulus.apply,
             Hold(duration_s=tripped_s, mark=_TRIPPED),
             Hold(duration_s=look_s(told.profile, _WATCHED_S, messages), mark=_WATCHED),

@@ -9,25 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rig.case import Begins
 from rig.dut.profile import Profile, Protection, Report
-from rig.plan.case import (
-    Begins,
-    ConsoleNeverSays,
-    ConsoleSays,
-    Dither,
-    Expectation,
-    Fault,
-    Hold,
-    Mark,
-    Power,
-    Recovers,
-    Set,
-    SignalBecomes,
-    SignalStays,
-    SignalWithin,
-    Stays,
-    Step,
-)
+from rig.expectations import Expectation
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_within import SignalWithin
+from rig.expectations.stays import Stays
+from rig.instants import Mark
 from rig.plan.families.choosing import (
     chosen,
     delay_of,
@@ -52,6 +44,12 @@ from rig.plan.families.expecting import (
 from rig.plan.reported import PERIODS
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, home, stimuli
 from rig.quantity import Interval, format
+from rig.steps import Step
+from rig.steps.fault import Fault
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.random_phase import RandomPhase
+from rig.steps.set import Set
 
 # A link is whole a little before its command is confirmed: what is watched while it is not, ends
 # where the command begins.
@@ -232,7 +230,7 @@ def _for_long(loss: _Loss) -> _Case:
     return _Case(
         steps=[
             Hold(duration_s=loss.seen_s),
-            Dither(span_s=phase_s(loss.profile)),
+            RandomPhase(span_s=phase_s(loss.profile)),
             loss.fault,
             Hold(duration_s=loss.gone_s, mark=_LOST),
             Hold(duration_s=_look_s(loss.profile, _BLIND_S), mark=_MENDING),
@@ -256,7 +254,7 @@ def _for_little(loss: _Loss) -> _Case:
     protection = loss.protection
     return _Case(
         steps=[
-            Dither(span_s=phase_s(loss.profile)),
+            RandomPhase(span_s=phase_s(loss.profile)),
             loss.fault,
             Hold(duration_s=_ITS_TIMES * delay_of(protection).high),
             _mend(loss),
@@ -314,7 +312,7 @@ def _while_pending(loss: _Loss, violation: Stimulus) -> _Case:
     wait_s = max(delay_of(its).high, loss.recovery.high) + said_within_s(its) + AFTER_S
     return _Case(
         steps=[
-            Dither(span_s=phase_s(profile)),
+            RandomPhase(span_s=phase_s(profile)),
             Set(values=violation.values, mark="violated"),
             Hold(duration_s=0.4 * delay_of(its).low),
             loss.fault,
@@ -413,7 +411,7 @@ def link_bounce(profile: Profile, options: Options) -> Iterator[Draft]:
                 _mend(loss),
                 # As long whole as it may be broken: more breaks than that are a loss.
                 Hold(duration_s=profile.links[loss.link].rides_through_s),
-                Dither(span_s=_BETWEEN_S),
+                RandomPhase(span_s=_BETWEEN_S),
             ]
         steps.append(Hold(duration_s=loss.seen_s, mark=_END))
         carried = carried_by(profile, loss.link, amps=amps)
@@ -456,7 +454,7 @@ def cells_sag(profile: Profile, options: Options) -> Iterator[Draft]:
                 stimulus,
                 protection,
                 steps=[
-                    Dither(span_s=phase_s(profile)),
+                    RandomPhase(span_s=phase_s(profile)),
                     Set(values=low, mark="dip"),
                     Hold(duration_s=dip_s),
                     Set(values=whole, mark="risen"),

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rig.dut.profile import Balancing, Profile
-from rig.plan.case import Balances, Hold, Power, Read, Set, Step
+from rig.expectations.balances import Balances
 from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.draft import Draft, Options, setting
 from rig.plan.families.links import carried_by
 from rig.plan.families.requesting import asked_to_close
 from rig.plan.messages import agrees
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.read import Read
+from rig.steps.set import Set
 
 _OFF_S = 0.3
 _LOAD_A = -10.0

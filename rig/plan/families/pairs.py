@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import Dither, Expectation, Hold, Recovers, Stays, Trips
+from rig.expectations import Expectation
+from rig.expectations.recovers import Recovers
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
 from rig.plan.families.choosing import (
     chosen,
     delay_of,
@@ -20,6 +23,8 @@ from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, 
 from rig.plan.families.expecting import said_within_s, says, unsays, until_said_s
 from rig.plan.families.recovery import holds_on, release_of
 from rig.plan.stimulus import REMOVED, Stimulus, acting, opened, paths, stimuli
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
 
 _AGAIN_S = 2.0  # a current that is still demanded flows again once its protection lets go
 _COMMAND_S = 0.35  # instruments are commanded one after the other (instruments.md 5)
@@ -105,7 +110,7 @@ def _draft(profile: Profile, first: _One, second: _One, gap: str) -> Draft:
         p,
         parameters={"with": q.short, "with at": second.stimulus.target},
         steps=[
-            Dither(span_s=phase_s(profile)),
+            RandomPhase(span_s=phase_s(profile)),
             *first.stimulus.apply,
             *([Hold(duration_s=gap_s)] if gap_s else []),
             *second.stimulus.apply,

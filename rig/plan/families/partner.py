@@ -11,25 +11,23 @@ from dataclasses import dataclass
 
 from rig.dut.profile import Profile, Protection
 from rig.dut.received import Received
-from rig.plan.case import (
-    Dither,
-    Expectation,
-    Hold,
-    Mark,
-    Quiet,
-    Send,
-    SignalBecomes,
-    SignalStays,
-    Stays,
-    Step,
-    Traffic,
-    Wrong,
-)
+from rig.expectations import Expectation
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.stays import Stays
+from rig.instants import Mark
 from rig.plan.families.choosing import chosen, delay_of, look_s, recovery_time_of
 from rig.plan.families.draft import AFTER_S, Draft, Options, phase_s
 from rig.plan.families.expecting import all_stay, recovers, says, stays_silent, trips, unsays
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus
 from rig.quantity import Interval, format
+from rig.steps import Step
+from rig.steps.frame_fault import FrameFault
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
+from rig.steps.send import Send
+from rig.steps.start_periodic import StartPeriodic
+from rig.steps.stop_periodic import StopPeriodic
 
 _HEALTHY_TIME_OUTS = 5.0  # healthy traffic goes on for so many times the time-out (D20)
 _FAST_FOR_S = 10.0  # some hundred frames at random phases of the BMS's tasks (D22)
@@ -41,9 +39,9 @@ _DISTURBED_S = 1.5
 _TOLD_S = 1.2  # until a counter of refused frames has been sent, at the least
 # What shows that the BMS refuses what it says it refuses.
 _SHOWS = {
-    "wrong crc": (Wrong(what="crc"), Wrong(what="bit")),
-    "repeated counter": (Wrong(what="counter stands"),),
-    "other data id": (Wrong(what="data id", by=1),),
+    "wrong crc": (FrameFault(what="crc"), FrameFault(what="bit")),
+    "repeated counter": (FrameFault(what="counter stands"),),
+    "other data id": (FrameFault(what="data id", by=1),),
 }
 
 
@@ -90,17 +88,27 @@ class Watched:
                         since=Mark(mark=since), values={}, outlasts=True)  # fmt: skip
 
     def traffic(
-        self, period_s: float | None = None, *, jitter_s: float = 0.0, wrong: Wrong | None = None,
+        self,
+        period_s: float | None = None,
+        *,
+        jitter_s: float = 0.0,
+        wrong: FrameFault | None = None,
         mark: str | None = None,
-    ) -> Traffic:  # fmt: skip
+    ) -> StartPeriodic:
         """Give it in the background."""
-        return Traffic(message=self.message, signals=self.asks, period_s=period_s or self.period_s,
-                       jitter_s=jitter_s, wrong=wrong, mark=mark)  # fmt: skip
+        return StartPeriodic(
+            message=self.message,
+            signals=self.asks,
+            period_s=period_s or self.period_s,
+            jitter_s=jitter_s,
+            wrong=wrong,
+            mark=mark,
+        )
 
     def last(self, mark: str = APPLIED) -> tuple[Step, Step]:
         """End the traffic with one more frame, whose end is known by its stamp."""
         last = Send(message=self.message, signals=self.asks, mark=mark)
-        return Quiet(message=self.message), last
+        return StopPeriodic(message=self.message), last
 
 
 def watched_messages(profile: Profile, options: Options) -> Iterator[Watched]:
@@ -145,7 +153,7 @@ def _healthy(profile: Profile, watched: Watched) -> Iterator[Draft]:
             f"{watched.message} {how}, every {said}, is never missed",
             how,
             [
-                Dither(span_s=phase_s(profile)),
+                RandomPhase(span_s=phase_s(profile)),
                 watched.traffic(every_s, jitter_s=jitter_s),
                 Hold(duration_s=for_s),
             ],
@@ -155,20 +163,20 @@ def _healthy(profile: Profile, watched: Watched) -> Iterator[Draft]:
 
 def _disturbed(profile: Profile, watched: Watched) -> Draft:
     """Spoil some frames in between, in every way: those that are right keep it alive."""
-    jump = Wrong(what="counter skips", by=watched.received.max_delta + 4, every=0)
+    jump = FrameFault(what="counter skips", by=watched.received.max_delta + 4, every=0)
     ways = [
-        *(Wrong(what=what, by=1, every=3) for what in ("identifier", "data id")),
-        *(Wrong(what=what, every=3) for what in ("crc", "bit")),
-        Wrong(what="length", by=watched.received.length // 2, every=3),
-        Wrong(what="counter stands", every=2),
-        *(jump, Wrong(what="swapped", every=0)),
+        *(FrameFault(what=what, by=1, every=3) for what in ("identifier", "data id")),
+        *(FrameFault(what=what, every=3) for what in ("crc", "bit")),
+        FrameFault(what="length", by=watched.received.length // 2, every=3),
+        FrameFault(what="counter stands", every=2),
+        *(jump, FrameFault(what="swapped", every=0)),
     ]
     phases = [s for w in ways for s in (watched.traffic(wrong=w), Hold(duration_s=_DISTURBED_S))]
     return _draft(
         watched,
         f"{watched.message} with some frames wrong, repeated, swapped or of another is not missed",
         "disturbed",
-        [Dither(span_s=phase_s(profile)), watched.traffic(), Hold(duration_s=1.0), *phases],
+        [RandomPhase(span_s=phase_s(profile)), watched.traffic(), Hold(duration_s=1.0), *phases],
         _nothing_happens(profile, watched),
     )
 
@@ -228,7 +236,7 @@ def _away_again(profile: Profile, watched: Watched) -> Draft:
 
 def _begun(profile: Profile, watched: Watched) -> list[Step]:
     begun_s = 5.0 * watched.period_s
-    return [Dither(span_s=phase_s(profile)), watched.traffic(), Hold(duration_s=begun_s)]
+    return [RandomPhase(span_s=phase_s(profile)), watched.traffic(), Hold(duration_s=begun_s)]
 
 
 def _lost_and_back(profile: Profile, watched: Watched) -> list[Expectation]:
@@ -284,16 +292,16 @@ def _refused(profile: Profile, watched: Watched) -> Iterator[Draft]:
         )
 
 
-def _all_wrong(received: Received) -> Iterator[Wrong]:
+def _all_wrong(received: Received) -> Iterator[FrameFault]:
     for refused in received.refuses:
         if refused == "wrong length":
-            yield Wrong(what="length", by=received.length // 2)
-            yield Wrong(what="length", by=received.length - 1)
+            yield FrameFault(what="length", by=received.length // 2)
+            yield FrameFault(what="length", by=received.length - 1)
         elif refused == "skipped counter":
-            yield Wrong(what="counter skips", by=received.max_delta)
+            yield FrameFault(what="counter skips", by=received.max_delta)
         else:
             yield from _SHOWS[refused]
-    yield Wrong(what="identifier", by=1)
+    yield FrameFault(what="identifier", by=1)
 
 
 def _counted(profile: Profile, watched: Watched) -> Iterator[Draft]:
@@ -308,10 +316,11 @@ def _counted(profile: Profile, watched: Watched) -> Iterator[Draft]:
         f"{_REFUSED_FRAMES} refused {watched.message} are counted",
         "counted",
         [
-            Quiet(message=watched.message),  # good frames between would have their counters skip
+            # Good frames between would have their counters skip.
+            StopPeriodic(message=watched.message),
             Hold(duration_s=told_s, mark="before"),
             Send(message=watched.message, count=_REFUSED_FRAMES, period_s=0.1 * watched.period_s,
-                 wrong=Wrong(what="crc"), mark=APPLIED),
+                 wrong=FrameFault(what="crc"), mark=APPLIED),
             Hold(duration_s=told_s, mark="told"),
             Hold(duration_s=told_s),
         ],

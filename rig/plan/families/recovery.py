@@ -6,21 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    ConsoleSays,
-    Dither,
-    Expectation,
-    Hold,
-    Instant,
-    Mark,
-    Power,
-    Reset,
-    Set,
-    SignalStays,
-    Stays,
-    Step,
-    Type,
-)
+from rig.expectations import Expectation
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.stays import Stays
+from rig.instants import Instant, Mark
 from rig.plan.families.choosing import (
     delay_of,
     each_stimulus,
@@ -42,6 +32,13 @@ from rig.plan.families.expecting import (
 )
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, value_at
 from rig.quantity import Interval, format
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.random_phase import RandomPhase
+from rig.steps.reset import Reset
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 
 TRIPPED, _TRIED, _CLEARED = "tripped", "tried", "cleared"
 _GONE = 0.5  # of the threshold: where a current that a path has cut off is surely falling
@@ -74,7 +71,7 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=phase_s(profile)),
+                RandomPhase(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=tripped_s, mark=TRIPPED),
                 *stimulus.remove,
@@ -184,7 +181,7 @@ def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=phase_s(profile)),
+                RandomPhase(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=tripped_s, mark=TRIPPED),
                 Set(values={stimulus.target: value}, mark="between"),

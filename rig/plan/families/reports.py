@@ -7,18 +7,16 @@ from typing import Any
 
 from rig.dut.messages import MessagePromise
 from rig.dut.profile import Profile, Report
-from rig.plan.case import (
-    Hold,
-    MessageTiming,
-    Read,
-    Set,
-    Step,
-    Type,
-)
+from rig.expectations.message_timing import MessageTiming
 from rig.plan.families.choosing import delay_of, each_stimulus, is_slow
 from rig.plan.families.draft import Draft, Options, setting
 from rig.plan.messages import agrees
 from rig.quantity import format
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.read import Read
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 
 _PRINTED_S = 0.05  # a line of a hundred characters takes 9 ms at 115200 baud
 

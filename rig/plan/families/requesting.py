@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 from rig.dut.contactors import Contactors
 from rig.dut.profile import Profile
-from rig.plan.case import Hold, Step, Traffic
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.start_periodic import StartPeriodic
 
 SPOKEN = 3  # frames of its partner, after which it has surely heard one
 
 
 def saying(
     profile: Profile, contactors: Contactors, request: int, mark: str | None = None
-) -> Traffic:
+) -> StartPeriodic:
     """Have the host say this from now on."""
     asked = contactors.request
-    return Traffic(
+    return StartPeriodic(
         message=asked.message,
         signals={asked.signal: float(request)},
         period_s=_period_s(profile, contactors),

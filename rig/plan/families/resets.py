@@ -10,25 +10,16 @@ from dataclasses import replace
 
 from rig.dut.profile import Profile, Protection
 from rig.dut.resets import Resets
-from rig.plan.case import (
-    Balances,
-    ConsoleNeverSays,
-    ConsoleSays,
-    Cycles,
-    Dither,
-    Expectation,
-    Hold,
-    Mark,
-    MessageComes,
-    Power,
-    Read,
-    Set,
-    SignalStays,
-    Stays,
-    Step,
-    Trips,
-    Type,
-)
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.cycles import Cycles
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.signal_stays import SignalStays
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Mark
 from rig.plan.families.asking import Talk, until_ready
 from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.choosing import can_be_there_at_start, chosen, delay_of
@@ -37,6 +28,13 @@ from rig.plan.families.expecting import closes, signals_of, until_said_s
 from rig.plan.families.resetting import DIP_S, OFF_S, RESET, cause_of, reset_by
 from rig.plan.stimulus import opened, paths, stimuli
 from rig.quantity import format
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.random_phase import RandomPhase
+from rig.steps.read import Read
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 
 _SAID_WITHIN_S = 0.5  # of a start, the line that names its cause
 # A reset opens at once, and the record's clock is known to a ms: what is watched begins before it.
@@ -137,7 +135,7 @@ def _restart(profile: Profile, cause: str, talk: Talk | None = None) -> Talk:
     promised = cause_of(profile, cause)
     within_s = promised.opens_within_s
     already = bool(talk.steps)
-    talk.do(Dither(span_s=phase_s(profile)), Hold(duration_s=_LEAD_S, mark="before"))
+    talk.do(RandomPhase(span_s=phase_s(profile)), Hold(duration_s=_LEAD_S, mark="before"))
     talk.do(Hold(duration_s=_LEAD_S))
     lasts_s = within_s or _lasts_s(profile, cause)
     talk.do(*reset_by(profile, cause))

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from rig.dut.profile import Profile
 from rig.dut.resets import ResetCause
-from rig.plan.case import Hold, Power, Reset, Set, Step, Type
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.reset import Reset
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 
 RESET = "reset"
 OFF_S = 0.5  # longer than the hold-up time of a BMS's own supply

@@ -12,21 +12,13 @@ from dataclasses import replace
 
 from rig.dut.profile import Profile, Protection
 from rig.dut.settings import Loss, Settings
+from rig.expectations import Expectation
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.recovers import Recovers
+from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.stays import Stays
+from rig.instants import Crossing, Mark
 from rig.plan.as_set import as_set, factory_value, other_values
-from rig.plan.case import (
-    ConsoleSays,
-    Crossing,
-    Dither,
-    Expectation,
-    Hold,
-    Mark,
-    Power,
-    Recovers,
-    Set,
-    SignalBecomes,
-    Stays,
-    Type,
-)
 from rig.plan.families.asking import Talk, until_closed, until_ready
 from rig.plan.families.choosing import delay_of, recovery_time_of
 from rig.plan.families.draft import AFTER_S, Draft, Options, phase_s, setting
@@ -42,6 +34,11 @@ from rig.plan.families.expecting import (
 from rig.plan.families.resetting import reset_by
 from rig.plan.stimulus import APPLIED, Stimulus, home, just_inside, paths, stimuli
 from rig.quantity import format
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.random_phase import RandomPhase
+from rig.steps.set import Set
+from rig.steps.type_line import Type
 
 _LONGER = 1.3  # so many delays are waited for what must not come
 _CUTS = 10
@@ -72,7 +69,7 @@ def _threshold(profile: Profile, name: str) -> Draft:
     protection = _protection(profile, name)
     target = _targets(profile, protection)[-1]
     talk = _Asked(profile)
-    talk.do(Dither(span_s=phase_s(profile)))
+    talk.do(RandomPhase(span_s=phase_s(profile)))
     talk.change(name, lax, "laxer")
     talk.do(
         Set(values={target: _middle(profile, name, lax)}, mark="beyond"),
@@ -98,7 +95,7 @@ def _recovery_level(profile: Profile, name: str) -> Draft:
     after = recovery_time_of(protection)
     talk = _Asked(profile)
     talk.do(
-        Dither(span_s=phase_s(profile)),
+        RandomPhase(span_s=phase_s(profile)),
         *stimulus.apply,
         Hold(
             duration_s=until_said_s(protection, delay_of(protection)),
@@ -128,7 +125,7 @@ def _delay(profile: Profile, name: str, value: float) -> Draft:
     protection = _protection(changed, name)
     stimulus = stimuli(changed, _of(profile, name))[-1]
     talk = _Asked(profile)
-    talk.do(Dither(span_s=phase_s(profile)))
+    talk.do(RandomPhase(span_s=phase_s(profile)))
     talk.change(name, value, "changed")
     talk.provoke(changed, stimulus)
     shown = format(value, "s")
@@ -331,7 +328,7 @@ def _cut_while_saving(profile: Profile, name: str, cuts: int) -> Draft:
         talk.change(name, new, f"new {n}", shown=False)
         # The supply still falls while the line is typed, so both orders are cuts while saving.
         cut, save = Power(on=False), Type(line=promised.save)
-        wait = Dither(span_s=_CUT_SPAN_S)
+        wait = RandomPhase(span_s=_CUT_SPAN_S)
         talk.do(*((save, wait, cut) if n % 2 else (cut, wait, save)))
         talk.do(Hold(duration_s=_OFF_S, mark=f"off {n}"), Power(on=True, mark=f"on {n}"))
         talk.do(*until_ready(profile, f"ready {n}"))
@@ -355,7 +352,7 @@ def _cut_while_starting(profile: Profile, name: str, cuts: int) -> Draft:
     talk.save("saved")
     talk.do(Power(on=False), Hold(duration_s=_OFF_S))
     for n in range(1, cuts + 1):
-        talk.do(Power(on=True), Dither(span_s=_START_SPAN_S), Power(on=False))
+        talk.do(Power(on=True), RandomPhase(span_s=_START_SPAN_S), Power(on=False))
         talk.do(Hold(duration_s=_OFF_S, mark=f"off {n}"))
     talk.do(Power(on=True, mark="on"), *until_ready(profile, "ready"))
     talk.ask(promised.reading(name), promised.shown(name, kept), promised.answers_within_s, "read")

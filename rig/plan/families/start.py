@@ -6,18 +6,11 @@ from collections.abc import Iterator
 
 from rig.dut.contactors import Contactors
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    ConsoleSays,
-    Dither,
-    Expectation,
-    Hold,
-    Mark,
-    MessageComes,
-    Power,
-    Send,
-    Stays,
-    Step,
-)
+from rig.expectations import Expectation
+from rig.expectations.console_says import ConsoleSays
+from rig.expectations.message_comes import MessageComes
+from rig.expectations.stays import Stays
+from rig.instants import Mark
 from rig.plan.families.choosing import (
     can_be_there_at_start,
     delay_of,
@@ -32,6 +25,11 @@ from rig.plan.families.recovery import TRIPPED, holds_on, release_of
 from rig.plan.families.requesting import SPOKEN, not_yet, saying
 from rig.plan.stimulus import Stimulus, opened, paths
 from rig.quantity import format
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.random_phase import RandomPhase
+from rig.steps.send import Send
 
 _DUE = "due"
 _WATCHED_S = 0.5
@@ -54,7 +52,7 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
         steps=[
             Power(on=False, mark="off"),
             Hold(duration_s=0.5),
-            Dither(span_s=phase_s(profile), mark="before"),
+            RandomPhase(span_s=phase_s(profile), mark="before"),
             Power(on=True, mark="on"),
             Hold(duration_s=ready_s + closed_s + AFTER_S),
         ],
@@ -85,7 +83,7 @@ def _asked_to_close(profile: Profile, contactors: Contactors) -> Draft:
             Power(on=True),
             Hold(duration_s=start.ready_within_s),
             *not_yet(profile, contactors),
-            Dither(span_s=phase_s(profile), mark="before"),
+            RandomPhase(span_s=phase_s(profile), mark="before"),
             saying(profile, contactors, contactors.request.close, "asked"),
             Hold(duration_s=closed_s + AFTER_S),
         ],
@@ -112,7 +110,7 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
         steps=[
             Power(on=False),
             Hold(duration_s=0.5),
-            Dither(span_s=phase_s(profile)),
+            RandomPhase(span_s=phase_s(profile)),
             Power(on=True, mark="on"),
             Hold(duration_s=start.ready_within_s),
             Send(message=partner, count=SPOKEN, period_s=promise.period_s),
@@ -173,7 +171,7 @@ def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
             protection,
             steps=[
                 Power(on=True, mark="on"),
-                Dither(span_s=wait_s),
+                RandomPhase(span_s=wait_s),
                 *stimulus.apply,
                 Hold(duration_s=wait_s + delay_of(protection).high, mark=_DUE),
                 Hold(duration_s=look_s(profile, _WATCHED_S, profile.messages), mark=TRIPPED),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rig.dut.profile import Profile
-from rig.plan.case import Hold, OutputState, Set, Staircase, ThresholdIs
+from rig.expectations.threshold import ThresholdIs
 from rig.plan.families.brackets import brackets
 from rig.plan.families.choosing import (
     delay_of,
@@ -15,6 +15,10 @@ from rig.plan.families.choosing import (
     recovery_time_of,
 )
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, whose
+from rig.steps.conditions import OutputState
+from rig.steps.hold import Hold
+from rig.steps.ramp import Staircase
+from rig.steps.set import Set
 
 
 def threshold(profile: Profile, options: Options) -> Iterator[Draft]:

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    ConsoleNeverSays,
-    Crossing,
-    Dither,
-    Expectation,
-    Hold,
-    Set,
-    Stays,
-    Step,
-    Trips,
-)
+from rig.expectations import Expectation
+from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.stays import Stays
+from rig.expectations.trips import Trips
+from rig.instants import Crossing
 from rig.plan.families.choosing import delay_of, each_stimulus, has_threshold, is_slow
 from rig.plan.families.draft import (
     AFTER_S,
@@ -38,6 +32,10 @@ from rig.plan.families.expecting import (
 )
 from rig.plan.stimulus import APPLIED, acting, home, just_inside, paths, value_at
 from rig.quantity import format, parse
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.random_phase import RandomPhase
+from rig.steps.set import Set
 
 # protections.md 2, hold test: ten times the delay and a minute at least ...
 _HOLD_DELAYS, _HOLD_S = 10.0, 60.0
@@ -56,7 +54,7 @@ def trip(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=phase_s(profile)),
+                RandomPhase(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=until_said_s(protection, delay)),
             ],
@@ -143,7 +141,7 @@ def pulse(profile: Profile, options: Options) -> Iterator[Draft]:
             f"{stimulus.target} beyond {protection.short} for half its delay, 3 times: no trip",
             stimulus,
             protection,
-            steps=[Dither(span_s=phase_s(profile)), *once, *once, *once, Hold(duration_s=0.5)],
+            steps=[RandomPhase(span_s=phase_s(profile)), *once, *once, *once, Hold(duration_s=0.5)],
             expectations=[
                 *all_stay(profile, {}, None, None),
                 *stays_silent(protection, None, None),
@@ -171,7 +169,7 @@ def dip(profile: Profile, options: Options) -> Iterator[Draft]:
             stimulus,
             protection,
             steps=[
-                Dither(span_s=phase_s(profile)),
+                RandomPhase(span_s=phase_s(profile)),
                 *stimulus.apply,
                 Hold(duration_s=0.6 * delay.low),
                 *again,

@@ -7,19 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rig.case import Begins
 from rig.dut.profile import Profile, Protection
-from rig.plan.case import (
-    Balances,
-    Begins,
-    ConsoleNeverSays,
-    Expectation,
-    Hold,
-    Power,
-    Read,
-    Set,
-    Step,
-    Traffic,
-)
+from rig.expectations import Expectation
+from rig.expectations.balances import Balances
+from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.plan.families.balancing import begins_after_rest, bleed_outputs
 from rig.plan.families.choosing import chosen, delay_of
 from rig.plan.families.draft import AFTER_S, Draft, Options
@@ -27,6 +19,12 @@ from rig.plan.families.expecting import all_stay, says, stays_silent, trips, unt
 from rig.plan.families.reports import timing
 from rig.plan.families.requesting import asked_to_close, lasts_s
 from rig.plan.stimulus import REMOVED, Stimulus, home, stimuli
+from rig.steps import Step
+from rig.steps.hold import Hold
+from rig.steps.power import Power
+from rig.steps.read import Read
+from rig.steps.set import Set
+from rig.steps.start_periodic import StartPeriodic
 
 _BY_HARDWARE_S = 0.01  # a delay so short is no timer's, and a record so long too coarse for it
 _AFTER_S = 6.0  # watched beyond the wrap
@@ -70,7 +68,7 @@ def _started(profile: Profile, until_s: float, asked: Sequence[Step] = ()) -> li
 def _at_rest(profile: Profile) -> Draft:
     """All messages in time, the host heard throughout, nothing opens and nothing is said."""
     traffic = [
-        Traffic(message=message, period_s=received.period_s)
+        StartPeriodic(message=message, period_s=received.period_s)
         for message, received in (profile.can.receives if profile.can else {}).items()
     ]
     # Begun while it runs, so that frames are heard before the wrap whatever comes after it.

@@ -1,0 +1,65 @@
+"""One test case, fully resolved: steps and expectations in the BMS's own terms, SI numbers.
+
+A case is data: it can be stored as JSON beside its evidence and judged again years later. It names
+quantities of the BMS ("cell 3", "temperature 1", "current", "charge path"), never an instrument.
+Must not read a file, a clock or an instrument.
+
+Quantities: ``cell n`` [V], ``temperature n`` [°C], ``current`` [A, charge positive], ``supply`` [V,
+the BMS's own supply]. Outputs: the names that the profile gives them ("charge path", "led").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from rig.expectations import Expectation
+from rig.facts import Output, StartPromise
+from rig.steps import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """One record of the digitizer over the whole case, begun before the first step."""
+
+    quantities: tuple[str, ...]  # quantities and outputs to record
+    duration_s: float  # upper bound; ended early where the steps end early
+    interval_s: float  # between samples, at most
+
+
+Begins = Literal["ready", "off"]
+"""What a case needs before its first step: a BMS that has just started and is ready; or one whose
+supply is off, because the case judges the start itself (where no start is a `fail`, no `error`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A case: what is done, in order, and what is expected of the trace."""
+
+    id: str  # unique in the plan, stable: "trip[cell overvoltage,cell=3,repeat=1]"
+    title: str  # a sentence
+    plan: str
+    family: str  # "trip", ... or "steps" where it is written out
+    protection: str | None
+    parameters: Mapping[str, str]  # what tells this case from its siblings, as shown to people
+    steps: tuple[Step, ...]
+    expectations: tuple[Expectation, ...]
+    outputs: Mapping[str, Output]  # those that expectations name
+    capture: Capture | None
+    seed: int  # of this case alone, derived from the run's seed and the id
+    traces_to: tuple[str, ...] = ()
+    severity: str = "normal"  # blocker critical normal minor trivial
+    tags: tuple[str, ...] = ()
+    source: str = ""  # file:line of the plan that it came from
+    duration_s: float = 0.0  # upper bound of what the steps take
+    begins: Begins = "ready"
+    prints_every_s: float | None = None  # its console, as promised
+    cells: int = 0  # how many the BMS has; 0: not said
+    periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
+    start: StartPromise | None = None  # None: it begins off, or was stored before this was
+
+
+CASE_JSON: TypeAdapter[Case] = TypeAdapter(Case)

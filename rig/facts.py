@@ -1,0 +1,29 @@
+"""What a trace is judged by that the BMS's profile promises of outputs and of the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """How an output shows that it conducts; `steady_s` > 0 for a lamp that blinks in a fault."""
+
+    closed_above: float  # V at the tap
+    steady_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPromise:
+    """What is promised of the start that a case begins with, in whatever case."""
+
+    ready: str | None  # a regular expression of the line that says so
+    ready_within_s: float
+    closes: tuple[str, ...]  # outputs, closed_within_s after it is ready, or asked
+    closed_within_s: float
+    outputs: Mapping[str, Output]  # those above and below
+    only_asked: tuple[str, ...] = ()  # main and precharge contactor: open until they are asked for
+    overlap_s: float = 0.0  # the precharge contactor stays closed after the main one, at the least
+    supply_v: float | None = None  # None: it lives on its cells
+    cells_v: float | None = None  # None: stored before this was
