@@ -24,7 +24,19 @@ import numpy as np
 
 from rig.clock import Clock
 from rig.errors import BenchError
-from rig.trace.model import Frames, Link
+from rig.trace.model import (
+    CLASSIC_BYTES,
+    ERROR,
+    EXTENDED,
+    FD,
+    FD_BYTES,
+    PASSIVE,
+    REMOTE,
+    SENT,
+    SWITCHED,
+    Frames,
+    Link,
+)
 
 # Its client logs a warning for every frame that TCP cut in two, and then reads it rightly.
 # What is an error to it reaches us as an exception.
@@ -34,7 +46,6 @@ _SYNC_FRAMES = 2  # the lesser of two lags counts
 _SYNC_WAIT_NS = 500_000_000
 _ECHO_WAIT_NS = 500_000_000
 ANSWERS_WITHIN_S = 5.0  # wall time, for each word of a network gateway
-_EXTENDED, _REMOTE, _ERROR, _OWN = 1, 2, 4, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,19 +252,19 @@ class CanLink:
         frames = self._frames
         n = len(frames)
         if not n or not self._points:
-            return Frames.none()
-        data = np.zeros((n, 8), np.uint8)
-        raw = np.frombuffer(b"".join(bytes(f.data).ljust(8, b"\0")[:8] for f in frames), np.uint8)
-        data[:] = raw.reshape(n, 8)
+            return Frames.none(self.name)
+        width = FD_BYTES if any(f.is_fd for f in frames) else CLASSIC_BYTES
+        raw = b"".join(bytes(f.data).ljust(width, b"\0")[:width] for f in frames)
         flags = np.array([_flags(f) for f in frames], np.uint8)
-        flags[sorted(self._sent_frames)] |= _OWN
+        flags[sorted(self._sent_frames)] |= SENT
         stamps = np.array([_stamp_ns(f) for f in frames], np.int64)
         return Frames(
             time_ns=self._to_rig(stamps),
             can_id=np.array([f.arbitration_id for f in frames], np.uint32),
             length=np.array([f.dlc for f in frames], np.uint8),
-            data=data,
+            data=np.frombuffer(bytearray(raw), np.uint8).reshape(n, width),
             flags=flags,
+            buses=(self.name,),
             time_u_s=max(point.late_ns for point in self._points) / 1e9 / 12**0.5,
         )
 
@@ -336,7 +347,10 @@ def _stamp_ns(frame: can.Message) -> int:
 
 def _flags(frame: can.Message) -> int:
     return (
-        _EXTENDED * frame.is_extended_id
-        + _REMOTE * frame.is_remote_frame
-        + _ERROR * frame.is_error_frame
+        EXTENDED * frame.is_extended_id
+        | REMOTE * frame.is_remote_frame
+        | ERROR * frame.is_error_frame
+        | FD * frame.is_fd
+        | SWITCHED * (frame.is_fd and frame.bitrate_switch)
+        | PASSIVE * (frame.is_fd and frame.error_state_indicator)
     )

@@ -22,7 +22,7 @@ from rig.expectations.signal_within import SignalWithin
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.decoder import Decoder
 from rig.judge.expectations import said_instant, said_message
-from rig.judge.instants import SENT, At, elapsed, find_instant, search_start_ns, window_ns
+from rig.judge.instants import At, elapsed, find_instant, search_start_ns, window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.rules import (
     NoEvidence,
@@ -36,7 +36,7 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
-from rig.trace.model import Frames, Trace
+from rig.trace.model import SENT, Frames, Trace
 
 SILENCE = 3.0  # this many periods without the message are a silence, no longer jitter
 SAME = 1e-9  # relative: a decoded value is raw * factor, in floats

@@ -17,12 +17,11 @@ from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
 from rig.judge.expectations import said_crossing, unit_of
 from rig.judge.rules import NoEvidence, NotReached
 from rig.judge.wording import show
-from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
+from rig.trace.model import SENT, Channel, Command, Marker, Reading, Trace, Waveform
 
 # Steps whose mark names something that was done to the BMS, not a time that was let pass.
 _ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase", "play", "traffic"})
 
-SENT = 8  # bit of Frames.flags: the rig's own
 # Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm (measurement.md 3.2).
 RIG_RATE_TOLERANCE = 50e-6
 

@@ -20,7 +20,7 @@ from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import SILENCE, due_every_ns
 from rig.judge.decoder import Decoder
-from rig.judge.instants import SENT, readings_of
+from rig.judge.instants import readings_of
 from rig.judge.listening import must_have_listened
 from rig.judge.rules import (
     NoEvidence,
@@ -32,7 +32,7 @@ from rig.judge.rules import (
 )
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
-from rig.trace.model import Reading, Trace
+from rig.trace.model import SENT, Reading, Trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
