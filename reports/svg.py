@@ -27,6 +27,7 @@ from rig.expectations.signal_steady import SignalSteady
 from rig.expectations.signal_within import SignalWithin
 from rig.expectations.trips import Trips
 from rig.judge.verdict import EventMark, Finding, Judgement
+from rig.quantities import CELL, kind_of, number_of, unit_of
 from rig.trace.model import Channel, Trace, Waveform
 from rig.trace.text import plain
 
@@ -380,8 +381,8 @@ def _analog_lanes(case: Case, trace: Trace, told: set[str]) -> list[Lane]:
     """Cells share a lane; other quantities that matter to the case have one each."""
     outputs = _outputs(case, trace)  # these have lanes of their own
     recorded = trace.waveform.channels if trace.waveform else {}
-    cells = [n for n in recorded if n.startswith("cell ")]
-    lanes = [_analog_lane("cell voltage", cells, trace, told)] if cells else []
+    cells = [n for n in recorded if kind_of(n) is CELL]
+    lanes = [_analog_lane(CELL.name, cells, trace, told)] if cells else []
     names = {*recorded, *(c.quantity for c in trace.commands)} - {*cells, *outputs}
     lanes += [_analog_lane(name, [name], trace, told) for name in sorted(names & told)]
     return [lane for lane in lanes if lane.series]
@@ -402,7 +403,7 @@ def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str])
         for r in trace.readings
         if r.quantity in names
     ]
-    unit = recorded[names[0]].unit if names[0] in recorded else words.unit_of(names[0])
+    unit = recorded[names[0]].unit if names[0] in recorded else unit_of(names[0])
     tall = 66.0 if len(names) == 1 else 96.0 if chosen else 40.0
     return Lane(
         label, unit, tall, tuple(series), dots=tuple(dots[:200]), names=frozenset([*names, label])
@@ -593,8 +594,9 @@ def _draw_scale(figure: Figure, lane: Lane, scale: _Range, top: float) -> None:
 
 def _short(names: Sequence[str]) -> str:
     """Names of one kind together: "cell 1, 2, 4"."""
-    kind = names[0].split(" ")[0]
-    return f"{kind} " + ", ".join(n.split(" ")[-1] for n in names[:6])
+    numbers = ", ".join(str(number_of(name)) for name in names[:6])
+    kind = kind_of(names[0])
+    return f"{kind.word} {numbers}" if kind and kind.numbered else names[0]
 
 
 def _draw_ticks(figure: Figure, lane: Lane, axis: Axis, top: float) -> None:

@@ -36,6 +36,7 @@ from rig.judge.expectations import (
     said_often,
 )
 from rig.judge.measurement import Measurement
+from rig.quantities import Kind, kind_of, together, unit_of
 from rig.quantity import duration as duration
 from rig.steps import Step
 from rig.steps.bus_load import Load
@@ -314,12 +315,6 @@ def expectation(expected: Expectation) -> str:  # noqa: C901, PLR0911, PLR0912 -
             return f"the console never says “{pattern}”{_span(expected)}"
 
 
-def unit_of(name: str) -> str:
-    """SI unit of a quantity of the BMS by its name."""
-    kinds = {"temperature": "°C", "current": "A", "bleed": "A"}
-    return kinds.get(name.split(" ")[0], "V")
-
-
 def _between(low_s: float, high_s: float) -> str:
     if low_s <= 0.0:
         return f"within {quantity(high_s, 's')}"
@@ -348,16 +343,14 @@ def _span(
 
 def _settings(values: Mapping[str, float]) -> str:
     """Quantities of one value together: "cells 1, 2 and 4 to 3.300 V and cell 3 to 3.700 V"."""
-    groups: dict[tuple[str, float], list[str]] = {}
+    groups: dict[tuple[Kind | str, float], list[str]] = {}
     for name, value in values.items():
-        kind, _, number = name.partition(" ")
-        groups.setdefault((kind if number else name, value), []).append(number)
-    return joined([_setting(kind, n, value) for (kind, value), n in groups.items()])
+        groups.setdefault((kind_of(name) or name, value), []).append(name)
+    return joined([_setting(names, value) for (_, value), names in groups.items()])
 
 
-def _setting(kind: str, numbers: list[str], value: float) -> str:
-    which = f"{kind}s {joined(numbers)}" if len(numbers) > 1 else f"{kind} {numbers[0]}".strip()
-    return f"{which} to {quantity(value, unit_of(kind))}"
+def _setting(names: list[str], value: float) -> str:
+    return f"{together(names)} to {quantity(value, unit_of(names[0]))}"
 
 
 def _signals(signals: Mapping[str, float]) -> str:

@@ -75,6 +75,8 @@ _EXAMPLES = {
 }
 _TOLERANCE_EXAMPLES = {"V": "10 mV", "A": "500 mA", "s": "100 ms", "°C": "1.5 K", "Ω": "100 Ω"}
 
+_DIFFERENCES = {"°C": "K"}  # of two values in this unit; any other unit is its own
+
 _SAME: Mapping[int, str] = {
     ord("−"): "-",
     0x03BC: "µ",  # Greek mu, as micro sign
@@ -87,6 +89,11 @@ _SAME: Mapping[int, str] = {
 }
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _QUANTITY = re.compile(rf"({_NUMBER})\s*((?:[^\W\d_]|[°%]).*)?")
+
+
+def unit_of_difference(unit: str) -> str:
+    """Give the unit of a difference of two values in `unit`, as of a tolerance: K for °C."""
+    return _DIFFERENCES.get(unit, unit)
 
 
 class QuantityError(ValueError):
@@ -134,8 +141,8 @@ class Toleranced(_Written):
         return _tidy(self.value + self.tolerance)
 
     def __str__(self) -> str:
-        spread_unit = "K" if self.unit == "°C" else self.unit
-        return f"{format(self.value, self.unit)} ± {format(self.tolerance, spread_unit)}"
+        tolerance = format(self.tolerance, unit_of_difference(self.unit))
+        return f"{format(self.value, self.unit)} ± {tolerance}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +198,6 @@ def parse(text: object, unit: str) -> float:
 def parse_toleranced(text: object, unit: str) -> Toleranced:
     """Read "3.65 V ± 10 mV" (or ``+-``, ``+/-``); the tolerance may not be left out."""
     parts = re.split(r"\s*(?:±|\+/?-)\s*", _plain(text), maxsplit=1)
-    spread_unit = "K" if unit == "°C" else unit
     if len(parts) == 1:
         number, written = _split(text, unit)
         if written:
@@ -199,7 +205,7 @@ def parse_toleranced(text: object, unit: str) -> Toleranced:
         example = f"{number} {written or _EXAMPLES[unit].split()[1]} ± {_tolerance_example(unit)}"
         missing = "tolerance" if written else "unit"
         raise QuantityError(f'"{text}" has no {missing}', f'write for example "{example}"')
-    tolerance = parse(parts[1], spread_unit)
+    tolerance = parse(parts[1], unit_of_difference(unit))
     if tolerance < 0:
         raise QuantityError(f'"{text}" has a negative tolerance', "write it without the sign")
     return Toleranced(parse(_lend_unit(*parts), unit), tolerance, unit)
@@ -448,7 +454,7 @@ def _must_be_wide(found: Toleranced | Interval) -> None:
     if isinstance(found, Toleranced) or of_time:
         finest = FINEST_TOLERANCE.get(found.unit, 0.0)
         if 0.5 * (found.high - found.low) < finest * (1.0 - 1e-9):
-            least = format(finest, "K" if found.unit == "°C" else found.unit)
+            least = format(finest, unit_of_difference(found.unit))
             what = "its tolerance is finer than anything here measures"
             raise mistake_error(what, f"write ± {least} at least")
 

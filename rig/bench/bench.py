@@ -32,6 +32,7 @@ from rig.instruments.capabilities import (
     Supply,
     VoltageSource,
 )
+from rig.quantities import BLEED, CELL, CURRENT, TEMPERATURE, Kind, kind_of, number_of
 from rig.rack import Knowledge, Rack
 from rig.trace.model import Command, Reading, Waveform
 
@@ -113,11 +114,9 @@ class Bench:
         done: list[Command] = []
         if changed.get("supply") == 0.0:  # off first, so that the BMS sees no half of the rest
             done += self._set_supply(changed.pop("supply"))
-        done += self._set_cells({q: v for q, v in changed.items() if q.startswith("cell ")})
+        done += self._set_cells(_of(CELL, changed))
         self._let_partner_send()
-        done += self._set_temperatures(
-            {q: v for q, v in changed.items() if q.startswith("temperature ")}
-        )
+        done += self._set_temperatures(_of(TEMPERATURE, changed))
         self._let_partner_send()
         if "current" in changed:
             done += self._set_current(changed["current"])
@@ -140,11 +139,11 @@ class Bench:
         the output stays off behind the open relay. Mending goes the other way round: relay, then
         output. The other cells stay as they are throughout.
         """
-        quantity, _, _ = target.partition(" ")
+        of = kind_of(target)
         self.is_new = False
-        if quantity == "temperature":
+        if of is TEMPERATURE:
             command = self._fault_sensor(kind, target, present=present)
-        elif quantity == "cell" and kind == "open":
+        elif of is CELL and kind == "open":
             command = self._open_wire(target, present=present)
         elif (kind, target) in self._wiring.relays:
             command = self._switch_link(kind, target, present=present)
@@ -208,7 +207,7 @@ class Bench:
         """
         if self._recorder is None:
             return
-        cells = [name for name in self._recorder.taps if name in self._wiring.sourced("cell")]
+        cells = [name for name in self._recorder.taps if name in self._wiring.sourced(CELL)]
         seen: dict[str, list[Level]] = {name: [] for name in self._recorder.taps}
         for volts in levels if cells else levels[:1]:
             self._limits.check(dict.fromkeys(cells, volts), "correction of the digitizer")
@@ -238,7 +237,7 @@ class Bench:
         names = tuple(dict.fromkeys(quantities))
         metered = tuple(name for name in names if name in self._wiring.meters)
         found = {reading.quantity: reading for reading in self._read_meters(metered)}
-        bleeds = tuple(name for name in names if name.startswith("bleed "))
+        bleeds = tuple(name for name in names if kind_of(name) is BLEED)
         found |= {reading.quantity: reading for reading in self._read_bleeds(bleeds)}
         for name in names:
             if name not in found:
@@ -457,7 +456,7 @@ class Bench:
         return _reading(name, "A", Measured(value=amps, accuracy=accuracy), during_ns, instrument)
 
     def _read_bleeds(self, names: Sequence[str]) -> list[Reading]:
-        cells = {name.replace("bleed", "cell"): name for name in names}
+        cells = {CELL.at(number_of(name) or 0): name for name in names}
         readings = []
         for role, channels in self._wiring.by_instrument(cells).items():
             emulator = self._rack.get(role, VoltageSource)
@@ -477,17 +476,17 @@ class Bench:
     def _read_one(self, name: str) -> Reading:
         """What no meter is wired to: read back from what feeds it."""
         before_ns = self._stamp()
-        kind = name.split()[0]
+        kind = kind_of(name)
         terminal = self._wiring.sources.get(name)
-        if kind == "current":
+        if kind is CURRENT:
             measured, instrument = self._power.measure()
             return _reading(name, "A", measured, (before_ns, self._stamp()), instrument)
         if terminal is None:
             raise self._cannot(f"read {name}")
-        if kind == "temperature":
+        if kind is TEMPERATURE:
             measured = self._temperature(name)
             return _reading(name, "°C", measured, (before_ns, before_ns), str(terminal))
-        if kind == "cell":
+        if kind is CELL:
             emulator = self._rack.get(terminal.instrument, VoltageSource)
             measured = emulator.measure_v((terminal.channel,))[terminal.channel]
         else:
@@ -516,6 +515,10 @@ class Bench:
             f"bench {self.description.name}",
             "add it to the bench's wiring, or leave the case out on this bench",
         )
+
+
+def _of(kind: Kind, values: Mapping[str, float]) -> dict[str, float]:
+    return {quantity: value for quantity, value in values.items() if kind_of(quantity) is kind}
 
 
 def _reading(

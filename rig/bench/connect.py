@@ -29,6 +29,7 @@ from rig.dut.console_link import ConsoleLink
 from rig.dut.profile import Profile
 from rig.errors import BenchError, DescriptionError
 from rig.instruments.capabilities import Digitizer, Load, Meter, Supply, VoltageSource
+from rig.quantities import CELL, PACK, SUPPLY, TEMPERATURE, kind_of
 from rig.rack import Rack
 
 CAN_LATENCY_S = 1e-3  # from the end of a frame to the rig's hand, by network or USB [u]
@@ -151,12 +152,12 @@ def _spans(profile: Profile, limits: Limits) -> dict[str, tuple[float, float]]:
     spans = {
         name: (allowed.low, allowed.high)
         for name, allowed in limits.ranges.items()
-        if not name.startswith("temperature")
+        if kind_of(name) is not TEMPERATURE
     }
     if profile.has_current and "current" in spans:
         low, high = spans["current"]
         spans["current"] = (1.1 * low, 1.1 * high)
-    spans["pack"] = (0.0, profile.cells.count * profile.allowed("cell 1").high)
+    spans[PACK.word] = (0.0, profile.cells.count * profile.allowed(CELL.at(1)).high)
     # A logic level or a gate is about twice its own threshold when it conducts.
     spans |= {name: (0.0, 2.5 * pin.closed_above_v) for name, pin in profile.outputs.items()}
     return spans
@@ -188,7 +189,7 @@ def _power_path(
     stamp: Callable[[], int],
 ) -> PowerPath:
     charger = load = None
-    charge_v = profile.cells.count * profile.allowed("cell 1").high
+    charge_v = profile.cells.count * profile.allowed(CELL.at(1)).high
     if wiring.charger is not None:
         charger = rack.get(wiring.charger.instrument, Supply)
         ratings = description.instruments[wiring.charger.instrument].limits
@@ -223,12 +224,12 @@ def _protect(
     power: PowerPath,
 ) -> None:
     """Program what the instruments themselves watch, before any output goes on."""
-    for name, terminal in wiring.sourced("cell").items():
+    for name, terminal in wiring.sourced(CELL).items():
         ratings = description.instruments[terminal.instrument].limits
         over_v = OVER * limits.ranges[name].high if name in limits.ranges else 0.0
         emulator = rack.get(terminal.instrument, VoltageSource)
         emulator.protect((terminal.channel,), over_v, ratings.current_a or 1.0)
-    for name, terminal in wiring.sourced("supply").items():
+    for name, terminal in wiring.sourced(SUPPLY).items():
         if name not in limits.ranges:
             continue
         ratings = description.instruments[terminal.instrument].limits
@@ -258,11 +259,9 @@ def _largest_v(wiring: Wiring, name: str, span: tuple[float, float]) -> float:
 
 def _calibration_levels(profile: Profile) -> tuple[float, float]:
     """Two cell voltages that lie apart and trip nothing: most of the way to the next thresholds."""
-    nominal, allowed = profile.nominal.cells_v, profile.allowed("cell 1")
+    nominal, allowed = profile.nominal.cells_v, profile.allowed(CELL.at(1))
     levels = [
-        protection.level
-        for protection in profile.protections.values()
-        if protection.watches == "cell voltage"
+        protection.level for protection in profile.protections.values() if protection.kind is CELL
     ]
     below = max([level for level in levels if level < nominal], default=allowed.low)
     above = min([level for level in levels if level > nominal], default=allowed.high)

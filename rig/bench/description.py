@@ -38,6 +38,7 @@ from rig.errors import DescriptionError
 from rig.instruments import capabilities
 from rig.instruments.entry import Address, InstrumentEntry
 from rig.instruments.registry import DRIVERS, DriverInfo
+from rig.quantities import kind_of
 from rig.quantity import (
     Amps,
     DegCRange,
@@ -273,11 +274,6 @@ _CAPABILITIES: dict[str, tuple[type, ...]] = {
     "open": (capabilities.Relays,),
     "short": (capabilities.Relays,),
 }
-_SOURCES: dict[str, tuple[type, ...]] = {
-    "cell": (capabilities.VoltageSource,),
-    "temperature": (capabilities.Resistors,),
-    "supply": (capabilities.Supply,),
-}
 
 
 def _wires(document: Document[BenchFile]) -> Iterator[Mistake]:
@@ -298,7 +294,7 @@ def _wire(
     document: Document[BenchFile], where: Location, wire: Terminal, info: DriverInfo
 ) -> Iterator[Mistake]:
     _, term, key = where
-    wanted = _CAPABILITIES.get(str(key)) or _SOURCES.get(str(term).split()[0])
+    wanted = _CAPABILITIES.get(str(key)) or _source_of(str(term), str(key))
     if wanted and not info.can(wanted):
         names = " or ".join(w.__name__ for w in wanted)
         is_a = " and ".join(c.__name__ for c in info.capabilities)
@@ -310,6 +306,13 @@ def _wire(
             f"{info.title} has no channel {wire.channel}",
             f"its channels: {_ranges(info.channels)}",
         )
+
+
+def _source_of(term: str, key: str) -> tuple[type, ...]:
+    """What can feed a quantity by this wire."""
+    kind = kind_of(term)
+    source = kind.sources.get(key) if kind else None
+    return () if source is None else (getattr(capabilities, source),)
 
 
 def _ranges(channels: tuple[int, ...]) -> str:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from rig.bench.description import BenchFile
 from rig.dut.profile import Profile
 from rig.errors import LimitError
-
-UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V"}
+from rig.quantities import CELL, CURRENT, SUPPLY, TEMPERATURE, kind_of, unit_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +64,17 @@ def limits_of(description: BenchFile, profile: Profile) -> Limits:
     by_profile, by_bench = f"the profile {profile.name}", f"the bench {description.name}"
     bench = description.limits
     spans = {
-        "cell": (0.0, bench.cell_v),
-        "temperature": (bench.temperature_degc.low, bench.temperature_degc.high),
-        "current": (-bench.current_a, bench.current_a),
-        "supply": (0.0, bench.supply_v),
+        CELL.limit: (0.0, bench.cell_v),
+        TEMPERATURE.limit: (bench.temperature_degc.low, bench.temperature_degc.high),
+        CURRENT.limit: (-bench.current_a, bench.current_a),
+        SUPPLY.limit: (0.0, bench.supply_v),
     }
     ranges = {}
     for quantity in profile.settable:
-        allowed = profile.allowed(quantity)
+        allowed, kind = profile.allowed(quantity), kind_of(quantity)
         ranges[quantity] = Allowed(
             low=allowed.low, high=allowed.high, low_from=by_profile, high_from=by_profile
-        ).narrowed(*spans[quantity.split()[0]], by_bench)
+        ).narrowed(*spans[kind.limit if kind else None], by_bench)
     return Limits(_with_ratings(ranges, description))
 
 
@@ -101,7 +100,7 @@ def _with_ratings(ranges: Mapping[str, Allowed], description: BenchFile) -> dict
 
 
 def _beyond(quantity: str, value: float, allowed: Allowed, where: str) -> LimitError:
-    unit = UNITS[quantity.split()[0]]
+    unit = unit_of(quantity)
     is_low = value < allowed.low
     limit, source = (allowed.low, allowed.low_from) if is_low else (allowed.high, allowed.high_from)
     return LimitError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rig.bench.description import BenchFile, Shunt, Terminal
 from rig.instruments.capabilities import Load, Relays, Supply, VoltageSource
 from rig.instruments.registry import DRIVERS
+from rig.quantities import CELL, CURRENT, SUPPLY, Kind, kind_of, number_of, unit_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +47,15 @@ class Wiring:
             groups.setdefault(terminal.instrument, {})[name] = terminal.channel
         return groups
 
-    def sourced(self, kind: str) -> dict[str, Terminal]:
-        """The terminals that feed quantities of a kind: "cell", "temperature", "supply"."""
-        return {name: t for name, t in self.sources.items() if name.split()[0] == kind}
+    def sourced(self, kind: Kind) -> dict[str, Terminal]:
+        """The terminals that feed quantities of a kind."""
+        return {name: t for name, t in self.sources.items() if kind_of(name) is kind}
 
 
-# What is switched off when, by keys and names of the wiring. The charger before the load, or it
+# What is switched off when, by keys and kinds of the wiring. The charger before the load, or it
 # would lift the pack; the supply before the cells, so that the BMS sees no half of them.
-_OFF = ("charge", "discharge", "supply", "cell", "open", "short")
-_CAN = {Load: "discharge", Supply: "supply", VoltageSource: "cell", Relays: "open"}
+_OFF = ("charge", "discharge", SUPPLY, CELL, "open", "short")
+_CAN = {Load: "discharge", Supply: SUPPLY, VoltageSource: CELL, Relays: "open"}
 _LAST = (len(_OFF), 0)
 
 
@@ -70,14 +71,14 @@ def off_order(description: BenchFile) -> list[str]:
     return sorted(description.instruments, key=lambda role: first.get(role, _LAST))
 
 
-def _duties(description: BenchFile) -> Iterator[tuple[str, str, int]]:
+def _duties(description: BenchFile) -> Iterator[tuple[str, Kind | str, int]]:
     """Give what each instrument is there for, and for which cell."""
     for name, line in description.wiring.items():
-        kind, _, number = name.partition(" ")
+        kind = kind_of(name)
         for key, wire in line.wires():
-            what = kind if key == "from" else key
+            what: Kind | str = kind if key == "from" and kind is not None else key
             if what in _OFF:
-                yield wire.instrument, what, int(number) if number.isdecimal() else 0
+                yield wire.instrument, what, number_of(name) or 0
     for role, entry in description.instruments.items():
         for capability in DRIVERS[entry.driver].capabilities:
             if capability in _CAN:
@@ -103,7 +104,7 @@ def wiring_of(description: BenchFile, spans: Mapping[str, tuple[float, float]]) 
         For what a description gives no `span`: the range that each quantity can have.
     """
     lines = description.wiring
-    current = lines.get("current")
+    current = lines.get(CURRENT.word)
     return Wiring(
         sources={name: line.source for name, line in lines.items() if line.source is not None},
         charger=current.charge if current else None,
@@ -130,5 +131,5 @@ def wiring_of(description: BenchFile, spans: Mapping[str, tuple[float, float]]) 
 
 
 def _tap(name: str, at: Terminal, span: tuple[float, float], volts_per_unit: float) -> Tap:
-    unit = "A" if name == "current" else "V"
+    unit = unit_of(name)
     return Tap(at=at, volts_per_unit=volts_per_unit, unit=unit, low=span[0], high=span[1])

@@ -11,7 +11,6 @@ import cantools
 from rig.bench.description import BenchFile
 from rig.bench.limits import Allowed, limits_of
 from rig.bounds import WIDEST_SPAN
-from rig.check.report import UNITS
 from rig.check.values import (
     broken,
     checksums,
@@ -22,6 +21,7 @@ from rig.check.values import (
 )
 from rig.description import BrokenDescriptionError, Document, Location, Mistake, suggest
 from rig.dut.profile import Profile
+from rig.quantities import CURRENT, LINK, PACK, SUPPLY, Kind, kind_of, unit_of
 from rig.quantity import format as shown
 from rig.yaml_data import is_file
 
@@ -167,8 +167,15 @@ class Fit:
         if self.bench_document is None or self.bench is None:
             return
         document, bench, profile = self.bench_document, self.bench, self.profile
-        terms = [*profile.settable, *profile.outputs, "current", "supply", "pack", *profile.links]
-        terms += ["link"] if profile.contactors else []
+        terms = [
+            *profile.settable,
+            *profile.outputs,
+            CURRENT.word,
+            SUPPLY.word,
+            PACK.word,
+            *profile.links,
+        ]
+        terms += [LINK.word] if profile.contactors else []
         for term in bench.wiring:
             if term not in terms:
                 what = f'{profile.name} has no terminal "{term}"'
@@ -215,9 +222,9 @@ class Fit:
         assert self.bench is not None  # noqa: S101 -- its only caller looked
         assert self.bench_document is not None  # noqa: S101
         wiring = self.bench.wiring.get(quantity)
-        wanted = ("charge", "discharge") if quantity == "current" else ("from",)
+        kind = kind_of(quantity)
         wired = {key for key, _ in wiring.wires()} if wiring else set()
-        for key in wanted:
+        for key in kind.sources if kind else ():
             if key not in wired:
                 what = f"nothing drives {quantity} of {self.profile.name}: no {key}"
                 mend = f"add {quantity}: {{{key}: instrument channel}}"
@@ -253,22 +260,23 @@ class Fit:
         limit, source = (
             (allowed.low, allowed.low_from) if low else (allowed.high, allowed.high_from)
         )
-        kind, unit = quantity.split()[0], UNITS[quantity.split()[0]]
+        unit = unit_of(quantity)
         return (
             f"{quantity} would be {shown(value, unit)}; {source} allows"
             f" {'no less than' if low else 'at most'} {shown(limit, unit)}"
-            f" ({self._where_limit(kind, source, value)})"
+            f" ({self._where_limit(kind_of(quantity), source, value)})"
         )
 
-    def _where_limit(self, kind: str, source: str, value: float) -> str:
+    def _where_limit(self, kind: Kind | None, source: str, value: float) -> str:
         """Find the line of the limit."""
+        limit = (kind and kind.limit) or ""
         if source.startswith("the profile"):
-            key = "charge current" if value > 0 else "discharge current"
-            keys = {"cell": "cell voltage", "temperature": "temperature", "current": key}
-            where = ("limits", keys[kind]) if kind in keys else ("supply", "voltage")
-            return self.profile_document.at(where)
+            if kind is SUPPLY:
+                return self.profile_document.at(("supply", "voltage"))
+            if kind is CURRENT:
+                limit = "charge current" if value > 0 else "discharge current"
+            return self.profile_document.at(("limits", limit))
         assert self.bench_document is not None  # noqa: S101 -- who else has limits
         if source.startswith("the bench"):
-            key = "cell voltage" if kind == "cell" else kind
-            return self.bench_document.at(("limits", key))
+            return self.bench_document.at(("limits", limit))
         return self.bench_document.at(("instruments", source.split(" (")[0], "limits"))

@@ -22,6 +22,7 @@ from rig.expectations import Expectation
 from rig.expectations.message_comes import MessageComes
 from rig.instants import Crossing
 from rig.plan.complete import complete
+from rig.quantities import BLEED, CURRENT, PACK
 from rig.steps import Step
 from rig.steps.bus_load import Load
 from rig.steps.fault import Fault
@@ -175,9 +176,8 @@ def _unknown(names: Iterable[str], known: Iterable[str], kind: str) -> Iterator[
 
 
 def _readable(profile: Profile) -> tuple[str, ...]:
-    cells = profile.cell_names
-    bleeds = (f"bleed {n}" for n in range(1, profile.cells.count + 1))
-    return (*cells, *profile.temperature_names, "current", "pack", *profile.outputs, *bleeds)
+    quantities = (*profile.cell_names, *profile.temperature_names, CURRENT.word, PACK.word)
+    return (*quantities, *profile.outputs, *profile.names_of(BLEED))
 
 
 def _numbers(thing: Any) -> Iterator[_Found]:

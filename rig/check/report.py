@@ -11,10 +11,9 @@ from rig.description import BrokenDescriptionError, Mistake
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
 from rig.mistakes import told
+from rig.quantities import kind_of, kinds
 from rig.quantity import duration
 from rig.quantity import format as shown
-
-UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,17 @@ def spans_of(cases: Iterable[Case], profile: Profile) -> dict[str, tuple[float, 
     """Least and greatest value of each kind of quantity, what cases start from included."""
     spans: dict[str, tuple[float, float]] = {}
     for quantity, value in profile.nominal_values.items():
-        spans = joined(spans, {quantity.split()[0]: (value, value)})
+        spans = joined(spans, {_word(quantity): (value, value)})
     for case in cases:
         for step in case.steps:
             for quantity, value in commanded(step):
-                spans = joined(spans, {quantity.split()[0]: (value, value)})
+                spans = joined(spans, {_word(quantity): (value, value)})
     return spans
+
+
+def _word(quantity: str) -> str:
+    kind = kind_of(quantity)
+    return kind.word if kind else quantity
 
 
 def joined(
@@ -86,10 +90,10 @@ def joined(
 
 
 def _extremes(spans: Mapping[str, tuple[float, float]]) -> str:
-    names = {"cell": "cell voltage", "temperature": "temperature", "current": "current"}
     return ", ".join(
-        f"{names.get(kind, kind)} {shown(low, UNITS[kind])} to {shown(high, UNITS[kind])}"
-        for kind, (low, high) in spans.items()
+        f"{kinds()[word].name} {shown(low, kinds()[word].unit)} to"
+        f" {shown(high, kinds()[word].unit)}"
+        for word, (low, high) in spans.items()
     )
 
 

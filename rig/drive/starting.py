@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from rig.bench.bench import Bench
 from rig.drive.waiting import not_there, sleep_ns, wait_for
 from rig.errors import NotReadyError
+from rig.quantities import CELL, SUPPLY, kind_of
 from rig.steps.conditions import ConsoleLine, OutputState
 from rig.steps.start_periodic import StartPeriodic
 from rig.trace.model import Line, Reading, Start
@@ -93,7 +94,7 @@ def _await_word(bench: Bench, starting: Starting) -> None:
 
 def _fed(bench: Bench) -> Sequence[Reading]:
     """Read what the BMS is fed with: where that is not there, it can't start."""
-    fed = [name for name in bench.profile.settable if name.split()[0] in {"supply", "cell"}]
+    fed = [name for name in bench.profile.settable if kind_of(name) in (SUPPLY, CELL)]
     return bench.read(fed)
 
 

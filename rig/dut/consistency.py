@@ -9,6 +9,7 @@ from rig.description import Document, Location, Mistake, suggest
 from rig.dut.allowance import Curve
 from rig.dut.plausible import implausible
 from rig.dut.settings_fit import misfits
+from rig.quantities import BALANCE, CELL, CURRENT, TEMPERATURE
 
 if TYPE_CHECKING:  # the profile asks here when it is read
     from rig.dut.profile import Profile, Protection
@@ -81,7 +82,7 @@ def _within_limits(
 ) -> list[Mistake]:
     """A threshold beyond the absolute limits could never be tested."""
     profile = document.model
-    if protection.watches == "cell spread":
+    if protection.is_of_spread:
         return []
     quantities = protection.quantities(profile)
     if not quantities:
@@ -98,8 +99,7 @@ def _balance_outputs(document: Document[Profile]) -> list[Mistake]:
     profile = document.model
     if profile.balancing is None or profile.balancing.output is None:
         return []
-    output, cells = profile.balancing.output, range(1, profile.cells.count + 1)
-    names = tuple(output.replace("{n}", str(n)) for n in cells)
+    names = profile.names_of(BALANCE)
     return _unknown(document, ("balancing", "output"), names, profile.outputs, "output")
 
 
@@ -195,7 +195,7 @@ def _allowance_ends(document: Document[Profile]) -> list[Mistake]:
 
 def _nominal(document: Document[Profile]) -> list[Mistake]:
     profile = document.model
-    keys = {"cell 1": "cells", "temperature 1": "temperatures", "current": "current"}
+    keys = {CELL.at(1): "cells", TEMPERATURE.at(1): "temperatures", CURRENT.word: "current"}
     return [
         document.mistake(
             ("nominal", key),

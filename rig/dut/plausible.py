@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rig.description import Document, Location, Mistake
+from rig.quantities import CURRENT, PACK
 from rig.quantity import Toleranced
 from rig.quantity import format as shown
 
@@ -60,7 +61,7 @@ _NOMINAL = {
 
 def _rest(profile: Profile, protection: Protection) -> float | None:
     """Give what a protection sees at rest, as the profile counts it; None: nothing."""
-    if protection.watches == "cell spread":
+    if protection.is_of_spread:
         return 0.0
     quantities = protection.quantities(profile)
     value = profile.nominal_values.get(quantities[0]) if quantities else None
@@ -80,7 +81,7 @@ def _recovery(document: Document[Profile], name: str, protection: Protection) ->
     key = "below" if protection.recovers and protection.recovers.below else "above"
     where: Location = ("protections", name, "recovers", key)
     quantities = protection.quantities(document.model)
-    if protection.watches != "cell spread" and quantities:
+    if not protection.is_of_spread and quantities:
         allowed = document.model.allowed(quantities[0])
         if protection.sign * level.value not in allowed:
             what = f"{level} is beyond the limits of {allowed}"
@@ -116,8 +117,8 @@ def _accuracies(document: Document[Profile]) -> Iterator[Mistake]:
     """An accuracy must leave something of what it is the accuracy of."""
     profile = document.model
     most = {
-        "pack voltage": (_MOST_PACK_ERROR_V * profile.cells.count, "500 mV for each cell"),
-        "current": (
+        PACK.name: (_MOST_PACK_ERROR_V * profile.cells.count, "500 mV for each cell"),
+        CURRENT.name: (
             _MOST_CURRENT_ERROR * max(profile.limits.charge_a, profile.limits.discharge_a),
             "a fifth of the largest current",
         ),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     Field,
@@ -45,6 +45,19 @@ from rig.dut.messages import BusLoad, Events, MessagePromise
 from rig.dut.received import Received
 from rig.dut.resets import Resets, Timers
 from rig.dut.settings import Settings
+from rig.quantities import (
+    BALANCE,
+    BLEED,
+    CELL,
+    CURRENT,
+    SUPPLY,
+    TEMPERATURE,
+    Kind,
+    kind_of,
+    kinds,
+    number_of,
+    watched,
+)
 from rig.quantity import (
     AmpCode,
     AmpHours,
@@ -411,29 +424,19 @@ class Telemetry(Description):
 
 
 # ---- protections --------------------------------------------------------------------------------
-Watched = Literal[
-    "cell voltage",
-    "charge current",
-    "discharge current",
-    "temperature",
-    "cell spread",
-    "sense wire",
-    "sensor open",
-    "sensor short",
-    "host message",
-    "console command",
-    "link",
-]
-# Watched -> unit of its threshold; the others are there or not, and have none.
-_UNITS = {
-    "cell voltage": "V",
-    "charge current": "A",
-    "discharge current": "A",
-    "temperature": "°C",
-    "cell spread": "V",
+# What is there or not, and has no level -> the quantities whose wires it is about.
+_FAULTS: dict[str, Kind | None] = {
+    "sense wire": CELL,
+    "sensor open": TEMPERATURE,
+    "sensor short": TEMPERATURE,
+    "host message": None,
+    "console command": None,
+    "link": None,
 }
-_PER_CELL = ("cell voltage", "sense wire")
-_PER_SENSOR = ("temperature", "sensor open", "sensor short")
+if TYPE_CHECKING:
+    Watched = str
+else:
+    Watched = Literal[(*watched(), *_FAULTS)]
 
 
 class Recovery(Description):
@@ -537,9 +540,9 @@ class Protection(Description):
         watches = info.data.get("watches")
         if value is None or watches is None:
             return None
-        if (unit := _UNITS.get(watches)) is None:
+        if (kind := watched().get(watches)) is None:
             raise mistake_error(f'a protection that watches "{watches}" has no level', "remove it")
-        return reader(parse_toleranced, unit)(value)
+        return reader(parse_toleranced, kind.unit)(value)
 
     @field_validator("recovers", mode="before")
     @classmethod
@@ -549,13 +552,14 @@ class Protection(Description):
             return None
         if not isinstance(value, dict):
             return value
-        unit = _UNITS.get(watches, "V")
-        levels = {k: reader(parse_toleranced, unit)(v) for k, v in value.items() if k in _LEVELS}
+        kind = watched().get(watches, CELL)
+        read = reader(parse_toleranced, kind.unit)
+        levels = {k: read(v) for k, v in value.items() if k in _LEVELS}
         return {**value, **levels}
 
     @model_validator(mode="after")
     def _complete(self) -> Protection:
-        if self.watches in _UNITS and (self.threshold is None or self.direction is None):
+        if self.kind is not None and (self.threshold is None or self.direction is None):
             raise mistake_error(
                 f'a protection that watches "{self.watches}" needs direction and threshold',
                 'write for example direction: above and threshold: "3.65 V ± 10 mV"',
@@ -591,19 +595,29 @@ class Protection(Description):
 
     # -- in the words of a case ------------------------------------------------------------------
     @property
+    def kind(self) -> Kind | None:
+        """What its threshold is a level of; None: it has none."""
+        return watched().get(self.watches)
+
+    @property
+    def is_of_spread(self) -> bool:
+        """Whether it watches how far quantities lie apart: it is provoked by moving one of them."""
+        return self.kind is not None and self.kind.is_spread
+
+    @property
     def unit(self) -> str:
         """Unit of threshold and recovery level; "" where there is none."""
-        return _UNITS.get(self.watches, "")
+        return self.kind.unit if self.kind else ""
 
     @property
     def rising(self) -> bool:
         """Whether the case's quantity rises through `level` to trip (discharge current falls)."""
-        return (self.direction == "above") != (self.watches == "discharge current")
+        return (self.direction == "above") != (self.sign < 0.0)
 
     @property
     def sign(self) -> float:
         """-1 where the profile counts the other way than a case: discharge current."""
-        return -1.0 if self.watches == "discharge current" else 1.0
+        return self.kind.watched[self.watches] if self.kind else 1.0
 
     @property
     def level(self) -> float:
@@ -614,8 +628,8 @@ class Protection(Description):
 
     def console_for(self, target: str | None) -> str | None:
         """Give the console pattern for a cell or sensor ({n} is its number), or for any (None)."""
-        number = r"\d+" if target is None else target.rpartition(" ")[2]
-        return self.console and self.console.replace("{n}", number)
+        number = r"\d+" if target is None else number_of(target)
+        return self.console and self.console.replace("{n}", str(number))
 
     @property
     def recovery_level(self) -> float | None:
@@ -625,13 +639,12 @@ class Protection(Description):
 
     def quantities(self, profile: Profile) -> tuple[str, ...]:
         """Give the case's quantities (or fault targets) that this protection watches."""
-        if self.watches in (*_PER_CELL, "cell spread"):
-            return profile.cell_names
-        if self.watches in _PER_SENSOR:
-            return profile.temperature_names
-        if self.link is not None:
-            return (self.link,)
-        return ("current",) if self.unit == "A" else ()
+        kind = self.kind or _FAULTS[self.watches]
+        if kind is None:
+            return () if self.link is None else (self.link,)
+        if kind.derived is not None and kind.is_spread:
+            kind = kinds()[kind.derived.of]
+        return profile.names_of(kind)
 
 
 _LEVELS = ("below", "above")
@@ -723,23 +736,36 @@ class Profile(Description):
         """Voltage of the BMS's own supply; 0 where it has none that can be switched."""
         return self.supply.volts if self.supply else 0.0
 
-    @cached_property  # asked 100 000 times for a plan
+    @property
     def cell_names(self) -> tuple[str, ...]:
         """Give "cell 1", "cell 2" and so on."""
-        return tuple(f"cell {n}" for n in range(1, self.cells.count + 1))
+        return self.names_of(CELL)
 
-    @cached_property
+    @property
     def temperature_names(self) -> tuple[str, ...]:
         """Give "temperature 1" and so on."""
-        count = self.temperatures.count if self.temperatures else 0
-        return tuple(f"temperature {n}" for n in range(1, count + 1))
+        return self.names_of(TEMPERATURE)
+
+    def names_of(self, kind: Kind) -> tuple[str, ...]:
+        """Give all of a kind that it has, by a plan's words: "bleed 1", "bleed 2" and so on."""
+        return self.named[kind.word]
+
+    @cached_property  # asked 100 000 times for a plan
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """Give all quantities that it can have, by their kinds' words."""
+        sensors = self.temperatures.count if self.temperatures else 0
+        counts = dict.fromkeys((CELL, BLEED, BALANCE), self.cells.count) | {TEMPERATURE: sensors}
+        return {
+            kind.word: kind.names(range(1, counts.get(kind, 0 if kind.numbered else 1) + 1))
+            for kind in kinds().values()
+        }
 
     @property
     def settable(self) -> dict[str, str]:
         """Give the quantities that a case can set, with their units."""
-        units = dict.fromkeys(self.cell_names, "V") | dict.fromkeys(self.temperature_names, "°C")
-        units |= {"current": "A"} if self.has_current else {}
-        return units | ({"supply": "V"} if self.supply and self.supply.can_switch else {})
+        fed = [CELL, TEMPERATURE, *([CURRENT] if self.has_current else [])]
+        fed += [SUPPLY] if self.supply and self.supply.can_switch else []
+        return {name: kind.unit for kind in fed for name in self.names_of(kind)}
 
     @property
     def closes_at_start(self) -> tuple[str, ...]:
@@ -752,10 +778,10 @@ class Profile(Description):
         """Give the quantities that a case starts from (the supply is on)."""
         values = dict.fromkeys(self.cell_names, self.nominal.cells_v)
         values |= dict.fromkeys(self.temperature_names, self.nominal.temperatures_degc)
-        values |= {"current": self.nominal.current_a} if self.has_current else {}
-        return values | (
-            {"supply": self.supply.volts} if "supply" in self.settable and self.supply else {}
-        )
+        values |= {CURRENT.word: self.nominal.current_a} if self.has_current else {}
+        if self.supply is not None and self.supply.can_switch:
+            values[SUPPLY.word] = self.supply.volts
+        return values
 
     def disturbs_settings(self, line: str) -> bool:
         """Whether a typed line may leave the BMS with other settings than the factory's."""
@@ -767,18 +793,18 @@ class Profile(Description):
 
     def allowed(self, quantity: str) -> Interval:
         """Give the range in which a quantity may ever be commanded."""
-        if quantity == "current":
+        kind = kind_of(quantity)
+        if kind is CURRENT:
             return Interval(-self.limits.discharge_a, self.limits.charge_a, "A")
-        if quantity == "supply":
+        if kind is SUPPLY:
             return Interval(0.0, self.supply_v, "V")
-        is_cell = quantity.startswith("cell")
-        return self.limits.cell_v if is_cell else self.limits.temperature_degc
+        return self.limits.cell_v if kind is CELL else self.limits.temperature_degc
 
     def signals(self) -> Iterator[tuple[Location, str]]:
         """Give every "Message.Signal" that the profile names, with where it stands in the file."""
         for name, protection in self.protections.items():
             yield from ((("protections", name, "says", said), said) for said in protection.says)
-        counts = {"cell voltage": self.cells.count, "temperature": len(self.temperature_names)}
+        counts = {kind.name: len(self.names_of(kind)) for kind in (CELL, TEMPERATURE)}
         for name, report in self.telemetry.reports().items():
             for n in range(1, counts.get(name, 1) + 1) if report.message else ():
                 named = f"{report.message_for(n)}.{report.signal_for(n)}"

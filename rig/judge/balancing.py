@@ -8,7 +8,6 @@ cell at the mark the largest counts, and in a record the output must be on for h
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from rig.judge.instants import channel_of, index_at, marker_of, readings_of
 from rig.judge.rules import NoEvidence, Question
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
+from rig.quantities import BALANCE, BLEED, CELL, kind_of, number_of
 from rig.trace.model import Marker, Reading, Trace
 
 _LOOK_S = 0.1  # of the record before the mark
@@ -47,15 +47,15 @@ def judge_balances(case: Case, trace: Trace, wanted: Balances, question: Questio
     wrong = [b for b in seen.values() if b.surely is (b.cell not in wanted.cells)]
     unsure = [b for b in seen.values() if b.surely is None]
     told = ", ".join(
-        f"cell {b.cell} {b.shown}" for b in sorted(seen.values(), key=lambda b: b.cell)
+        f"{CELL.at(b.cell)} {b.shown}" for b in sorted(seen.values(), key=lambda b: b.cell)
     )
     if wrong:
         names = ", ".join(
-            f"cell {b.cell} {'bleeds' if b.surely else 'does not bleed'}" for b in wrong
+            f"{CELL.at(b.cell)} {'bleeds' if b.surely else 'does not bleed'}" for b in wrong
         )
         return question.answer(Verdict.FAIL, f"{names}, against the expectation ({told})")
     if unsure:
-        names = ", ".join(f"cell {b.cell}" for b in unsure)
+        names = ", ".join(CELL.at(b.cell) for b in unsure)
         level = show(wanted.low_a, "A")
         return question.answer(
             Verdict.INCONCLUSIVE,
@@ -68,10 +68,9 @@ def _by_current(trace: Trace, wanted: Balances, marker: Marker) -> list[_Bleed]:
     """Read the current that each cell draws from the emulator."""
     largest: dict[int, Reading] = {}
     for reading in _at_mark(trace, marker):
-        match = re.fullmatch(r"bleed (\d+)", reading.quantity)
-        if match is None or math.isnan(reading.value):
+        cell = number_of(reading.quantity)
+        if kind_of(reading.quantity) is not BLEED or cell is None or math.isnan(reading.value):
             continue
-        cell = int(match.group(1))
         if cell not in largest or reading.value > largest[cell].value:
             largest[cell] = reading
     return [_bleed(cell, reading, wanted.low_a) for cell, reading in largest.items()]
@@ -103,18 +102,18 @@ def _by_output(case: Case, trace: Trace, marker: Marker) -> list[_Bleed]:
     """Read the balancing outputs, where the BMS has them: recorded, or by the meter."""
     found = []
     for name, output in case.outputs.items():
-        match = re.fullmatch(r"balance (\d+)", name)
-        if match is None:
+        cell = number_of(name)
+        if kind_of(name) is not BALANCE or cell is None:
             continue
         share = _on_share(trace, name, output.closed_above, marker)
         if share is not None:
             shown = f"is on for {share * 100:.0f} % of {show(_LOOK_S, 's')}"
-            found.append(_Bleed(cell=int(match.group(1)), surely=share >= _ON_SHARE, shown=shown))
+            found.append(_Bleed(cell=cell, surely=share >= _ON_SHARE, shown=shown))
             continue
         readings = [r for r in readings_of(trace, name) if r in _at_mark(trace, marker)]
         if readings:
             best = max(readings, key=lambda reading: reading.value)
-            found.append(_bleed(int(match.group(1)), best, output.closed_above))
+            found.append(_bleed(cell, best, output.closed_above))
     return found
 
 

@@ -27,13 +27,7 @@ from rig.expectations.trips import Trips
 from rig.instants import Crossing, Instant
 from rig.judge.rules import Question
 from rig.judge.wording import show, show_range
-
-_UNITS = {"cell": "V", "temperature": "°C", "current": "A", "supply": "V", "pack": "V", "link": "V"}
-
-
-def unit_of(quantity: str) -> str:
-    """Return the unit of a quantity of the BMS by its name."""
-    return _UNITS.get(quantity.split(" ", maxsplit=1)[0], "")
+from rig.quantities import unit_of
 
 
 def question_of(wanted: Expectation) -> Question:

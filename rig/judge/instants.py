@@ -14,9 +14,10 @@ from rig.case import Case
 from rig.instants import Crossing, Instant, Mark
 from rig.judge.budget import DIVISORS, Budget, Row, normal
 from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
-from rig.judge.expectations import said_crossing, unit_of
+from rig.judge.expectations import said_crossing
 from rig.judge.rules import NoEvidence, NotReached
 from rig.judge.wording import show
+from rig.quantities import unit_of
 from rig.trace.model import SENT, Channel, Command, Marker, Reading, Trace, Waveform
 
 # Steps whose mark names something that was done to the BMS, not a time that was let pass.

@@ -15,6 +15,7 @@ from rig.facts import StartPromise
 from rig.judge.rules import Question
 from rig.judge.verdict import OF_START, Finding, Verdict
 from rig.judge.wording import show
+from rig.quantities import CELL, SUPPLY, kind_of
 from rig.trace.model import Reading, Start, Trace
 
 _POWERED = 0.9  # of the nominal voltage of supply and cells, at the least
@@ -97,9 +98,9 @@ def _no_proof(promised: StartPromise, start: Start) -> str:
 
 def _not_fed(promised: StartPromise, start: Start) -> Reading | None:
     """Find a supply or a cell that is not there: dead, or its wire is broken."""
-    nominal_v = {"supply": promised.supply_v or 0.0, "cell": promised.cells_v or 0.0}
+    nominal_v = {SUPPLY: promised.supply_v or 0.0, CELL: promised.cells_v or 0.0}
     for reading in start.readings:
-        kind = reading.quantity.partition(" ")[0]
+        kind = kind_of(reading.quantity)
         if kind in nominal_v and not reading.value >= _POWERED * nominal_v[kind]:
             return reading
     return None

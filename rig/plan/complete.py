@@ -20,6 +20,7 @@ from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.facts import Output, StartPromise
 from rig.instants import Crossing
+from rig.quantities import CURRENT, TEMPERATURE, kind_of
 from rig.steps import Step
 from rig.steps.bus_load import Load
 from rig.steps.hold import Hold
@@ -106,7 +107,7 @@ def longest_s(step: Step) -> float:  # noqa: C901 - one line for each kind
         case Load():
             longest = step.bursts * step.burst_s / step.share + 0.05
         case Set():  # an instrument for each kind of quantity
-            longest = _PER_COMMAND_S * len({quantity.split()[0] for quantity in step.values})
+            longest = _PER_COMMAND_S * len({kind_of(quantity) for quantity in step.values})
         case Read():
             longest = _PER_READING_S * len(step.quantities)
         case _:
@@ -117,11 +118,11 @@ def longest_s(step: Step) -> float:  # noqa: C901 - one line for each kind
 def _capture(case: Case, profile: Profile, duration_s: float) -> Capture | None:
     """Record what is judged by its waveform, and what makes that understandable."""
     outputs = list(_outputs(case.expectations))
-    quantities = [q for q in _crossed(case.expectations) if not q.startswith("temperature")]
+    quantities = [q for q in _crossed(case.expectations) if kind_of(q) is not TEMPERATURE]
     if not outputs and not quantities:
         return None
     if profile.has_current and outputs:
-        quantities.append("current")
+        quantities.append(CURRENT.word)
     interval_s = max(_interval_s(case.expectations), duration_s / _MOST_SAMPLES)
     interval_s = min(interval_s, _briefest_s(case, profile) / _PER_CAUSE)
     return Capture(

@@ -27,7 +27,9 @@ from rig.plan.complete import complete
 from rig.plan.energy import REMAINING, SOC, signals_of
 from rig.plan.expand import case_seed, expand_family, families
 from rig.plan.families import Options
+from rig.plan.families.choosing import has_level
 from rig.plan.stimulus import acting
+from rig.quantities import SUPPLY
 from rig.steps import Step
 from rig.steps.fault import Fault
 from rig.steps.hold import Hold
@@ -97,9 +99,7 @@ class Drawer:
         return [
             p
             for name, p in self.profile.protections.items()
-            if (name == case.protection or p.short in shorts)
-            and p.threshold is not None
-            and p.watches != "cell spread"
+            if (name == case.protection or p.short in shorts) and has_level(p)
         ]
 
     def _with_level(self, step: Step, part: float, own: Sequence[Protection]) -> Step:
@@ -140,7 +140,7 @@ class Drawer:
         touched = {q for step in case.steps if isinstance(step, Set) for q in step.values}
         touched |= {step.quantity for step in case.steps if isinstance(step, Staircase)}
         own = self.profile.protections.get(case.protection or "")
-        spread = own is not None and own.watches == "cell spread"
+        spread = own is not None and own.is_of_spread
         near = {} if spread else dict.fromkeys(self.profile.cell_names, _NEAR_V)
         near |= dict.fromkeys(self.profile.temperature_names, _NEAR_K)
         nominal = self.profile.nominal_values
@@ -205,7 +205,7 @@ def _moves_charge(case: Case, profile: Profile) -> bool:
         return True
     moved = {q for step in case.steps if isinstance(step, Set) for q in step.values}
     starts = any(isinstance(step, Power | Reset | Type) for step in case.steps)  # a line may reset
-    return (starts or "supply" in moved) and not moved.isdisjoint(profile.cell_names)
+    return (starts or SUPPLY.word in moved) and not moved.isdisjoint(profile.cell_names)
 
 
 def joined(first: Case, second: Case, profile: Profile) -> Case:

@@ -15,6 +15,7 @@ from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.plan.complete import longest_s
+from rig.quantities import kind_of
 from rig.steps import Step
 from rig.steps.bus_load import Load
 from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
@@ -56,7 +57,7 @@ def _step_s(step: Step, case: Case) -> float:
         case Staircase():
             took_s = _levels(step, case) * (step.dwell_s + _COMMAND_S + _READING_S)
         case Set():
-            took_s = _COMMAND_S * len({quantity.split()[0] for quantity in step.values})
+            took_s = _COMMAND_S * len({kind_of(quantity) for quantity in step.values})
         case Read():
             took_s = _READING_S * len(step.quantities)
         case Hold() | PlaySequence() | Send() | Load():

@@ -23,6 +23,7 @@ from rig.plan.model import PlanCase, PlanFile
 from rig.plan.reported import with_time_for_reports
 from rig.plan.stimulus import stimuli
 from rig.plan.written import written_case
+from rig.quantities import CELL, SUPPLY, TEMPERATURE
 from rig.steps.power import Power
 from rig.steps.set import Set
 
@@ -168,8 +169,8 @@ def _unknown(planned: PlanCase, profile: Profile) -> list[Mistake]:
 
 def _targets(planned: PlanCase, profile: Profile) -> tuple[str, ...]:
     """Cells and sensors that the plan chose; what is neither is always meant."""
-    cells = {f"cell {n}" for n in planned.cell_numbers(profile.cells.count)}
-    sensors = {f"temperature {n}" for n in planned.sensor_numbers(len(profile.temperature_names))}
+    cells = set(CELL.names(planned.cell_numbers(profile.cells.count)))
+    sensors = set(TEMPERATURE.names(planned.sensor_numbers(len(profile.temperature_names))))
     numbered = {*profile.cell_names, *profile.temperature_names}
     every = {
         target
@@ -229,10 +230,10 @@ def expand_family(
 
 def _can_be_driven(draft: Draft, profile: Profile) -> bool:
     """Whether the bench has what its steps move: a BMS may live on its cells alone."""
-    if "supply" in profile.settable:
+    if SUPPLY.word in profile.settable:
         return True
     return not any(
-        isinstance(step, Power) or (isinstance(step, Set) and "supply" in step.values)
+        isinstance(step, Power) or (isinstance(step, Set) and SUPPLY.word in step.values)
         for step in draft.steps
     )
 

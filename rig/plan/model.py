@@ -41,6 +41,7 @@ from rig.description import (
     suggest,
 )
 from rig.description import parse as parse_description
+from rig.quantities import is_settable, settable, unit_of
 from rig.quantity import (
     Interval,
     Period,
@@ -55,21 +56,20 @@ from rig.quantity import (
     parse_interval,
     parse_toleranced,
     reader,
+    unit_of_difference,
 )
 
 _WAIT_TIME = TypeAdapter(Annotated[Seconds, bounded(bounds.WAIT)])
 _EVERY = TypeAdapter(Annotated[Seconds, bounded(bounds.FASTEST)])
 _JITTER = TypeAdapter(Annotated[Seconds, bounded(bounds.STEP_TIME)])
-SETTABLE = ("cell n", "cells", "temperature n", "temperatures", "current", "supply")
 
 
-def unit_of(quantity: str) -> str:
-    """Unit of a quantity that a plan may set, or "" where there is no such quantity."""
-    if re.fullmatch(r"cell [1-9]\d*|cells|supply", quantity):
-        return "V"
-    if re.fullmatch(r"temperature [1-9]\d*|temperatures", quantity):
-        return "°C"
-    return "A" if quantity == "current" else ""
+def _unit_of_settable(quantity: str) -> str:
+    if not is_settable(quantity):
+        raise mistake_error(
+            f'"{quantity}" is nothing that can be set', suggest(quantity, settable())
+        )
+    return unit_of(quantity)
 
 
 # ---- entries whose meaning hangs on their key ----------------------------------------------------
@@ -94,10 +94,7 @@ def _mapping_schema(example: str) -> WithJsonSchema:
 
 
 def _setting(key: str, value: Any) -> float:
-    unit = unit_of(key)
-    if not unit:
-        raise mistake_error(f'"{key}" is nothing that can be set', suggest(key, SETTABLE))
-    number: float = reader(parse, unit)(value)
+    number: float = reader(parse, _unit_of_settable(key))(value)
     return number
 
 
@@ -135,11 +132,10 @@ def _sending(key: str, value: Any) -> Any:
 
 def _level(key: str, value: Any) -> tuple[bool, float]:
     """Read "above 3.65 V": the quantity crosses the level, rising or falling."""
-    unit = unit_of(key) or "V"  # what is no quantity is an output; the profile knows its name
     match = re.fullmatch(r"(above|below)\s+(.*)", str(value))
     if match is None:
         raise mistake_error(f'"{value}" does not say which way', 'write for example "above 3.65 V"')
-    return match[1] == "above", reader(parse, unit)(match[2])
+    return match[1] == "above", reader(parse, unit_of(key))(match[2])
 
 
 def _instant_entry(key: str, value: Any) -> Any:
@@ -218,10 +214,9 @@ class Ramp(Description):
     @field_validator("start", "stop", "step", mode="before")
     @classmethod
     def _in_the_unit(cls, value: object, info: ValidationInfo) -> float:
-        unit = _unit_of_settable(info)
-        number: float = reader(parse, "K" if unit == "°C" and info.field_name == "step" else unit)(
-            value
-        )
+        unit = _unit_of_settable(info.data.get("quantity", ""))
+        is_step = info.field_name == "step"
+        number: float = reader(parse, unit_of_difference(unit) if is_step else unit)(value)
         return number
 
     @model_validator(mode="after")
@@ -233,11 +228,11 @@ class Ramp(Description):
             raise mistake_error("the step is negative", mend)
         unit = unit_of(self.quantity)
         way, finest = abs(self.stop - self.start), bounds.FINEST[unit]
-        step = format(self.step, "K" if unit == "°C" else unit)
+        step = format(self.step, unit_of_difference(unit))
         if self.step > way * (1 + 1e-9):
             raise mistake_error(f"its step of {step} is longer than the way", "write a smaller one")
         if self.step < finest:
-            mend = f"write {format(finest, 'K' if unit == '°C' else unit)} or more"
+            mend = f"write {format(finest, unit_of_difference(unit))} or more"
             raise mistake_error(f"its step of {step} is finer than any source sets", mend)
         if way / self.step > bounds.MOST_LEVELS:
             what = f"it has {way / self.step:,.0f} levels, and {bounds.MOST_LEVELS:,} are the most"
@@ -259,24 +254,16 @@ class Played(Description):
     @field_validator("values", mode="before")
     @classmethod
     def _values_in_the_unit(cls, given: object, info: ValidationInfo) -> tuple[float, ...]:
-        unit = _unit_of_settable(info)
+        unit = _unit_of_settable(info.data.get("quantity", ""))
         listed = given if isinstance(given, list | tuple) else [given]
         return tuple(reader(parse, unit)(value) for value in listed)
 
     @field_validator("noise", mode="before")
     @classmethod
     def _noise_in_the_unit(cls, given: object, info: ValidationInfo) -> float:
-        unit = _unit_of_settable(info)
-        number: float = reader(parse, "K" if unit == "°C" else unit)(given)
+        unit = _unit_of_settable(info.data.get("quantity", ""))
+        number: float = reader(parse, unit_of_difference(unit))(given)
         return number
-
-
-def _unit_of_settable(info: ValidationInfo) -> str:
-    quantity = info.data.get("quantity", "")
-    unit = unit_of(quantity)
-    if not unit:
-        raise mistake_error(f'"{quantity}" is nothing that can be set', suggest(quantity, SETTABLE))
-    return unit
 
 
 class FaultTarget(Description):
@@ -731,5 +718,4 @@ __all__ = [
     "load_plan",
     "parse_plan",
     "read_plan",
-    "unit_of",
 ]

@@ -24,6 +24,7 @@ from rig.expectations.trips import Trips
 from rig.plan import promised_messages, promised_settings
 from rig.plan.energy import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
 from rig.plan.families.choosing import reboots
+from rig.quantities import CELL, TEMPERATURE
 from rig.steps.fault import Fault
 from rig.steps.send import Send
 from rig.steps.start_periodic import StartPeriodic
@@ -86,7 +87,7 @@ def _promised(profile: Profile) -> Iterator[str]:
     for name, message in profile.messages.items():
         yield f"message {name}: period"
         yield from (f"message {name}: {part}" for part in (message.counter, message.crc) if part)
-    counts = {"cell voltage": profile.cells.count, "temperature": len(profile.temperature_names)}
+    counts = {kind.name: len(profile.names_of(kind)) for kind in (CELL, TEMPERATURE)}
     for name, report in profile.telemetry.reports().items():
         if report.accuracy is not None:
             sources = range(1, counts.get(name, 1) + 1)
@@ -95,7 +96,7 @@ def _promised(profile: Profile) -> Iterator[str]:
             )
             yield from (f"report of {report.also_for(n)}" for n in sources if report.also_console)
     if profile.balancing:
-        yield from (f"balancing of cell {n}" for n in range(1, profile.cells.count + 1))
+        yield from (f"balancing of {cell}" for cell in profile.cell_names)
         if profile.balancing.signal:
             yield f"balancing told by {profile.balancing.signal}"
     yield from _of_can(profile)
@@ -195,7 +196,7 @@ def _touched(profile: Profile, case: Case) -> Iterator[str]:  # noqa: C901  a ta
             case TelemetryAgrees():
                 yield f"report of {e.signal or e.pattern}"
             case Balances():
-                yield from (f"balancing of cell {n}" for n in e.cells)
+                yield from (f"balancing of {cell}" for cell in CELL.names(e.cells))
             case SignalStays() if profile.balancing and profile.balancing.signal and e.value:
                 told = profile.balancing.signal.replace("{n}", "1")
                 if told == f"{e.message}.{e.signal}":

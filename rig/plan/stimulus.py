@@ -60,7 +60,7 @@ def stimuli(profile: Profile, name: str, targets: Iterable[str] | None = None) -
 
 def _stimulus(profile: Profile, name: str, target: str) -> Stimulus:
     protection = profile.protections[name]
-    if protection.watches == "cell spread":
+    if protection.is_of_spread:
         return _spread(profile, name, target)
     if protection.threshold is not None:
         return _level(name, protection, target, beyond(profile, name), home(profile, target))
@@ -138,7 +138,7 @@ def value_at(profile: Profile, protection: Protection, level: float) -> float:
 
     A spread is made by lowering one cell: raising it would meet the overvoltage protection first.
     """
-    if protection.watches == "cell spread":
+    if protection.is_of_spread:
         return round(profile.nominal.cells_v - level, 6)
     return level
 
@@ -152,7 +152,7 @@ def crossing(
     return Crossing(
         quantity=stimulus.target,
         level=value_at(profile, protection, level),
-        rising=upwards != (protection.watches == "cell spread"),
+        rising=upwards != protection.is_of_spread,
         after=after,
     )
 
@@ -267,7 +267,7 @@ def _is_next_stage(other: Protection, protection: Protection) -> bool:
 def _exceeds(
     profile: Profile, protection: Protection, quantity: str, now: Mapping[str, float]
 ) -> bool:
-    if protection.watches == "cell spread":
+    if protection.is_of_spread:
         cells = [now[c] for c in profile.cell_names]
         return max(cells) - min(cells) > protection.level
     beyond_it = now[quantity] - protection.level

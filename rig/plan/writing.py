@@ -34,7 +34,8 @@ from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.instants import Instant, Mark
-from rig.plan.model import unit_of
+from rig.quantities import unit_of
+from rig.quantity import unit_of_difference
 from rig.steps import Step
 from rig.steps.bus_load import Load
 from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
@@ -191,7 +192,7 @@ def _ramp(step: Staircase) -> dict[str, Any]:
         "quantity": step.quantity,
         "from": _exact(step.start, unit),
         "to": _exact(step.stop, unit),
-        "step": _exact(abs(step.step), "K" if unit == "°C" else unit),
+        "step": _exact(abs(step.step), unit_of_difference(unit)),
         "dwell": _seconds(step.dwell_s),
         "until": _condition(step.until),
     }
@@ -199,7 +200,7 @@ def _ramp(step: Staircase) -> dict[str, Any]:
 
 def _played(step: PlaySequence) -> dict[str, Any]:
     unit = unit_of(step.quantity)
-    noise = {"noise": _exact(step.noise, "K" if unit == "°C" else unit)} if step.noise else {}
+    noise = {"noise": _exact(step.noise, unit_of_difference(unit))} if step.noise else {}
     return {
         "quantity": step.quantity,
         "values": [_exact(value, unit) for value in step.values],
@@ -309,7 +310,7 @@ def _after(since: Instant) -> dict[str, Any]:
     if isinstance(since, Mark):
         return {"after": since.mark}
     way = "above" if since.rising else "below"
-    level = f"{way} {_exact(since.level, unit_of(since.quantity) or 'V')}"  # V: an output
+    level = f"{way} {_exact(since.level, unit_of(since.quantity))}"
     return {"after": {since.quantity: level} | ({"since": since.after} if since.after else {})}
 
 
@@ -328,7 +329,7 @@ def _cycles(wanted: Cycles) -> dict[str, Any]:
 
 def _threshold(wanted: ThresholdIs) -> dict[str, Any]:
     word = "opens at" if wanted.is_open else "closes at"
-    tolerance = _exact(wanted.tolerance, "K" if wanted.unit == "°C" else wanted.unit)
+    tolerance = _exact(wanted.tolerance, unit_of_difference(wanted.unit))
     level = f"{_exact(wanted.level, wanted.unit)} ± {tolerance}"
     return {word: level, "reaction": _seconds(wanted.delay_s)}
 

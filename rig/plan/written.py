@@ -36,7 +36,8 @@ from rig.instants import Crossing, Instant, Mark
 from rig.plan import energy
 from rig.plan.complete import complete
 from rig.plan.messages import agrees, message_sound
-from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp, unit_of
+from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp
+from rig.quantities import BLEED, CELL, CURRENT, PACK, TEMPERATURE, kind_of, number_of, unit_of
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.bus_load import Load
@@ -114,10 +115,10 @@ class _Resolver:
         self._readable = (
             *profile.cell_names,
             *profile.temperature_names,
-            "current",
-            "pack",
+            CURRENT.word,
+            PACK.word,
             *profile.outputs,
-            *(f"bleed {n}" for n in range(1, profile.cells.count + 1)),
+            *profile.names_of(BLEED),
         )
         if case.begins == "off" and "supply" not in profile.settable:
             self._add(("begins",), f"{profile.name} has no supply that can be off", "remove it")
@@ -173,8 +174,8 @@ class _Resolver:
 
     def _quantities(self, where: Location, name: str) -> tuple[str, ...]:
         groups = {
-            "cells": self._profile.cell_names,
-            "temperatures": self._profile.temperature_names,
+            CELL.group: self._profile.cell_names,
+            TEMPERATURE.group: self._profile.temperature_names,
         }
         if name in groups:
             return groups[name]
@@ -563,7 +564,7 @@ class _Resolver:
         reports = self._profile.telemetry.reports()
         for quantity in e.agrees:
             kind, number = _report_of(quantity)
-            report = self._extreme(e.by, kind) or reports.get(kind)
+            report = self._extreme(e.by, quantity) or reports.get(kind)
             if report is None:
                 what = f'the profile has no report of "{quantity}"'
                 self._add(where, what, suggest(kind, reports, "it reports"))
@@ -575,9 +576,10 @@ class _Resolver:
             self._is_read(where, quantity)
             yield from self._told_by(where, e.by, agrees(report, number, quantity))
 
-    def _extreme(self, teller: str | None, kind: str) -> Report | None:
+    def _extreme(self, teller: str | None, quantity: str) -> Report | None:
         """Find the report of the lowest or highest, where it is that one which is named."""
-        word = kind.split()[0]  # of "cell voltage"
+        kind = kind_of(quantity)
+        word = kind.word if kind else quantity
         named = self._profile.telemetry.reports()
         extremes = (named.get(f"{end} {word}") for end in ("lowest", "highest"))
         return next((r for r in extremes if r and teller == f"{r.message}.{r.signal}"), None)
@@ -598,8 +600,7 @@ class _Resolver:
         if e.at is None:
             self._add(where, "at which mark?", "add at: the mark of a step")
         for cell in e.cells or ():
-            known = range(1, self._profile.cells.count + 1)
-            self._known((*where, "cells"), f"cell {cell}", [f"cell {n}" for n in known], "cell")
+            self._known((*where, "cells"), CELL.at(cell), self._profile.cell_names, "cell")
         if e.at in self._marks:
             self._bleeding_is_read(where, e.at)
         yield Balances(cells=tuple(e.cells or ()), at=e.at or "")
@@ -625,7 +626,8 @@ class _Resolver:
     def _is_read(self, where: Location, quantity: str) -> None:
         """Some step reads it, or a ramp does, at each of its levels."""
         ramps = {step.ramp.quantity for step in self._case.single_steps if step.ramp is not None}
-        group = quantity.partition(" ")[0] + "s"
+        kind = kind_of(quantity)
+        group = kind.group if kind else ""
         read = {name for step in self._case.single_steps for name in step.read}
         if not {quantity, group} & (ramps | read):
             what = f"no step reads {quantity}, so its report has nothing to agree with"
@@ -634,7 +636,7 @@ class _Resolver:
     def _bleeding_is_read(self, where: Location, at: str) -> None:
         """The balancing of all cells is read at the mark or just before: the others don't bleed."""
         rules = self._profile.balancing
-        names = rules.output if rules and rules.output else "bleed {n}"
+        names = rules.output if rules and rules.output else BLEED.word + " {n}"
         read: set[str] = set()
         for step in self._case.single_steps:
             if step.set is not None or step.ramp is not None:
@@ -643,7 +645,7 @@ class _Resolver:
             if step.mark == at:
                 break
         every = range(1, self._profile.cells.count + 1)
-        if all(read & {names.replace("{n}", str(n)), f"bleed {n}"} for n in every):
+        if all(read & {names.replace("{n}", str(n)), BLEED.at(n)} for n in every):
             return
         shown = ", ".join(names.replace("{n}", str(n)) for n in every)
         what = f'at "{at}" it was not read which cells bleed'
@@ -670,7 +672,7 @@ class _Resolver:
         self.mistakes.append(self._case.mistake(where, what, mend))
 
 
-_GROUPS = ("cells", "temperatures")
+_GROUPS = (CELL.group, TEMPERATURE.group)
 _SPAN = frozenset({"from", "to"})
 _TIME = frozenset({"within", "after"})
 # What is expected of each kind, and which words may stand beside that.
@@ -737,7 +739,5 @@ def _towards(ramp: Ramp) -> float:
 
 def _report_of(quantity: str) -> tuple[str, int | None]:
     """Name what reports a quantity: "cell 3" by "cell voltage", 3."""
-    word, _, number = quantity.rpartition(" ")
-    if number.isdigit():
-        return {"cell": "cell voltage"}.get(word, word), int(number)
-    return {"pack": "pack voltage"}.get(quantity, quantity), None
+    kind = kind_of(quantity)
+    return kind.name if kind else quantity, number_of(quantity)

@@ -16,6 +16,7 @@ from rig.instants import Mark
 from rig.plan.families.choosing import delay_of, look_s, recovers_by_level, recovery_time_of
 from rig.plan.families.draft import AFTER_S, Draft, Options, whose
 from rig.plan.stimulus import REMOVED, home, opened, stimuli
+from rig.quantities import CELL, TEMPERATURE, kind_of
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -93,7 +94,7 @@ class _Seen:
         for p in self.profile.protections.values():
             near = p.threshold.tolerance if p.threshold else 0.0
             for quantity in p.quantities(self.profile) if p.threshold else ():
-                if quantity in values and p.watches != "cell spread":
+                if quantity in values and not p.is_of_spread:
                     past = values[quantity] - p.level if p.rising else p.level - values[quantity]
                     found |= set(p.opens) if past > -near else set()
         return found
@@ -120,7 +121,7 @@ def _points(seen: _Seen, target: str, *, upwards: bool) -> list[float]:
 
 def _curves_of(allowance: Allowance, target: str, *, upwards: bool) -> list[Curve]:
     charge, discharge = allowance.charge_current, allowance.discharge_current
-    if target.startswith("temperature"):
+    if kind_of(target) is TEMPERATURE:
         return [charge.by_temperature, discharge.by_temperature]
     if not upwards:
         return [discharge.by_cell]
@@ -187,7 +188,7 @@ def _passes_others(target: str) -> bool:
     and rises no faster than promised. It shows at once that it falls far enough, but only once it
     has risen that it did not fall too far.
     """
-    return target.startswith("temperature")
+    return kind_of(target) is TEMPERATURE
 
 
 def _at_most(within: SignalWithin) -> SignalWithin:
@@ -267,7 +268,7 @@ def _end_soc(seen: _Seen, way: str, end: float) -> Iterator[Expectation]:
 def _return_drafts(seen: _Seen, way: str, limit: CurrentLimit) -> Iterator[Draft]:
     """Open its path and let it close: the limit rises from 0 no faster than promised."""
     for name, p in seen.profile.protections.items():
-        by_cell = p.watches == "cell voltage" and recovers_by_level(p)
+        by_cell = p.kind is CELL and recovers_by_level(p)
         if by_cell and p.opens == (limit.path,):
             yield _return_draft(seen, way, limit, name)
             return

@@ -15,6 +15,7 @@ from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
 from rig.plan.families.expecting import says, trips, until_said_s
 from rig.plan.messages import agrees
 from rig.plan.stimulus import APPLIED, Stimulus, stimuli
+from rig.quantities import BALANCE, BLEED, CELL, number_of
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.random_phase import RandomPhase
@@ -35,7 +36,7 @@ def balancing(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: A
         return
     levels = _Levels(profile, rules)
     for n in levels.cells:
-        yield _draft(profile, (f"cell {n} is high", f"cell {n}"), [levels.high(n)], (n,))
+        yield _draft(profile, (f"{CELL.at(n)} is high", CELL.at(n)), [levels.high(n)], (n,))
     for situation, high in _several(levels):
         yield _draft(profile, situation, [levels.high(*high)], high)
     yield _draft(profile, ("all cells are equal", "equal"), [levels.equal], ())
@@ -83,12 +84,12 @@ class _Levels:
 
     def high(self, *high: int) -> dict[str, float]:
         """Give levels at which just these cells bleed."""
-        return {f"cell {n}": self._high_v if n in high else self._rest_v for n in self.cells}
+        return {CELL.at(n): self._high_v if n in high else self._rest_v for n in self.cells}
 
     @property
     def equal(self) -> dict[str, float]:
         """Give levels at which no cell is above another."""
-        return {f"cell {n}": self._equal_v for n in self.cells}
+        return {CELL.at(n): self._equal_v for n in self.cells}
 
     @property
     def low(self) -> dict[str, float]:
@@ -102,7 +103,7 @@ class _Levels:
 
     def _one_above(self, high: int, volts: float) -> dict[str, float]:
         lower_v = round(volts - 2.0 * self._margin_v, 6)
-        return {f"cell {n}": volts if n == high else lower_v for n in self.cells}
+        return {CELL.at(n): volts if n == high else lower_v for n in self.cells}
 
 
 def _room_above(profile: Profile, above_v: float) -> float:
@@ -110,7 +111,7 @@ def _room_above(profile: Profile, above_v: float) -> float:
     lowest = [
         p.level - p.threshold.tolerance
         for p in profile.protections.values()
-        if p.watches == "cell voltage" and p.rising and p.threshold
+        if p.kind is CELL and p.rising and p.threshold
     ]
     return 0.5 * (min(lowest) - above_v) if lowest else above_v
 
@@ -261,7 +262,7 @@ def trips_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft]:
         return
     for name, protection in chosen(profile, options, _watches_a_cell):
         stimulus = stimuli(profile, name)[0]
-        high = int(stimulus.target.rpartition(" ")[2])
+        high = number_of(stimulus.target) or 0
         wait_s = until_said_s(protection, delay_of(protection))
         yield draft_of(
             f"{protection.short} at a cell that bleeds acts in its time",
@@ -284,7 +285,7 @@ def trips_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft]:
 
 
 def _watches_a_cell(protection: Protection) -> bool:
-    return bool(protection.opens) and protection.watches == "cell voltage" and protection.each
+    return bool(protection.opens) and protection.kind is CELL and protection.each
 
 
 # ---- what they share -----------------------------------------------------------------------------
@@ -320,8 +321,7 @@ def _draft(
 def bleed_outputs(profile: Profile) -> tuple[str, ...]:
     """Name of what is read of each cell to see whether it bleeds: its output, else its current."""
     rules = profile.balancing
-    name = rules.output if rules and rules.output else "bleed {n}"
-    return tuple(name.replace("{n}", str(n)) for n in range(1, profile.cells.count + 1))
+    return profile.names_of(BALANCE if rules and rules.output else BLEED)
 
 
 def _look(profile: Profile, mark: str) -> list[Step]:

@@ -104,7 +104,7 @@ def _can_bounce(protection: Protection) -> bool:
 
 
 def _is_slow(protection: Protection) -> bool:
-    return is_slow(protection) or protection.watches == "cell spread"
+    return is_slow(protection) or protection.is_of_spread
 
 
 def _unit_s(protection: Protection) -> float:
@@ -133,7 +133,7 @@ def _for_good(profile: Profile, stimulus: Stimulus, protection: Protection) -> l
     decade box gives other values for a moment while it switches, so a temperature does too.
     """
     lasts_s = delay_of(protection).high + AFTER_S
-    if protection.watches == "cell spread" or protection.unit != "V":
+    if protection.is_of_spread or protection.unit != "V":
         return [*stimulus.apply, Hold(duration_s=lasts_s)]
     far = beyond(profile, stimulus.protection)
     nearest = 0.5 * (protection.level + far)
@@ -266,7 +266,7 @@ class _Wander:
         out = protection.level + (1.0 if protection.rising else -1.0) * 4.0 * tolerance
         middle = 0.5 * (protection.level + release)
         nearer = min(abs(out - middle), abs(middle - home(profile, stimulus.target)) or width)
-        if protection.watches == "cell spread":
+        if protection.is_of_spread:
             nearer = abs(out - middle)
         return cls(
             quantity=stimulus.target,

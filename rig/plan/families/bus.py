@@ -22,6 +22,7 @@ from rig.plan.families.expecting import closes, trips
 from rig.plan.families.partner import Watched, watched_messages
 from rig.plan.families.reports import timing
 from rig.plan.stimulus import Stimulus, stimuli
+from rig.quantities import CELL
 from rig.quantity import format
 from rig.steps import Step
 from rig.steps.fault import Fault
@@ -245,7 +246,7 @@ def _violation(profile: Profile, partners: Sequence[Watched]) -> tuple[Stimulus,
     if any(p.is_at_home for p in partners):
         return None
     taken = {output for p in partners for output in p.protection.opens}
-    for name, protection in chosen(profile, Options(), lambda p: p.watches == "cell voltage"):
+    for name, protection in chosen(profile, Options(), lambda p: p.kind is CELL):
         if protection.opens and not taken & set(protection.opens):
             return stimuli(profile, name)[0], protection
     return None

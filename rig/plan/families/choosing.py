@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from rig.dut.profile import Profile, Protection
 from rig.plan.families.draft import Options
 from rig.plan.stimulus import Stimulus, just_inside, opened, stimuli
+from rig.quantities import CURRENT
 from rig.quantity import Interval
 
 _NO_DELAY = Interval(0.0, 1.0, "s")  # where no delay is promised, a reaction must still be seen
 _PERIODS = 2.5  # of a message that is looked at: two frames of it surely come
+_AT_A_WIRE = ("sense wire", "sensor open", "sensor short", "link")
 _SLOW_ENOUGH_S = 0.6  # a pulse shorter than this can't be commanded reliably over a slow supply
 
 
@@ -65,7 +67,7 @@ def has_threshold(protection: Protection) -> bool:
 
 def has_level(protection: Protection) -> bool:
     """Whether it acts at a level that one quantity alone can approach."""
-    return has_threshold(protection) and protection.watches != "cell spread"
+    return has_threshold(protection) and not protection.is_of_spread
 
 
 def is_slow(protection: Protection) -> bool:
@@ -107,8 +109,10 @@ def recovers_at_an_output(protection: Protection) -> bool:
 
 def can_be_there_at_start(protection: Protection) -> bool:
     """Whether its cause can be there before the BMS is powered, on any bench."""
-    quiet = protection.watches in ("cell voltage", "temperature", "sense wire", "link")
-    return bool(protection.opens) and (quiet or protection.watches.startswith("sensor"))
+    quiet = protection.watches in _AT_A_WIRE or (
+        has_level(protection) and protection.kind is not CURRENT
+    )
+    return bool(protection.opens) and quiet
 
 
 def delay_of(protection: Protection) -> Interval:

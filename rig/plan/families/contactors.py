@@ -18,12 +18,13 @@ from rig.expectations.signal_stays import SignalStays
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.instants import Crossing, Instant, Mark
-from rig.plan.families.choosing import chosen, delay_of, reboots, slowest_s
+from rig.plan.families.choosing import chosen, delay_of, has_level, reboots, slowest_s
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import closes
 from rig.plan.families.requesting import saying
 from rig.plan.reported import PERIODS
 from rig.plan.stimulus import Stimulus, stimuli
+from rig.quantities import CURRENT, LINK
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -191,7 +192,7 @@ def _link_first(ladder: _Ladder) -> Recovers:
     """The main contactor does not close before the link has come up."""
     battery_v = ladder.profile.nominal.cells_v * ladder.profile.cells.count
     up = Crossing(
-        quantity="link",
+        quantity=LINK.word,
         level=round(ladder.says.link * battery_v, 3),
         rising=True,
         after="asked",
@@ -339,7 +340,8 @@ def _reacts(protection: Protection) -> bool:
 
 def _is_quiet(protection: Protection) -> bool:
     """Whether its cause can be there with no current and a host that goes on."""
-    return protection.watches in ("cell voltage", "temperature", "sense wire", "sensor open")
+    steady = has_level(protection) and protection.kind is not CURRENT
+    return steady or protection.watches in ("sense wire", "sensor open")
 
 
 def _tripped_s(protection: Protection) -> float:

@@ -12,6 +12,7 @@ from rig.errors import DescriptionError
 from rig.expectations import Expectation
 from rig.plan.reported import longest_period_s
 from rig.plan.stimulus import Stimulus
+from rig.quantities import number_of
 from rig.quantity import Interval, format
 from rig.steps import Step
 
@@ -68,7 +69,7 @@ def setting(options: Options, name: str, default: float, read: Callable[[Any], f
 
 def whose(name: str, target: str) -> str:
     """Name a protection in a title, and the cell or sensor at which it is provoked."""
-    return f"{name} at {target}" if target.startswith(("cell ", "temperature ")) else name
+    return name if number_of(target) is None else f"{name} at {target}"
 
 
 def after(time: Interval) -> str:

@@ -35,6 +35,7 @@ from rig.plan.families.choosing import look_s
 from rig.plan.families.draft import Draft, Options
 from rig.plan.families.requesting import asked_to_close
 from rig.plan.stimulus import just_inside, paths
+from rig.quantities import TEMPERATURE
 from rig.quantity import format
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -444,7 +445,7 @@ def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG0
 
 def _edges_degc(profile: Profile) -> list[float]:
     """Temperatures just inside each limit, rising."""
-    limits = [p for p in profile.protections.values() if p.watches == "temperature"]
+    limits = [p for p in profile.protections.values() if p.kind is TEMPERATURE]
     edges = {round(just_inside(p), 2) for p in limits} if profile.temperature_names else set()
     return sorted(edges) or [profile.nominal.temperatures_degc]
 

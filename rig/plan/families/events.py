@@ -16,6 +16,7 @@ from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, 
 from rig.plan.families.expecting import said_within_s, until_said_s
 from rig.plan.messages import message_sound
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, acting, beyond, home, stimuli
+from rig.quantities import CELL, TEMPERATURE, number_of
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.bus_load import Load
@@ -161,7 +162,7 @@ def _told(story: _Story, *, tripped: bool, since: tuple[Instant, Interval]) -> M
     promise, stimulus = story.promise, story.stimulus
     where = _where(story, tripped=tripped)
     if tripped and promise.channel is not None and story.protection.short in promise.channel_of:
-        where[promise.channel] = float(stimulus.target.rpartition(" ")[2])
+        where[promise.channel] = float(number_of(stimulus.target) or 0)
     instant, time = since
     return MessageComes(
         message=promise.message,
@@ -210,7 +211,7 @@ def _least_s(steps: Iterable[Step]) -> float:
 def _value(story: _Story) -> Iterator[Expectation]:
     """The value in the event is the one that was put on, where no other event can be meant."""
     promise, stimulus, protection = story.promise, story.stimulus, story.protection
-    report = story.profile.telemetry.reports().get(_REPORTED.get(protection.watches, ""))
+    report = story.profile.telemetry.reports().get(protection.kind.name if protection.kind else "")
     lsb = promise.lsb.get(protection.unit)
     if promise.value is None or protection.short not in promise.value_of or story.others:
         return
@@ -229,26 +230,18 @@ def _value(story: _Story) -> Iterator[Expectation]:
     )
 
 
-_REPORTED = {
-    "cell voltage": "cell voltage",
-    "temperature": "temperature",
-    "charge current": "current",
-    "discharge current": "current",
-}
-
-
 # ---- on a loaded bus --------------------------------------------------------------------------
 def _loaded(profile: Profile, promise: Events, options: Options) -> Iterator[Draft]:
     """Provoke what one quantity can, with the bus full when the reactions are due."""
     load = profile.can.bears if profile.can else None
     if load is None or options.protections is not None:
         return
-    for watches in ("cell voltage", "temperature"):
+    for kind in (CELL, TEMPERATURE):
         for rising in (True, False):
             names = [
                 name
                 for name, p in profile.protections.items()
-                if p.watches == watches and p.rising is rising and p.short in promise.codes
+                if p.kind is kind and p.rising is rising and p.short in promise.codes
             ]
             if names:
                 yield _loaded_draft(profile, promise, load, names)

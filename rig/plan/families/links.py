@@ -43,6 +43,7 @@ from rig.plan.families.expecting import (
 )
 from rig.plan.reported import PERIODS
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, home, stimuli
+from rig.quantities import CELL, CURRENT, TEMPERATURE
 from rig.quantity import Interval, format
 from rig.steps import Step
 from rig.steps.fault import Fault
@@ -115,9 +116,9 @@ def carried_by(profile: Profile, link: str, *, amps: float = 0.0) -> list[_Carri
 
 def _signals_of(profile: Profile, name: str, report: Report, amps: float) -> Iterator[_Carried]:
     at = {
-        "cell voltage": [home(profile, q) for q in profile.cell_names],
-        "temperature": [home(profile, q) for q in profile.temperature_names],
-        "current": [amps],
+        CELL.name: [home(profile, q) for q in profile.cell_names],
+        TEMPERATURE.name: [home(profile, q) for q in profile.temperature_names],
+        CURRENT.name: [amps],
     }
     # The pack's own voltage is the batteries' business: a fifth more or less than the cells' sum.
     pack_v = profile.cells.count * profile.nominal.cells_v
@@ -218,7 +219,7 @@ def _losses(profile: Profile, options: Options) -> Iterator[_Loss]:
 
 
 def _is_slow_at_a_cell(protection: Protection) -> bool:
-    return protection.watches == "cell voltage" and has_level(protection) and is_slow(protection)
+    return protection.kind is CELL and has_level(protection) and is_slow(protection)
 
 
 def _mend(loss: _Loss) -> Fault:
@@ -479,5 +480,5 @@ def _told_of_dip(profile: Profile) -> Iterator[Expectation]:
 
 
 def _is_quick_at_a_cell(protection: Protection) -> bool:
-    at_a_cell = protection.watches == "cell voltage" and has_level(protection)
+    at_a_cell = protection.kind is CELL and has_level(protection)
     return at_a_cell and not is_slow(protection) and bool(protection.opens)

@@ -11,6 +11,7 @@ from rig.plan.families.draft import Draft, Options, setting
 from rig.plan.families.links import carried_by
 from rig.plan.families.requesting import asked_to_close
 from rig.plan.messages import agrees
+from rig.quantities import CELL
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.power import Power
@@ -77,7 +78,7 @@ def reports_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft
         yield Draft(
             title=f"while cell {n} bleeds all cells are reported right",
             protection=None,
-            parameters={"bleeds": f"cell {n}"},
+            parameters={"bleeds": CELL.at(n)},
             steps=[
                 Set(values=_one_high(profile, rules, n)),
                 Hold(duration_s=rules.at_rest_s + rules.begins_within_s + report.settles_s),
@@ -100,4 +101,4 @@ def _one_high(profile: Profile, rules: Balancing, n: int) -> Mapping[str, float]
     spread_v = rules.spread_v or 0.0
     low_v = round(rules.above_v + 0.01, 6)
     cells = range(1, profile.cells.count + 1)
-    return {f"cell {m}": round(low_v + 3.0 * spread_v, 6) if m == n else low_v for m in cells}
+    return {CELL.at(m): round(low_v + 3.0 * spread_v, 6) if m == n else low_v for m in cells}

@@ -11,6 +11,7 @@ from rig.expectations.message_timing import MessageTiming
 from rig.plan.families.choosing import delay_of, each_stimulus, is_slow
 from rig.plan.families.draft import Draft, Options, setting
 from rig.plan.messages import agrees
+from rig.quantities import CELL, CURRENT, PACK, TEMPERATURE
 from rig.quantity import format
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -70,15 +71,11 @@ def timing(
 def telemetry(profile: Profile, options: Options) -> Iterator[Draft]:
     """What it reports agrees with the meter, over the whole range that is promised."""
     points = round(setting(options, "points", 9, _at_least_two))
-    quantities = {
-        "cell voltage": profile.cell_names,
-        "temperature": profile.temperature_names,
-        "current": ("current",),
-    }
+    quantities = {k.name: profile.names_of(k) for k in (CELL, TEMPERATURE, CURRENT)}
     for name, report in profile.telemetry.reports().items():
-        if name == "pack voltage" and report.accuracy is not None:
+        if name == PACK.name and report.accuracy is not None:
             levels = _at_currents(profile, points) if profile.has_current else [{}]
-            yield _telemetry_draft(profile, report, name, ("pack",), levels)
+            yield _telemetry_draft(profile, report, name, profile.names_of(PACK), levels)
         if name not in quantities or report.accuracy is None or report.within is None:
             continue
         allowed = profile.allowed(quantities[name][0])
@@ -172,7 +169,7 @@ def _at_currents(profile: Profile, points: int) -> list[dict[str, float]]:
 def _levels(profile: Profile, name: str, low: float, high: float, points: int) -> list[float]:
     """Values to look at; a current only where no protection acts, or there would be none."""
     levels = [round(low + (high - low) * i / (points - 1), 6) for i in range(points)]
-    if name != "current":
+    if name != CURRENT.name:
         return levels
     stages = [p.level for p in profile.protections.values() if p.unit == "A"]
     most = min([x for x in stages if x > 0], default=high) * 0.9

@@ -33,6 +33,7 @@ from rig.plan.families.expecting import (
 )
 from rig.plan.families.resetting import reset_by
 from rig.plan.stimulus import APPLIED, Stimulus, home, just_inside, paths, stimuli
+from rig.quantities import CELL, CURRENT, SUPPLY, TEMPERATURE, Kind, kind_of
 from rig.quantity import format
 from rig.steps.hold import Hold
 from rig.steps.power import Power
@@ -157,16 +158,18 @@ def settings_alone(profile: Profile, options: Options) -> Iterator[Draft]:  # no
 def _all_inside(profile: Profile, names: list[str], sign: float) -> dict[str, float]:
     """All quantities just inside the thresholds, each protection at a cell or sensor of its own."""
     values = dict(profile.nominal_values)
-    free = {"cell": list(profile.cell_names), "temperature": list(profile.temperature_names)}
+    free: dict[Kind | None, list[str]] = {
+        kind: list(profile.names_of(kind)) for kind in (CELL, TEMPERATURE)
+    }
     levels = [profile.protections[name] for name in names]
     for protection in (p for p in levels if p.threshold is not None):
-        kind = _targets(profile, protection)[0].split()[0]
-        if kind == "current":
+        kind = kind_of(_targets(profile, protection)[0])
+        if kind is CURRENT:
             if protection.sign == sign:
-                values["current"] = just_inside(protection)
-        elif free[kind]:
+                values[CURRENT.word] = just_inside(protection)
+        elif free.get(kind):
             values[free[kind].pop(0)] = just_inside(protection)
-    values.pop("supply", None)
+    values.pop(SUPPLY.word, None)
     return values
 
 

@@ -1,0 +1,340 @@
+"""Which quantities a BMS has, and the words by which plans, cases and reports name them.
+
+One row for each kind: its unit, the limit that guards it, what feeds and what measures it, what it
+is derived from. A kind of your own needs no fork: an entry point "rig.quantities".
+
+    [project.entry-points."rig.quantities"]
+    pressure = "our_lab.quantities:PRESSURE"     # a Kind
+
+A `Selection` is one or many of a kind: "cell 3", "cells", "cells 1, 2 and 4", "pack", "module 2",
+"module 2/cell 7". Must not know a profile or a bench.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.errors import DescriptionError
+from rig.quantity import unit_of_difference
+
+GROUP = "rig.quantities"
+OUTPUT_UNIT = "V"  # of what is no quantity: an output, as a digitizer or a meter sees it
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """How a quantity comes from those of another kind."""
+
+    of: str  # the word of that kind: "cell"
+    by: Literal["sum", "spread"]
+
+    def value(self, elements: NDArray[np.float64] | Sequence[float]) -> float:
+        """Give the sum, or highest less lowest, of the elements, shape (n,), in their unit."""
+        values = np.asarray(elements, dtype=np.float64)
+        return float(values.sum() if self.by == "sum" else np.ptp(values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A row of the table. Capabilities are named as in `rig.instruments.capabilities`."""
+
+    name: str  # in profiles and bench files: "cell voltage"
+    word: str  # in plans, before the number: "cell"
+    unit: str
+    numbered: bool = False  # there are many, "cell 3", or just one, "pack"
+    limit: str | None = None  # the limit of bench files that guards it
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)  # wire -> capability
+    measured_by: tuple[str, ...] = ()  # capabilities, the best first
+    derived: Derived | None = None
+    # A profile's words for what a protection watches -> -1.0 where it counts the other way round.
+    watched: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    @property
+    def difference(self) -> str:
+        """Unit of a difference, and so of a tolerance: K for °C."""
+        return unit_of_difference(self.unit)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether it is the distance of others: never commanded, but by moving one of them."""
+        return self.derived is not None and self.derived.by == "spread"
+
+    @property
+    def group(self) -> str:
+        """The word for all of them: "cells"."""
+        return f"{self.word}s"
+
+    def at(self, number: int) -> str:
+        """Name one of them, counted from 1: "cell 3"."""
+        return f"{self.word} {number}" if self.numbered else self.word
+
+    def names(self, numbers: Iterable[int]) -> tuple[str, ...]:
+        """Name some of them, counted from 1: "cell 1", "cell 2", …."""
+        return tuple(self.at(number) for number in numbers)
+
+
+CELL = Kind(
+    name="cell voltage",
+    word="cell",
+    unit="V",
+    numbered=True,
+    limit="cell voltage",
+    sources={"from": "VoltageSource"},
+    measured_by=("Meter", "Digitizer", "VoltageSource"),
+    watched={"cell voltage": 1.0},
+)
+TEMPERATURE = Kind(  # of the cells
+    name="temperature",
+    word="temperature",
+    unit="°C",
+    numbered=True,
+    limit="temperature",
+    sources={"from": "Resistors"},
+    measured_by=("Resistors",),
+    watched={"temperature": 1.0},
+)
+CURRENT = Kind(  # charge positive
+    name="current",
+    word="current",
+    unit="A",
+    limit="current",
+    sources={"charge": "Supply", "discharge": "Load"},
+    measured_by=("Meter", "Digitizer", "Supply", "Load"),
+    watched={"charge current": 1.0, "discharge current": -1.0},
+)
+SUPPLY = Kind(
+    name="supply",
+    word="supply",
+    unit="V",
+    limit="supply",
+    sources={"from": "Supply"},
+    measured_by=("Meter", "Digitizer", "Supply"),
+)
+MODULE = Kind(
+    name="module voltage",
+    word="module",
+    unit="V",
+    numbered=True,
+    measured_by=("Meter", "Digitizer"),
+    derived=Derived("cell", "sum"),
+)
+PACK = Kind(
+    name="pack voltage",
+    word="pack",
+    unit="V",
+    measured_by=("Meter", "Digitizer"),
+    derived=Derived("cell", "sum"),
+)
+LINK = Kind(  # beyond the contactors
+    name="link voltage", word="link", unit="V", measured_by=("Meter", "Digitizer")
+)
+SPREAD = Kind(
+    name="cell spread",
+    word="spread",
+    unit="V",
+    derived=Derived("cell", "spread"),
+    watched={"cell spread": 1.0},
+)
+BLEED = Kind(  # what a BMS draws from a cell's terminals
+    name="bleed current",
+    word="bleed",
+    unit="A",
+    numbered=True,
+    measured_by=("VoltageSource",),
+)
+BALANCE = Kind(  # an output that is on while a cell bleeds
+    name="balance output",
+    word="balance",
+    unit="V",
+    numbered=True,
+    measured_by=("Meter", "Digitizer"),
+)
+OTHER_TEMPERATURE = Kind(  # of a board, a fuse, the air
+    name="other temperature",
+    word="other temperature",
+    unit="°C",
+    numbered=True,
+    limit="temperature",
+)
+INSULATION = Kind(name="insulation", word="insulation", unit="Ω")
+
+_OURS = (
+    *(CELL, TEMPERATURE, CURRENT, SUPPLY, MODULE, PACK),
+    *(LINK, SPREAD, BLEED, BALANCE, OTHER_TEMPERATURE, INSULATION),
+)
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """Give all kinds by their words in plans: the rig's own and those of installed packages.
+
+    Raises
+    ------
+    DescriptionError
+        An entry point can't be loaded, is no `Kind`, or takes a word that is taken.
+    """
+    found = {kind.word: kind for kind in _OURS}
+    for point in entry_points(group=GROUP):
+        kind = _loaded(point)
+        if kind.word in found:
+            raise DescriptionError(
+                f"there is a quantity {kind.word!r} already",
+                f"entry point {point.value}",
+                "give it a word of its own",
+            )
+        found[kind.word] = kind
+    return found
+
+
+def _loaded(point: EntryPoint) -> Kind:
+    try:
+        kind = point.load()
+    except Exception as error:  # whatever a stranger's module does when it is imported
+        raise DescriptionError(
+            f"the quantity {point.name!r} can't be loaded: {type(error).__name__}: {error}",
+            f"entry point {point.value}",
+            "reinstall that package, or correct its entry point",
+        ) from error
+    if not isinstance(kind, Kind):
+        raise DescriptionError(
+            f"the quantity {point.name!r} is a {type(kind).__name__}, not a Kind",
+            f"entry point {point.value}",
+            "let the entry point name a rig.quantities.Kind",
+        )
+    return kind
+
+
+@cache
+def watched() -> Mapping[str, Kind]:
+    """Give what a protection with a level can watch: a profile's words, and the kind of each."""
+    return {words: kind for kind in kinds().values() for words in kind.watched}
+
+
+# ---- one or many of a kind ----------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a pack, counted from 0; None: it is not said, so all of them."""
+
+    string: int | None = None
+    module: int | None = None
+
+    def __str__(self) -> str:
+        named = (("string", self.string), ("module", self.module))
+        return "".join(f"{level} {at + 1}/" for level, at in named if at is not None)
+
+
+WHOLE = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Some of a kind; as text, a plan's words.
+
+    `index` counts from 0 within `place`; None: all there are. Of what there is only one of, (0,).
+    """
+
+    kind: Kind
+    index: tuple[int, ...] | None = (0,)
+    place: Place = WHOLE
+
+    def __str__(self) -> str:
+        return f"{self.place}{self._of_its_place()}"
+
+    def _of_its_place(self) -> str:
+        if not self.kind.numbered:
+            return self.kind.word
+        if self.index is None:
+            return self.kind.group
+        *others, last = (str(at + 1) for at in self.index)
+        return (
+            f"{self.kind.group} {', '.join(others)} and {last}"
+            if others
+            else self.kind.at(int(last))
+        )
+
+    @property
+    def number(self) -> int | None:
+        """The number in the word of one, "cell 3"; None of what has no number, and of many."""
+        is_one = self.kind.numbered and self.index is not None and len(self.index) == 1
+        return self.index[0] + 1 if is_one and self.index else None
+
+    def indices(self, count: int) -> NDArray[np.intp]:
+        """Give the index array, shape (n,), where there are `count` of the kind in its place."""
+        return np.arange(count) if self.index is None else np.array(self.index, dtype=np.intp)
+
+    def names(self, count: int) -> tuple[str, ...]:
+        """Name each by itself, where there are `count` of the kind in its place."""
+        return tuple(f"{self.place}{self.kind.at(int(at) + 1)}" for at in self.indices(count))
+
+
+_PLACE = re.compile(r"(?:string ([1-9][0-9]*)/)?(?:module ([1-9][0-9]*)/)?")
+_ONE = re.compile(r"(.+?)(?: ([1-9][0-9]*))?")
+_MANY = re.compile(r"(.+?)(?: ([1-9][0-9]*(?:, [1-9][0-9]*)* and [1-9][0-9]*))?")
+
+
+@lru_cache(maxsize=1 << 16)
+def find(words: str) -> Selection | None:
+    """Read a plan's words, "cell 3"; None: they name no quantity (but perhaps an output)."""
+    place = _PLACE.match(words)
+    one, many = (p.fullmatch(words, place.end() if place else 0) for p in (_ONE, _MANY))
+    if place is None or one is None or many is None:
+        return None
+    where = Place(*(None if n is None else int(n) - 1 for n in place.groups()))
+    kind = kinds().get(one[1])
+    if kind is not None and kind.numbered == (one[2] is not None):
+        return Selection(kind, (int(one[2] or 1) - 1,), where)
+    kind = next((k for k in kinds().values() if k.numbered and k.group == many[1]), None)
+    if kind is None:
+        return None
+    numbers = re.findall("[0-9]+", many[2] or "")
+    return Selection(kind, tuple(int(n) - 1 for n in numbers) or None, where)
+
+
+def kind_of(words: str) -> Kind | None:
+    """Give the kind of what a plan names; None: it is no quantity."""
+    found = find(words)
+    return None if found is None else found.kind
+
+
+def number_of(words: str) -> int | None:
+    """Give the number, from 1, in "cell 3"; None where there is none."""
+    found = find(words)
+    return None if found is None else found.number
+
+
+def unit_of(words: str) -> str:
+    """Give the unit of what a plan names; what is no quantity is an output, seen in volts."""
+    kind = kind_of(words)
+    return kind.unit if kind else OUTPUT_UNIT
+
+
+def together(names: Sequence[str]) -> str:
+    """Write names of one kind and place as one: "cells 1, 2 and 4"; one name stays as it is."""
+    found = [one for one in map(find, names) if one is not None]
+    if len(names) < 2 or len(found) < len(names):
+        return ", ".join(names)
+    at = tuple(n for one in found for n in one.index or ())
+    return str(replace(found[0], index=at))
+
+
+def settable() -> tuple[str, ...]:
+    """Give the words of all that can be set: "cell n", "cells", "current", …."""
+    words: list[str] = []
+    for kind in kinds().values():
+        if kind.sources:
+            words += [f"{kind.word} n", kind.group] if kind.numbered else [kind.word]
+    return tuple(words)
+
+
+def is_settable(words: str) -> bool:
+    """Whether a plan's words name something that an instrument feeds."""
+    kind = kind_of(words)
+    return kind is not None and bool(kind.sources)
