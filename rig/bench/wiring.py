@@ -54,8 +54,13 @@ class Wiring:
 
 # What is switched off when, by keys and kinds of the wiring. The charger before the load, or it
 # would lift the pack; the supply before the cells, so that the BMS sees no half of them.
-_OFF = ("charge", "discharge", SUPPLY, CELL, "open", "short")
-_CAN = {Load: "discharge", Supply: SUPPLY, VoltageSource: CELL, Relays: "open"}
+_OFF: tuple[Kind | str, ...] = ("charge", "discharge", SUPPLY, CELL, "open", "short")
+_CAN: Mapping[type, Kind | str] = {
+    Load: "discharge",
+    Supply: SUPPLY,
+    VoltageSource: CELL,
+    Relays: "open",
+}
 _LAST = (len(_OFF), 0)
 
 
