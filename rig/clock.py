@@ -274,7 +274,7 @@ class SteppedClock:
 
     def begin_case(self, seed: int) -> bool:
         """Have the bench built anew; the links stay open, and their counts go on."""
-        request = {"do": "begin", "seed": seed, "sent": self._sent}
+        request = {"do": "begin", "seed": seed, "sent": self._known_sent()}
         self._take(self._ask(json.dumps(request).encode() + b"\n"))
         return True
 
@@ -310,8 +310,12 @@ class SteppedClock:
         """Advance towards an instant, by one slice at most."""
         if until_ns - self._now_ns > _SLICE_NS:
             until_ns = min(until_ns, self.now_ns() + _SLICE_NS)
-        request = {"do": "advance", "until_ns": until_ns, "wake": links, "sent": self._sent}
+        wake = [link for link in links if link in self._handed]  # others are not the bench's own
+        request = {"do": "advance", "until_ns": until_ns, "wake": wake, "sent": self._known_sent()}
         self._take(self._ask(json.dumps(request).encode() + b"\n"))
+
+    def _known_sent(self) -> dict[str, int]:
+        return {link: sent for link, sent in self._sent.items() if link in self._handed}
 
     def _take(self, answer: dict[str, Any]) -> None:
         try:

@@ -121,6 +121,10 @@ Names = Annotated[
 ]
 
 
+# Tags of a field that is one thing, or several by name; they are no part of where a value stands.
+ONE, SEVERAL = "(one)", "(several)"
+
+
 # ---- documents ----------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Document(Generic[M]):
@@ -176,7 +180,7 @@ def _named(
     details: Iterable[ErrorDetails], model: type[BaseModel], positions: Positions, file: str
 ) -> Iterable[Mistake]:
     for detail in details:
-        location = tuple(detail["loc"])
+        location = tuple(part for part in detail["loc"] if part not in (ONE, SEVERAL))
         holder = _model_at(model, location[:-1])
         what, mend = _explain(detail, holder)
         at_key = detail["type"] in ("extra_forbidden", "missing")
@@ -307,7 +311,6 @@ def _child(annotation: Any, part: int | str) -> Any:
         for name, info in model.model_fields.items():
             if part in (info.alias, name):
                 return info.annotation
-        return None
     for option in _options(annotation):
         arguments = typing.get_args(option)
         if arguments:

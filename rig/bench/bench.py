@@ -34,7 +34,7 @@ from rig.instruments.capabilities import (
 )
 from rig.quantities import BLEED, CELL, CURRENT, TEMPERATURE, Kind, kind_of, number_of
 from rig.rack import Knowledge, Rack
-from rig.trace.model import Command, Reading, Waveform
+from rig.trace.model import OWN_BUS, Command, Reading, Waveform
 
 CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
 # A BMS pauses bleeding while it measures, so one look may fall into a pause: the mean of several.
@@ -56,7 +56,7 @@ class Bench:
         recorder: Recorder | None,
     ) -> None:
         self.description, self.profile, self.clock = description, profile, rack.clock
-        self.can: CanLink | None = None
+        self.buses: dict[str, CanLink] = {}  # by name; that of the profile's messages first
         self.console: ConsoleLink | None = None
         self.messages: Messages | None = None
         self.partner: Partner | None = None  # who sends on the BMS's bus
@@ -90,12 +90,20 @@ class Bench:
             self._recorder.renew()
         if self.partner is not None:
             self.partner.reset()
-        for link in (self.can, self.console):
-            if link is not None:
-                link.renew()
+        for link in self.links():
+            link.renew()
         self._forget_all()
         self._ohms.clear()
         self.is_new, self._is_checked, self.settings = True, True, "factory"
+
+    @property
+    def can(self) -> CanLink | None:
+        """The bus that the profile's messages are on."""
+        return self.buses.get(OWN_BUS)
+
+    def links(self) -> list[CanLink | ConsoleLink]:
+        """All that is listened to."""
+        return [*self.buses.values(), *([self.console] if self.console is not None else [])]
 
     # ---- commands --------------------------------------------------------------------------------
     def set(self, values: Mapping[str, float]) -> list[Command]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import can
 
 from rig.bench.bench import Bench
-from rig.bench.description import BenchFile
+from rig.bench.description import BenchCan, BenchFile
 from rig.bench.launch import BenchProcess
 from rig.bench.limits import Limits, limits_of
 from rig.bench.partner import Partner
@@ -31,6 +31,7 @@ from rig.errors import BenchError, DescriptionError
 from rig.instruments.capabilities import Digitizer, Load, Meter, Supply, VoltageSource
 from rig.quantities import CELL, PACK, SUPPLY, TEMPERATURE, kind_of
 from rig.rack import Rack
+from rig.trace.model import OWN_BUS
 
 CAN_LATENCY_S = 1e-3  # from the end of a frame to the rig's hand, by network or USB [u]
 CONSOLE_LATENCY_S = 16e-3  # an FTDI adapter's default latency timer (AN232B-04)
@@ -274,17 +275,17 @@ def _links(
 ) -> None:
     if profile.dbc_path is not None:
         bench.messages = Messages(profile.dbc_path)
-    if profile.can is not None and description.can is not None:
-        arguments = _bus_arguments(description.can.interface, description.can.address)
-        open_bus = partial(can.Bus, bitrate=profile.can.bitrate, **arguments)
-        bench.can = CanLink(clock, open_bus, CAN_LATENCY_S)
-        stack.callback(bench.can.close)
-        if bench.messages is not None:
-            receives, is_real = profile.can.receives, description.clock == "wall"
-            bench.partner = Partner(
-                clock, bench.can, bench.messages, receives, in_background=is_real
-            )
-            stack.callback(bench.partner.close)
+    for name, bus in sorted(description.buses.items(), key=lambda item: item[0] != OWN_BUS):
+        bitrate = bus.bitrate or (profile.can.bitrate if profile.can else None)
+        if bitrate is None:  # the bus of a BMS that has none
+            continue
+        open_bus = partial(can.Bus, bitrate=bitrate, **_bus_arguments(bus))
+        bench.buses[name] = CanLink(clock, open_bus, CAN_LATENCY_S, name=name)
+        stack.callback(bench.buses[name].close)
+    if profile.can is not None and bench.can is not None and bench.messages is not None:
+        receives, is_real = profile.can.receives, description.clock == "wall"
+        bench.partner = Partner(clock, bench.can, bench.messages, receives, in_background=is_real)
+        stack.callback(bench.partner.close)
     if profile.console is not None and description.console is not None:
         url = description.console.url
         latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in url else CONSOLE_LATENCY_S
@@ -294,14 +295,16 @@ def _links(
         stack.callback(bench.console.close)
 
 
-def _bus_arguments(interface: str, address: str) -> dict[str, Any]:
+def _bus_arguments(bus: BenchCan) -> dict[str, Any]:
     """What python-can wants: `socketcand://host:port/can0` in parts, any other address as it is."""
-    if interface != "socketcand":
-        return {"interface": interface, "channel": address}
-    parts = urlsplit(address)
+    if bus.interface != "socketcand":
+        fd = {"fd": True} if bus.is_fd else {}
+        rate = {} if bus.data_bitrate is None else {"data_bitrate": bus.data_bitrate}
+        return {"interface": bus.interface, "channel": bus.address, **fd, **rate}
+    parts = urlsplit(bus.address)
     if parts.hostname is None or parts.port is None:
         raise DescriptionError(
-            f"the address {address!r} is not socketcand://host:port/channel",
+            f"the address {bus.address!r} is not socketcand://host:port/channel",
             "can.address of the bench",
             "write for example socketcand://192.168.0.7:29536/can0",
         )

@@ -30,6 +30,7 @@ from rig.trace.model import (
     EXTENDED,
     FD,
     FD_BYTES,
+    OWN_BUS,
     PASSIVE,
     REMOTE,
     SENT,
@@ -62,6 +63,8 @@ class CanLink:
 
     Parameters
     ----------
+    name : str
+        Of the bus on its bench.
     clock : Clock
         The rig's time.
     open_bus : callable
@@ -73,16 +76,16 @@ class CanLink:
         Wall time that a network gateway may take for a word, or to take one in.
     """
 
-    name = "can"
-
     def __init__(
         self,
         clock: Clock,
         open_bus: Callable[[], can.BusABC],
         latency_s: float,
         *,
+        name: str = OWN_BUS,
         answers_within_s: float = ANSWERS_WITHIN_S,
     ) -> None:
+        self.name = name
         self._clock, self._open, self._latency_ns = clock, open_bus, round(latency_s * 1e9)
         self._within_s = answers_within_s
         self._ear = self._connect()
@@ -96,13 +99,14 @@ class CanLink:
         # A thread of the partner's may post, while ours takes in what came.
         self._sending, self._counting = threading.Lock(), threading.Lock()
         self._points: list[ClockPoint] = []
+        self._newest: ClockPoint | None = None  # of the newest frame, when it was taken in
         self._looks_ns = (clock.now_ns(),) * 2  # the last look at the bus, and the one before
 
     def poll(self) -> None:
         """Take in every frame that has arrived."""
         if not self._clock.wakes_at_arrival:
             self._looks_ns = self._clock.now_ns(), self._looks_ns[0]
-        due = self._clock.handed_over(self.name) - self._handed_before
+        due, heard = self._clock.handed_over(self.name) - self._handed_before, self._heard
         while True:
             before = self._heard
             while (frame := self._receive(self._ear, 0.0)) is not None:
@@ -111,9 +115,15 @@ class CanLink:
                 break
             if self._heard == before:
                 self._await_more()
+        if self._heard != heard:
+            self._newest = self._newest_point()
+        self._drain_mouth()
+
+    def _drain_mouth(self) -> None:
+        """Read what the sending connection hears of the bus too; unread, it would fill up."""
         if self._mouth is not None:
             while self._receive(self._mouth, 0.0) is not None:
-                pass  # the sending connection hears the bus too; left unread it would fill up
+                pass
 
     def renew(self) -> None:
         """Know nothing any more: bench and time have begun anew, and the connections are the same.
@@ -122,20 +132,22 @@ class CanLink:
         """
         self._fall_silent()
         self.poll()
-        self._frames, self._points, self._sent_frames = [], [], set()
+        self._forget()
         self._posted.clear()
         self._looks_ns = (self._clock.now_ns(),) * 2
 
     def begin(self) -> None:
         """Forget what was heard before and find the adapter's clock."""
         self.poll()
-        self._frames, self._points, self._sent_frames = [], [], set()
+        self._forget()
         self._synchronise()
 
     def end(self) -> tuple[Frames, Link]:
         """Everything heard since `begin`, on the rig's time base."""
         self._synchronise()
         self.poll()
+        if not self._points and self._frames and self._newest is not None:
+            self._points.append(self._newest)  # a bus that was silent at both ends of the case
         received = sum(not f.is_error_frame for f in self._frames)
         link = Link(
             name=self.name,
@@ -212,6 +224,9 @@ class CanLink:
             if bus is not None:
                 with contextlib.suppress(OSError, can.CanError):
                     bus.shutdown()
+
+    def _forget(self) -> None:
+        self._frames, self._points, self._sent_frames, self._newest = [], [], set(), None
 
     def _fall_silent(self) -> None:
         """Close the sending connection: it hears the whole bus again, which costs as much again."""
@@ -332,7 +347,8 @@ class CanLink:
             return False
 
     def _lost(self, what: str) -> BenchError:
-        return BenchError(what, "CAN", "check the adapter, its bit rate and the wiring, then rerun")
+        where = "CAN" if self.name == OWN_BUS else f"CAN bus {self.name}"
+        return BenchError(what, where, "check the adapter, its bit rate and the wiring, then rerun")
 
 
 def _cause(error: BaseException) -> BaseException:

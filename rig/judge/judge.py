@@ -30,7 +30,7 @@ from rig.judge.start import judge_start
 from rig.judge.telemetry import judge_telemetry
 from rig.judge.threshold import judge_threshold
 from rig.judge.verdict import NOT_REACHED, Finding, Judgement, Verdict
-from rig.trace.model import Trace
+from rig.trace.model import OWN_BUS, Trace
 
 # Kind of expectation to its judge.
 _Judge = Callable[[Case, Trace, Any, Question, Decoder], Finding]
@@ -68,7 +68,7 @@ JUDGES: Mapping[str, _Judge] = {
 def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     """Judge every expectation of a case; a failure of the bench is the answer to all of them."""
     # A foreign bus proves nothing of the BMS's, and may bear the same identifiers.
-    trace = replace(trace, frames=trace.frames.of_first_bus())
+    trace = replace(trace, frames=trace.frames.on(OWN_BUS))
     late = fell_behind(trace) if trace.error is None or trace.unready else None
     if late is not None:
         return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=late, findings=())

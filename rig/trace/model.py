@@ -69,6 +69,7 @@ class Reading:
 
 EXTENDED, REMOTE, ERROR, SENT, FD, SWITCHED, PASSIVE = (1 << bit for bit in range(7))
 CLASSIC_BYTES, FD_BYTES = 8, 64
+OWN_BUS = "can"  # name of the bus that the profile's messages are on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class Frames:
     data: NDArray[np.uint8]  # (n, 8) or (n, 64)
     flags: NDArray[np.uint8]  # (n,)
     time_u_s: float  # standard uncertainty of the adapters' clocks against the rig's: the largest
-    buses: tuple[str, ...] = ("can",)  # names; the first is that of the BMS's own messages
+    buses: tuple[str, ...] = (OWN_BUS,)  # their names on the bench
     bus: NDArray[np.uint8] = field(default_factory=lambda: _FIRST)  # (n,) index into `buses`
 
     def __post_init__(self) -> None:
@@ -94,7 +95,7 @@ class Frames:
             object.__setattr__(self, "bus", np.zeros(self.time_ns.size, np.uint8))
 
     @staticmethod
-    def none(bus: str = "can") -> Frames:
+    def none(bus: str = OWN_BUS) -> Frames:
         """No frames at all."""
         return Frames(
             time_ns=np.empty(0, np.int64),
@@ -106,11 +107,13 @@ class Frames:
             buses=(bus,),
         )
 
-    def of_first_bus(self) -> Frames:
-        """Those of the bus that the BMS's own messages are on."""
-        if len(self.buses) == 1:
+    def on(self, bus: str) -> Frames:
+        """Give those of one bus; none where it was not recorded."""
+        if self.buses == (bus,):
             return self
-        rows = np.flatnonzero(self.bus == 0)
+        if bus not in self.buses:
+            return Frames.none(bus)
+        rows = np.flatnonzero(self.bus == self.buses.index(bus))
         return replace(
             self,
             time_ns=self.time_ns[rows],
@@ -118,15 +121,15 @@ class Frames:
             length=self.length[rows],
             data=self.data[rows],
             flags=self.flags[rows],
-            buses=self.buses[:1],
-            bus=self.bus[rows],
+            buses=(bus,),
+            bus=np.zeros(rows.size, np.uint8),
         )
 
     @staticmethod
     def merged(of_buses: Sequence[Frames]) -> Frames:
         """Bring the frames of several buses, of one each, in order of time."""
-        if len(of_buses) == 1:
-            return of_buses[0]
+        if len(of_buses) <= 1:
+            return of_buses[0] if of_buses else Frames.none()
         order = np.argsort(np.concatenate([f.time_ns for f in of_buses]), kind="stable")
         width = max(f.data.shape[1] for f in of_buses)
         wide = [np.pad(f.data, ((0, 0), (0, width - f.data.shape[1]))) for f in of_buses]
