@@ -46,6 +46,7 @@ from rig.quantities import kind_of
 from rig.quantity import (
     Amps,
     BitRate,
+    DataBitRate,
     DegCRange,
     Ratio,
     Seconds,
@@ -147,7 +148,7 @@ class BenchCan(Description):
     address: Address
     bitrate: Annotated[BitRate | None, Field(examples=["500 kbit/s"])] = None  # the profile's
     is_fd: Annotated[bool, Field(alias="fd")] = False
-    data_bitrate: Annotated[BitRate | None, Field(alias="data bitrate")] = None  # of CAN FD
+    data_bitrate: Annotated[DataBitRate | None, Field(alias="data bitrate")] = None  # of CAN FD
     clock: Annotated[
         Ratio,
         bounded(bounds.CLOCK_DRIFT),
