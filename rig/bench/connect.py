@@ -279,7 +279,7 @@ def _links(
         bitrate = bus.bitrate or (profile.can.bitrate if profile.can else None)
         if bitrate is None:  # the bus of a BMS that has none
             continue
-        open_bus = partial(can.Bus, bitrate=bitrate, **_bus_arguments(bus))
+        open_bus = partial(can.Bus, bitrate=bitrate, **bus_arguments(bus))
         bench.buses[name] = CanLink(clock, open_bus, CAN_LATENCY_S, name=name)
         stack.callback(bench.buses[name].close)
     if profile.can is not None and bench.can is not None and bench.messages is not None:
@@ -295,7 +295,7 @@ def _links(
         stack.callback(bench.console.close)
 
 
-def _bus_arguments(bus: BenchCan) -> dict[str, Any]:
+def bus_arguments(bus: BenchCan) -> dict[str, Any]:
     """What python-can wants: `socketcand://host:port/can0` in parts, any other address as it is."""
     if bus.interface != "socketcand":
         fd = {"fd": True} if bus.is_fd else {}

@@ -8,7 +8,6 @@ at the end of a case are joined by a line; nothing is sent for it, so a silent b
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import select
 import socket
@@ -193,7 +192,7 @@ class CanLink:
                 self._posted[can_id, data] += 1
             try:
                 mouth.send(message)
-            except (OSError, can.CanError) as error:
+            except Exception as error:  # as in `_receive`
                 raise self._lost(f"sending 0x{can_id:X} failed: {_cause(error)}") from error
             self._sent += 1
             self._clock.expect(self.name, self._sent)
@@ -222,8 +221,7 @@ class CanLink:
         """Close both connections; nobody is left to be told of one that was broken."""
         for bus in (self._ear, self._mouth):
             if bus is not None:
-                with contextlib.suppress(OSError, can.CanError):
-                    bus.shutdown()
+                _shut_down(bus)
 
     def _forget(self) -> None:
         self._frames, self._points, self._sent_frames, self._newest = [], [], set(), None
@@ -232,7 +230,7 @@ class CanLink:
         """Close the sending connection: it hears the whole bus again, which costs as much again."""
         with self._sending:
             if self._mouth is not None:
-                self._mouth.shutdown()
+                _shut_down(self._mouth)
                 self._mouth = None
 
     def _synchronise(self) -> None:
@@ -300,7 +298,7 @@ class CanLink:
         socket.setdefaulttimeout(self._within_s)
         try:
             return self._open()
-        except (OSError, can.CanError, ValueError) as error:
+        except Exception as error:  # as in `_receive`
             raise self._lost(f"the bus can't be opened: {_cause(error)}") from error
         finally:
             socket.setdefaulttimeout(before)
@@ -308,7 +306,7 @@ class CanLink:
     def _receive(self, bus: can.BusABC, timeout_s: float) -> can.Message | None:
         try:
             return bus.recv(timeout_s)
-        except (OSError, can.CanError) as error:
+        except Exception as error:  # a backend of others raises what it likes
             raise self._lost(f"receiving failed: {_cause(error)}") from error
 
     def _await_more(self) -> None:
@@ -349,6 +347,14 @@ class CanLink:
     def _lost(self, what: str) -> BenchError:
         where = "CAN" if self.name == OWN_BUS else f"CAN bus {self.name}"
         return BenchError(what, where, "check the adapter, its bit rate and the wiring, then rerun")
+
+
+def _shut_down(bus: can.BusABC) -> None:
+    """Close a connection; one that is broken is let go of, or it would try again when collected."""
+    try:
+        bus.shutdown()
+    except Exception:  # noqa: BLE001  a backend of others raises what it likes
+        can.BusABC.shutdown(bus)
 
 
 def _cause(error: BaseException) -> BaseException:
