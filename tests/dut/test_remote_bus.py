@@ -80,11 +80,12 @@ def test_the_rigs_own_frames_come_back_with_the_adapters_stamp(link: CanLink) ->
 def test_a_far_end_that_goes_is_the_benchs_failure(
     server: RemoteServer, link: CanLink, does: Callable[[CanLink], None]
 ) -> None:
+    clock = WallClock()
+    assert clock.wait(lambda: bool(server.clients), clock.now_ns() + 5_000_000_000)
     for client in server.clients:
         client.running = False
         client.close()
         client.bus.shutdown()
-    clock = WallClock()
 
     def noticed() -> bool:
         does(link)
