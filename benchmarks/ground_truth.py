@@ -49,7 +49,7 @@ from rig.plan.stimulus import APPLIED
 from rig.steps import Step
 from rig.steps.set import Set
 from rig.trace.model import Trace
-from rig.virtual.afe_chip import Tolerances
+from rig.virtual.carrier.afe_chip import Tolerances
 
 BENCHES = 30  # of 40 trips and some more outputs each
 LEAST_COVERAGE = 0.95
@@ -74,7 +74,7 @@ for: esp32-4s
 cases:
   - {family: threshold, cells: [1, 4]}
 """
-# The firmware's reading (rig/virtual/afe_chip.py), whose noise is part of where it trips.
+# The firmware's reading (rig/virtual/carrier/afe_chip.py), whose noise is part of where it trips.
 READ_EVERY_S = {"cell": 0.05, "temperature": 0.05, "current": 0.01}
 CHIP, PULL_UP_OHM = Tolerances(), 10_000.0
 NOISE = {"cell": CHIP.cell_noise_v, "current": CHIP.current_noise_a}

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from rig.virtual import __main__ as door
-from rig.virtual import assembly, firmware
-from rig.virtual.afe_chip import AfeChip, Tolerances
+from rig.virtual import assembly, guests
 from rig.virtual.can_bus import CanBus, Frame
-from rig.virtual.esp32 import Random
-from rig.virtual.firmware import bms, esp32_4s
-from rig.virtual.firmware.can_telemetry import HOST_ALIVE_ID, STATUS_ID
-from rig.virtual.firmware.image import Build
+from rig.virtual.carrier import reference
+from rig.virtual.carrier.afe_chip import AfeChip, Tolerances
+from rig.virtual.guests.reference import esp32_4s
+from rig.virtual.guests.reference.can_telemetry import HOST_ALIVE_ID, STATUS_ID
+from rig.virtual.guests.reference.image import Build
 from rig.virtual.kernel import Kernel
-from rig.virtual.seeds import stream
+from rig.virtual.seeds import Random, stream
 from rig.virtual.truth import Truth
 from rig.virtual.uart import Uart
 
@@ -137,9 +137,9 @@ def spread_build(seed: int, spread: float) -> Build:
 def _offer_build(seed: int, spread: float) -> None:
     """Offer that build by a name of its own."""
     build = spread_build(seed, spread) if spread else esp32_4s.RELEASED
-    socket = firmware.DUTS["esp32-4s"]
-    builds: Mapping[str, Any] = {**socket.builds, VARIANT: build}
-    firmware.DUTS = {**firmware.DUTS, "esp32-4s": replace(socket, builds=builds)}
+    guest = guests.DUTS["esp32-4s"]
+    builds: Mapping[str, Any] = {**guest.builds, VARIANT: build}
+    guests.DUTS = {**guests.DUTS, "esp32-4s": replace(guest, builds=builds)}
 
 
 def main() -> int:
@@ -155,7 +155,7 @@ def main() -> int:
         (assembly, "Bench", WitnessedBench),
         (assembly, "CanBus", _heard_bus),
         (assembly, "Uart", HeardUart),
-        (bms, "AfeChip", MeasuredChip),
+        (reference, "AfeChip", MeasuredChip),
     ):
         setattr(room, name, part)
 

@@ -178,7 +178,7 @@ def _set_times_and_steps(result: Any, told: Told) -> None:
     result.labels.append(Label(name="wall_s", value=f"{(result.stop - result.start) / 1e3:.3f}"))
     result.stop = begin_ms + (trace.end_ns - trace.begin_ns) // 1_000_000
     result.steps = [
-        _step(words.step(step), "passed", begin_ms + a, begin_ms + b)
+        _step(step.sentence(), "passed", begin_ms + a, begin_ms + b)
         for step, (a, b) in zip(told.case.steps, _step_ms(told.case, trace), strict=True)
     ]
     for found in told.judgement.findings if told.judgement else ():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports import words
 from reports.svg import waveform_svg
 from reports.terminal import waveform_text
 from rig.errors import DescriptionError
@@ -64,7 +63,7 @@ def explained(run: Run, case: RunCase, *, braille: bool = True) -> Iterator[str]
         )
     yield ""
     yield "what was done:"
-    yield from (f"  {n}. {words.step(s)}" for n, s in enumerate(case.case.steps, 1))
+    yield from (f"  {n}. {s.sentence()}" for n, s in enumerate(case.case.steps, 1))
 
 
 def explained_svg(case: RunCase) -> str:

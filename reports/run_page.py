@@ -265,7 +265,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         traces_to=case.traces_to,
         severity=case.severity,
         whose=(whose_error(judgement.sentence) if judgement else None) or BLAMES[0],
-        steps=tuple(words.step(step) for step in case.steps),
+        steps=tuple(step.sentence() for step in case.steps),
         expected=() if findings else tuple(words.expectation(e) for e in case.expectations),
         findings=tuple(_finding(f) for f in findings),
         notes=(),

@@ -1,10 +1,8 @@
-"""Numbers, steps and expectations in words for people, the same in every report. Pure."""
+"""Numbers and expectations in words for people, the same in every report. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rig.expectations import Expectation
 from rig.expectations.balances import Balances
@@ -36,65 +34,12 @@ from rig.judge.expectations import (
     said_often,
 )
 from rig.judge.measurement import Measurement
-from rig.quantities import Kind, kind_of, together, unit_of
+from rig.quantities import unit_of
 from rig.quantity import duration as duration
-from rig.steps import Step
-from rig.steps.bus_load import Load
-from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
-from rig.steps.fault import Fault
-from rig.steps.frame_fault import FrameFault
-from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.power import Power
-from rig.steps.ramp import Staircase
-from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
-from rig.steps.reset import Reset
-from rig.steps.send import Send
-from rig.steps.set import Set
-from rig.steps.start_periodic import StartPeriodic
-from rig.steps.stop_periodic import StopPeriodic
-from rig.steps.type_line import Type
-from rig.steps.wait_for import WaitFor
-
-_PREFIXES = {"s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")), "V": ((1.0, "V"), (1e-3, "mV"))}
-_PREFIXES["A"] = ((1.0, "A"), (1e-3, "mA"))
-# A voltage of 80 mV is clearer as 0.080 V beside 3.650 V; a time of 160 ms is not clearer in s.
-_KEEP_FROM = {"s": 1.0, "V": 0.1, "A": 0.1}
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A unit for people: value in SI = number in `unit` times `factor`."""
-
-    factor: float
-    unit: str
-
-    def number(self, value: float, places: int) -> str:
-        """The value as text, with a true minus sign and no negative zero."""
-        # Places below zero round to tens and hundreds.
-        text = f"{round(value / self.factor, places):.{max(places, 0)}f}"
-        return text.replace("-", "−") if float(text) else text.lstrip("-")
-
-
-def scale_for(unit: str, *values: float | None) -> Scale:
-    """The prefix that suits the largest of these values."""
-    largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
-    steps = _PREFIXES.get(unit, ((1.0, unit),))
-    if not largest or largest >= _KEEP_FROM.get(unit, 0.0):
-        return Scale(*steps[0])
-    fits = [step for step in steps[1:] if largest >= step[0]]
-    return Scale(*(fits[0] if fits else steps[-1]))
-
-
-def quantity(value: float, unit: str) -> str:
-    """A plain value: "3.650 V", "160 ms", "200 µs", "−20 °C"."""
-    scale = scale_for(unit, value)
-    number = value / scale.factor
-    if unit == "V" and scale.factor == 1.0:
-        return f"{scale.number(value, 3)} V"
-    places = next((p for p in range(5) if math.isclose(round(number, p), number, rel_tol=1e-6)), 4)
-    return f"{scale.number(value, places)} {scale.unit}".rstrip()
+from rig.wording import Scale as Scale
+from rig.wording import joined as joined
+from rig.wording import quantity as quantity
+from rig.wording import scale_for as scale_for
 
 
 def measured(found: Measurement, *limits: float | None) -> str:
@@ -152,101 +97,6 @@ def one_sided(unit: str, low: float | None) -> bool:
 def plural(count: int, noun: str, many: str = "") -> str:
     """Count and noun: "1 case", "3 cases"."""
     return f"{count} {noun if count == 1 else many or noun + 's'}"
-
-
-def joined(parts: list[str]) -> str:
-    """A list for reading: "a", "a and b", "a, b and c"."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
-def _played(done: PlaySequence) -> str:
-    unit, most = unit_of(done.quantity), 4
-    few = [quantity(value, unit) for value in done.values[:most]]
-    if len(done.values) > most:
-        few = [few[0], "…", quantity(done.values[-1], unit)]
-    times = f", {done.times} times" if done.times > 1 else ""
-    noise = f", each ± up to {quantity(done.noise, unit)} at random" if done.noise else ""
-    every = quantity(done.interval_s, "s")
-    return f"Give {done.quantity} {', '.join(few)}, one every {every}{times}{noise}"
-
-
-# ---- steps --------------------------------------------------------------------------------------
-def step(done: Step) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of step
-    """What a step does, as an instruction."""
-    match done:
-        case Set(values=values):
-            return f"Set {_settings(values)}"
-        case Hold(duration_s=time):
-            return f"Hold for {quantity(time, 's')}"
-        case RandomPhase(span_s=span):
-            return f"Wait a random part of {quantity(span, 's')}, so that the BMS's phase varies"
-        case WaitFor(until=until, within_s=within):
-            return f"Wait until {condition(until)}, at most {quantity(within, 's')}"
-        case Staircase() as stairs:
-            unit = unit_of(stairs.quantity)
-            return (
-                f"Step {stairs.quantity} from {quantity(stairs.start, unit)} to"
-                f" {quantity(stairs.stop, unit)} by {quantity(abs(stairs.step), unit)}, holding"
-                f" {quantity(stairs.dwell_s, 's')} each, until {condition(stairs.until)}"
-            )
-        case PlaySequence() as played:
-            return _played(played)
-        case Fault(fault=fault, target=target, present=present):
-            return f"{'Make' if present else 'Repair'} the {fault} circuit at {target}"
-        case Send() as sent:
-            every = f", every {quantity(sent.period_s, 's')}" if sent.count > 1 else ""
-            times = f" {sent.count} times" if sent.count > 1 else ""
-            return f"Send {sent.message}{_signals(sent.signals)}{times}{every}{_wrong(sent.wrong)}"
-        case StartPeriodic() as traffic:
-            jitter = f" + up to {quantity(traffic.jitter_s, 's')}" if traffic.jitter_s else ""
-            every = f"every {quantity(traffic.period_s, 's')}{jitter}"
-            sent_so = f"{traffic.message}{_signals(traffic.signals)}"
-            return f"Keep sending {sent_so} {every}{_wrong(traffic.wrong)}"
-        case StopPeriodic(message=message):
-            return f"Stop sending {message}"
-        case Load() as load:
-            bursts = f"{load.bursts} bursts" if load.bursts > 1 else "a burst"
-            ids = f"0x{load.first_id:X} to 0x{load.last_id:X}"
-            each = quantity(load.burst_s, "s")
-            return f"Load the bus to {load.share * 100:g} % by {bursts} of {each}, {ids}"
-        case Type(line=line):
-            return f"Type “{line}” on the console"
-        case Power(on=on):
-            return f"Switch the BMS's supply {'on' if on else 'off'}"
-        case Reset():
-            return "Pulse the BMS's reset line"
-        case Read(quantities=quantities):
-            return f"Read {joined(list(quantities))} with the meters"
-
-
-def _wrong(wrong: FrameFault | None) -> str:
-    """In which way frames are wrong: ", each 2nd with the counter of the one before"."""
-    if wrong is None:
-        return ""
-    said = {
-        "crc": "a wrong checksum",
-        "bit": "one flipped bit",
-        "counter stands": "the counter of the one before",
-        "counter skips": f"{wrong.by} numbers of the counter left out",
-        "length": f"{wrong.by} bytes only",
-        "identifier": "another identifier",
-        "data id": "the checksum of another message",
-        "swapped": "the place of the next one",
-    }[wrong.what]
-    order = {2: "2nd", 3: "3rd"}.get(wrong.every, f"{wrong.every}th")
-    which = {0: "the first", 1: "each"}.get(wrong.every, f"each {order}")
-    return f", {which} with {said}"
-
-
-def condition(until: Condition) -> str:
-    """What is waited for."""
-    match until:
-        case OutputState(output=output, is_open=is_open):
-            return f"{output} is {'open' if is_open else 'closed'}"
-        case SignalValue(message=message, signal=signal, value=value):
-            return f"{message}.{signal} is {value:g}"
-        case ConsoleLine(pattern=pattern):
-            return f"the console says “{pattern}”"
 
 
 def instant(since: Instant) -> str:
@@ -339,23 +189,6 @@ def _span(
         begin = f" from its first frame after “{expected.begin}”" if expected.begin else ""
     end = f" to “{expected.end}”" if expected.end else ""
     return begin + end
-
-
-def _settings(values: Mapping[str, float]) -> str:
-    """Quantities of one value together: "cells 1, 2 and 4 to 3.300 V and cell 3 to 3.700 V"."""
-    groups: dict[tuple[Kind | str, float], list[str]] = {}
-    for name, value in values.items():
-        groups.setdefault((kind_of(name) or name, value), []).append(name)
-    return joined([_setting(names, value) for (_, value), names in groups.items()])
-
-
-def _setting(names: list[str], value: float) -> str:
-    return f"{together(names)} to {quantity(value, unit_of(names[0]))}"
-
-
-def _signals(signals: Mapping[str, float]) -> str:
-    inner = ", ".join(f"{name} = {value:g}" for name, value in signals.items())
-    return f" ({inner})" if inner else ""
 
 
 def _places(expanded: float) -> int:

@@ -286,7 +286,7 @@ def _shortest(run: Run, case: RunCase, bench: str | None, folder: Path) -> Itera
     _writable(plan.parent)
     plan.write_text(shortest_plan(run, found), encoding="utf-8")
     yield f"\nshortest stimulus that still fails (of {found.trials} tried):"
-    yield from (f"  {n}. {words.step(s)}" for n, s in enumerate(found.case.steps, 1))
+    yield from (f"  {n}. {s.sentence()}" for n, s in enumerate(found.case.steps, 1))
     yield f"  expected: {words.expectation(found.case.expectations[0])}"
     if not found.is_shortest:
         yield "  (the search was cut short: it may be shorter still)"

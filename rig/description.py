@@ -10,7 +10,7 @@ import re
 import types
 import typing
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    PlainValidator,
     ValidationError,
     WithJsonSchema,
 )
@@ -40,13 +41,16 @@ __all__ = [
     "PlainName",
     "Titled",
     "Typed",
+    "by_key",
     "load",
+    "mapping_schema",
     "mistake_error",
     "nearest",
     "parse",
     "read",
     "regex",
     "suggest",
+    "with_keys",
 ]
 
 
@@ -123,6 +127,30 @@ Names = Annotated[
 
 # Tags of a field that is one thing, or several by name; they are no part of where a value stands.
 ONE, SEVERAL = "(one)", "(several)"
+
+
+# ---- mappings whose values mean what their keys say ----------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """A value together with its key, so that its validator knows what it is."""
+
+    key: str
+    value: Any
+
+
+def with_keys(data: Any) -> Any:
+    """Prepare a mapping for `by_key`; to stand in a BeforeValidator of the whole mapping."""
+    return {k: _Keyed(k, v) for k, v in data.items()} if isinstance(data, dict) else data
+
+
+def by_key(validate: Callable[[str, Any], Any]) -> PlainValidator:
+    """Make the validator of one value, which takes its key too; a mistake stands at the value."""
+    return PlainValidator(lambda entry: validate(entry.key, entry.value))
+
+
+def mapping_schema(example: str) -> WithJsonSchema:
+    """Give the JSON Schema of such a mapping."""
+    return WithJsonSchema({"type": "object", "examples": [example]})
 
 
 # ---- documents ----------------------------------------------------------------------------------

@@ -1,7 +1,12 @@
-"""Kinds that a room finds by itself: one module for each, and those that a plugin brings.
+"""Kinds that a room finds by itself: one file for each, and those that a plugin brings.
 
-Adding or removing a module changes no other. An installed plugin names a module of its own by an
-entry point of the group that is called like the package: ``[project.entry-points."rig.steps"]``.
+Adding or removing a file changes no other. An installed plugin names a module of its own by an
+entry point of the group that is called like the package:
+
+    [project.entry-points."rig.steps"]
+    pulse = "our_lab.pulse"
+
+A kind is a frozen dataclass below the room's base class, told from the others by its field `kind`.
 """
 
 from __future__ import annotations
@@ -9,23 +14,87 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from importlib.metadata import entry_points
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
+from typing import Annotated, Any, Union
+
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
+
+from rig.errors import DescriptionError
 
 
-def modules(package: str) -> list[ModuleType]:
-    """Import and return the modules of a package, by name, then those that plugins bring."""
+@cache
+def kinds_of(base: type[Any]) -> Mapping[str, type[Any]]:
+    """Give the kinds below a room's base class by their stored `kind`, in the order of their files.
+
+    Raises
+    ------
+    DescriptionError
+        A plugin can't be loaded, or two kinds have one name.
+    """
+    found: dict[str, type[Any]] = {}
+    for module in _modules(base.__module__.rpartition(".")[0]):
+        for kind in _defined(module, base):
+            name = kind.__dataclass_fields__["kind"].default
+            if name in found:
+                raise DescriptionError(
+                    f"there is a kind {name!r} already: {found[name].__module__}",
+                    module.__name__,
+                    "give it a name of its own",
+                )
+            found[name] = kind
+    return found
+
+
+def one_of(base: type[Any], source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    """Give pydantic's schema of a base class, any of its kinds; of a kind its own."""
+    if source is not base:
+        return handler(source)
+    union: Any = Union[tuple(kinds_of(base).values())]  # noqa: UP007 -- of as many as there are
+    return handler.generate_schema(Annotated[union, Field(discriminator="kind")])
+
+
+def _modules(package: str) -> list[ModuleType]:
+    """Import the modules of a package, by name, then those that plugins bring."""
     home = importlib.import_module(package)
     own = sorted(found.name for found in pkgutil.iter_modules(home.__path__, f"{package}."))
     brought = sorted(entry_points(group=package), key=lambda point: point.name)
-    return [importlib.import_module(name) for name in own] + [point.load() for point in brought]
+    return [importlib.import_module(name) for name in own] + [_loaded(point) for point in brought]
 
 
-def classes(package: str) -> dict[str, type]:
-    """Return the public classes that these modules define, by their names."""
-    return {
-        name: found
-        for module in modules(package)
+def _loaded(point: EntryPoint) -> ModuleType:
+    try:
+        module = point.load()
+    except Exception as error:  # whatever a stranger's module does when it is imported
+        raise DescriptionError(
+            f"the plugin {point.name!r} can't be loaded: {type(error).__name__}: {error}",
+            f"entry point {point.value}",
+            "reinstall that package, or correct its entry point",
+        ) from error
+    if not isinstance(module, ModuleType):
+        raise DescriptionError(
+            f"the plugin {point.name!r} is a {type(module).__name__}, not a module",
+            f"entry point {point.value}",
+            "let the entry point name the module that defines the kind",
+        )
+    return module
+
+
+def _defined(module: ModuleType, base: type[Any]) -> list[type[Any]]:
+    if getattr(module.__spec__, "_initializing", False):  # its classes are still to come
+        raise DescriptionError(
+            f"{module.__name__} asks for all kinds of {base.__name__} while it is imported",
+            module.__name__,
+            "let it import each kind from its own module",
+        )
+    return [
+        found
         for name, found in inspect.getmembers(module, inspect.isclass)
-        if found.__module__ == module.__name__ and not name.startswith("_")
-    }
+        if found.__module__ == module.__name__
+        and issubclass(found, base)
+        and not inspect.isabstract(found)
+        and not name.startswith("_")
+    ]

@@ -2,7 +2,8 @@
 
 A worker is a fresh interpreter (spawn: the one way that every system has) that does one piece of
 work after the other, each on a bench of its own. Nothing outlives the parent: a worker ends when
-its pipe closes, and its bench when the worker is gone, however that died.
+its pipe closes, and its bench when the worker is gone, however that died. A worker says now and
+then that it lives, however long its case takes; one that is silent for `FROZEN_AFTER_S` is ended.
 Must not write a file, nor judge what a piece of work is worth.
 """
 
@@ -13,6 +14,7 @@ import multiprocessing
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +36,9 @@ from rig.plan.model import PlanFile, load_plan
 Until = Literal["end", "fail"]
 _SPAWN = multiprocessing.get_context("spawn")
 _END_WITHIN_S = 5.0
+BEAT_S = 5.0  # a worker says as often that it lives
+FROZEN_AFTER_S = 60.0  # of silence; on a busy machine its first word may take ten
+_BEAT = "beat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +107,19 @@ def run_all(works: Iterable[Work], jobs: int | None = None) -> Iterator[Event]:
             worker = _Worker.started(work)
             busy[worker.link] = worker
         while busy:
-            for link in wait(list(busy)):
+            asked = time.perf_counter()
+            heard = wait(list(busy), BEAT_S)
+            # Where we ourselves stood still, as in a suspended session, nobody was silent for long.
+            waited_s = min(time.perf_counter() - asked, BEAT_S)
+            for worker in busy.values():
+                worker.silent_s = 0.0 if worker.link in heard else worker.silent_s + waited_s
+            for link in heard:
                 # Windows has a class of its own for pipes, of which the stubs know nothing.
                 yield from _heard(cast("Connection", link), busy, queue)
+            for worker in [w for w in busy.values() if w.silent_s > FROZEN_AFTER_S]:
+                done = worker.frozen()
+                _replaced(worker, busy, queue)
+                yield done
     finally:
         for worker in busy.values():
             worker.end()
@@ -118,20 +133,27 @@ class _Worker:
     link: Connection
     work: Work
     began: float = field(default_factory=time.perf_counter)
+    silent_s: float = 0.0
 
     @classmethod
     def started(cls, work: Work) -> _Worker:
         ends: tuple[Any, Any] = _SPAWN.Pipe()  # Windows has a class of its own for pipes
         link, theirs = ends
-        process = _SPAWN.Process(target=serve, args=(theirs,), daemon=True)
+        process = _SPAWN.Process(target=serve, args=(theirs, BEAT_S), daemon=True)
         process.start()
         theirs.close()  # else its end could not be heard
-        link.send(work)
-        return cls(process=process, link=link, work=work)
+        worker = cls(process=process, link=link, work=work)
+        worker.next(work)
+        return worker
 
     def next(self, work: Work) -> None:
+        """Give it work; in a thread, as a frozen worker does not empty its pipe."""
         self.work, self.began = work, time.perf_counter()
-        self.link.send(work)
+        threading.Thread(target=self._send, args=(work,), daemon=True).start()
+
+    def _send(self, work: Work) -> None:
+        with contextlib.suppress(OSError):  # it has died, which is heard where it is listened to
+            self.link.send(work)
 
     def end(self) -> None:
         self.link.close()
@@ -148,19 +170,26 @@ class _Worker:
             trouble=f"its worker process died with exit code {self.process.exitcode}",
         )
 
+    def frozen(self) -> Done:
+        self.process.kill()  # what is stopped takes no other signal
+        return Done(
+            work=self.work.name,
+            wall_s=time.perf_counter() - self.began,
+            trouble=f"its worker process said nothing for {FROZEN_AFTER_S:g} s, so it was ended",
+        )
+
 
 def _heard(link: Connection, busy: dict[Connection, _Worker], queue: Iterator[Work]) -> list[Event]:
     """Take one message of a worker; when its work is done, give it the next."""
     worker = busy[link]
     try:
-        event: Event = link.recv()
+        event: Event | str = link.recv()
     except (EOFError, OSError):
         event = worker.lost()
-        busy.pop(link).end()
-        if (work := next(queue, None)) is not None:
-            fresh = _Worker.started(work)
-            busy[fresh.link] = fresh
+        _replaced(worker, busy, queue)
         return [event]
+    if isinstance(event, str):  # a beat
+        return []
     if isinstance(event, Done):
         if (work := next(queue, None)) is not None:
             worker.next(work)
@@ -169,15 +198,34 @@ def _heard(link: Connection, busy: dict[Connection, _Worker], queue: Iterator[Wo
     return [event]
 
 
+def _replaced(worker: _Worker, busy: dict[Connection, _Worker], queue: Iterator[Work]) -> None:
+    """End a worker that is of no more use; a fresh one does what is left."""
+    busy.pop(worker.link).end()
+    if (work := next(queue, None)) is not None:
+        fresh = _Worker.started(work)
+        busy[fresh.link] = fresh
+
+
 # ---- in the worker ------------------------------------------------------------------------------
-def serve(link: Connection) -> None:
+def serve(link: Connection, beat_s: float) -> None:
     """Do work until the pipe closes: the main of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's, who then ends us
+    one_at_a_time = threading.Lock()
+    threading.Thread(target=_beat, args=(link, one_at_a_time, beat_s), daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the parent has gone
         while True:
             work = link.recv()
             for event in do(work):
-                link.send(event)
+                with one_at_a_time:
+                    link.send(event)
+
+
+def _beat(link: Connection, one_at_a_time: threading.Lock, beat_s: float) -> None:
+    pause = threading.Event()
+    with contextlib.suppress(OSError):  # the parent has gone
+        while not pause.wait(beat_s):
+            with one_at_a_time:
+                link.send(_BEAT)
 
 
 def do(work: Work) -> Iterator[Event]:

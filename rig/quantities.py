@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.errors import DescriptionError
+from rig.mistakes import mistake_error, suggest
 from rig.quantity import unit_of_difference
 
 GROUP = "rig.quantities"
@@ -66,6 +67,11 @@ class Kind:
     def is_spread(self) -> bool:
         """Whether it is the distance of others: never commanded, but by moving one of them."""
         return self.derived is not None and self.derived.by == "spread"
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether it is commanded by what it is made of, each an equal share."""
+        return self.derived is not None and self.derived.by == "sum"
 
     @property
     def group(self) -> str:
@@ -125,13 +131,18 @@ MODULE = Kind(
     numbered=True,
     measured_by=("Meter", "Digitizer"),
     derived=Derived("cell", "sum"),
+    watched={"module voltage": 1.0},
 )
-PACK = Kind(
-    name="pack voltage",
-    word="pack",
+STACK = Kind(  # at the BMS's sense wires, from the lowest to the highest
+    name="stack voltage",
+    word="stack",
     unit="V",
     measured_by=("Meter", "Digitizer"),
     derived=Derived("cell", "sum"),
+    watched={"pack voltage": 1.0},  # which a BMS gets by adding its cells up
+)
+PACK = Kind(  # at the pack's terminals: batteries of their own, where an emulator plays the cells
+    name="pack voltage", word="pack", unit="V", measured_by=("Meter", "Digitizer")
 )
 LINK = Kind(  # beyond the contactors
     name="link voltage", word="link", unit="V", measured_by=("Meter", "Digitizer")
@@ -167,7 +178,7 @@ OTHER_TEMPERATURE = Kind(  # of a board, a fuse, the air
 INSULATION = Kind(name="insulation", word="insulation", unit="Ω")
 
 _OURS = (
-    *(CELL, TEMPERATURE, CURRENT, SUPPLY, MODULE, PACK),
+    *(CELL, TEMPERATURE, CURRENT, SUPPLY, MODULE, STACK, PACK),
     *(LINK, SPREAD, BLEED, BALANCE, OTHER_TEMPERATURE, INSULATION),
 )
 
@@ -329,12 +340,80 @@ def settable() -> tuple[str, ...]:
     """Give the words of all that can be set: "cell n", "cells", "current", …."""
     words: list[str] = []
     for kind in kinds().values():
-        if kind.sources:
-            words += [f"{kind.word} n", kind.group] if kind.numbered else [kind.word]
+        if kind.sources or kind.is_sum:
+            words.append(f"{kind.word} n" if kind.numbered else kind.word)
+        if kind.sources and kind.numbered:
+            words.append(kind.group)
     return tuple(words)
 
 
 def is_settable(words: str) -> bool:
-    """Whether a plan's words name something that an instrument feeds."""
+    """Whether a plan's words name something that instruments feed, itself or all its parts."""
     kind = kind_of(words)
-    return kind is not None and bool(kind.sources)
+    return kind is not None and (bool(kind.sources) or kind.is_sum)
+
+
+def unit_of_settable(words: str) -> str:
+    """Give the unit of what an instrument feeds; to stand in the validator of a value of it.
+
+    Raises
+    ------
+    PydanticCustomError
+        It is nothing that can be set.
+    """
+    if not is_settable(words):
+        raise mistake_error(f'"{words}" is nothing that can be set', suggest(words, settable()))
+    return unit_of(words)
+
+
+# ---- what a BMS has -----------------------------------------------------------------------------
+class Hierarchy:
+    """How many there are of each kind in one BMS, and which of them make up which.
+
+    Parameters
+    ----------
+    counts
+        Of each numbered kind that there is; the parts of a sum are dealt evenly over all of it.
+    """
+
+    def __init__(self, counts: Mapping[Kind, int]) -> None:
+        self._names = {
+            kind.word: kind.names(range(1, counts.get(kind, 0 if kind.numbered else 1) + 1))
+            for kind in kinds().values()
+        }
+        self._parts = {
+            name: self._parts_of(kind, at)
+            for kind in kinds().values()
+            if kind.is_sum
+            for at, name in enumerate(self._names[kind.word])
+        }
+
+    def _parts_of(self, kind: Kind, at: int) -> tuple[str, ...]:
+        parts = self._names[kind.derived.of] if kind.derived else ()
+        each = len(parts) // len(self._names[kind.word])
+        return parts[at * each : (at + 1) * each]
+
+    def names_of(self, kind: Kind) -> tuple[str, ...]:
+        """Name all of a kind: "module 1", "module 2"; () where there are none."""
+        return self._names[kind.word]
+
+    @property
+    def sums(self) -> Mapping[str, tuple[str, ...]]:
+        """All that are sums, with their parts: "module 1" of "cell 1", "cell 2" …."""
+        return self._parts
+
+    def parts(self, name: str) -> tuple[str, ...]:
+        """Name what is commanded or read in place of a sum; itself, where it is none."""
+        return self._parts.get(name, (name,))
+
+    def apart(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Give each part of a sum its share; later values count where they meet."""
+        shares: dict[str, float] = {}
+        for name, value in values.items():
+            parts = self.parts(name)
+            shares |= dict.fromkeys(parts, value / len(parts))
+        return shares
+
+    def value(self, name: str, values: Mapping[str, float]) -> float:
+        """Give a quantity's value, a sum from its parts' values."""
+        return sum(values[part] for part in self.parts(name))

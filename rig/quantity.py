@@ -358,6 +358,17 @@ def format(value: float, unit: str) -> str:
     return f"{_four_digits(scaled)} {prefix}{shown}"
 
 
+def exact(value: float, unit: str) -> str:
+    """Write a quantity in full: what it writes, `parse` reads to the last bit."""
+    text = f"{value:.15g}"
+    return f"{text if float(text) == value else repr(float(value))} {unit}"
+
+
+def unitless(value: float) -> float | int:
+    """Write a number that has no unit, of a signal: 1, not 1.0."""
+    return int(value) if float(value).is_integer() and abs(value) < 1e15 else value
+
+
 def _scale(value: float, unit: str) -> tuple[float, str]:
     """Choose the prefix that leaves 1 to 999, of those in which the unit is read."""
     magnitude, written = abs(value), _WRITTEN[unit]

@@ -1,12 +1,16 @@
-"""JSON Schemas of the three descriptions, generated from their models, for editors.
+"""What is generated for readers: JSON Schemas of the descriptions, tables of the kinds for docs.
 
-``python -m rig.schemas`` writes them to docs/schemas/; a test sees that they are up to date. They
+``python -m rig.schemas`` writes them to docs/; a test sees that they are up to date. The schemas
 show words, kinds and examples; what a value means is checked by the rig, whose messages say more.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +18,17 @@ from pydantic import BaseModel
 
 from rig.bench.description import BenchFile
 from rig.dut.profile import Profile
-from rig.plan.model import PlanFile
+from rig.plan.model import BARE_WORDS, PlanFile
+from rig.steps import Step
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
+PAGE = FOLDER.parent / "write-tests-in-python.md"
 # What may stand in place of the mapping (the models' own validators take it so).
 _SHORT_FORMS: dict[str, list[dict[str, Any]]] = {
-    "PlanStep": [{"const": "reset"}],
+    "PlanStep": [{"const": word} for word in BARE_WORDS],
     "Expected": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
 }
+_TABLES: dict[str, Callable[[], Mapping[str, type[Any]]]] = {"steps": Step.kinds}
 _MODELS: dict[str, type[BaseModel]] = {"profile": Profile, "bench": BenchFile, "plan": PlanFile}
 
 
@@ -65,10 +72,38 @@ def _lean(node: Any) -> Any:
     return lean
 
 
+# ---- tables -------------------------------------------------------------------------------------
+def table(kinds: Iterable[type[Any]]) -> str:
+    """Give a row for each kind: in Python, in a plan, what its docstring says first."""
+    return "".join(
+        f"| `{kind.__name__}({', '.join(_own_fields(kind))})`"
+        f" | {', '.join(f'`{word}`' for word in kind.words)} | {_first_paragraph(kind)} |\n"
+        for kind in kinds
+    )
+
+
+def _own_fields(kind: type[Any]) -> list[str]:
+    return [field.name for field in fields(kind) if field.name not in ("mark", "kind")]
+
+
+def _first_paragraph(kind: type[Any]) -> str:
+    return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()).rstrip(".")
+
+
+def page(text: str) -> str:
+    """Give a page of docs with its tables as they are now; each stands below a comment."""
+    for name, kinds in _TABLES.items():
+        head = rf"(<!-- {name}: .* -->\n\|.*\n\|.*\n)"
+        rows = table(kinds().values()).replace("\\", r"\\")
+        text = re.sub(head + r"(?:\|.*\n)*", rf"\1{rows}", text)
+    return text
+
+
 def write(folder: Path = FOLDER) -> list[Path]:
-    """Write the schemas."""
+    """Write the schemas, and the tables of the page about tests in Python."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths = [PAGE]
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     for name, text in schemas().items():
         paths.append(folder / name)
         paths[-1].write_text(text, encoding="utf-8")

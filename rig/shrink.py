@@ -28,14 +28,9 @@ from rig.plan.writing import plan_text, written_out
 from rig.plan.written import written_id
 from rig.steps import Step
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.ramp import Staircase
 from rig.steps.random_phase import RandomPhase
-from rig.steps.send import Send
-from rig.steps.set import Set
 
 MOST_TRIALS = 120
-_LEAST_HOLD_S = 0.01
 _PHASES = 8  # more tries of what is to be no coin toss
 _NUMBERS = re.compile(r"[-−]?\d[\d.,]*")
 
@@ -106,15 +101,19 @@ class Oracle:
 def shrink(case: Case, profile: Profile, oracle: Oracle, *, most: int = MOST_TRIALS) -> Shrunk:
     """Find the shortest case that still fails as `case` does, which must tell by itself."""
 
+    def made(steps: Sequence[Step]) -> Case:
+        return complete(replace(case, steps=tuple(steps)), profile)
+
     def tells(steps: Sequence[Step]) -> bool:
         if oracle.trials >= most:
             return False
-        return _can_be(case, steps) and oracle.tells(with_steps(case, steps, profile))
+        return _can_be(case, steps) and oracle.tells(made(steps))
 
-    steps = _fewer(list(own_steps(case, profile)), tells)
-    steps = _simpler(steps, tells)
+    steps = list(made(_fewer(list(case.steps), tells)).steps)
+    # What completing puts before the others is not made simpler: it would be put there again.
+    steps = _simpler(steps, lambda s: len(made(s).steps) == len(s) and tells(s))
     return Shrunk(
-        case=with_steps(case, steps, profile),
+        case=made(steps),
         trials=oracle.trials,
         is_shortest=oracle.trials < most,
         is_compared=oracle.good is not None,
@@ -168,11 +167,10 @@ def shrink_recorded(
 def shortest_plan(run: Run, found: Shrunk) -> str:
     """Return a plan with the shortest case, as a person can read, change and keep it."""
     case = found.case
-    steps = own_steps(case, load_profile(run.path / "inputs" / "profile.yaml"))
     return plan_text(
         "shortest",
         run.meta.dut,
-        [written_out(case, _name(case), steps)],
+        [written_out(case, _name(case))],
         why=f"What is left of {case.id} of {run.run_id} when every step is left out that can be.",
     )
 
@@ -210,18 +208,7 @@ def without_dither(case: Case) -> Case:
 def only(case: Case, number: int, profile: Profile) -> Case:
     """Return a case with one expectation of all that it had."""
     wanted = (case.expectations[number],)
-    return with_steps(replace(case, expectations=wanted), own_steps(case, profile), profile)
-
-
-def own_steps(case: Case, profile: Profile) -> tuple[Step, ...]:
-    """Return the steps without those that completing it puts before them."""
-    ahead = len(complete(replace(case, steps=()), profile).steps)
-    return case.steps[ahead:]
-
-
-def with_steps(case: Case, steps: Sequence[Step], profile: Profile) -> Case:
-    """Return a case with other steps, its record made to fit."""
-    return complete(replace(case, steps=tuple(steps)), profile)
+    return complete(replace(case, expectations=wanted), profile)
 
 
 def _can_be(case: Case, steps: Sequence[Step]) -> bool:
@@ -270,36 +257,12 @@ def _simpler(steps: list[Step], tells: Callable[[Sequence[Step]], bool]) -> list
         found = True
         while found:
             found = False
-            for other in simpler_forms(steps[place]):
+            for other in steps[place].simpler():
                 changed = [*steps[:place], other, *steps[place + 1 :]]
                 if tells(changed):
                     steps, found = changed, True
                     break
     return steps
-
-
-def simpler_forms(step: Step) -> Iterator[Step]:
-    """Yield forms of a step that do less, the boldest first."""
-    match step:
-        case Hold() if step.duration_s > 2.0 * _LEAST_HOLD_S:
-            yield replace(step, duration_s=_rounded(step.duration_s / 2.0))
-            yield replace(step, duration_s=_rounded(0.8 * step.duration_s))
-        case Set() if len(step.values) > 1:
-            for name in step.values:
-                yield replace(step, values={k: v for k, v in step.values.items() if k != name})
-        case Send() if step.count > 1:
-            yield replace(step, count=step.count // 2)
-        case PlaySequence() if step.times > 1:
-            yield replace(step, times=step.times // 2)
-        case Staircase() if abs(step.stop - step.start) > 2.0 * abs(step.step):
-            levels = step.steps // 2
-            yield replace(step, start=round(step.stop - levels * step.step, 9))
-            yield replace(step, stop=round(step.start + levels * step.step, 9))
-
-
-def _rounded(seconds: float) -> float:
-    """Two digits are enough for a time that somebody is to read."""
-    return float(f"{seconds:.2g}")
 
 
 def _finding(judgement: Judgement | None) -> Finding | None:

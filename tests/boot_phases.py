@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rig.virtual.esp32 import MS
-from rig.virtual.firmware.variants import BOTH, Variant, variant
+from rig.virtual.guests.variants import BOTH, Variant, variant
+from rig.virtual.kernel import MS
 
 PHASES = 8
 _LONGEST_MS = 1280  # of pBMSLSuite-O: a block of its console, and a loop's time until it is due

@@ -22,7 +22,9 @@ from rig.quantities import (
     MODULE,
     PACK,
     SPREAD,
+    STACK,
     TEMPERATURE,
+    Hierarchy,
     Kind,
     Place,
     Selection,
@@ -117,12 +119,12 @@ def test_names_and_indices_within_a_place() -> None:
 
 
 @given(st.lists(st.floats(-5.0, 5.0), min_size=1, max_size=40))
-def test_a_pack_is_the_sum_of_its_cells_and_a_spread_the_distance_of_two(
+def test_a_stack_is_the_sum_of_its_cells_and_a_spread_the_distance_of_two(
     cells: list[float],
 ) -> None:
-    assert PACK.derived is not None
+    assert STACK.derived is not None
     assert SPREAD.derived is not None
-    assert PACK.derived.value(cells) == pytest.approx(sum(cells))
+    assert STACK.derived.value(cells) == pytest.approx(sum(cells))
     assert SPREAD.derived.value(np.array(cells)) == max(cells) - min(cells)
 
 
@@ -157,11 +159,13 @@ def test_each_name_word_and_watched_word_stands_once_and_each_capability_there_i
     assert all(isinstance(getattr(capabilities, name), type) for name in named)
 
 
-def test_what_can_be_set_is_what_an_instrument_feeds() -> None:
-    assert settable() == ("cell n", "cells", "temperature n", "temperatures", "current", "supply")
-    assert [w for w in ("cell 3", "cells", "pack", "bleed 1", "supply") if is_settable(w)] == [
-        *("cell 3", "cells", "supply")
-    ]
+def test_what_can_be_set_is_what_instruments_feed_by_itself_or_by_its_parts() -> None:
+    assert settable() == (
+        *("cell n", "cells", "temperature n", "temperatures", "current", "supply"),
+        *("module n", "stack"),
+    )
+    words = ("cell 3", "cells", "module 2", "stack", "pack", "spread", "bleed 1", "supply")
+    assert [w for w in words if not is_settable(w)] == ["pack", "spread", "bleed 1"]
 
 
 @pytest.mark.parametrize(
@@ -221,3 +225,27 @@ NO_KIND = SimpleNamespace(word="pressure")
 def test_a_bad_entry_point_is_named(message: str) -> None:
     with pytest.raises(DescriptionError, match=message):
         kinds()
+
+
+# ---- what a BMS has -----------------------------------------------------------------------------
+_EIGHT = Hierarchy({CELL: 8, MODULE: 2, TEMPERATURE: 3})
+
+
+def test_sums_are_made_of_parts_in_their_order() -> None:
+    assert _EIGHT.names_of(MODULE) == ("module 1", "module 2")
+    assert _EIGHT.parts("module 2") == ("cell 5", "cell 6", "cell 7", "cell 8")
+    assert _EIGHT.parts("stack") == CELL.names(range(1, 9))
+    assert _EIGHT.parts("cell 3") == ("cell 3",)
+    assert set(_EIGHT.sums) == {"module 1", "module 2", "stack"}
+    assert set(Hierarchy({CELL: 4}).sums) == {"stack"}
+
+
+@given(st.floats(10.0, 40.0), st.integers(1, 8), st.floats(2.0, 4.0))
+def test_what_is_dealt_out_adds_up_again(stack: float, cell: int, volts: float) -> None:
+    dealt = _EIGHT.apart({"stack": stack})
+    moved = _EIGHT.apart({"stack": stack, CELL.at(cell): volts})
+
+    assert _EIGHT.value("stack", dealt) == pytest.approx(stack)
+    assert _EIGHT.value("module 1", dealt) == pytest.approx(stack / 2)
+    assert _EIGHT.value(CELL.at(cell), moved) == volts
+    assert _EIGHT.value("stack", moved) == pytest.approx(stack * 7 / 8 + volts)

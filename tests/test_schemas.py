@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rig.schemas import FOLDER, schemas
+from rig.schemas import FOLDER, PAGE, page, schemas
 
 ROOT = Path(__file__).parents[1]
 OURS = [
@@ -24,6 +24,12 @@ def test_the_committed_schema_is_up_to_date(name: str) -> None:
     committed = (FOLDER / name).read_text(encoding="utf-8")
 
     assert committed == schemas()[name], "run python -m rig.schemas and commit what it wrote"
+
+
+def test_the_committed_tables_are_up_to_date() -> None:
+    committed = PAGE.read_text(encoding="utf-8")
+
+    assert committed == page(committed), "run python -m rig.schemas and commit what it wrote"
 
 
 @pytest.mark.parametrize(

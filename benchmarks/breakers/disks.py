@@ -96,7 +96,10 @@ def of_try(run: RigRun, code: int | None, *, refused: bool) -> Counter[str]:
     counts["not one clear message"] += len(clear) != 1
     counts["claimed as finished"] += run.is_finished()
     if not refused and run.folder:
-        counts["cases not whole"] += len(load_run(run.folder).problems)
+        evidence = load_run(run.folder)
+        counts["cases not whole"] += len(evidence.problems)
+        lost = (c.judgement is not None and c.judgement.is_without_evidence for c in evidence.cases)
+        counts["cases whose trace had no room"] += sum(lost)
     print(f"exit code {code}, {len(run.results())} results; {' '.join(clear)}", flush=True)
     return counts
 
@@ -105,14 +108,10 @@ def of_resumed(run: RigRun) -> Counter[str]:
     """Count what does not go on or come to its end, once there is room."""
     again = RigRun.started(run.out.parent / "again", "--resume", str(run.folder))
     is_yes = again.says_yes(DEADLINE_S)
-    assert run.folder is not None  # noqa: S101 -- it is resumed
-    lost = [c for c in load_run(run.folder).cases if "could not be stored" in c.sentence]
-    goes_on = run.is_finished() and (is_yes or bool(lost))
+    goes_on = is_yes and run.is_finished()
     if not goes_on:
         print(f"not resumed:\n{again.said}", flush=True)
-    counts = Counter({"tracebacks": again.has_traceback, "not resumed": not goes_on})
-    counts["cases that stay an error, as their trace was lost"] = len(lost)
-    return counts
+    return Counter({"tracebacks": again.has_traceback, "not resumed": not goes_on})
 
 
 def main() -> int:

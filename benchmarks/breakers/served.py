@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import BufferedRWPair
 from pathlib import Path
 from typing import Any
 
@@ -30,38 +31,47 @@ class Served:
         assert self._process.stdout is not None  # noqa: S101 -- asked for above
         line = self._process.stdout.readline().decode()
         self._process.stdout.close()
-        self._addresses = json.loads(line)
+        self.addresses = json.loads(line)
         self._pace = pace
+        self._links = ExitStack()
+        self._truth, self._clock = (self._open(port) for port in ("truth", "clock"))
+        nets = self._ask(self._truth, {"do": "nets"})
+        feeds = [n for n in nets if n in {"aux", "current"} or n.startswith("cell ")]
+        self._feeds = {n: _ON_A if nets[n] == "A" else _ON_V for n in feeds}
         (folder / "addresses.json").write_text(line.strip(), encoding="utf-8")
         self.bench = folder / "bench.yaml"
         self.bench.write_text(_bench_file(folder, pace), encoding="utf-8")
 
     def end(self) -> None:
         """End it."""
+        self._links.close()
         self._process.kill()
         self._process.wait()
 
     def is_on(self) -> bool:
-        """Whether anything feeds the BMS, by the ground truth."""
-        nets = self._ask("truth", {"do": "nets"})
-        watched = {n: u for n, u in nets.items() if n in {"supply", "current"} or n[:5] == "cell "}
-        values = {n: self._ask("truth", {"do": "value", "net": n})["value"] for n in watched}
-        return any(abs(v) > (_ON_A if watched[n] == "A" else _ON_V) for n, v in values.items())
+        """Whether anything feeds the BMS, by the ground truth; asked in no time."""
+        return any(abs(self._value(net)) > least for net, least in self._feeds.items())
 
     def settle(self) -> None:
         """Let what was switched off fall."""
         if self._pace == "real":
             time.sleep(_FALLS_WITHIN_S)
             return
-        until_ns = self._ask("clock", {"do": "now"})["now_ns"] + round(_FALLS_WITHIN_S * 1e9)
-        self._ask("clock", {"do": "advance", "until_ns": until_ns})
+        until_ns = self._ask(self._clock, {"do": "now"})["now_ns"] + round(_FALLS_WITHIN_S * 1e9)
+        self._ask(self._clock, {"do": "advance", "until_ns": until_ns})
 
-    def _ask(self, port: str, request: dict[str, object]) -> dict[str, Any]:
-        host, _, number = self._addresses[port].rpartition(":")
-        with socket.create_connection((host, int(number)), 60.0) as link:
-            link.sendall(json.dumps(request).encode() + b"\n")
-            with link.makefile("rb") as answers:
-                answer: dict[str, Any] = json.loads(answers.readline())
+    def _value(self, net: str) -> float:
+        return float(self._ask(self._truth, {"do": "value", "net": net})["value"])
+
+    def _open(self, port: str) -> BufferedRWPair:
+        host, _, number = self.addresses[port].rpartition(":")
+        link = socket.create_connection((host, int(number)), 60.0)
+        return self._links.enter_context(self._links.enter_context(link).makefile("rwb"))
+
+    def _ask(self, link: BufferedRWPair, request: dict[str, object]) -> dict[str, Any]:
+        link.write(json.dumps(request).encode() + b"\n")
+        link.flush()
+        answer: dict[str, Any] = json.loads(link.readline())
         return answer
 
 

@@ -2,12 +2,14 @@
 
     python benchmarks/breakers/signals.py [--seed N] [--tries N]
 
-The instants are spread evenly over the time in which the undisturbed control drives its cases. The
+The instants are spread evenly over the cases, from the moment on at which the bench is connected:
+whole cases by the journal, the rest by the time that the undisturbed control takes for one. The
 bench is served by itself and outlives the run, so that its ground truth says afterwards whether an
 output was left on. Wanted: none after INT, TERM and HUP; the exit code 128 + signal; evidence that
-is whole; a run that goes on (`--resume`) to its end. Outputs are to be seen on just before the
-signal in three of four tries, or the breaker breaks nothing. KILL is counted apart: it comes with
-the guardian; and so is a case whose bench was too slow for real time, which a busy machine makes.
+is whole; a run that goes on (`--resume`) to its end. In three of four tries outputs are to be seen
+on just before a signal that ends the run, or the breaker breaks nothing. KILL is counted apart: it
+comes with the guardian; and so is a case whose bench was too slow for real time, which a busy
+machine makes.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ WANTED_0 = (
 
 
 def one_try(
-    folder: Path, number: int, driving_s: dict[str, float], rng: random.Random
+    folder: Path, number: int, case_s: dict[str, float], rng: random.Random
 ) -> Counter[str]:
     """One run and one signal."""
     pace = "real" if number % 2 else "stepped"
@@ -50,15 +52,14 @@ def one_try(
     with served(folder / str(number), pace, rng.randrange(1 << 30)) as bench:
         out = bench.bench.with_name("out")
         run = RigRun.started(out, PLAN, "--bench", str(bench.bench), *OF_PACE[pace])
-        run.until(run.is_driving)
-        time.sleep(rng.uniform(0.0, driving_s[pace]))
+        await_share(run, rng.random(), case_s[pace])
         was_on = bench.is_on()
         run.process.send_signal(struck)
         code = run.wait(DEADLINE_S)
         bench.settle()
         left_on = bench.is_on()
         is_kill = struck == signal.SIGKILL
-        counts["outputs seen on before the signal"] += was_on
+        counts["outputs seen on before the signal"] += was_on and code != 0
         counts["outputs left on"] += left_on and not is_kill
         counts["left on after KILL (the guardian's)"] += left_on and is_kill
         counts += of_try(run, code, struck)
@@ -69,6 +70,14 @@ def one_try(
     told = f"on: {was_on!s:6} left on: {left_on!s:6} exit code {code}"
     print(f"{pace:8}{struck.name:8} {told}", flush=True)
     return counts
+
+
+def await_share(run: RigRun, share: float, case_s: float) -> None:
+    """Wait until a run has driven so large a share of its cases."""
+    run.until(run.is_driving)
+    begun, part = divmod(share * run.planned(), 1.0)
+    run.until(lambda: len(run.results()) >= begun)
+    time.sleep(part * case_s)
 
 
 def of_try(run: RigRun, code: int | None, number: int) -> Counter[str]:
@@ -112,15 +121,15 @@ def of_resumed(run: RigRun) -> Counter[str]:
 
 
 def control(folder: Path, pace: str, seed: int) -> tuple[bool, float]:
-    """Run undisturbed: whether it says YES, and how long it drives."""
+    """Run undisturbed: whether it says YES, and how long it drives a case."""
     with served(folder / f"control {pace}", pace, seed) as bench:
         out = bench.bench.with_name("out")
         run = RigRun.started(out, PLAN, "--bench", str(bench.bench), *OF_PACE[pace])
         run.until(run.is_driving)
         began = time.perf_counter()
-        run.until(run.is_finished)
-        lasted_s = time.perf_counter() - began
-        return run.says_yes(DEADLINE_S), lasted_s
+        run.until(lambda: len(run.results()) >= run.planned())
+        case_s = (time.perf_counter() - began) / run.planned()
+        return run.says_yes(DEADLINE_S), case_s
 
 
 def main() -> int:
@@ -131,9 +140,9 @@ def main() -> int:
         folder = Path(name)
         controls = {pace: control(folder, pace, options.seed) for pace in OF_PACE}
         table.counts["control not YES"] = sum(not is_yes for is_yes, _ in controls.values())
-        driving_s = {pace: lasted_s for pace, (_, lasted_s) in controls.items()}
+        case_s = {pace: lasted_s for pace, (_, lasted_s) in controls.items()}
         for counts in tried(
-            lambda number, rng: one_try(folder, number, driving_s, rng), options, AT_ONCE
+            lambda number, rng: one_try(folder, number, case_s, rng), options, AT_ONCE
         ):
             table.counts.update(counts)
     seen = table.counts["outputs seen on before the signal"]

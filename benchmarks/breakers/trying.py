@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 RIG = [sys.executable, "-m", "rig.cli", "run"]
 _TRACEBACKS = ("Traceback (most recent call last)", "INTERNALERROR")
@@ -88,11 +89,11 @@ class RigRun:
         """Its run folder, if it came so far."""
         return next(iter(sorted(self.out.glob("runs/*-0001"))), None)
 
-    def results(self) -> list[dict[str, object]]:
+    def results(self) -> list[dict[str, Any]]:
         """The result lines of its journal that are whole."""
         return [e for e in self.journal() if e["kind"] == "result"]
 
-    def journal(self) -> list[dict[str, object]]:
+    def journal(self) -> list[dict[str, Any]]:
         """All lines of its journal that are whole."""
         path = self.folder / "journal.jsonl" if self.folder else None
         if path is None or not path.is_file():
@@ -101,8 +102,16 @@ class RigRun:
         return [json.loads(line) for line in lines]
 
     def is_driving(self) -> bool:
-        """Whether a case has begun."""
-        return any(entry["kind"] == "case-start" for entry in self.journal())
+        """Whether a bench is connected and the cases are driven on it.
+
+        The journal has it with the first result only, a lane says it at once.
+        """
+        notes = self.folder.glob("staging/*/*.json") if self.folder else ()
+        return bool(self.results()) or any(map(_is_connected, notes))
+
+    def planned(self) -> int:
+        """How many cases there are."""
+        return next(len(e["cases"]) for e in self.journal() if e["kind"] == "planned")
 
     def is_finished(self) -> bool:
         """Whether its journal claims that it came to its end."""
@@ -116,6 +125,14 @@ class RigRun:
                 return False
             time.sleep(0.01)
         return True
+
+
+def _is_connected(note: Path) -> bool:
+    """Whether a lane says in a note of its own that it connected its bench."""
+    try:
+        return bool(json.loads(note.read_bytes())["kind"] == "connected")
+    except FileNotFoundError:  # it was taken in meanwhile
+        return False
 
 
 def descendants(pid: int) -> list[int]:

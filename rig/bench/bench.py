@@ -8,7 +8,7 @@ protection, nor judge.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from rig.bench.description import BenchFile
@@ -32,7 +32,16 @@ from rig.instruments.capabilities import (
     Supply,
     VoltageSource,
 )
-from rig.quantities import BLEED, CELL, CURRENT, TEMPERATURE, Kind, kind_of, number_of
+from rig.quantities import (
+    BLEED,
+    CELL,
+    CURRENT,
+    TEMPERATURE,
+    Kind,
+    kind_of,
+    number_of,
+    together,
+)
 from rig.rack import Knowledge, Rack
 from rig.trace.model import OWN_BUS, Command, Reading, Waveform
 
@@ -116,9 +125,10 @@ class Bench:
         BenchError
             An instrument did not take it.
         """
-        self._limits.check(values, f"bench {self.description.name}")
+        apart = self.profile.hierarchy.apart(values)
+        self._limits.check(apart, f"bench {self.description.name}")
         self.is_new = False
-        changed = {q: v for q, v in values.items() if self._commanded.get(q) != v}
+        changed = {q: v for q, v in apart.items() if self._commanded.get(q) != v}
         done: list[Command] = []
         if changed.get("supply") == 0.0:  # off first, so that the BMS sees no half of the rest
             done += self._set_supply(changed.pop("supply"))
@@ -131,7 +141,22 @@ class Bench:
             self._let_partner_send()
         if "supply" in changed:
             done += self._set_supply(changed["supply"])
-        return done
+        return [*done, *self._sums_of(done, values)]
+
+    def _sums_of(self, done: Sequence[Command], values: Iterable[str]) -> Iterator[Command]:
+        """Say of each sum that was set when it became so: once the last of its parts was."""
+        for name in values:
+            parts = self.profile.hierarchy.parts(name)
+            of = [command for command in done if command.quantity in parts]
+            if name not in parts and of:
+                yield Command(
+                    quantity=name,
+                    value=sum(self._commanded[part] for part in parts),
+                    before_ns=min(command.before_ns for command in of),
+                    after_ns=max(command.after_ns for command in of),
+                    settle_s=max(command.settle_s for command in of),
+                    instrument=together(parts),
+                )
 
     def _let_partner_send(self) -> None:
         """Between two instruments, send what fell due while the first was talked to."""
@@ -249,7 +274,8 @@ class Bench:
         found |= {reading.quantity: reading for reading in self._read_bleeds(bleeds)}
         for name in names:
             if name not in found:
-                found[name] = self._read_one(name)
+                is_sum = name in self.profile.hierarchy.sums
+                found[name] = self._read_sum(name) if is_sum else self._read_one(name)
         return [found[name] for name in names]
 
     def output_is_open(self, output: str) -> bool:
@@ -480,6 +506,20 @@ class Bench:
                 during_ns = (before_ns, after_ns)
                 readings.append(_reading(cells[cell], "A", drawn, during_ns, f"{role} {n}"))
         return readings
+
+    def _read_sum(self, name: str) -> Reading:
+        """What no meter is wired to: the sum of its parts, and of their errors."""
+        parts = self.profile.hierarchy.parts(name)
+        readings = self.read(parts)
+        return Reading(
+            quantity=name,
+            value=sum(reading.value for reading in readings),
+            unit=readings[0].unit,
+            accuracy=sum(reading.accuracy for reading in readings),
+            before_ns=min(reading.before_ns for reading in readings),
+            after_ns=max(reading.after_ns for reading in readings),
+            instrument=together(parts),
+        )
 
     def _read_one(self, name: str) -> Reading:
         """What no meter is wired to: read back from what feeds it."""

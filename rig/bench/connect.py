@@ -6,7 +6,7 @@ protections, the digitizer's correction, links to the BMS. Must not power the BM
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -74,7 +74,7 @@ def connect(
             wiring=wiring,
             limits=limits,
             power=power,
-            recorder=_recorder(wiring, rack, stamp),
+            recorder=_recorder(wiring, rack, stamp, profile.hierarchy.sums),
         )
         _protect(filled, wiring, limits, rack, power)
         _configure_meters(wiring, rack, _spans(profile, limits))
@@ -167,7 +167,7 @@ def _spans(profile: Profile, limits: Limits) -> dict[str, tuple[float, float]]:
 def _check_wired(description: BenchFile, profile: Profile, wiring: Wiring) -> None:
     """Everything that every case needs must reach the BMS."""
     wired = set(wiring.sources) | ({"current"} if wiring.charger or wiring.load else set())
-    if missing := [name for name in profile.settable if name not in wired]:
+    if missing := [name for name in profile.fed if name not in wired]:
         raise DescriptionError(
             f"nothing feeds {', '.join(missing)} of the BMS {profile.name}",
             f"bench {description.name}, wiring",
@@ -209,12 +209,14 @@ def _power_path(
     )
 
 
-def _recorder(wiring: Wiring, rack: Rack, stamp: Callable[[], int]) -> Recorder | None:
+def _recorder(
+    wiring: Wiring, rack: Rack, stamp: Callable[[], int], sums: Mapping[str, Sequence[str]]
+) -> Recorder | None:
     if not wiring.taps:
         return None
     role = next(iter(wiring.taps.values())).at.instrument
     digitizer = rack.get(role, Digitizer)
-    return Recorder(name=role, digitizer=digitizer, taps=wiring.taps, stamp=stamp)
+    return Recorder(name=role, digitizer=digitizer, taps=wiring.taps, stamp=stamp, sums=sums)
 
 
 def _protect(

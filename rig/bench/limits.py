@@ -70,7 +70,7 @@ def limits_of(description: BenchFile, profile: Profile) -> Limits:
         SUPPLY.limit: (0.0, bench.supply_v),
     }
     ranges = {}
-    for quantity in profile.settable:
+    for quantity in profile.fed:
         allowed, kind = profile.allowed(quantity), kind_of(quantity)
         ranges[quantity] = Allowed(
             low=allowed.low, high=allowed.high, low_from=by_profile, high_from=by_profile

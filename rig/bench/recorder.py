@@ -9,7 +9,7 @@ what a recording is for.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,14 +73,18 @@ class Recorder:
         By quantity or output; all on this digitizer.
     stamp
         Reads the rig's clock.
+    sums
+        Parts of what is a sum of others: where it has no tap, those of all its parts are recorded.
     """
 
     name: str  # role on the bench
     digitizer: Digitizer
     taps: Mapping[str, Tap]
     stamp: Callable[[], int]
+    sums: Mapping[str, Sequence[str]] = field(default_factory=dict)
     corrections: dict[str, Correction] = field(default_factory=dict)
     _recording: tuple[str, ...] = ()
+    _summed: tuple[str, ...] = ()
     _started: Instant | None = None
     _gain_error: float = 0.0  # of the digitizer, as its last recording says
 
@@ -90,25 +94,34 @@ class Recorder:
 
     def arm(self, capture: Capture) -> None:
         """Start recording those of the quantities that are tapped."""
-        names = tuple(name for name in dict.fromkeys(capture.quantities) if name in self.taps)
+        wanted = tuple(dict.fromkeys(capture.quantities))
+        self._summed = tuple(name for name in wanted if self._is_summed(name))
+        parts = (part for name in self._summed for part in self.sums[name])
+        names = tuple(name for name in dict.fromkeys((*wanted, *parts)) if name in self.taps)
         self._start(names, capture.duration_s, capture.interval_s)
+
+    def _is_summed(self, name: str) -> bool:
+        return name not in self.taps and name in self.sums and set(self.sums[name]) <= {*self.taps}
 
     def collect(self) -> Waveform | None:
         """End the recording and read it; None where nothing is tapped."""
         names, started = self._recording, self._started
         self._recording, self._started = (), None
+        summed, self._summed = self._summed, ()
         if started is None:
             return None
         stopped = self.digitizer.stop()
         recording = self.digitizer.fetch()
         start_ns, start_u_s = self._start_of(recording, started, stopped)
+        channels = {name: self._channel(name, recording) for name in names}
+        channels |= {name: _sum(name, [channels[p] for p in self.sums[name]]) for name in summed}
         return Waveform(
             start_ns=start_ns,
             start_u_s=start_u_s,
             interval_s=recording.interval_s,
             rate_tolerance=self.digitizer.rate_tolerance,
             skew_s=self.digitizer.skew_s,
-            channels={name: self._channel(name, recording) for name in names},
+            channels=channels,
         )
 
     def levels(self) -> dict[str, tuple[float, float]]:
@@ -195,3 +208,16 @@ class Recorder:
             resolution=resolution,
             instrument=str(tap.at),
         )
+
+
+def _sum(name: str, parts: Sequence[Channel]) -> Channel:
+    """Add channels up: their errors may all lie on one side, their noise is each one's own."""
+    return Channel(
+        name=name,
+        unit=parts[0].unit,
+        values=np.sum([part.values for part in parts], axis=0),
+        accuracy=sum(part.accuracy for part in parts),
+        noise=math.hypot(*(part.noise for part in parts)),
+        resolution=math.hypot(*(part.resolution for part in parts)),
+        instrument=", ".join(part.instrument for part in parts),
+    )

@@ -169,7 +169,7 @@ class Fit:
             return
         document, bench, profile = self.bench_document, self.bench, self.profile
         terms = [
-            *profile.settable,
+            *profile.fed,
             *profile.outputs,
             CURRENT.word,
             SUPPLY.word,
@@ -181,7 +181,7 @@ class Fit:
             if term not in terms:
                 what = f'{profile.name} has no terminal "{term}"'
                 yield document.key_mistake(("wiring", term), what, suggest(term, terms))
-        for quantity in profile.settable:
+        for quantity in profile.fed:
             yield from self._driven(quantity)
         there = {"can": OWN_BUS in bench.buses, "console": bench.console is not None}
         for link, is_there in there.items():
@@ -248,7 +248,7 @@ class Fit:
         if self.bench is not None:
             return limits_of(self.bench, self.profile).ranges
         by = f"the profile {self.profile.name}"
-        allowed = {q: self.profile.allowed(q) for q in self.profile.settable}
+        allowed = {q: self.profile.allowed(q) for q in self.profile.fed}
         return {
             q: Allowed(low=a.low, high=a.high, low_from=by, high_from=by)
             for q, a in allowed.items()
@@ -256,6 +256,12 @@ class Fit:
 
     def beyond(self, quantity: str, value: float) -> str | None:
         """Say that a value is beyond a limit, whose and where it stands; None if it isn't."""
+        for part, share in self.profile.hierarchy.apart({quantity: value}).items():
+            if found := self._beyond(part, share):
+                return found
+        return None
+
+    def _beyond(self, quantity: str, value: float) -> str | None:
         allowed = self.ranges.get(quantity)
         if allowed is None or allowed.low <= value <= allowed.high:
             return None

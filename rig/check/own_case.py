@@ -17,29 +17,16 @@ from rig.case import Case
 from rig.check.fit import Fit
 from rig.check.plans import PlanCheck
 from rig.description import BrokenDescriptionError, Mistake, suggest
-from rig.dut.profile import Profile, read_profile
+from rig.dut.profile import read_profile
 from rig.expectations import Expectation
 from rig.expectations.message_comes import MessageComes
 from rig.instants import Crossing
 from rig.plan.complete import complete
-from rig.quantities import BLEED, CURRENT, PACK
 from rig.steps import Step
-from rig.steps.bus_load import Load
-from rig.steps.fault import Fault
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.power import Power
-from rig.steps.ramp import Staircase
-from rig.steps.read import Read
-from rig.steps.reset import Reset
-from rig.steps.send import Send
-from rig.steps.set import Set
-from rig.steps.start_periodic import StartPeriodic
-from rig.steps.stop_periodic import StopPeriodic
-from rig.steps.type_line import Type
+from rig.steps.resolver import Resolver
 
 _Found = tuple[str, str]  # what is wrong, how to mend it
-_STEPS, _EXPECTATIONS = (get_args(get_args(kind)[0]) for kind in (Step, Expectation))
-_COUNTS = {"send": ("count",), "play": ("times",), "load": ("bursts",)}
+_EXPECTATIONS = get_args(get_args(Expectation)[0])
 _MARKS = ("begin", "end", "at", "after")
 
 
@@ -81,7 +68,7 @@ class _Names:
         if not self._case.expectations:
             yield self._mistake("", "it expects nothing", "add an expectation, such as Stays(…)")
         for things, kinds, word, example in (
-            (self._case.steps, _STEPS, "step", "Hold(duration_s=1.0)"),
+            (self._case.steps, Step, "step", "Hold(duration_s=1.0)"),
             (self._case.expectations, _EXPECTATIONS, "expectation", "Stays(output=…, is_open=…)"),
         ):
             for number, thing in enumerate(things, 1):
@@ -95,8 +82,11 @@ class _Names:
         return Mistake(self._case.source, 0, 0, place, what, mend)
 
     def _of(self, thing: Any) -> Iterator[_Found]:
-        """Look at a step or an expectation, and at the condition or the instant within it."""
+        """Look at a step or an expectation, and at the instant within it."""
         yield from _numbers(thing)
+        if isinstance(thing, Step):
+            yield from self._step(thing)
+            return
         yield from self._quantities(thing)
         yield from self._outputs_and_marks(thing)
         yield from self._signals(thing)
@@ -105,32 +95,22 @@ class _Names:
             if is_dataclass(value := getattr(thing, part.name)):
                 yield from self._of(value)
 
+    def _step(self, step: Step) -> Iterator[_Found]:
+        found: list[_Found] = []
+        step.check(Resolver(self._profile, lambda _, what, mend: found.append((what, mend))))
+        yield from found
+        signals = (self._fit.unknown_signal(name) for name, _ in step.signals_named())
+        yield from (unknown for unknown in signals if unknown and not found)
+
     def _quantities(self, thing: Any) -> Iterator[_Found]:
-        profile = self._profile
-        match thing:
-            case Set():
-                yield from _unknown(thing.values, profile.settable, "quantity that can be set")
-            case Staircase() | PlaySequence():
-                yield from _unknown([thing.quantity], profile.settable, "quantity that can be set")
-            case Read():
-                known = _readable(profile)
-                yield from _unknown(thing.quantities, known, "quantity that can be read")
-            case Crossing():
-                known = (*profile.settable, *profile.outputs)
-                yield from _unknown([thing.quantity], known, "quantity")
-            case Fault():
-                known = (*profile.cell_names, *profile.temperature_names, *profile.links)
-                yield from _unknown([thing.target], known, "place of a fault")
-            case _:
-                pass
+        if isinstance(thing, Crossing):
+            known = (*self._profile.settable, *self._profile.outputs)
+            yield from _unknown([thing.quantity], known, "quantity")
 
     def _outputs_and_marks(self, thing: Any) -> Iterator[_Found]:
         if (output := getattr(thing, "output", None)) is not None:
             yield from _unknown([output], self._profile.outputs, "output")
-        referred = [getattr(thing, name, None) for name in _MARKS]
-        if not isinstance(thing, _STEPS):
-            referred.append(getattr(thing, "mark", None))
-        for mark in referred:
+        for mark in (getattr(thing, name, None) for name in (*_MARKS, "mark")):
             if mark is not None and mark not in self._marks:
                 none = "no step has a mark: give one mark=…"
                 mend = suggest(mark, self._marks) if self._marks else none
@@ -142,11 +122,7 @@ class _Names:
             return
         if can is None:
             yield f"{self._profile.name} has no CAN", "remove it"
-        elif isinstance(thing, Send | StartPeriodic | StopPeriodic) and message not in can.receives:
-            what = f'the BMS receives no message "{message}"'
-            yield what, suggest(message, can.receives)
-            return
-        names = [getattr(thing, "signal", None), *getattr(thing, "signals", ())]
+        names = [getattr(thing, "signal", None)]
         names += list(thing.where) if isinstance(thing, MessageComes) else []
         if found := self._fit.unknown_message(message):
             yield found
@@ -156,16 +132,8 @@ class _Names:
                 yield found
 
     def _links(self, thing: Any) -> Iterator[_Found]:
-        profile = self._profile
-        needs_console = isinstance(thing, Type | Reset) or getattr(thing, "kind", "").startswith(
-            "console"
-        )
-        if needs_console and profile.console is None:
-            yield f"{profile.name} has no console", "remove it"
-        if isinstance(thing, Load) and profile.can is None:
-            yield f"{profile.name} has no CAN", "remove it"
-        if isinstance(thing, Power) and "supply" not in profile.settable:
-            yield f"{profile.name} has no supply that can be switched", "use Reset()"
+        if getattr(thing, "kind", "").startswith("console") and self._profile.console is None:
+            yield f"{self._profile.name} has no console", "remove it"
 
 
 def _unknown(names: Iterable[str], known: Iterable[str], kind: str) -> Iterator[_Found]:
@@ -175,22 +143,12 @@ def _unknown(names: Iterable[str], known: Iterable[str], kind: str) -> Iterator[
             yield f'there is no {kind} "{name}"', suggest(str(name), listed)
 
 
-def _readable(profile: Profile) -> tuple[str, ...]:
-    quantities = (*profile.cell_names, *profile.temperature_names, CURRENT.word, PACK.word)
-    return (*quantities, *profile.outputs, *profile.names_of(BLEED))
-
-
 def _numbers(thing: Any) -> Iterator[_Found]:
-    """Find times that are negative or no numbers, counts below 1, a staircase that leads away."""
+    """Find times that are negative or no numbers."""
     for part in fields(thing):
         value = getattr(thing, part.name)
         if part.name.endswith("_s") and value is not None and not 0 <= value < math.inf:
             yield f"{part.name} is {value}", "give it in seconds, at least 0"
-        if part.name in _COUNTS.get(getattr(thing, "kind", ""), ()) and value < 1:
-            yield f"{part.name} is {value}", "give at least 1"
-    if isinstance(thing, Staircase) and not (thing.stop - thing.start) * thing.step > 0:
-        what = f"steps of {thing.step} never lead from {thing.start} to {thing.stop}"
-        yield what, "give the step the sign of stop - start"
 
 
 class _OnBench(PlanCheck):

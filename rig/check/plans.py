@@ -9,7 +9,6 @@ from rig.bench.description import BenchFile
 from rig.bounds import LONGEST_CASE_S
 from rig.case import Case
 from rig.check.fit import Fit
-from rig.check.steps import commanded, metered
 from rig.description import Document, Location, Mistake
 from rig.expectations.counts_charge import CountsCharge
 from rig.expectations.follows_cells import FollowsCells
@@ -23,12 +22,7 @@ from rig.expectations.signal_steady import SignalSteady
 from rig.expectations.signal_within import SignalWithin
 from rig.plan.model import PlanCase, PlanFile
 from rig.steps import Step
-from rig.steps.conditions import SignalValue
 from rig.steps.fault import Fault
-from rig.steps.ramp import Staircase
-from rig.steps.send import Send
-from rig.steps.start_periodic import StartPeriodic
-from rig.steps.wait_for import WaitFor
 
 _OF_ONE_SIGNAL = (
     SignalBecomes,
@@ -90,31 +84,31 @@ class PlanCheck:
         return chosen, count
 
     def _limits(self, case: Case, number: int, step: Step) -> Iterator[Mistake]:
-        for quantity, value in commanded(step):
+        for quantity, value in step.commanded():
             if found := self._fit.beyond(quantity, value):
                 what = f"step {number}: {found}; nothing was switched on"
                 mend = "change the step, or the limit if BMS and bench bear it"
                 yield from self._once(case, number, quantity, found, (what, mend))
 
     def _step_names(self, case: Case, number: int, step: Step) -> Iterator[Mistake]:
-        until = step.until if isinstance(step, WaitFor | Staircase) else None
-        if isinstance(until, SignalValue):
-            yield from self._signal(case, number, f"{until.message}.{until.signal}", until.value)
-        if isinstance(step, Send | StartPeriodic):
-            for signal, value in step.signals.items():
-                yield from self._signal(case, number, f"{step.message}.{signal}", value)
+        for signal, value in step.signals_named():
+            yield from self._signal(case, number, signal, value)
         bench = self._fit.bench
         if bench is None:
             return
         if isinstance(step, Fault):
             yield from self._relay(case, number, step, bench)
-        wanted = list(metered(step))
-        for name in wanted:
+        for name in self._metered(step, bench):
             wiring = bench.wiring.get(name)
             if wiring is None or wiring.meter is None:
                 what = f"step {number} reads {name}, and {bench.name} has no meter there"
                 mend = self._wire(name, "meter", "dmm 101")
                 yield from self._once(case, number, name, "meter", (what, mend))
+
+    def _metered(self, step: Step, bench: BenchFile) -> Iterator[str]:
+        """What a meter reads; of a sum that has no wire of its own the parts."""
+        for name in step.metered():
+            yield from [name] if name in bench.wiring else self._fit.profile.hierarchy.parts(name)
 
     def _relay(self, case: Case, number: int, step: Fault, bench: BenchFile) -> Iterator[Mistake]:
         """A link is broken or shorted by a relay, which the bench must have."""

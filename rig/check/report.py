@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rig.case import Case
-from rig.check.steps import commanded
 from rig.description import BrokenDescriptionError, Mistake
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
@@ -68,7 +67,7 @@ def spans_of(cases: Iterable[Case], profile: Profile) -> dict[str, tuple[float, 
         spans = joined(spans, {_word(quantity): (value, value)})
     for case in cases:
         for step in case.steps:
-            for quantity, value in commanded(step):
+            for quantity, value in step.commanded():
                 spans = joined(spans, {_word(quantity): (value, value)})
     return spans
 

@@ -8,34 +8,21 @@ recorded comes back as a Trace, also where the bench failed half-way.
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import singledispatchmethod
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from rig.bench.bench import Bench
-from rig.bench.bus_load import load_slots
 from rig.bench.partner import Partner
 from rig.case import Case
 from rig.drive.home import go_home
 from rig.drive.starting import Starting
 from rig.drive.waiting import not_there, sleep_ns, wait_for
+from rig.dut.can_link import CanLink
+from rig.dut.profile import Profile
 from rig.errors import BenchError, LimitError, NotReadyError
 from rig.steps import Step
-from rig.steps.bus_load import Load
-from rig.steps.fault import Fault
-from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.power import Power
-from rig.steps.ramp import Staircase
-from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
-from rig.steps.reset import Reset
-from rig.steps.send import Send
-from rig.steps.set import Set
-from rig.steps.start_periodic import StartPeriodic
-from rig.steps.stop_periodic import StopPeriodic
-from rig.steps.type_line import Type
-from rig.steps.wait_for import WaitFor
+from rig.steps.conditions import Condition
 from rig.trace.model import Command, Frames, Line, Marker, Reading, Start, Trace
 
 _Stamped = TypeVar("_Stamped", Command, Reading)
@@ -71,9 +58,9 @@ class _Drive:
 
     def __init__(self, case: Case, bench: Bench) -> None:
         self._case, self._bench, self._clock = case, bench, bench.clock
-        self._random = random.Random(case.seed)  # noqa: S311 -- a dither, not a secret
+        self.random = random.Random(case.seed)  # noqa: S311 -- a dither, not a secret
         # Of its own, so that a wait is as long whether there is noise before it or not.
-        self._noise = random.Random(f"noise {case.seed}")  # noqa: S311
+        self.noise = random.Random(f"noise {case.seed}")  # noqa: S311
         self._commands: list[Command] = []
         self._readings: list[Reading] = []
         self._markers: dict[str, Marker] = {}
@@ -151,7 +138,7 @@ class _Drive:
     # ---- steps ------------------------------------------------------------------------------
     def _take(self, step: Step) -> None:
         begin_ns = self._clock.now_ns()
-        self._do(step)
+        step.do(self)
         if step.mark is not None:
             self._markers[step.mark] = Marker(
                 name=step.mark, time_ns=self._clock.now_ns(), begin_ns=begin_ns
@@ -159,109 +146,54 @@ class _Drive:
         for link in self._bench.links():
             link.poll()
 
-    @singledispatchmethod
-    def _do(self, step: Step) -> None:
-        raise TypeError(f"no way to do {step!r}")
+    # ---- what steps may use (rig.steps.driver.Driver) -----------------------------------------
+    @property
+    def profile(self) -> Profile:
+        return self._bench.profile
 
-    @_do.register
-    def _(self, step: Set) -> None:
-        self._commands.extend(self._bench.set(step.values))
+    @property
+    def bitrate(self) -> float:
+        return self.profile.can.bitrate if self.profile.can else 0.0
 
-    @_do.register
-    def _(self, step: Hold) -> None:
-        sleep_ns(self._bench, round(step.duration_s * 1e9))
+    def now_ns(self) -> int:
+        return self._clock.now_ns()
 
-    @_do.register
-    def _(self, step: RandomPhase) -> None:
-        sleep_ns(self._bench, round(self._random.uniform(0.0, step.span_s) * 1e9))
+    def sleep_ns(self, duration_ns: int) -> None:
+        sleep_ns(self._bench, duration_ns)
 
-    @_do.register
-    def _(self, step: WaitFor) -> None:
-        wait_for(self._bench, step.until, step.within_s)
+    def wait_for(self, until: Condition, within_s: float) -> bool:
+        return wait_for(self._bench, until, within_s)
 
-    @_do.register
-    def _(self, step: Staircase) -> None:
-        for level in step.levels:
-            self._commands.extend(self._bench.set({step.quantity: level}))
-            self._readings.extend(self._bench.read((step.quantity,)))
-            # One look at the end of each level: when it reacted is seen in the record.
-            sleep_ns(self._bench, round(step.dwell_s * 1e9))
-            if wait_for(self._bench, step.until, 0.0):
-                return
+    def set(self, values: Mapping[str, float]) -> None:
+        self._commands.extend(self._bench.set(values))
 
-    @_do.register
-    def _(self, step: PlaySequence) -> None:
-        due_ns = self._clock.now_ns()
-        for value in step.values * step.times:
-            sleep_ns(self._bench, due_ns - self._clock.now_ns())
-            off = self._noise.uniform(-step.noise, step.noise) if step.noise else 0.0
-            self._commands.extend(self._bench.set({step.quantity: value + off}))
-            due_ns += round(step.interval_s * 1e9)
-        sleep_ns(self._bench, due_ns - self._clock.now_ns())
+    def read(self, quantities: Sequence[str]) -> None:
+        self._readings.extend(self._bench.read(quantities))
 
-    @_do.register
-    def _(self, step: Fault) -> None:
-        self._commands.append(self._bench.fault(step.fault, step.target, present=step.present))
+    def fault(self, fault: Literal["open", "short"], target: str, *, present: bool) -> None:
+        self._commands.append(self._bench.fault(fault, target, present=present))
 
-    @_do.register
-    def _(self, step: Send) -> None:
-        partner = self._partner(step.message)
-        frames = partner.frames(step)
-        due_ns = self._clock.now_ns()
-        for left in range(step.count, 0, -1):
-            sleep_ns(self._bench, due_ns - self._clock.now_ns())
-            frame = next(frames)
-            if left > 1 and not step.period_s:  # back to back: the adapter's queue sees to that
-                partner.can.post(frame.can_id, frame.data, extended=frame.extended)
-                continue
-            partner.can.send(frame.can_id, frame.data, extended=frame.extended)
-            due_ns += round(step.period_s * 1e9)
+    def can(self, does: str, what: str) -> CanLink:
+        if self._bench.can is None:
+            raise not_there(does, "CAN bus", what)
+        return self._bench.can
 
-    @_do.register
-    def _(self, step: StartPeriodic) -> None:
-        self._partner(step.message).begin(step)
-
-    @_do.register
-    def _(self, step: StopPeriodic) -> None:
-        self._partner(step.message).end(step.message)
-
-    @_do.register
-    def _(self, step: Load) -> None:
-        can, profile_can = self._bench.can, self._bench.profile.can
-        if can is None or profile_can is None:
-            raise not_there("loads the bus", "CAN bus", "load")
-        for slot in load_slots(step, profile_can.bitrate):
-            for can_id, data in slot.frames:
-                can.post(can_id, data)
-            sleep_ns(self._bench, slot.duration_ns)
-
-    def _partner(self, message: str) -> Partner:
+    def rest_bus(self, message: str) -> Partner:
         if self._bench.partner is None:
             raise not_there("sends on CAN", "CAN bus", message)
         return self._bench.partner
 
-    @_do.register
-    def _(self, step: Type) -> None:
+    def type_line(self, line: str) -> None:
         if self._bench.console is None:
-            raise not_there("types a line", "console", step.line)
-        if self._bench.profile.disturbs_settings(step.line):
+            raise not_there("types a line", "console", line)
+        if self.profile.disturbs_settings(line):
             self._bench.settings = "disturbed"
-        self._bench.console.type(step.line)
+        self._bench.console.type(line)
 
-    @_do.register
-    def _(self, step: Power) -> None:
-        volts = self._bench.profile.nominal_values["supply"] if step.on else 0.0
-        self._commands.extend(self._bench.set({"supply": volts}))
-
-    @_do.register
-    def _(self, step: Reset) -> None:  # noqa: ARG002 -- the type alone says what to do
+    def reset(self) -> None:
         if self._bench.console is None:
             raise not_there("resets by RTS", "console", "reset")
         self._bench.console.reset()
-
-    @_do.register
-    def _(self, step: Read) -> None:
-        self._readings.extend(self._bench.read(step.quantities))
 
 
 def _shifted(stamped: _Stamped, zero_ns: int) -> _Stamped:

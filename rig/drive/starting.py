@@ -33,6 +33,13 @@ class Starting:
     readings: list[Reading] = field(default_factory=list)
     told_closed: set[str] = field(default_factory=set)
 
+    @property
+    def took_s(self) -> float:
+        """From its begin to the word that it is ready; 0 where one of them is not known."""
+        if self.begun_ns is None or self.ready is None:
+            return 0.0
+        return (self.ready.time_ns - self.ready.late_ns - self.begun_ns) * 1e-9
+
     def seen(self) -> Start:
         """Give it as a trace holds it."""
         return Start(
@@ -90,11 +97,13 @@ def _await_word(bench: Bench, starting: Starting) -> None:
             "start of the case",
             "look at the console transcript: is it powered, and is this its firmware?",
         )
+    if starting.took_s > bench.profile.start.ready_within_s:
+        starting.readings += _fed(bench)
 
 
 def _fed(bench: Bench) -> Sequence[Reading]:
-    """Read what the BMS is fed with: where that is not there, it can't start."""
-    fed = [name for name in bench.profile.settable if kind_of(name) in (SUPPLY, CELL)]
+    """Read what the BMS is fed with: where that is not there, it can't start, or not in time."""
+    fed = [name for name in bench.profile.fed if kind_of(name) in (SUPPLY, CELL)]
     return bench.read(fed)
 
 
@@ -125,7 +134,8 @@ def _request_to_close(bench: Bench, starting: Starting) -> None:
 def _await_closed(bench: Bench, starting: Starting) -> None:
     """Look until all outputs have been closed for as long as each takes to count as closed."""
     within_s = bench.profile.start.closed_within_s + _READY_MARGIN_S
-    until_ns = bench.clock.now_ns() + round(within_s * 1e9)
+    due_ns = bench.clock.now_ns() + round(bench.profile.start.closed_within_s * 1e9)
+    until_ns = due_ns + round(_READY_MARGIN_S * 1e9)
     closes = bench.profile.start.closes
     watched = tuple(dict.fromkeys((*closes, *_asked_for(bench))))
     since_ns: dict[str, int] = {}
@@ -134,6 +144,8 @@ def _await_closed(bench: Bench, starting: Starting) -> None:
         now_ns = bench.clock.now_ns()
         left = [o for o in closes if not _is_closed(bench, o, since_ns, now_ns)]
         if not left:
+            if any(at_ns > due_ns for at_ns in since_ns.values()):
+                starting.readings += _fed(bench)
             return
         if now_ns >= until_ns:
             starting.readings += _fed(bench)

@@ -204,7 +204,7 @@ def _nominal(document: Document[Profile]) -> list[Mistake]:
         )
         for quantity, key in keys.items()
         if profile.nominal_values.get(quantity, 0.0) not in profile.allowed(quantity)
-        and quantity in profile.settable
+        and quantity in profile.fed
     ]
 
 

@@ -47,7 +47,9 @@ def _at_rest(document: Document[Profile], name: str, protection: Protection) -> 
     if rest is None or _clear_of(threshold, rest, above=protection.direction == "above"):
         return
     what = f"at rest it is {shown(rest, threshold.unit)}, within or beyond the threshold of {name}"
-    yield document.mistake(where, f"{what}: {threshold}", _NOMINAL.get(protection.watches, "mend"))
+    yield document.mistake(
+        where, f"{what}: {threshold}", _NOMINAL.get(protection.watches, "change nominal, or this")
+    )
 
 
 _NOMINAL = {
@@ -64,8 +66,9 @@ def _rest(profile: Profile, protection: Protection) -> float | None:
     if protection.is_of_spread:
         return 0.0
     quantities = protection.quantities(profile)
-    value = profile.nominal_values.get(quantities[0]) if quantities else None
-    return None if value is None else protection.sign * value
+    if not quantities or (protection.kind is CURRENT and not profile.has_current):
+        return None
+    return protection.sign * profile.nominal_of(quantities[0])
 
 
 def _clear_of(level: Toleranced, value: float, *, above: bool) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -50,12 +50,15 @@ from rig.quantities import (
     BLEED,
     CELL,
     CURRENT,
+    MODULE,
     SUPPLY,
     TEMPERATURE,
+    Hierarchy,
     Kind,
     kind_of,
     kinds,
     number_of,
+    unit_of,
     watched,
 )
 from rig.quantity import (
@@ -93,6 +96,10 @@ class Cells(Description):
     """The cells that it watches."""
 
     count: Annotated[int, Field(ge=1, le=bounds.MOST_CELLS)]
+    modules: Annotated[
+        int | None,
+        Field(ge=1, le=bounds.MOST_CELLS, description="of equally many cells, in their order"),
+    ] = None
     chemistry: Literal["LFP", "NMC", "LTO", "NCA", "unstated"]
     capacity_ah: Annotated[AmpHours | None, bounded(bounds.CAPACITY), Field(alias="capacity")] = (
         None
@@ -100,6 +107,13 @@ class Cells(Description):
     nominal_v: Annotated[
         Volts | None, bounded(bounds.CELL_LEVEL), Field(alias="nominal voltage")
     ] = None
+
+    @model_validator(mode="after")
+    def _even_modules(self) -> Cells:
+        if self.modules and self.count % self.modules:
+            what = f"{self.count} cells are no {self.modules} modules of equally many"
+            raise mistake_error(what, "correct one of the two")
+        return self
 
 
 class CurvePoint(Description):
@@ -523,17 +537,6 @@ class Protection(Description):
     traces_to: Names = ()
     severity: Literal["blocker", "critical", "normal", "minor", "trivial"] = "normal"
 
-    @field_validator("watches", mode="before")
-    @classmethod
-    def _can_be_provoked(cls, value: object) -> object:
-        # "Did you mean cell voltage?" would lead to the threshold of another thing.
-        if value == "pack voltage":
-            raise mistake_error(
-                "the rig tests no protection of the pack voltage: it provokes one cell by itself",
-                "leave it out, and put it in words under also promises: of another",
-            )
-        return value
-
     @field_validator("threshold", mode="before")
     @classmethod
     def _threshold_in_its_unit(cls, value: object, info: ValidationInfo) -> object:
@@ -748,21 +751,23 @@ class Profile(Description):
 
     def names_of(self, kind: Kind) -> tuple[str, ...]:
         """Give all of a kind that it has, by a plan's words: "bleed 1", "bleed 2" and so on."""
-        return self.named[kind.word]
+        return self.hierarchy.names_of(kind)
 
     @cached_property  # asked 100 000 times for a plan
-    def named(self) -> dict[str, tuple[str, ...]]:
-        """Give all quantities that it can have, by their kinds' words."""
+    def hierarchy(self) -> Hierarchy:
+        """Which quantities it has, and which are sums of which."""
         sensors = self.temperatures.count if self.temperatures else 0
-        counts = dict.fromkeys((CELL, BLEED, BALANCE), self.cells.count) | {TEMPERATURE: sensors}
-        return {
-            kind.word: kind.names(range(1, counts.get(kind, 0 if kind.numbered else 1) + 1))
-            for kind in kinds().values()
-        }
+        counts = dict.fromkeys((CELL, BLEED, BALANCE), self.cells.count)
+        return Hierarchy({**counts, TEMPERATURE: sensors, MODULE: self.cells.modules or 0})
 
     @property
     def settable(self) -> dict[str, str]:
-        """Give the quantities that a case can set, with their units."""
+        """Give the quantities that a case can set, with their units; sums by their parts."""
+        return self.fed | {name: unit_of(name) for name in self.hierarchy.sums}
+
+    @property
+    def fed(self) -> dict[str, str]:
+        """Give the quantities that instruments feed, with their units."""
         fed = [CELL, TEMPERATURE, *([CURRENT] if self.has_current else [])]
         fed += [SUPPLY] if self.supply and self.supply.can_switch else []
         return {name: kind.unit for kind in fed for name in self.names_of(kind)}
@@ -783,6 +788,14 @@ class Profile(Description):
             values[SUPPLY.word] = self.supply.volts
         return values
 
+    def nominal_of(self, quantity: str) -> float:
+        """Give the value of a quantity that a case starts from."""
+        return self.hierarchy.value(quantity, self.nominal_values)
+
+    def values_at(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Give what each quantity is that instruments feed, once a case has set these."""
+        return self.nominal_values | self.hierarchy.apart(values)
+
     def disturbs_settings(self, line: str) -> bool:
         """Whether a typed line may leave the BMS with other settings than the factory's."""
         if self.settings is None or self.console is None:
@@ -798,6 +811,9 @@ class Profile(Description):
             return Interval(-self.limits.discharge_a, self.limits.charge_a, "A")
         if kind is SUPPLY:
             return Interval(0.0, self.supply_v, "V")
+        if kind is not None and kind.is_sum:
+            parts = [self.allowed(part) for part in self.hierarchy.parts(quantity)]
+            return Interval(sum(p.low for p in parts), sum(p.high for p in parts), kind.unit)
         return self.limits.cell_v if kind is CELL else self.limits.temperature_degc
 
     def signals(self) -> Iterator[tuple[Location, str]]:

@@ -53,6 +53,7 @@ class Try:
     number: int  # from 1
     folder: Path
     judgement: Judgement
+    case: Case | None  # as it was driven; None: that can't be read
     wall_s: float = 0.0
     virtual_s: float = 0.0
     is_stored: bool = False  # its files are those of its result
@@ -63,14 +64,11 @@ class Try:
         """What this try came to."""
         return self.judgement.verdict
 
-    def driven(self) -> Case:
-        """Read the case as it was driven; a hand-written one is planned without its steps."""
-        path = self.folder / "case.json"
-        try:
-            return CASE.load(read_plain(path), str(path))
-        except OSError as error:
-            what = f"can't be read ({error.strerror or error})"
-            raise EvidenceError(what, str(path), "rig verify") from None
+    @property
+    def is_kept(self) -> bool:
+        """Whether a run that goes on leaves it as it is; a fail stays one, whatever was lost."""
+        is_lost = self.judgement.is_without_evidence and self.verdict is not Verdict.FAIL
+        return self.is_stored and not is_lost
 
     @property
     def has_trace(self) -> bool:
@@ -92,7 +90,6 @@ class RunCase:
     judgement: Judgement | None  # None: not run
     wall_s: float = 0.0
     virtual_s: float = 0.0
-    is_stored: bool = False  # it has a result, and all files are those that its results name
     tries: tuple[Try, ...] = ()  # in order
     damage: tuple[str, ...] = ()  # why nothing can be said of it: files changed or unreadable
 
@@ -100,6 +97,12 @@ class RunCase:
     def verdict(self) -> Verdict | None:
         """None where the case was planned and has no result, or none that can be believed."""
         return self.judgement.verdict if self.judgement else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a run that goes on has nothing to add to it: results and evidence are there."""
+        are_kept = all(t.is_kept for t in self.tries)
+        return are_kept and any(not t.judgement.is_without_evidence for t in self.tries)
 
     @property
     def outcome(self) -> str:
@@ -355,7 +358,6 @@ def _run_case(
         damage=counts.damage,
         wall_s=counts.wall_s,
         virtual_s=counts.virtual_s,
-        is_stored=all(t.is_stored for t in tries),
     )
 
 
@@ -371,16 +373,14 @@ def _case(
     read: _Read, planned: PlannedCase, tries: Sequence[Try], line: bytes | None
 ) -> tuple[Case, tuple[str, ...]]:
     """Return a case as it was run, else as it was planned; a stand-in and the reason if neither."""
-    where, data = f"inputs/cases.jsonl: {planned.case}", line
-    for each in tries:
-        name = f"cases/{each.folder.name}/case.json"
-        if name in read.contents.files and name not in read.wrong:
-            where, data = name, (each.folder / "case.json").read_bytes()
-            break
-    if data is None:
+    driven = next((each.case for each in tries if each.case is not None), None)
+    if driven is not None:  # one that is written by hand is planned without its steps
+        return driven, ()
+    where = f"inputs/cases.jsonl: {planned.case}"
+    if line is None:
         return _stand_in(planned.case), (f"{where}: it is not there",)
     try:
-        return CASE.load(data, where), ()
+        return CASE.load(line, where), ()
     except EvidenceError as error:
         why = f"{where}: {error.what}"
         read.unread.append(why)
@@ -409,9 +409,10 @@ def _try(read: _Read, number: int, folder: Path, result: Result) -> Try:
     judgement = Judgement(
         case_id=result.case, verdict=result.verdict, sentence=result.sentence, findings=()
     )
-    is_stored = not damage
+    is_stored, case = not damage, _driven(read, folder)
     if not damage:
         judgement, damage = _judgement(folder, judgement)
+        damage = damage or ((case,) if isinstance(case, str) else ())
         read.unread.extend(damage)
     if damage:  # what the journal knows of it, which no report may embellish
         damage = (*damage, f"the journal says {result.verdict}: {result.sentence}")
@@ -419,11 +420,25 @@ def _try(read: _Read, number: int, folder: Path, result: Result) -> Try:
         number=number,
         folder=folder,
         judgement=judgement,
+        case=None if isinstance(case, str) else case,
         wall_s=result.wall.case_s,
         virtual_s=result.virtual_s,
         is_stored=is_stored,
         damage=damage,
     )
+
+
+def _driven(read: _Read, folder: Path) -> Case | str:
+    """Return a case as it was driven, or why it can't be read."""
+    name = f"cases/{folder.name}/case.json"
+    if name in read.wrong:
+        return f"{name}: {read.wrong[name]}"
+    try:
+        return CASE.load(read_plain(folder / "case.json"), name)
+    except OSError as error:
+        return f"{name}: can't be read ({error.strerror or error})"
+    except EvidenceError as error:
+        return f"{name}: {error.what}"
 
 
 def _judgement(folder: Path, told: Judgement) -> tuple[Judgement, tuple[str, ...]]:

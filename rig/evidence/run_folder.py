@@ -6,7 +6,8 @@
       inputs/                   plan, profile, bench, DBC as used; cases.jsonl, every planned case
       cases/0001-…/             the trace (rig.trace.files), case.json, judgement.json
       cases/0001-….try2/        the same case, run again: no try replaces another
-      staging/                  while the run lasts: what lanes have stored and nobody took in yet
+      staging/                  while the run lasts: who writes it, and what lanes have stored
+                                and nobody took in yet
       judgements/               a later `rig judge`: new files, the first judgement untouched
       manifest.json             SHA-256 of all of it, once the run has ended
 
@@ -36,6 +37,7 @@ from rig.errors import EvidenceError, StorageError
 from rig.evidence import run as reader
 from rig.evidence.entries import JOURNAL
 from rig.evidence.forms import CASE, JUDGEMENT, RUN, RunFacts, Started
+from rig.evidence.hold import STAGING, Hold
 from rig.evidence.journal import Journal, digest, resume_journal
 from rig.evidence.manifest import sync, write_durably, write_manifest
 from rig.evidence.meta import INSTRUMENTS_JSON, InstrumentFacts, RunMeta
@@ -44,8 +46,6 @@ from rig.evidence.storage import check_room, reserve, storing
 from rig.judge.verdict import Judgement
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
-
-STAGING = "staging"
 
 Now = Callable[[], datetime]
 
@@ -60,8 +60,10 @@ class RunFolder:
     As a context manager it ends the run as aborted unless `finish` came first.
     """
 
-    def __init__(self, path: Path, journal: Journal, planned: Sequence[Case], now: Now) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, hold: Hold, journal: Journal, planned: Sequence[Case], now: Now
+    ) -> None:
+        self.path, self._hold = path, hold
         self.planned = tuple(planned)
         self.remaining = self.planned
         self._folders = {c.id: case_folder(n, c.id) for n, c in enumerate(planned, 1)}
@@ -117,7 +119,8 @@ class RunFolder:
             )
             stored = RUN.dump(facts, indent=1) + b"\n"
             write_durably(path / "run.json", stored)
-            folder = cls(path, Journal(path / "journal.jsonl"), planned, now)
+            journal = Journal(path / "journal.jsonl")
+            folder = cls(path, Hold(path), journal, planned, now)
             start = {"run": path.name, "inputs": hashes, "facts": digest(stored)}
             folder._write("run-start", {"schema": JOURNAL, **start}, durable=False)
             folder._write("planned", {"cases": folder._planned_entries()}, durable=True)
@@ -134,26 +137,27 @@ class RunFolder:
         Raises
         ------
         EvidenceError
-            The run came to its end, or its folder is not as it was written.
+            The run came to its end, its folder is not as it was written, or it is still written to.
         """
-        run = reader.load_run(path)
-        if run.finished:
-            raise EvidenceError(
-                "the run has ended, its evidence is closed", str(path), "start a new run"
-            )
-        if not run.are_inputs_whole:
-            bad = next(problem for problem in run.problems if problem.startswith("inputs/"))
-            raise EvidenceError(bad, str(path), "start a new run; keep this one as it is")
-        for case in run.cases:
-            if case.damage and not any(each.damage for each in case.tries):  # it can't be driven
-                raise EvidenceError(case.damage[0], str(path), "go on with the rig that began it")
-        folder = cls(path, resume_journal(path / "journal.jsonl"), [c.case for c in run.cases], now)
-        folder.remaining = tuple(c.case for c in run.cases if not c.is_stored)
+        hold = Hold(path)
+        try:
+            return cls._resumed(path, hold, now)
+        except BaseException:
+            hold.let_go()
+            raise
+
+    @classmethod
+    def _resumed(cls, path: Path, hold: Hold, now: Now) -> RunFolder:
+        run = _can_go_on(path)
+        journal = resume_journal(path / "journal.jsonl")
+        folder = cls(path, hold, journal, [c.case for c in run.cases], now)
+        folder.remaining = tuple(c.case for c in run.cases if not c.is_done)
         reserve(path, len(folder.remaining))
         folder._firmware = run.meta.firmware
         for case in run.cases:  # what is not whole is run again, under its own number
-            folder._tries[case.case.id] |= {t.number for t in case.tries if t.is_stored}
-        shutil.rmtree(folder.staging, ignore_errors=True)
+            folder._tries[case.case.id] |= {t.number for t in case.tries if t.is_kept}
+        for left in folder.staging.glob("*/"):  # by lanes that nobody heard out
+            shutil.rmtree(left, ignore_errors=True)
         folder._write("event", {"event": "resumed", "left": len(folder.remaining)}, durable=True)
         return folder
 
@@ -276,6 +280,7 @@ class RunFolder:
                     self._write("event", {"event": state}, durable=True)
             finally:
                 self._journal.close()
+                self._hold.let_go()
             if state == "finished":
                 write_manifest(self.path)
                 sync(self.path)
@@ -311,6 +316,22 @@ class RunFolder:
             wall["case_s"] = round(wall_s, 6)
         with storing(self.path):
             self._journal.write(kind, {**content, "wall": wall}, durable=durable)
+
+
+def _can_go_on(path: Path) -> reader.Run:
+    """Read a run that is to go on, and see that it can."""
+    run = reader.load_run(path)
+    if run.finished:
+        raise EvidenceError(
+            "the run has ended, its evidence is closed", str(path), "start a new run"
+        )
+    if not run.are_inputs_whole:
+        bad = next(problem for problem in run.problems if problem.startswith("inputs/"))
+        raise EvidenceError(bad, str(path), "start a new run; keep this one as it is")
+    for case in run.cases:
+        if case.damage and not any(each.damage for each in case.tries):  # it can't be driven
+            raise EvidenceError(case.damage[0], str(path), "go on with the rig that began it")
+    return run
 
 
 def store_case(folder: Path, case: Case, trace: Trace | None, judgement: Judgement) -> Path:

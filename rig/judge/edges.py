@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def _bracket(seen: Samples, level: float, band: float) -> tuple[int, int] | None
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Rise:
     """One rise through the band around a level; a fall is seen as the rise of its negative."""
 
@@ -113,15 +114,31 @@ class _Rise:
     ) -> _Rise:
         """Return the rise between two samples on either side of the level."""
         start, end = bracket
-        part = seen[start : end + 1]
-        ups = np.flatnonzero((part[:-1] < level) & (part[1:] >= level)) + start
+        ups = _ups(seen, level, start, end)
         return _Rise(seen, level, start, end, int(ups[0]), int(ups[-1]), sampling, label)
 
-    @property
+    @cached_property
     def slope(self) -> float:
-        """Mean slew across the band, in the samples' unit per second."""
-        climb = float(self.seen[self.end] - self.seen[self.start])
-        return climb / ((self.end - self.start) * self.sampling.interval_s)
+        """Slew from the crossing to the end of the channel's error, on the slower side, in unit/s.
+
+        The mean over the band is no bound: where an edge flattens, or rests just below the level,
+        an error of the channel moves the crossing by more than that says.
+        """
+        accuracy = self.sampling.accuracy
+        if not accuracy:
+            climb = float(self.seen[self.end] - self.seen[self.start])
+            return climb / ((self.end - self.start) * self.sampling.interval_s)
+        early, at, late = (self.passed(self.level + off) for off in (-accuracy, 0.0, accuracy))
+        return accuracy / (max(at - early, late - at) * self.sampling.interval_s)
+
+    def passed(self, level: float) -> float:
+        """Return the fractional index at which a level within the band is passed: amid noise."""
+        ups = _ups(self.seen, level, self.start, self.end)
+        if not ups.size:  # the record begins above it
+            return float(self.start)
+        return 0.5 * (
+            self.interpolated(int(ups[0]), level) + self.interpolated(int(ups[-1]), level)
+        )
 
     @property
     def is_slow(self) -> bool:
@@ -162,7 +179,7 @@ class _Rise:
         if bend_s is None:
             at, rows = 0.5 * (self.first_up + self.last_up + 1), self.midpoint_rows()
         else:
-            at = 0.5 * (self.interpolated(self.first_up) + self.interpolated(self.last_up))
+            at = self.passed(self.level)
             rows = self.interpolated_rows(bend_s)
         return Edge(
             time_s=(first + at) * self.sampling.interval_s,
@@ -171,9 +188,9 @@ class _Rise:
             rows=rows,
         )
 
-    def interpolated(self, i: int) -> float:
-        """Return the fractional index at which the line from sample i to i + 1 meets the level."""
-        return i + float((self.level - self.seen[i]) / (self.seen[i + 1] - self.seen[i]))
+    def interpolated(self, i: int, level: float) -> float:
+        """Return the fractional index at which the line from sample i to i + 1 meets a level."""
+        return i + float((level - self.seen[i]) / (self.seen[i + 1] - self.seen[i]))
 
     def interpolated_rows(self, bend_s: float) -> tuple[Row, ...]:
         """Return level, noise and curvature."""
@@ -212,6 +229,12 @@ class _Rise:
             sensitivity=1.0 / self.slope,
             source=f"{self.sampling.source}: accuracy over slew",
         )
+
+
+def _ups(seen: Samples, level: float, start: int, end: int) -> NDArray[np.intp]:
+    """Return the samples from `start` to before `end` after each of which a level is reached."""
+    part = seen[start : end + 1]
+    return np.flatnonzero((part[:-1] < level) & (part[1:] >= level)) + start
 
 
 # ---- states of an output ------------------------------------------------------------------------

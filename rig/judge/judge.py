@@ -69,9 +69,12 @@ def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     """Judge every expectation of a case; a failure of the bench is the answer to all of them."""
     # A foreign bus proves nothing of the BMS's, and may bear the same identifiers.
     trace = replace(trace, frames=trace.frames.on(OWN_BUS))
-    late = fell_behind(trace) if trace.error is None or trace.unready else None
-    if late is not None:
-        return Judgement(case_id=case.id, verdict=Verdict.ERROR, sentence=late, findings=())
+    late = fell_behind(trace)
+    if late is not None:  # where the bench broke as well, that is what is told
+        broke = None if trace.unready else trace.error
+        return Judgement(
+            case_id=case.id, verdict=Verdict.ERROR, sentence=broke or late, findings=()
+        )
     started = judge_start(case, trace)
     if trace.error is not None:
         return _without_steps(case, trace, started)

@@ -1,7 +1,8 @@
 """The start that every case begins with, held against what the profile promises of it.
 
 A breach is a `fail` in whatever case it happens. Where a dead supply or a broken wire of the bench
-would look the same, it is an `error`. Must not know instruments or files.
+would look the same, it is an `error`; and so is a late start in a case in which the bench failed,
+unless it was seen then that the bench fed the BMS. Must not know instruments or files.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ def judge_start(case: Case, trace: Trace) -> tuple[Finding, ...]:
     if case.start is None or trace.start is None:
         return ()
     promised, start = case.start, trace.start
+    bench_failed = trace.error is not None and not trace.unready
     return (
         *_unasked(promised, start),
-        *_not_ready(promised, start, unready=trace.unready),
-        *_not_closed(promised, start),
+        *_not_ready(promised, start, unready=trace.unready, bench_failed=bench_failed),
+        *_not_closed(promised, start, bench_failed=bench_failed),
         *_out_of_order(promised, start),
     )
 
@@ -64,7 +66,9 @@ def _unasked(promised: StartPromise, start: Start) -> Iterator[Finding]:
 
 
 # ---- the word that it is ready -------------------------------------------------------------------
-def _not_ready(promised: StartPromise, start: Start, *, unready: bool) -> Iterator[Finding]:
+def _not_ready(
+    promised: StartPromise, start: Start, *, unready: bool, bench_failed: bool
+) -> Iterator[Finding]:
     if promised.ready is None or start.begun_ns is None:
         return
     within = show(promised.ready_within_s, "s")
@@ -73,27 +77,46 @@ def _not_ready(promised: StartPromise, start: Start, *, unready: bool) -> Iterat
         means=OF_START,
     )
     if start.ready is None and unready:
-        missing = _no_proof(promised, start)
         said = f"the BMS did not say {promised.ready!r} after it was started; promised in {within}"
-        if missing:
-            yield question.answer(Verdict.ERROR, f"{said}, but {missing}")
+        if missing := _no_proof(promised, start):
+            yield _blamed(question, said, missing)
         else:
             yield question.answer(Verdict.FAIL, f"{said} ({start.heard} other lines came)")
     if start.ready is None:
         return
     took_s = (start.ready.time_ns - start.ready.late_ns - start.begun_ns) * 1e-9
     if took_s > promised.ready_within_s:
-        sentence = f"the BMS was ready {show(took_s, 's')} after it was started; promised in"
-        yield question.answer(Verdict.FAIL, f"{sentence} {within}")
+        said = f"the BMS was ready {show(took_s, 's')} after it was started; promised in {within}"
+        yield _blamed(question, said, _not_well(promised, start, bench_failed=bench_failed))
 
 
 def _no_proof(promised: StartPromise, start: Start) -> str:
     """Say what of the bench would keep a good BMS from being heard; "" where all of it works."""
-    if reading := _not_fed(promised, start):
-        return f"its {reading.quantity} reads {_volts(reading)}"
+    if missing := _not_well(promised, start, bench_failed=False):
+        return missing
     if not start.heard:
         return "nothing at all came on its console: no proof that it is connected"
     return ""
+
+
+def _blamed(question: Question, said: str, missing: str) -> Finding:
+    """Blame the BMS, unless the bench may be why."""
+    if missing:
+        return question.answer(Verdict.ERROR, f"{said}, but {missing}")
+    return question.answer(Verdict.FAIL, said)
+
+
+def _not_well(promised: StartPromise, start: Start, *, bench_failed: bool) -> str:
+    """Say what of the bench would make a good BMS late; "" where nothing is known of that kind."""
+    if reading := _not_fed(promised, start):
+        return f"its {reading.quantity} reads {_volts(reading)}"
+    if bench_failed and not any(_is_fed_by(reading) for reading in start.readings):
+        return "the bench failed in this case, and nothing shows that it fed the BMS until then"
+    return ""
+
+
+def _is_fed_by(reading: Reading) -> bool:
+    return reading.quantity.partition(" ")[0] in {"supply", "cell"}
 
 
 def _not_fed(promised: StartPromise, start: Start) -> Reading | None:
@@ -107,7 +130,7 @@ def _not_fed(promised: StartPromise, start: Start) -> Reading | None:
 
 
 # ---- closing -------------------------------------------------------------------------------------
-def _not_closed(promised: StartPromise, start: Start) -> Iterator[Finding]:
+def _not_closed(promised: StartPromise, start: Start, *, bench_failed: bool) -> Iterator[Finding]:
     within = show(promised.closed_within_s, "s")
     for output in promised.closes:
         since_ns = _closes_since(promised, start, output)
@@ -124,7 +147,10 @@ def _not_closed(promised: StartPromise, start: Start) -> Iterator[Finding]:
         after = show((late[-1].before_ns - since_ns) * 1e-9, "s")
         what = "the request" if output in promised.only_asked else "it was to be ready"
         said = f"{output} did not close: open ({_volts(late[-1])}) {after} after {what}"
-        yield _seen_by_tap(question, f"{said}; promised in {within}", promised, start, output)
+        missing = _dead_tap(promised, start, output) or _not_well(
+            promised, start, bench_failed=bench_failed
+        )
+        yield _blamed(question, f"{said}; promised in {within}", missing)
 
 
 def _closes_since(promised: StartPromise, start: Start, output: str) -> int | None:
@@ -137,18 +163,12 @@ def _closes_since(promised: StartPromise, start: Start, output: str) -> int | No
     return max(ready_ns, start.ready.time_ns) if start.ready else ready_ns
 
 
-def _seen_by_tap(
-    question: Question, said: str, promised: StartPromise, start: Start, output: str
-) -> Finding:
-    """Blame the BMS for an output that reads open, unless a dead tap or source may be why."""
+def _dead_tap(promised: StartPromise, start: Start, output: str) -> str:
+    """Say that a broken tap may be why an output reads open; "" where it showed it closed."""
     ever = any(_is_closed(promised, r) for r in _readings(start, output))
     if not ever and output in start.told_closed:
-        why = "but it says itself that it is closed: the tap may be broken, or the BMS may err"
-        return question.answer(Verdict.ERROR, f"{said}, {why}")
-    if reading := _not_fed(promised, start):
-        why = f"but its {reading.quantity} reads {_volts(reading)}"
-        return question.answer(Verdict.ERROR, f"{said}, {why}")
-    return question.answer(Verdict.FAIL, said)
+        return "it says itself that it is closed: the tap may be broken, or the BMS may err"
+    return ""
 
 
 # ---- precharge, then main ------------------------------------------------------------------------
@@ -172,5 +192,6 @@ def _out_of_order(promised: StartPromise, start: Start) -> Iterator[Finding]:
         )
         apart = show(apart_s, "s")
         said = f"{precharge} was open ({_volts(other)}) at most {apart} after {main} closed"
-        yield _seen_by_tap(question, said, promised, start, precharge)
+        missing = _dead_tap(promised, start, precharge)
+        yield _blamed(question, said, missing or _not_well(promised, start, bench_failed=False))
         return

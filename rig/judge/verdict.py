@@ -107,6 +107,7 @@ class Finding:
 
 # How a finding was seen that is of no expectation: of the case's start, or what no trace can show.
 OF_START, BESIDE = "start", "test"
+STORED = "its evidence is stored"  # what is expected of the rig itself, of each case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,11 @@ class Judgement:
     def beside(self) -> tuple[Finding, ...]:
         """What its trace knows nothing of: an assert of the test that failed, an exception."""
         return tuple(found for found in self.findings if found.means == BESIDE)
+
+    @property
+    def is_without_evidence(self) -> bool:
+        """Whether what it was made from is lost, as there was no room for it."""
+        return any(found.expectation == STORED for found in self.beside)
 
 
 def with_beside(judgement: Judgement, beside: Sequence[Finding]) -> Judgement:

@@ -8,9 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from rig.case import Case
 from rig.errors import DescriptionError
 from rig.judge.verdict import Verdict
 from rig.mutants.campaign import Alarm, Campaign
@@ -19,7 +17,6 @@ from rig.mutants.hunt import Ground, ground
 from rig.mutants.result import FOUND, UNFOUND, Result, Row, load_result
 from rig.mutants.variants import chosen, listed
 from rig.plan.writing import plan_text, written_out
-from rig.shrink import own_steps
 
 
 def campaign(options: argparse.Namespace) -> int:
@@ -109,10 +106,6 @@ def _word(alarm: Alarm) -> str:
     return "FALSE ALARM" if alarm.verdict is Verdict.FAIL else f"undecided ({alarm.verdict})"
 
 
-def _written(running: Campaign, case: Case, name: str) -> dict[str, Any]:
-    return written_out(case, name, own_steps(case, running.ground.profile))
-
-
 def _stored(running: Campaign, out: Path) -> Sequence[Path]:
     """Write the proposals and, where there are any, the cases that were false alarms."""
     out.mkdir(parents=True, exist_ok=True)
@@ -121,12 +114,12 @@ def _stored(running: Campaign, out: Path) -> Sequence[Path]:
     paths = []
     if running.finds:
         why = "Proposed by rig campaign: each finds a variant that the plan does not find."
-        cases = [_written(running, f.case, f"finds {f.variant.name}") for f in running.finds]
+        cases = [written_out(f.case, f"finds {f.variant.name}") for f in running.finds]
         paths.append(out / "proposed.yaml")
         paths[-1].write_text(plan_text("proposed", dut, cases, why=why), encoding="utf-8")
     if running.alarms:
         why = "Drawn by rig campaign: the good firmware did not pass these."
-        cases = [_written(running, alarm.case, alarm.case.id) for alarm in running.alarms]
+        cases = [written_out(alarm.case, alarm.case.id) for alarm in running.alarms]
         paths.append(out / "not-passed.yaml")
         paths[-1].write_text(plan_text("not passed", dut, cases, why=why), encoding="utf-8")
     facts = {

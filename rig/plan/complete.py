@@ -22,33 +22,22 @@ from rig.facts import Output, StartPromise
 from rig.instants import Crossing
 from rig.quantities import CURRENT, TEMPERATURE, kind_of
 from rig.steps import Step
-from rig.steps.bus_load import Load
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.ramp import Staircase
-from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
-from rig.steps.send import Send
-from rig.steps.set import Set
-from rig.steps.wait_for import WaitFor
 
 _PER_WINDOW = 1000  # samples in the tightest time window, so that sampling is no issue there
 _FINEST_S = 1e-6
 _COARSEST_S = 1e-3
 _MOST_SAMPLES = 150_000  # a channel; beyond it the record gets coarser
 _PER_CAUSE = 6  # samples, at the least, in a current that its own trip ends: fewer are a spike
-_PER_COMMAND_S = 0.35  # a slow instrument's command and its confirmation (instruments.md 5)
-_PER_READING_S = 0.35  # of a quantity, by a scanner at its slowest
-_PER_LEVEL_S = 0.6  # of a staircase: command, meter reading
 _TAIL_S = 0.2  # after the last step, so that the record outlasts it
 
 
 def complete(case: Case, profile: Profile) -> Case:
-    """Fill in outputs, capture and duration."""
+    """Fill in outputs, capture and duration; what is complete stays as it is."""
     named = [*_outputs(case.expectations), *_balance_outputs(case.expectations, profile)]
     outputs = {name: _output(profile, name) for name in dict.fromkeys(named)}
-    steps = (*_seen_steady(outputs.values()), *case.steps)
-    duration_s = sum(longest_s(step) for step in steps) + _TAIL_S
+    steps = _seen_steady(case.steps, outputs.values())
+    duration_s = sum(step.longest_s() for step in steps) + _TAIL_S
     return replace(
         case,
         steps=steps,
@@ -83,36 +72,11 @@ def _start(profile: Profile) -> StartPromise:
     )
 
 
-def _seen_steady(outputs: Iterable[Output]) -> list[Step]:
+def _seen_steady(steps: tuple[Step, ...], outputs: Iterable[Output]) -> tuple[Step, ...]:
     """A lamp counts as on only after a steady while, which the record must have seen."""
     steady_s = max((output.steady_s for output in outputs), default=0.0)
-    return [Hold(duration_s=1.2 * steady_s)] if steady_s else []
-
-
-def longest_s(step: Step) -> float:  # noqa: C901 - one line for each kind
-    """Upper bound of the time that a step takes."""
-    match step:
-        case Hold():
-            longest = step.duration_s
-        case RandomPhase():
-            longest = step.span_s
-        case WaitFor():
-            longest = step.within_s + _PER_COMMAND_S
-        case Staircase():
-            longest = (step.steps + 1) * (step.dwell_s + _PER_LEVEL_S)
-        case PlaySequence():
-            longest = len(step.values) * step.times * step.interval_s + _PER_COMMAND_S
-        case Send():
-            longest = step.count * (step.period_s + 0.01)
-        case Load():
-            longest = step.bursts * step.burst_s / step.share + 0.05
-        case Set():  # an instrument for each kind of quantity
-            longest = _PER_COMMAND_S * len({kind_of(quantity) for quantity in step.values})
-        case Read():
-            longest = _PER_READING_S * len(step.quantities)
-        case _:
-            longest = _PER_COMMAND_S
-    return longest
+    ahead = (Hold(duration_s=1.2 * steady_s),) if steady_s else ()
+    return steps if steps[: len(ahead)] == ahead else (*ahead, *steps)
 
 
 def _capture(case: Case, profile: Profile, duration_s: float) -> Capture | None:

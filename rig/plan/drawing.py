@@ -28,7 +28,7 @@ from rig.plan.energy import REMAINING, SOC, signals_of
 from rig.plan.expand import case_seed, expand_family, families
 from rig.plan.families import Options
 from rig.plan.families.choosing import has_level
-from rig.plan.stimulus import acting
+from rig.plan.stimulus import acting, home
 from rig.quantities import SUPPLY
 from rig.steps import Step
 from rig.steps.fault import Fault
@@ -36,7 +36,6 @@ from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.ramp import Staircase
 from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
 from rig.steps.reset import Reset
 from rig.steps.send import Send
 from rig.steps.set import Set
@@ -110,7 +109,7 @@ class Drawer:
 
     def _level(self, q: str, value: float, part: float, own: Sequence[Protection]) -> float:
         """A level between the threshold that `value` is beyond and `value` itself."""
-        nominal = self.profile.nominal_values[q]
+        nominal = home(self.profile, q)
         passed = [
             p.level
             for p in own
@@ -137,8 +136,7 @@ class Drawer:
         """What the case does not touch stands a little off nominal."""
         if _expects_figures(case):
             return case
-        touched = {q for step in case.steps if isinstance(step, Set) for q in step.values}
-        touched |= {step.quantity for step in case.steps if isinstance(step, Staircase)}
+        touched = _moved(case, self.profile)
         own = self.profile.protections.get(case.protection or "")
         spread = own is not None and own.is_of_spread
         near = {} if spread else dict.fromkeys(self.profile.cell_names, _NEAR_V)
@@ -203,15 +201,22 @@ def _moves_charge(case: Case, profile: Profile) -> bool:
     watched = {(getattr(e, "message", ""), getattr(e, "signal", "")) for e in case.expectations}
     if not told.isdisjoint(watched):
         return True
-    moved = {q for step in case.steps if isinstance(step, Set) for q in step.values}
+    moved = _moved(case, profile)
     starts = any(isinstance(step, Power | Reset | Type) for step in case.steps)  # a line may reset
     return (starts or SUPPLY.word in moved) and not moved.isdisjoint(profile.cell_names)
+
+
+def _moved(case: Case, profile: Profile) -> set[str]:
+    """Quantities that its steps set, or ramp; of a sum its parts."""
+    named = {q for step in case.steps if isinstance(step, Set) for q in step.values}
+    named |= {step.quantity for step in case.steps if isinstance(step, Staircase)}
+    return {part for name in named for part in profile.hierarchy.parts(name)}
 
 
 def joined(first: Case, second: Case, profile: Profile) -> Case:
     """Two cases in one: the first, back to nominal, then the second, each with its expectations."""
     one, other = _Part("first"), _Part("then")
-    touched = {q for step in first.steps if isinstance(step, Set) for q in step.values}
+    touched = _moved(first, profile)
     nominal = {q: v for q, v in profile.nominal_values.items() if q in touched}
     between: list[Step] = [Hold(duration_s=0.0, mark=one.over)]
     if nominal:
@@ -252,7 +257,7 @@ class _Part:
         return mark and f"{self.name}: {mark}"
 
     def step(self, step: Step) -> Step:
-        return replace(step, mark=self.mark(step.mark))
+        return step.marked(self.mark(step.mark))
 
     def expectation(self, wanted: Expectation) -> Expectation:
         """The same, of this part alone: what began with the case begins with the part."""
@@ -302,8 +307,7 @@ def _agree_alone(case: Case, other: Case) -> bool:
     A report is held to every reading of its quantity, and "the highest cell" is cell 1 in the one
     case and cell 4 in the other.
     """
-    read = {q for step in other.steps if isinstance(step, Read) for q in step.quantities}
-    read |= {step.quantity for step in other.steps if isinstance(step, Staircase)}
+    read = {quantity for step in other.steps for quantity in step.reads()}
     agreeing = (e for e in case.expectations if isinstance(e, TelemetryAgrees))
     return all(e.quantity not in read or e in other.expectations for e in agreeing)
 

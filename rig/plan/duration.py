@@ -6,6 +6,8 @@ expected of it: a wait ends in the middle of its window, a staircase at its leve
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rig.case import Case
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
@@ -14,31 +16,16 @@ from rig.expectations.recovers import Recovers
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
-from rig.plan.complete import longest_s
-from rig.quantities import kind_of
-from rig.steps import Step
-from rig.steps.bus_load import Load
 from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
-from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.ramp import Staircase
-from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
-from rig.steps.send import Send
-from rig.steps.set import Set
-from rig.steps.wait_for import WaitFor
 
-_COMMAND_S = 0.03  # of a usual instrument, with its confirmation
-_READING_S = 0.02
-_MOVES = 0.5  # part of a wait for an output or a signal of which nothing is expected
-_SAYS = 0.1  # part of a wait for a line of the console
 _OFF_S = 0.5  # bringing everything to nominal, and the supply off for long enough
 _STARTS = 0.5  # part of the time that is promised for a start which it takes
 
 
 def expected_s(case: Case, profile: Profile) -> float:
     """Time that the bench's clock goes on for a case, its start included."""
-    return _start_s(case, profile) + sum(_step_s(step, case) for step in case.steps)
+    foresight = _Expectations(case.expectations)
+    return _start_s(case, profile) + sum(step.expected_s(foresight) for step in case.steps)
 
 
 def _start_s(case: Case, profile: Profile) -> float:
@@ -48,32 +35,25 @@ def _start_s(case: Case, profile: Profile) -> float:
     return _OFF_S + _STARTS * ((start.ready_within_s or 0.0) + (start.closed_within_s or 0.0))
 
 
-def _step_s(step: Step, case: Case) -> float:
-    match step:
-        case RandomPhase():
-            took_s = step.span_s / 2
-        case WaitFor():
-            took_s = _wait_s(step, case)
-        case Staircase():
-            took_s = _levels(step, case) * (step.dwell_s + _COMMAND_S + _READING_S)
-        case Set():
-            took_s = _COMMAND_S * len({kind_of(quantity) for quantity in step.values})
-        case Read():
-            took_s = _READING_S * len(step.quantities)
-        case Hold() | PlaySequence() | Send() | Load():
-            took_s = longest_s(step)
-        case _:
-            took_s = _COMMAND_S
-    return took_s
+@dataclass(frozen=True, slots=True)
+class _Expectations:
+    """What the expectations of a case tell of the time that its steps take."""
 
+    all: tuple[Expectation, ...]
 
-def _wait_s(wait: WaitFor, case: Case) -> float:
-    """Time until what is waited for: the middle of its window, or some part of the wait."""
-    for expectation in case.expectations:
-        if _answers(expectation, wait.until):
-            window_s = getattr(expectation, "low_s", 0.0) + getattr(expectation, "high_s", 0.0)
-            return min(window_s / 2, wait.within_s)
-    return wait.within_s * (_SAYS if isinstance(wait.until, ConsoleLine) else _MOVES)
+    def comes_s(self, until: Condition) -> float | None:
+        """The middle of its window."""
+        for expectation in self.all:
+            if _answers(expectation, until):
+                low_s, high_s = (getattr(expectation, key, 0.0) for key in ("low_s", "high_s"))
+                return float(low_s + high_s) / 2
+        return None
+
+    def threshold(self, quantity: str) -> tuple[float, float] | None:
+        for expectation in self.all:
+            if isinstance(expectation, ThresholdIs) and expectation.quantity == quantity:
+                return expectation.level, expectation.delay_s
+        return None
 
 
 def _answers(expectation: Expectation, until: Condition) -> bool:
@@ -90,13 +70,3 @@ def _answers(expectation: Expectation, until: Condition) -> bool:
             return expectation.pattern == until.pattern
         case _:
             return False
-
-
-def _levels(step: Staircase, case: Case) -> float:
-    """Count the levels up to the one at which the output reacts, late by its delay."""
-    most = (step.stop - step.start) / step.step + 1
-    for expectation in case.expectations:
-        if isinstance(expectation, ThresholdIs) and expectation.quantity == step.quantity:
-            until = abs(expectation.level - step.start) / abs(step.step)
-            return min(until + expectation.delay_s / step.dwell_s + 1, most)
-    return most * _MOVES

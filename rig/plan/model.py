@@ -7,19 +7,17 @@ where profile and plan meet (`rig.plan.written`, `rig.check`). Must not expand o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
     Field,
     PlainValidator,
     PrivateAttr,
-    TypeAdapter,
-    ValidationInfo,
     WithJsonSchema,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -34,108 +32,38 @@ from rig.description import (
     Names,
     Pattern,
     Titled,
-    Typed,
+    by_key,
     mistake_error,
     read,
-    regex,
     suggest,
+    with_keys,
 )
 from rig.description import parse as parse_description
-from rig.quantities import is_settable, settable, unit_of
+from rig.quantities import unit_of
 from rig.quantity import (
     Interval,
     Period,
     Promise,
     QuantityError,
-    Ratio,
     Seconds,
     Toleranced,
     bounded,
-    format,
     parse,
     parse_interval,
     parse_toleranced,
     reader,
-    unit_of_difference,
 )
-
-_WAIT_TIME = TypeAdapter(Annotated[Seconds, bounded(bounds.WAIT)])
-_EVERY = TypeAdapter(Annotated[Seconds, bounded(bounds.FASTEST)])
-_JITTER = TypeAdapter(Annotated[Seconds, bounded(bounds.STEP_TIME)])
-
-
-def _unit_of_settable(quantity: str) -> str:
-    if not is_settable(quantity):
-        raise mistake_error(
-            f'"{quantity}" is nothing that can be set', suggest(quantity, settable())
-        )
-    return unit_of(quantity)
-
-
-# ---- entries whose meaning hangs on their key ----------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class _Keyed:
-    """A value together with its key, so that its validator knows what it is."""
-
-    key: str
-    value: Any
-
-
-def _with_keys(data: Any) -> Any:
-    return {k: _Keyed(k, v) for k, v in data.items()} if isinstance(data, dict) else data
-
-
-def _each(validate: Callable[[str, Any], Any]) -> PlainValidator:
-    return PlainValidator(lambda entry: validate(entry.key, entry.value))
-
-
-def _mapping_schema(example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "object", "examples": [example]})
-
-
-def _setting(key: str, value: Any) -> float:
-    number: float = reader(parse, _unit_of_settable(key))(value)
-    return number
-
-
-def _wait(key: str, value: Any) -> Any:
-    if key == "within":
-        return _WAIT_TIME.validate_python(value)
-    if isinstance(value, bool | int | float) or value in ("open", "closed"):
-        return value
-    if key == "console" and isinstance(value, str):
-        return regex(value)
-    hint = "write open or closed (an output), a number (a signal), or console: a regular expression"
-    raise mistake_error(f'"{value}" is no state to wait for', hint)
-
-
-def _sending(key: str, value: Any) -> Any:
-    if key in ("every", "jitter"):
-        return (_EVERY if key == "every" else _JITTER).validate_python(value)
-    if key == "wrong":
-        return _wrong(value)
-    if key == "times":
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        if not is_number or not 1 <= value <= bounds.MOST_TIMES:
-            what = f'"{value}" is no number of times: 1 to {bounds.MOST_TIMES:,}'
-            raise mistake_error(what, "write for example times: 5")
-        return value
-    numbers = value or {}
-    if not isinstance(numbers, dict) or not all(
-        isinstance(v, int | float) for v in numbers.values()
-    ):
-        raise mistake_error(
-            "signals are a mapping of names to numbers", "write for example {Mode: 1}"
-        )
-    return numbers
+from rig.steps.resolver import Resolver
+from rig.steps.step import Step
 
 
 def _level(key: str, value: Any) -> tuple[bool, float]:
     """Read "above 3.65 V": the quantity crosses the level, rising or falling."""
+    unit = unit_of(key)
     match = re.fullmatch(r"(above|below)\s+(.*)", str(value))
     if match is None:
         raise mistake_error(f'"{value}" does not say which way', 'write for example "above 3.65 V"')
-    return match[1] == "above", reader(parse, unit_of(key))(match[2])
+    return match[1] == "above", reader(parse, unit)(match[2])
 
 
 def _instant_entry(key: str, value: Any) -> Any:
@@ -147,48 +75,11 @@ def _instant(value: Any) -> Any:
     if isinstance(entries, dict) and len(entries.keys() - {"since"}) != 1:
         what = "an instant is one mark, or one quantity that crosses a level"
         raise mistake_error(what, 'write for example {cell 3: "above 3.65 V"}')
-    return _with_keys(entries)
+    return with_keys(entries)
 
 
-_WRONG = (
-    *("crc", "bit", "counter stands", "counter skips"),
-    *("length", "identifier", "data id", "swapped"),
-)
-
-
-def _wrong(value: Any) -> Any:
-    """Read "crc", or {counter skips: 3, every: 2}: one way to be wrong, and how often."""
-    given = {value: 0} if isinstance(value, str) else value
-    if not isinstance(given, dict) or len(given.keys() - {"every"}) != 1:
-        raise mistake_error(
-            f'"{value}" is no way in which a frame is wrong', "write for example {length: 4}"
-        )
-    [what] = given.keys() - {"every"}
-    if what not in _WRONG:
-        raise mistake_error(f'a frame is not wrong by "{what}"', suggest(str(what), _WRONG))
-    numbers = given[what], given.get("every", 1)
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers):
-        raise mistake_error(f'"{value}" counts in whole numbers', "write for example {length: 4}")
-    return {"what": what, "by": numbers[0], "every": numbers[1]}
-
-
-Settings = Annotated[
-    dict[str, Annotated[float, _each(_setting)]],
-    BeforeValidator(_with_keys),
-    _mapping_schema("{cell 3: 3.70 V}"),
-]
-Sending = Annotated[
-    dict[str, Annotated[Any, _each(_sending)]],
-    BeforeValidator(_with_keys),
-    _mapping_schema("{HostAlive: {}, times: 5, every: 200 ms}"),
-]
-Waiting = Annotated[
-    dict[str, Annotated[Any, _each(_wait)]],
-    BeforeValidator(_with_keys),
-    _mapping_schema("{charge path: open, within: 2 s}"),
-]
 After = Annotated[
-    dict[str, Annotated[Any, _each(_instant_entry)]],
+    dict[str, Annotated[Any, by_key(_instant_entry)]],
     BeforeValidator(_instant),
     WithJsonSchema(
         {
@@ -201,123 +92,6 @@ After = Annotated[
 
 
 # ---- steps --------------------------------------------------------------------------------------
-class Ramp(Description):
-    """A staircase, until something reacts."""
-
-    quantity: str
-    start: Annotated[float, Field(alias="from")]
-    stop: Annotated[float, Field(alias="to")]
-    step: float
-    dwell_s: Annotated[Seconds, bounded(bounds.DWELL), Field(alias="dwell")]
-    until: Waiting
-
-    @field_validator("start", "stop", "step", mode="before")
-    @classmethod
-    def _in_the_unit(cls, value: object, info: ValidationInfo) -> float:
-        unit = _unit_of_settable(info.data.get("quantity", ""))
-        is_step = info.field_name == "step"
-        number: float = reader(parse, unit_of_difference(unit) if is_step else unit)(value)
-        return number
-
-    @model_validator(mode="after")
-    def _goes_somewhere(self) -> Ramp:
-        if self.step == 0 or self.start == self.stop:
-            raise mistake_error("a ramp of no height", "write from and to that differ, and a step")
-        if self.step < 0:
-            mend = "write it without its sign: from and to say which way it goes"
-            raise mistake_error("the step is negative", mend)
-        unit = unit_of(self.quantity)
-        way, finest = abs(self.stop - self.start), bounds.FINEST[unit]
-        step = format(self.step, unit_of_difference(unit))
-        if self.step > way * (1 + 1e-9):
-            raise mistake_error(f"its step of {step} is longer than the way", "write a smaller one")
-        if self.step < finest:
-            mend = f"write {format(finest, unit_of_difference(unit))} or more"
-            raise mistake_error(f"its step of {step} is finer than any source sets", mend)
-        if way / self.step > bounds.MOST_LEVELS:
-            what = f"it has {way / self.step:,.0f} levels, and {bounds.MOST_LEVELS:,} are the most"
-            raise mistake_error(what, "write a larger step, or a shorter way")
-        return self
-
-
-class Played(Description):
-    """A list of values that one quantity goes through."""
-
-    quantity: str
-    values: Annotated[tuple[float, ...], Field(min_length=1)]
-    every_s: Annotated[Seconds, bounded(bounds.FASTEST), Field(alias="every")]
-    times: Annotated[int, Field(ge=1, le=10_000)] = 1
-    noise: Annotated[
-        float, Field(ge=0, description="added to each value: at random within ± this")
-    ] = 0.0
-
-    @field_validator("values", mode="before")
-    @classmethod
-    def _values_in_the_unit(cls, given: object, info: ValidationInfo) -> tuple[float, ...]:
-        unit = _unit_of_settable(info.data.get("quantity", ""))
-        listed = given if isinstance(given, list | tuple) else [given]
-        return tuple(reader(parse, unit)(value) for value in listed)
-
-    @field_validator("noise", mode="before")
-    @classmethod
-    def _noise_in_the_unit(cls, given: object, info: ValidationInfo) -> float:
-        unit = _unit_of_settable(info.data.get("quantity", ""))
-        number: float = reader(parse, unit_of_difference(unit))(given)
-        return number
-
-
-class FaultTarget(Description):
-    """Where a wire is broken or shorted."""
-
-    open: str | None = None
-    short: str | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> FaultTarget:
-        if (self.open is None) == (self.short is None):
-            raise mistake_error(
-                "a fault is either open or short", "write for example {open: cell 2}"
-            )
-        return self
-
-
-class BusLoad(Description):
-    """Foreign frames on the BMS's bus, in bursts."""
-
-    share: Annotated[Ratio, Field(gt=0, le=1, description="of the bus's time, pauses included")]
-    burst_s: Annotated[Seconds, bounded(bounds.STEP_TIME), Field(alias="burst", gt=0)]
-    times: Annotated[int, Field(ge=1, le=10_000)] = 1
-    first_id: Annotated[int, Field(alias="from", ge=0, lt=1 << 11)]
-    last_id: Annotated[int, Field(alias="to", ge=0, lt=1 << 11)]
-
-    @model_validator(mode="after")
-    def _in_order(self) -> BusLoad:
-        if self.first_id > self.last_id:
-            raise mistake_error("no identifier lies between from and to", "lowest first")
-        return self
-
-
-ACTIONS = (
-    "set",
-    "hold",
-    "dither",
-    "wait for",
-    "ramp",
-    "play",
-    "fault",
-    "repair",
-    "send",
-    "traffic",
-    "quiet",
-    "load",
-    "type",
-    "power",
-    "reset",
-    "read",
-    "repeat",
-)
-
-
 class Repeat(Description):
     """Steps done again and again: a stimulus shorter than a period of the BMS, until it is met."""
 
@@ -334,65 +108,65 @@ class Repeat(Description):
         return self
 
 
-class PlanStep(Description):
+class _PlanStep(Description):
     """One step: one action, and a mark where expectations refer to it."""
 
-    set: Settings | None = None
-    hold_s: Annotated[Seconds | None, bounded(bounds.STEP_TIME), Field(alias="hold")] = None
-    dither_s: Annotated[Seconds | None, bounded(bounds.STEP_TIME), Field(alias="dither", gt=0)] = (
-        None
-    )
-    wait_for: Waiting | None = None
-    ramp: Ramp | None = None
-    play: Played | None = None
-    fault: FaultTarget | None = None
-    repair: FaultTarget | None = None
-    send: Sending | None = None
-    traffic: Sending | None = None
-    quiet: Annotated[str | None, Field(description="a message whose traffic ends")] = None
-    load: BusLoad | None = None
-    type: Annotated[Typed | None, Field(description="a line, or the name of a command")] = None
-    power: Literal["on", "off"] | None = None
-    reset: Literal["now"] | None = None
-    read: Names = ()
     repeat: Repeat | None = None
     mark: Annotated[str | None, Field(alias="as")] = None
 
     @model_validator(mode="before")
     @classmethod
     def _bare_word(cls, data: Any) -> Any:
-        if data == "reset":
-            return {"reset": "now"}
-        if isinstance(data, str):
-            what = f'"{data}" is no step'
-            raise mistake_error(what, suggest(data, ACTIONS))
-        return data
-
-    @property
-    def actions(self) -> list[str]:
-        """Give the actions that stand in this step."""
-        return [info.alias or name for name, info in PlanStep.model_fields.items()
-                if name != "mark" and getattr(self, name) not in (None, ())]  # fmt: skip
+        if not isinstance(data, str):
+            return data
+        if data in BARE_WORDS:
+            return {data: BARE_WORDS[data]}
+        raise mistake_error(f'"{data}" is no step', suggest(data, [*_KIND_OF_WORD, "repeat"]))
 
     @model_validator(mode="after")
-    def _one_action(self) -> PlanStep:
-        actions = self.actions
+    def _one_action(self) -> _PlanStep:
+        actions = list(self._actions())
         if len(actions) != 1:
             named = " and ".join(actions) or "nothing"
-            raise mistake_error(
-                f"a step does one thing, this one does {named}", "make a step of each"
-            )
-        if self.wait_for is not None and ("within" not in self.wait_for or len(self.wait_for) != 2):
-            raise mistake_error("wait for needs one state and within", f"write {_WAIT}")
-        for name, sent in (("send", self.send), ("traffic", self.traffic)):
-            if sent is not None and len(sent.keys() - _SENDING) != 1:
-                what = f"{name} needs just one message"
-                raise mistake_error(what, "write for example {HostAlive: {}}")
+            what = f"a step does one thing, this one does {named}"
+            raise mistake_error(what, "make a step of each")
         return self
 
+    def _actions(self) -> Iterator[str]:
+        for name, info in type(self).model_fields.items():
+            if name != "mark" and getattr(self, name) not in (None, ()):
+                yield info.alias or name
 
-_SENDING = {"times", "every", "jitter", "wrong"}
-_WAIT = "for example {charge path: open, within: 2 s}"
+    def step(self, names: Resolver) -> Step:
+        """Make the step, its names held against a profile."""
+        [word] = self._actions()
+        names, content = names.at(word), getattr(self, _field(word))
+        made = _KIND_OF_WORD[word].read(word, content, names)
+        made.check(names)
+        return made.marked(self.mark) if self.mark else made
+
+
+def _field(word: str) -> str:
+    return "do_" + re.sub(r"\W", "_", word)
+
+
+_KIND_OF_WORD = {word: kind for kind in Step.kinds().values() for word in kind.words}
+BARE_WORDS = {word: full for kind in Step.kinds().values() for word, full in kind.bare.items()}
+
+if TYPE_CHECKING:
+    PlanStep = _PlanStep
+else:  # with a field for each word of each kind of step
+    PlanStep = create_model(
+        "PlanStep",
+        __base__=_PlanStep,
+        __module__=__name__,
+        __doc__=_PlanStep.__doc__,
+        **{
+            _field(word): (kind.words[word] | None, Field(default=None, alias=word))
+            for word, kind in _KIND_OF_WORD.items()
+        },
+    )
+    Repeat.model_rebuild()
 
 
 # ---- expectations -------------------------------------------------------------------------------
@@ -569,12 +343,6 @@ class PlanCase(Description):
     _document: Document[PlanFile] | None = PrivateAttr(default=None)
     _index: int = PrivateAttr(default=0)
 
-    @property
-    def single_steps(self) -> Iterator[PlanStep]:
-        """Give the steps, those of a repeat once."""
-        for step in self.steps:
-            yield from step.repeat.steps if step.repeat else (step,)
-
     @model_validator(mode="after")
     def _one_kind(self) -> PlanCase:
         if (self.family is None) == (self.name is None):
@@ -703,19 +471,3 @@ def _twice(document: Document[PlanFile]) -> list[Mistake]:
             )
         seen.setdefault(case.name, index)
     return mistakes
-
-
-__all__ = [
-    "ACTIONS",
-    "After",
-    "BusLoad",
-    "Expected",
-    "FaultTarget",
-    "PlanCase",
-    "PlanFile",
-    "PlanStep",
-    "Ramp",
-    "load_plan",
-    "parse_plan",
-    "read_plan",
-]

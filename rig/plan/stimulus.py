@@ -73,7 +73,7 @@ def _stimulus(profile: Profile, name: str, target: str) -> Stimulus:
 
 def home(profile: Profile, target: str) -> float:
     """Nominal value of a quantity."""
-    return profile.nominal_values[target]
+    return profile.nominal_of(target)
 
 
 def beyond(profile: Profile, name: str) -> float:
@@ -82,9 +82,8 @@ def beyond(profile: Profile, name: str) -> float:
     over = overdrive(protection)
     threshold = _threshold(protection)
     stages = [
-        abs(_threshold(p).value - threshold.value) - _threshold(p).tolerance
-        for other, p in profile.protections.items()
-        if other != name and _is_next_stage(p, protection)
+        abs(stage.value - protection.level) - stage.tolerance
+        for stage in _next_stages(profile, protection)
     ]
     reach = min([over, *(0.5 * (s + threshold.tolerance) for s in stages)])
     value = round(protection.level + (reach if protection.rising else -reach), 6)
@@ -95,7 +94,7 @@ def beyond(profile: Profile, name: str) -> float:
 def far_beyond(profile: Profile, name: str) -> float:
     """Value as far beyond the threshold as BMS and next stage of the same quantity allow."""
     protection = profile.protections[name]
-    stages = [just_inside(p) for p in profile.protections.values() if _is_next_stage(p, protection)]
+    stages = [_inside(s, rising=protection.rising) for s in _next_stages(profile, protection)]
     allowed = profile.allowed(protection.quantities(profile)[0])
     if protection.rising:
         return min([allowed.high, *stages])
@@ -111,13 +110,13 @@ def just_beyond(protection: Protection) -> float:
 def normal_ends(profile: Profile, protection: Protection) -> tuple[float, float]:
     """Lowest and highest value of its quantity at which nothing opens an output."""
     same = [
-        p
+        (_inside(stage, rising=p.rising), p.rising)
         for p in profile.protections.values()
-        if p.watches == protection.watches and p.threshold is not None and p.opens
+        if p.opens and (stage := _stage(profile, p, protection)) is not None
     ]
     allowed = profile.allowed(protection.quantities(profile)[0])
-    low = max([allowed.low, *(just_inside(p) for p in same if not p.rising)])
-    high = min([allowed.high, *(just_inside(p) for p in same if p.rising)])
+    low = max([allowed.low, *(inside for inside, rising in same if not rising)])
+    high = min([allowed.high, *(inside for inside, rising in same if rising)])
     return low, high
 
 
@@ -129,8 +128,14 @@ def overdrive(protection: Protection) -> float:
 
 def just_inside(protection: Protection) -> float:
     """Value at which the protection must not act yet, as near the threshold as can be told."""
-    back = _INSIDE_TOLERANCES * _threshold(protection).tolerance
-    return round(protection.level + (-back if protection.rising else back), 6)
+    tolerance = _threshold(protection).tolerance
+    level = Toleranced(protection.level, tolerance, protection.unit)
+    return _inside(level, rising=protection.rising)
+
+
+def _inside(level: Toleranced, *, rising: bool) -> float:
+    back = _INSIDE_TOLERANCES * level.tolerance
+    return round(level.value + (-back if rising else back), 6)
 
 
 def value_at(profile: Profile, protection: Protection, level: float) -> float:
@@ -159,7 +164,7 @@ def crossing(
 
 def acting(profile: Profile, values: Mapping[str, float]) -> dict[str, Protection]:
     """Protections that act, sooner or later, while the quantities have these values."""
-    now = {**profile.nominal_values, **values}
+    now = profile.values_at(values)
     return {
         name: p
         for name, p in profile.protections.items()
@@ -255,20 +260,44 @@ def _threshold(protection: Protection) -> Toleranced:
     return protection.threshold
 
 
-def _is_next_stage(other: Protection, protection: Protection) -> bool:
-    if other.watches != protection.watches or other.direction != protection.direction:
-        return False
-    if other.threshold is None:
-        return False
-    step = other.level - protection.level
-    return step > 0 if protection.rising else step < 0
+def _next_stages(profile: Profile, protection: Protection) -> list[Toleranced]:
+    """Levels of the protection's quantity, beyond its own, at which others act on the same side."""
+    stages = [
+        _stage(profile, other, protection)
+        for other in profile.protections.values()
+        if other is not protection and other.direction == protection.direction
+    ]
+    ahead = 1.0 if protection.rising else -1.0
+    return [s for s in stages if s is not None and ahead * (s.value - protection.level) > 0]
+
+
+def _stage(profile: Profile, other: Protection, protection: Protection) -> Toleranced | None:
+    """Level of one protection's quantity at which another acts; None: it hangs on other things.
+
+    What a sum and its parts, or two sums, share moves alike; the rest of the other's parts stays at
+    nominal.
+    """
+    if other.threshold is None or protection.kind is None or other.kind is None:
+        return None
+    if other.watches == protection.watches:
+        return Toleranced(other.level, other.threshold.tolerance, other.unit)
+    sums = other.kind.is_sum or protection.kind.is_sum
+    mine = profile.hierarchy.parts(protection.quantities(profile)[0])
+    theirs = profile.hierarchy.parts(other.quantities(profile)[0]) if sums else ()
+    shared = set(mine) & set(theirs)
+    if not shared or other.is_of_spread:
+        return None
+    rest = sum(home(profile, part) for part in theirs if part not in shared)
+    scale = len(mine) / len(shared)
+    level = (other.level - rest) * scale
+    return Toleranced(level, other.threshold.tolerance * scale, other.unit)
 
 
 def _exceeds(
     profile: Profile, protection: Protection, quantity: str, now: Mapping[str, float]
 ) -> bool:
-    if protection.is_of_spread:
-        cells = [now[c] for c in profile.cell_names]
-        return max(cells) - min(cells) > protection.level
-    beyond_it = now[quantity] - protection.level
+    if protection.kind is not None and protection.kind.derived and protection.is_of_spread:
+        cells = [now[c] for c in protection.quantities(profile)]
+        return protection.kind.derived.value(cells) > protection.level
+    beyond_it = profile.hierarchy.value(quantity, now) - protection.level
     return beyond_it > 0 if protection.rising else beyond_it < 0

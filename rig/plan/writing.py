@@ -35,25 +35,8 @@ from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.instants import Instant, Mark
 from rig.quantities import unit_of
-from rig.quantity import unit_of_difference
+from rig.quantity import exact, unit_of_difference, unitless
 from rig.steps import Step
-from rig.steps.bus_load import Load
-from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
-from rig.steps.fault import Fault
-from rig.steps.frame_fault import FrameFault
-from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.power import Power
-from rig.steps.ramp import Staircase
-from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
-from rig.steps.reset import Reset
-from rig.steps.send import Send
-from rig.steps.set import Set
-from rig.steps.start_periodic import StartPeriodic
-from rig.steps.stop_periodic import StopPeriodic
-from rig.steps.type_line import Type
-from rig.steps.wait_for import WaitFor
 
 __all__ = ["plan_text", "written_out"]
 
@@ -72,13 +55,8 @@ def plan_text(name: str, dut: str, cases: Sequence[dict[str, Any]], *, why: str 
     return head + text
 
 
-def written_out(case: Case, name: str, steps: Sequence[Step] | None = None) -> dict[str, Any]:
+def written_out(case: Case, name: str) -> dict[str, Any]:
     """Return a case in the words of a plan.
-
-    Parameters
-    ----------
-    steps
-        In place of the case's own, which may begin with some that completing it has put there.
 
     Raises
     ------
@@ -90,7 +68,7 @@ def written_out(case: Case, name: str, steps: Sequence[Step] | None = None) -> d
         entry["protection"] = case.protection
     if case.begins != "ready":
         entry["begins"] = case.begins
-    entry["steps"] = [_step(step) for step in (case.steps if steps is None else steps)]
+    entry["steps"] = [_step(step) for step in case.steps]
     entry["expect"] = [_expected(wanted) for wanted in case.expectations]
     if case.traces_to:
         entry["traces to"] = list(dict.fromkeys(case.traces_to))
@@ -120,125 +98,20 @@ _Dumper.add_representer(list, _Dumper.represent_list)
 _Dumper.add_representer(dict, _Dumper.represent_dict)
 
 
-def _exact(value: float, unit: str) -> str:
-    return f"{value:.15g} {unit}"
-
-
-def _seconds(value: float) -> str:
-    return _exact(value, "s")
-
-
-def _number(value: float) -> float | int:
-    return int(value) if float(value).is_integer() else value
-
-
-# ---- steps --------------------------------------------------------------------------------------
-def _step(step: Step) -> Any:
-    word, content = _action(step)
-    if word == "reset" and step.mark is None:
-        return "reset"
-    return {word: content} | ({"as": step.mark} if step.mark else {})
-
-
-def _action(step: Step) -> tuple[str, Any]:  # noqa: C901, PLR0911, PLR0912 - one line for each kind
-    match step:
-        case Set():
-            return "set", {q: _exact(v, unit_of(q)) for q, v in step.values.items()}
-        case Hold():
-            return "hold", _seconds(step.duration_s)
-        case RandomPhase():
-            return "dither", _seconds(step.span_s)
-        case WaitFor():
-            return "wait for", _condition(step.until) | {"within": _seconds(step.within_s)}
-        case Staircase():
-            return "ramp", _ramp(step)
-        case PlaySequence():
-            return "play", _played(step)
-        case Fault():
-            return "fault" if step.present else "repair", {step.fault: step.target}
-        case Send():
-            return "send", _sending(step)
-        case StartPeriodic():
-            jitter = {"jitter": _seconds(step.jitter_s)} if step.jitter_s else {}
-            return "traffic", _sending(step) | jitter
-        case StopPeriodic():
-            return "quiet", step.message
-        case Load():
-            return "load", _load(step)
-        case Type():
-            return "type", step.line
-        case Power():
-            return "power", "on" if step.on else "off"
-        case Reset():
-            return "reset", "now"
-        case Read():
-            return "read", list(step.quantities)
-    raise ValueError(f"a plan has no words for the step {step.kind!r}")
-
-
-def _condition(until: Condition) -> dict[str, Any]:
-    match until:
-        case OutputState():
-            return {until.output: "open" if until.is_open else "closed"}
-        case SignalValue():
-            return {f"{until.message}.{until.signal}": _number(until.value)}
-        case ConsoleLine():
-            return {"console": until.pattern}
-
-
-def _ramp(step: Staircase) -> dict[str, Any]:
-    unit = unit_of(step.quantity)
-    return {
-        "quantity": step.quantity,
-        "from": _exact(step.start, unit),
-        "to": _exact(step.stop, unit),
-        "step": _exact(abs(step.step), unit_of_difference(unit)),
-        "dwell": _seconds(step.dwell_s),
-        "until": _condition(step.until),
-    }
-
-
-def _played(step: PlaySequence) -> dict[str, Any]:
-    unit = unit_of(step.quantity)
-    noise = {"noise": _exact(step.noise, unit_of_difference(unit))} if step.noise else {}
-    return {
-        "quantity": step.quantity,
-        "values": [_exact(value, unit) for value in step.values],
-        "every": _seconds(step.interval_s),
-        **({"times": step.times} if step.times > 1 else {}),
-        **noise,
-    }
-
-
-def _sending(step: Send | StartPeriodic) -> dict[str, Any]:
-    signals = {name: _number(value) for name, value in step.signals.items()}
-    often = {"times": step.count} if isinstance(step, Send) and step.count > 1 else {}
-    every = {"every": _seconds(step.period_s)} if step.period_s else {}
-    wrong = {"wrong": _wrong(step.wrong)} if step.wrong else {}
-    return {step.message: signals, **often, **every, **wrong}
-
-
 def _by(wanted: TelemetryAgrees) -> str:
     return f"{wanted.message}.{wanted.signal}" if wanted.message else "console"
 
 
-def _load(step: Load) -> dict[str, Any]:
-    return {
-        "share": f"{_tidy_percent(step.share)} %",
-        "burst": _seconds(step.burst_s),
-        "times": step.bursts,
-        "from": step.first_id,
-        "to": step.last_id,
-    }
+# ---- steps --------------------------------------------------------------------------------------
+def _step(step: Step) -> Any:
+    word, content = step.written()
+    if step.bare.get(word) == content and step.mark is None:
+        return word
+    return {word: content} | ({"as": step.mark} if step.mark else {})
 
 
-def _tidy_percent(share: float) -> str:
-    return f"{round(100.0 * share, 9):.15g}"
-
-
-def _wrong(wrong: FrameFault) -> dict[str, int]:
-    often = {"every": wrong.every} if wrong.every != 1 else {}
-    return {wrong.what: wrong.by, **often}
+def _seconds(value: float) -> str:
+    return exact(value, "s")
 
 
 # ---- expectations -------------------------------------------------------------------------------
@@ -258,19 +131,19 @@ def _expected(wanted: Expectation) -> dict[str, Any]:  # noqa: C901, PLR0911, PL
         case ThresholdIs():
             return {wanted.output: _threshold(wanted)}
         case SignalBecomes():
-            takes = {"becomes": _number(wanted.value), "within": _limits(wanted)}
+            takes = {"becomes": unitless(wanted.value), "within": _limits(wanted)}
             return {f"{wanted.message}.{wanted.signal}": takes | _after(wanted.since)}
         case SignalStays():
-            stays = {"stays": _number(wanted.value)} | _span(wanted)
+            stays = {"stays": unitless(wanted.value)} | _span(wanted)
             return {f"{wanted.message}.{wanted.signal}": stays}
         case SignalWithin():
             between: dict[str, Any] = {
-                "between": [_number(wanted.low), _number(wanted.high)]
+                "between": [unitless(wanted.low), unitless(wanted.high)]
             } | _span(wanted)
             if wanted.unit:
                 between |= {"unit": wanted.unit}
             if wanted.or_says is not None:
-                between |= {"or": _number(wanted.or_says)}
+                between |= {"or": unitless(wanted.or_says)}
             if wanted.once_sent:
                 between |= {"once sent": True}
             return {f"{wanted.message}.{wanted.signal}": between}
@@ -310,7 +183,7 @@ def _after(since: Instant) -> dict[str, Any]:
     if isinstance(since, Mark):
         return {"after": since.mark}
     way = "above" if since.rising else "below"
-    level = f"{way} {_exact(since.level, unit_of(since.quantity))}"
+    level = f"{way} {exact(since.level, unit_of(since.quantity))}"
     return {"after": {since.quantity: level} | ({"since": since.after} if since.after else {})}
 
 
@@ -329,19 +202,19 @@ def _cycles(wanted: Cycles) -> dict[str, Any]:
 
 def _threshold(wanted: ThresholdIs) -> dict[str, Any]:
     word = "opens at" if wanted.is_open else "closes at"
-    tolerance = _exact(wanted.tolerance, unit_of_difference(wanted.unit))
-    level = f"{_exact(wanted.level, wanted.unit)} ± {tolerance}"
+    tolerance = exact(wanted.tolerance, unit_of_difference(wanted.unit))
+    level = f"{exact(wanted.level, wanted.unit)} ± {tolerance}"
     return {word: level, "reaction": _seconds(wanted.delay_s)}
 
 
 def _moves(wanted: SignalOrdered | SignalSteady) -> dict[str, Any]:
     if isinstance(wanted, SignalOrdered):
-        return {f"only {'rises' if wanted.rising else 'falls'} but for": _number(wanted.slack)}
+        return {f"only {'rises' if wanted.rising else 'falls'} but for": unitless(wanted.slack)}
     most = {"steps at most": wanted.most_step, "moves at most": wanted.most_span}
-    return {word: _number(value) for word, value in most.items() if value is not None}
+    return {word: unitless(value) for word, value in most.items() if value is not None}
 
 
 def _comes(wanted: MessageComes) -> dict[str, Any]:
-    where = {signal: _number(value) for signal, value in wanted.where.items()}
+    where = {signal: unitless(value) for signal, value in wanted.where.items()}
     often = {} if wanted.at_most is None else {"times": wanted.at_most}
     return {"comes": where, "within": _limits(wanted)} | often | _after(wanted.since)

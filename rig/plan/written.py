@@ -7,14 +7,13 @@ named at once. Must not expand families.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rig.case import Case
 from rig.description import BrokenDescriptionError, Location, Mistake, suggest
 from rig.dut.profile import Profile, Report
-from rig.dut.received import Received
 from rig.expectations import Expectation
 from rig.expectations.balances import Balances
 from rig.expectations.console_never_says import ConsoleNeverSays
@@ -36,27 +35,14 @@ from rig.instants import Crossing, Instant, Mark
 from rig.plan import energy
 from rig.plan.complete import complete
 from rig.plan.messages import agrees, message_sound
-from rig.plan.model import Expected, PlanCase, PlanFile, PlanStep, Ramp
-from rig.quantities import BLEED, CELL, CURRENT, PACK, TEMPERATURE, kind_of, number_of, unit_of
+from rig.plan.model import Expected, PlanCase, PlanFile
+from rig.quantities import BLEED, CELL, kind_of, number_of, unit_of
 from rig.quantity import Interval
 from rig.steps import Step
-from rig.steps.bus_load import Load
-from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
-from rig.steps.fault import Fault
-from rig.steps.frame_fault import FrameFault
-from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.power import Power
 from rig.steps.ramp import Staircase
-from rig.steps.random_phase import RandomPhase
 from rig.steps.read import Read
-from rig.steps.reset import Reset
-from rig.steps.send import Send
+from rig.steps.resolver import Resolver
 from rig.steps.set import Set
-from rig.steps.start_periodic import StartPeriodic
-from rig.steps.stop_periodic import StopPeriodic
-from rig.steps.type_line import Type
-from rig.steps.wait_for import WaitFor
 
 __all__ = ["complete", "written_case"]
 
@@ -111,15 +97,7 @@ class _Resolver:
     def __init__(self, case: PlanCase, profile: Profile) -> None:
         self._case, self._profile = case, profile
         self.mistakes: list[Mistake] = []
-        self._marks = [step.mark for step in case.steps if step.mark]
-        self._readable = (
-            *profile.cell_names,
-            *profile.temperature_names,
-            CURRENT.word,
-            PACK.word,
-            *profile.outputs,
-            *profile.names_of(BLEED),
-        )
+        self._names = Resolver(profile, self._add)
         if case.begins == "off" and "supply" not in profile.settable:
             self._add(("begins",), f"{profile.name} has no supply that can be off", "remove it")
         if case.protection is not None:
@@ -128,214 +106,19 @@ class _Resolver:
     # ---- steps ------------------------------------------------------------------------------
     def steps(self) -> tuple[Step, ...]:
         """Resolve all steps."""
-        return tuple(
-            made
-            for i, step in enumerate(self._case.steps)
-            for made in self._made(("steps", i), step)
-        )
-
-    def _made(self, where: Location, step: PlanStep) -> Sequence[Step]:
-        if step.repeat is None:
-            return [self._step(where, step)]
-        inner = (*where, "repeat", "steps")
-        return [self._step((*inner, i), s) for i, s in enumerate(step.repeat.steps)] * (
-            step.repeat.times
-        )
-
-    def _step(self, where: Location, step: PlanStep) -> Step:
-        action = step.actions[0]
-        make = {
-            "set": self._set,
-            "hold": self._hold,
-            "dither": self._dither,
-            "wait for": self._await,
-            "ramp": self._ramp,
-            "play": self._play,
-            "fault": self._fault,
-            "repair": self._fault,
-            "send": self._send,
-            "traffic": self._traffic,
-            "quiet": self._quiet,
-            "load": self._load,
-            "type": self._type,
-            "power": self._power,
-            "reset": self._reset,
-            "read": self._read,
-        }[action]
-        return make((*where, action), step)
-
-    def _set(self, where: Location, step: PlanStep) -> Step:
-        given = step.set or {}
-        # Groups first, so that "cells: 3.3 V, cell 3: 3.7 V" means what it says in either order.
-        values: dict[str, float] = {}
-        for key in sorted(given, key=lambda k: k not in _GROUPS):
-            values |= dict.fromkeys(self._quantities((*where, key), key), given[key])
-        return Set(values=values, mark=step.mark)
-
-    def _quantities(self, where: Location, name: str) -> tuple[str, ...]:
-        groups = {
-            CELL.group: self._profile.cell_names,
-            TEMPERATURE.group: self._profile.temperature_names,
-        }
-        if name in groups:
-            return groups[name]
-        self._known(where, name, self._profile.settable, "quantity that can be set")
-        return (name,)
-
-    def _hold(self, _: Location, step: PlanStep) -> Step:
-        return Hold(duration_s=step.hold_s or 0.0, mark=step.mark)
-
-    def _dither(self, _: Location, step: PlanStep) -> Step:
-        return RandomPhase(span_s=step.dither_s or 0.0, mark=step.mark)
-
-    def _await(self, where: Location, step: PlanStep) -> Step:
-        waiting = dict(step.wait_for or {})
-        within_s = waiting.pop("within")
-        return WaitFor(until=self._condition(where, waiting), within_s=within_s, mark=step.mark)
-
-    def _condition(self, where: Location, states: Mapping[str, Any]) -> Condition:
-        [(name, state)] = states.items()
-        if name == "console":
-            self._has_console((*where, name))
-            return ConsoleLine(pattern=str(state))
-        if "." in name:
-            message, _, signal = name.partition(".")
-            self._number((*where, name), state)
-            self._has_can((*where, name))
-            return SignalValue(message=message, signal=signal, value=_float(state))
-        self._known((*where, name), name, self._profile.outputs, "output")
-        return OutputState(output=name, is_open=state == "open")
-
-    def _ramp(self, where: Location, step: PlanStep) -> Step:
-        ramp = step.ramp
-        assert ramp is not None  # noqa: S101 -- the action says so
-        self._known((*where, "quantity"), ramp.quantity, self._profile.settable, "quantity")
-        until = {k: v for k, v in ramp.until.items() if k != "within"}
-        if len(until) != 1:
-            self._add((*where, "until"), "until needs one state", "write {charge path: open}")
-            until = {"console": ""}
-        return Staircase(
-            quantity=ramp.quantity,
-            start=ramp.start,
-            stop=ramp.stop,
-            step=_towards(ramp),
-            dwell_s=ramp.dwell_s,
-            until=self._condition((*where, "until"), until),
-            mark=step.mark,
-        )
-
-    def _play(self, where: Location, step: PlanStep) -> Step:
-        play = step.play
-        assert play is not None  # noqa: S101 -- the action says so
-        self._known((*where, "quantity"), play.quantity, self._profile.settable, "quantity")
-        return PlaySequence(
-            quantity=play.quantity,
-            values=play.values,
-            interval_s=play.every_s,
-            times=play.times,
-            noise=play.noise,
-            mark=step.mark,
-        )
-
-    def _fault(self, where: Location, step: PlanStep) -> Step:
-        wanted = step.fault or step.repair
-        assert wanted is not None  # noqa: S101 -- the action says so
-        kind, target = ("open", wanted.open) if wanted.open else ("short", wanted.short)
-        sensors = self._profile.temperature_names
-        links = [name for name, link in self._profile.links.items() if kind in link.faults]
-        cells = self._profile.cell_names if kind == "open" else ()
-        known = (*cells, *sensors, *links)
-        self._known((*where, kind), target or "", known, f"wire that can be {kind}")
-        return Fault(
-            fault="open" if wanted.open else "short",
-            target=target or "",
-            present=step.fault is not None,
-            mark=step.mark,
-        )
-
-    def _send(self, where: Location, step: PlanStep) -> Step:
-        sending = dict(step.send or {})
-        count, every_s = sending.pop("times", 1), sending.pop("every", 0.0)
-        wrong = sending.pop("wrong", None)
-        if "jitter" in sending:
-            self._add(where, "jitter is of traffic in the background", "write traffic: instead")
-            sending.pop("jitter")
-        [(message, signals)] = sending.items()
-        self._is_received((*where, message), message)
-        return Send(
-            message=message,
-            signals=signals,
-            count=count,
-            period_s=every_s,
-            wrong=FrameFault(**wrong) if wrong else None,
-            mark=step.mark,
-        )
-
-    def _traffic(self, where: Location, step: PlanStep) -> Step:
-        sending = dict(step.traffic or {})
-        if sending.pop("times", None) is not None:
-            self._add(where, "traffic goes on until quiet", "remove times, or write send:")
-        every_s, jitter_s = sending.pop("every", None), sending.pop("jitter", 0.0)
-        wrong = sending.pop("wrong", None)
-        [(message, signals)] = sending.items()
-        received = self._is_received((*where, message), message)
-        if received and jitter_s >= (every_s or received.period_s):
-            self._add((*where, "jitter"), "its jitter is no less than its period", "write less")
-        return StartPeriodic(
-            message=message,
-            signals=signals,
-            period_s=every_s or (received.period_s if received else 1.0),
-            jitter_s=jitter_s,
-            wrong=FrameFault(**wrong) if wrong else None,
-            mark=step.mark,
-        )
-
-    def _quiet(self, where: Location, step: PlanStep) -> Step:
-        self._is_received(where, step.quiet or "")
-        return StopPeriodic(message=step.quiet or "", mark=step.mark)
-
-    def _load(self, where: Location, step: PlanStep) -> Step:
-        self._has_can(where)
-        load = step.load
-        assert load is not None  # noqa: S101 -- the action says so
-        return Load(
-            share=load.share,
-            burst_s=load.burst_s,
-            bursts=load.times,
-            first_id=load.first_id,
-            last_id=load.last_id,
-            mark=step.mark,
-        )
-
-    def _is_received(self, where: Location, message: str) -> Received | None:
-        received = self._profile.can.receives if self._profile.can else {}
-        self._known(where, message, received, "message that the BMS receives")
-        return received.get(message)
-
-    def _type(self, where: Location, step: PlanStep) -> Step:
-        self._has_console(where)
-        commands = self._profile.console.commands if self._profile.console else {}
-        line = step.type or ""
-        return Type(line=commands.get(line, line), mark=step.mark)
-
-    def _power(self, where: Location, step: PlanStep) -> Step:
-        if "supply" not in self._profile.settable:
-            self._add(where, "the BMS has no supply that can be switched", "use reset")
-        return Power(on=step.power == "on", mark=step.mark)
-
-    def _reset(self, where: Location, step: PlanStep) -> Step:
-        self._has_console(where)  # its RTS line is the reset
-        return Reset(mark=step.mark)
-
-    def _read(self, where: Location, step: PlanStep) -> Step:
-        names: list[str] = []
-        for name in step.read:
-            if name in _GROUPS:
-                names += self._quantities(where, name)
+        made: list[Step] = []
+        once: list[Step] = []
+        for index, step in enumerate(self._case.steps):
+            names, again = self._names.at("steps", index), step.repeat
+            if again is None:
+                these = [step.step(names)]
             else:
-                self._known(where, name, self._readable, "quantity that can be read")
-                names.append(name)
-        return Read(quantities=tuple(names), mark=step.mark)
+                names = names.at("repeat", "steps")
+                these = [inner.step(names.at(i)) for i, inner in enumerate(again.steps)]
+            once += these
+            made += these * (again.times if again else 1)
+        self._names = replace(self._names, steps=once)
+        return tuple(made)
 
     # ---- expectations -----------------------------------------------------------------------
     def expectations(self) -> tuple[Expectation, ...]:
@@ -396,10 +179,12 @@ class _Resolver:
         """Every mark that is referred to is borne by a step."""
         for key, mark in (("from", e.begin), ("to", e.end), ("at", e.at)):
             if mark is not None:
-                self._known((*where, key), mark, self._marks, "step with the mark")
+                self._names.at(*where, key).mark(mark)
         for key in ("mark", "since"):
             if e.after and key in e.after:
-                self._known((*where, "after"), e.after[key], self._marks, "step with the mark")
+                self._known(
+                    (*where, "after"), e.after[key], self._names.marks, "step with the mark"
+                )
 
     def _since(self, where: Location, e: Expected) -> Instant:
         if e.after is None:
@@ -450,7 +235,7 @@ class _Resolver:
 
     def _threshold(self, where: Location, name: str, e: Expected) -> Iterable[Expectation]:
         level = e.opens_at or e.closes_at
-        ramps = [step.ramp for step in self._case.single_steps if step.ramp is not None]
+        ramps = [step for step in self._names.steps if isinstance(step, Staircase)]
         if level is None or len(ramps) != 1:
             self._add(where, "a threshold is found by one ramp among the steps", "add a step ramp:")
             return
@@ -601,7 +386,7 @@ class _Resolver:
             self._add(where, "at which mark?", "add at: the mark of a step")
         for cell in e.cells or ():
             self._known((*where, "cells"), CELL.at(cell), self._profile.cell_names, "cell")
-        if e.at in self._marks:
+        if e.at in self._names.marks:
             self._bleeding_is_read(where, e.at)
         yield Balances(cells=tuple(e.cells or ()), at=e.at or "")
 
@@ -625,11 +410,8 @@ class _Resolver:
     # ---- what a meter must have read --------------------------------------------------------
     def _is_read(self, where: Location, quantity: str) -> None:
         """Some step reads it, or a ramp does, at each of its levels."""
-        ramps = {step.ramp.quantity for step in self._case.single_steps if step.ramp is not None}
-        kind = kind_of(quantity)
-        group = kind.group if kind else ""
-        read = {name for step in self._case.single_steps for name in step.read}
-        if not {quantity, group} & (ramps | read):
+        read = {name for step in self._names.steps for name in step.reads()}
+        if quantity not in read:
             what = f"no step reads {quantity}, so its report has nothing to agree with"
             self._add(where, what, f"add a step read: [{quantity}] where it stands still")
 
@@ -638,10 +420,11 @@ class _Resolver:
         rules = self._profile.balancing
         names = rules.output if rules and rules.output else BLEED.word + " {n}"
         read: set[str] = set()
-        for step in self._case.single_steps:
-            if step.set is not None or step.ramp is not None:
+        for step in self._names.steps:
+            if isinstance(step, Set | Staircase):
                 read.clear()  # from before this: not how it is at the mark
-            read |= set(step.read)
+            if isinstance(step, Read):
+                read |= set(step.quantities)
             if step.mark == at:
                 break
         every = range(1, self._profile.cells.count + 1)
@@ -672,7 +455,6 @@ class _Resolver:
         self.mistakes.append(self._case.mistake(where, what, mend))
 
 
-_GROUPS = (CELL.group, TEMPERATURE.group)
 _SPAN = frozenset({"from", "to"})
 _TIME = frozenset({"within", "after"})
 # What is expected of each kind, and which words may stand beside that.
@@ -730,11 +512,6 @@ def _moves(message: str, signal: str, e: Expected) -> Expectation | None:
         begin=e.begin,
         end=e.end,
     )
-
-
-def _towards(ramp: Ramp) -> float:
-    """Sign of the step, whichever was written: from start to stop."""
-    return abs(ramp.step) if ramp.stop > ramp.start else -abs(ramp.step)
 
 
 def _report_of(quantity: str) -> tuple[str, int | None]:

@@ -1,42 +1,21 @@
-"""What a case does: one file for each kind of step."""
+"""What a case does: one file for each kind of step.
+
+``from rig.steps import *`` gives all kinds, those of plugins too, to tests that are written in
+Python. They are found when asked for: a plugin's own module imports this package first.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Any
 
-from pydantic import Field
+from rig.steps.step import Step as Step
 
-from rig.steps.bus_load import Load
-from rig.steps.fault import Fault
-from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.power import Power
-from rig.steps.ramp import Staircase
-from rig.steps.random_phase import RandomPhase
-from rig.steps.read import Read
-from rig.steps.reset import Reset
-from rig.steps.send import Send
-from rig.steps.set import Set
-from rig.steps.start_periodic import StartPeriodic
-from rig.steps.stop_periodic import StopPeriodic
-from rig.steps.type_line import Type
-from rig.steps.wait_for import WaitFor
 
-Step = Annotated[
-    Set
-    | Hold
-    | RandomPhase
-    | WaitFor
-    | Staircase
-    | PlaySequence
-    | Fault
-    | Send
-    | StartPeriodic
-    | StopPeriodic
-    | Load
-    | Type
-    | Power
-    | Reset
-    | Read,
-    Field(discriminator="kind"),
-]
+def __getattr__(name: str) -> Any:
+    if name == "__all__" or name[0].isupper():  # else a module of this package
+        kinds = {kind.__name__: kind for kind in Step.kinds().values()}
+        if name == "__all__":
+            return ["Step", *kinds]
+        if name in kinds:
+            return kinds[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
 
+from rig.quantity import exact
+from rig.steps import sending
+from rig.steps.driver import Driver
+from rig.steps.foresight import Foresight
 from rig.steps.frame_fault import FrameFault
+from rig.steps.resolver import Resolver
+from rig.steps.step import Step
+from rig.wording import quantity
+
+_FRAME_S = 0.01  # more than a frame takes on the slowest bus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
-    """Send a CAN message `count` times, `period_s` apart.
+class Send(Step):
+    """Send a CAN message `count` times, `period_s` apart; a `FrameFault` makes it wrong.
 
     Counter and checksum that the profile names are made right, unless `wrong` says how not.
     """
+
+    words: ClassVar[Mapping[str, Any]] = {"send": sending.content("send")}
 
     message: str
     signals: Mapping[str, float] = field(default_factory=dict)
@@ -23,3 +34,56 @@ class Send:
     wrong: FrameFault | None = None
     mark: str | None = None
     kind: Literal["send"] = "send"
+
+    @classmethod
+    def read(cls, word: str, content: sending.Sending, names: Resolver) -> Step:
+        if content.jitter_s is not None:
+            names.refuse("jitter is of traffic in the background", "write traffic: instead")
+        return cls(
+            message=content.message,
+            signals=content.signals,
+            count=content.times or 1,
+            period_s=content.every_s or 0.0,
+            wrong=content.wrong,
+        )
+
+    def check(self, names: Resolver) -> None:
+        names.at(self.message).received(self.message)
+        names.at_least_one("count", self.count)
+
+    def written(self) -> tuple[str, Any]:
+        often = {"times": self.count} if self.count > 1 else {}
+        every = {"every": exact(self.period_s, "s")} if self.period_s else {}
+        return "send", sending.written(self.message, self.signals, often | every, self.wrong)
+
+    def sentence(self) -> str:
+        every = f", every {quantity(self.period_s, 's')}" if self.count > 1 else ""
+        times = f" {self.count} times" if self.count > 1 else ""
+        what = sending.sentence(self.message, self.signals)
+        return f"Send {what}{times}{every}{sending.fault_sentence(self.wrong)}"
+
+    def longest_s(self) -> float:
+        return self.count * (self.period_s + _FRAME_S)
+
+    def expected_s(self, foresight: Foresight) -> float:
+        return self.longest_s()
+
+    def signals_named(self) -> Iterator[tuple[str, float]]:
+        yield from ((f"{self.message}.{name}", value) for name, value in self.signals.items())
+
+    def simpler(self) -> Iterator[Step]:
+        if self.count > 1:
+            yield replace(self, count=self.count // 2)
+
+    def do(self, driver: Driver) -> None:
+        bus = driver.rest_bus(self.message)
+        frames = bus.frames(self)
+        due_ns = driver.now_ns()
+        for left in range(self.count, 0, -1):
+            driver.sleep_ns(due_ns - driver.now_ns())
+            frame = next(frames)
+            if left > 1 and not self.period_s:  # back to back: the adapter's queue sees to that
+                bus.can.post(frame.can_id, frame.data, extended=frame.extended)
+                continue
+            bus.can.send(frame.can_id, frame.data, extended=frame.extended)
+            due_ns += round(self.period_s * 1e9)

@@ -1,21 +1,30 @@
-"""The step `start periodic`."""
+"""The step `traffic`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
+from rig.quantity import exact
+from rig.steps import sending
+from rig.steps.driver import Driver
 from rig.steps.frame_fault import FrameFault
+from rig.steps.resolver import Resolver
+from rig.steps.step import Step
+from rig.wording import quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartPeriodic:
+class StartPeriodic(Step):
     """Send a CAN message periodically from now on, in the background of the steps that follow.
 
-    It ends with `Quiet`, with the case, or where another `Traffic` of the same message takes its
-    place. A frame that falls due while an instrument is talked to leaves right after.
+    It ends with `StopPeriodic`, with the case, or where another `StartPeriodic` of the same message
+    takes its place. A frame that falls due while an instrument is talked to leaves right after.
     """
+
+    words: ClassVar[Mapping[str, Any]] = {"traffic": sending.content("traffic")}
+    acts: ClassVar[bool] = True
 
     message: str
     period_s: float
@@ -24,3 +33,39 @@ class StartPeriodic:
     wrong: FrameFault | None = None
     mark: str | None = None
     kind: Literal["traffic"] = "traffic"
+
+    @classmethod
+    def read(cls, word: str, content: sending.Sending, names: Resolver) -> Step:
+        if content.times is not None:
+            names.refuse("traffic goes on until quiet", "remove times, or write send:")
+        receives = names.profile.can.receives if names.profile.can else {}
+        promised = receives.get(content.message)
+        return cls(
+            message=content.message,
+            signals=content.signals,
+            period_s=content.every_s or (promised.period_s if promised else 1.0),
+            jitter_s=content.jitter_s or 0.0,
+            wrong=content.wrong,
+        )
+
+    def check(self, names: Resolver) -> None:
+        received = names.at(self.message).received(self.message)
+        if received and self.jitter_s > self.period_s:
+            names.at("jitter").refuse("its jitter is more than its period", "write less")
+
+    def written(self) -> tuple[str, Any]:
+        often = {"every": exact(self.period_s, "s")}
+        often |= {"jitter": exact(self.jitter_s, "s")} if self.jitter_s else {}
+        return "traffic", sending.written(self.message, self.signals, often, self.wrong)
+
+    def sentence(self) -> str:
+        jitter = f" + up to {quantity(self.jitter_s, 's')}" if self.jitter_s else ""
+        every = f"every {quantity(self.period_s, 's')}{jitter}"
+        what = sending.sentence(self.message, self.signals)
+        return f"Keep sending {what} {every}{sending.fault_sentence(self.wrong)}"
+
+    def signals_named(self) -> Iterator[tuple[str, float]]:
+        yield from ((f"{self.message}.{name}", value) for name, value in self.signals.items())
+
+    def do(self, driver: Driver) -> None:
+        driver.rest_bus(self.message).begin(self)

@@ -1,15 +1,42 @@
-"""The step `stop periodic`."""
+"""The step `quiet`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from rig.steps.driver import Driver
+from rig.steps.resolver import Resolver
+from rig.steps.step import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopPeriodic:
+class StopPeriodic(Step):
     """End the background traffic of a message."""
+
+    words: ClassVar[Mapping[str, Any]] = {
+        "quiet": Annotated[str, Field(description="a message whose traffic ends")]
+    }
 
     message: str
     mark: str | None = None
     kind: Literal["quiet"] = "quiet"
+
+    @classmethod
+    def read(cls, word: str, content: str, names: Resolver) -> Step:
+        return cls(message=content)
+
+    def check(self, names: Resolver) -> None:
+        names.received(self.message)
+
+    def written(self) -> tuple[str, Any]:
+        return "quiet", self.message
+
+    def sentence(self) -> str:
+        return f"Stop sending {self.message}"
+
+    def do(self, driver: Driver) -> None:
+        driver.rest_bus(self.message).end(self.message)

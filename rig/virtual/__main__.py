@@ -20,8 +20,8 @@ from pathlib import Path
 
 from rig.errors import RigError
 from rig.virtual.assembly import BENCHES, Setup, built
-from rig.virtual.firmware import build_of, variants_of
-from rig.virtual.firmware.variants import from_file
+from rig.virtual.guests import build_of, variants_of
+from rig.virtual.guests.variants import from_file
 from rig.virtual.loop import Loop
 
 

@@ -6,15 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rig.virtual import firmware
-from rig.virtual.board import Board
 from rig.virtual.can_bus import CanBus, CanNode
-from rig.virtual.can_wire import CanWire
+from rig.virtual.carrier.board import Board
+from rig.virtual.carrier.can_wire import CanWire
+from rig.virtual.carrier.circuit import PowerPath
+from rig.virtual.carrier.dc_link import MAIN, PRECHARGE, LinkedPowerPath
 from rig.virtual.cells import LFP_20AH, NMC_20AH, CellString
-from rig.virtual.circuit import PowerPath
 from rig.virtual.clock import LocalClock
 from rig.virtual.control import ControlPort
-from rig.virtual.dc_link import MAIN, PRECHARGE, LinkedPowerPath
 from rig.virtual.instruments import (
     AuxSupply,
     CellEmulator,
@@ -28,6 +27,7 @@ from rig.virtual.instruments import (
 )
 from rig.virtual.kernel import Kernel
 from rig.virtual.loop import Loop
+from rig.virtual.plugging import plug_in
 from rig.virtual.rfc2217 import ConsoleServer
 from rig.virtual.seeds import Seeds
 from rig.virtual.signal import Signal
@@ -168,7 +168,7 @@ class Bench:
             self.addresses["console"] = f"rfc2217://{self.setup.host}:{self._console.port}"
         else:
             self._console.plug(self.kernel, uart)
-        firmware.plug_in(
+        plug_in(
             self.setup.dut,
             self.setup.variant,
             kernel=self.kernel,

@@ -15,7 +15,8 @@ clients there are. With "wake", an advance stops right after the first instant i
 was handed over on one of these links. "sent" tells how much the rig has sent in all: nothing is
 done before it has arrived. Stepped, an advance runs there at once; in real time it waits. A "begin"
 builds everything behind the open sockets anew, at time 0, with the moment of this seed; only
-stepped time can do that.
+stepped time can do that. Where time must wait for a participant outside (`lockstep.py`) and that is
+lost, an advance runs, so that instruments answer, and is told why it failed until the next begin.
 
 "lag" tells how far the bench was behind the wall clock since this was last asked: the longest time
 from when something was due to when it was handed over, and how often that was over the bound.
@@ -145,12 +146,17 @@ class ControlPort:
         self._loop.advance(
             Advance(
                 until_ns=self.clock.to_kernel_ns(whole(request, "until_ns")),
-                done=lambda woken: reply({**self._tell(), "woken": woken}),
+                done=lambda woken: reply(self._tell_advanced(woken=woken)),
                 failed=lambda why: reply({"error": why}),
                 wake=_links(request),
                 sent=_counts(request),
             )
         )
+
+    def _tell_advanced(self, *, woken: bool) -> dict[str, object]:
+        """Tell how far it got, unless time passed without a participant that it is to wait for."""
+        lost = self._loop.kernel.lost
+        return {"error": lost} if lost else {**self._tell(), "woken": woken}
 
     def _begin(self, request: Request, reply: Reply) -> None:
         seed, build_anew = whole(request, "seed"), self._build_anew

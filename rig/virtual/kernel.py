@@ -5,7 +5,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection
 
-__all__ = ["Action", "Handle", "Kernel"]
+__all__ = ["MS", "Action", "Handle", "Kernel"]
+
+MS = 1_000_000  # ns
 
 Action = Callable[[], None]
 
@@ -35,13 +37,24 @@ class Handle:
 
 
 class Kernel:
-    """Integer nanoseconds of virtual time; events run in the order (time, arrival)."""
+    """Integer nanoseconds of virtual time; events run in the order (time, arrival).
 
-    __slots__ = ("_dead", "_heap", "_sequence", "_watched", "_woken", "handed", "now_ns", "taken")
+    Attributes
+    ----------
+    handed, taken : dict of int
+        What went to clients and came from them so far, by link: CAN frames, console bytes.
+    lost : str
+        Why a participant that time waits for is there no more (`lockstep.py`); "" if none was lost.
+    """
+
+    __slots__ = (
+        *("_dead", "_heap", "_sequence", "_watched", "_woken"),
+        *("handed", "lost", "now_ns", "taken"),
+    )
 
     def __init__(self) -> None:
         self.now_ns = 0
-        # What went to clients and came from them so far, by link: CAN frames, console bytes.
+        self.lost = ""
         self.handed = {"can": 0, "console": 0}
         self.taken = {"can": 0, "console": 0}
         self._watched: Collection[str] | None = None

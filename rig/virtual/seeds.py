@@ -5,10 +5,21 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Seeds", "generator", "stream"]
+__all__ = ["Random", "Seeds", "generator", "stream"]
+
+
+class Random(Protocol):
+    """The part of `random.Random` that the boards and guests draw from."""
+
+    def uniform(self, a: float, b: float, /) -> float:
+        """Return a number between `a` and `b`."""
+
+    def gauss(self, mu: float, sigma: float, /) -> float:
+        """Return a normal deviate."""
 
 
 def _number(seed: int, name: str) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from rig.virtual.board import Board
+from rig.virtual.carrier.board import Board
 from rig.virtual.clock import LocalClock
 from rig.virtual.control import JsonLines, Reply, Request, RequestError, whole
 from rig.virtual.kernel import Kernel

@@ -116,6 +116,45 @@ def test_cells_of_one_emulator_are_set_by_one_exchange(bench: Bench) -> None:
     assert len({command.before_ns for command in commands}) == 1
 
 
+def test_a_stack_is_set_by_its_cells_and_became_so_with_the_last(
+    bench: Bench, truth: Truth
+) -> None:
+    *cells, stack = bench.set({"stack": 14.0})
+    sleep_s(bench, 0.1)
+
+    assert [command.quantity for command in cells] == ["cell 1", "cell 2", "cell 3", "cell 4"]
+    assert [truth.value(f"cell {n}") for n in range(1, 5)] == pytest.approx([3.5] * 4, abs=1e-3)
+    assert stack.quantity == "stack"
+    assert stack.value == pytest.approx(14.0)
+    assert stack.before_ns == min(command.before_ns for command in cells)
+    assert stack.after_ns == max(command.after_ns for command in cells)
+    assert bench.set({"stack": 14.0}) == []
+
+
+def test_a_stack_is_read_and_recorded_as_the_sum_of_its_cells(bench: Bench, truth: Truth) -> None:
+    bench.arm(Capture(quantities=("stack",), duration_s=1.0, interval_s=1e-3))
+    command = bench.set({"stack": 14.0})[-1]
+    sleep_s(bench, 0.5)
+    waveform = bench.collect()
+    (reading,) = bench.read(["stack"])
+    true_v = sum(truth.value(f"cell {n}") for n in range(1, 5))
+
+    assert abs(reading.value - true_v) <= reading.accuracy < 0.05
+    assert waveform is not None
+    stack = waveform.channels["stack"]
+    settled = stack.values[-50:].mean()
+    assert abs(settled - true_v) <= stack.accuracy < 0.1
+    crossed_ns = truth.crossing_ns("cell 1", 3.4, rising=True, since_ns=command.before_ns)
+    index = int(np.argmax(stack.values > 13.6))
+    assert waveform.start_ns + index * 1e6 == pytest.approx(crossed_ns, abs=3e6)
+    bench.nominal()
+
+
+def test_a_stack_beyond_what_a_cell_bears_is_not_commanded(bench: Bench) -> None:
+    with pytest.raises(LimitError, match=r"cell 1 would be set to 4.6 V"):
+        bench.set({"stack": 4 * 4.6})
+
+
 def test_a_value_beyond_the_limits_stops_the_whole_step(bench: Bench, truth: Truth) -> None:
     with pytest.raises(LimitError, match=r"cell 2 would be set to 4.6 V"):
         bench.set({"cell 1": 3.5, "cell 2": 4.6})

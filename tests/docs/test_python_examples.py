@@ -17,7 +17,7 @@ from rig.steps import Step
 PAGE = Path(__file__).parents[2] / "docs" / "write-tests-in-python.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 EXAMPLES = "\n".join(re.findall(r"^```python test\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
-KINDS = [kind for union in (Step, Expectation) for kind in get_args(get_args(union)[0])]
+KINDS = [*Step.kinds().values(), *get_args(get_args(Expectation)[0])]
 TABLES = "\n".join(line for line in TEXT.splitlines() if line.startswith("| `"))
 
 

@@ -87,6 +87,28 @@ def test_the_word_ready_is_heard_in_colour(
     assert start.ready is not None
 
 
+@pytest.mark.parametrize(
+    ("promised", "fed"),
+    [({}, False), ({"ready_within_s": 0.1}, True), ({"closed_within_s": 0.0}, True)],
+    ids=["in time", "ready late", "closed late"],
+)
+def test_of_a_start_that_is_late_it_is_recorded_what_the_bms_was_fed_with(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    esp32: Profile,
+    promised: dict[str, float],
+    fed: bool,  # noqa: FBT001
+) -> None:
+    start = esp32.start.model_copy(update=promised)
+    monkeypatch.setattr(bench, "profile", esp32.model_copy(update={"start": start}))
+
+    seen = driven(bench).start
+
+    assert seen is not None
+    quantities = {reading.quantity for reading in seen.readings}
+    assert ({"supply", "cell 1", "cell 4"} <= quantities) is fed
+
+
 def test_every_case_starts_at_home_whatever_the_last_one_left(bench: Bench) -> None:
     driven(bench, Set(values={"cell 2": 3.75, "temperature 1": 50.0}), Hold(duration_s=3.0))
 

@@ -130,8 +130,8 @@ def test_a_level_above_which_it_trips_is_crossed_rising() -> None:
 def test_what_can_be_set_starts_from_nominal_within_the_limits() -> None:
     profile = load_profile("esp32-4s")
 
-    assert profile.nominal_values.keys() == profile.settable.keys()
-    assert all(v in profile.allowed(q) for q, v in profile.nominal_values.items())
+    assert profile.nominal_values.keys() == profile.fed.keys()
+    assert all(profile.nominal_of(q) in profile.allowed(q) for q in profile.settable)
 
 
 def test_without_a_supply_there_is_none_to_switch() -> None:
@@ -150,7 +150,8 @@ def test_the_first_bms_promises_no_can_and_no_current() -> None:
 
     assert profile.can is None
     assert profile.dbc_path is None
-    assert set(profile.settable) == {*profile.cell_names, "temperature 1", "supply"}
+    assert set(profile.fed) == {*profile.cell_names, "temperature 1", "supply"}
+    assert set(profile.settable) == {*profile.fed, "stack"}
 
 
 def test_the_dbc_lies_beside_the_profile() -> None:
@@ -178,21 +179,6 @@ def test_a_labs_own_folder_comes_before_the_rigs(
     monkeypatch.chdir(tmp_path)
 
     assert find_described("esp32-4s", "duts", "profile.yaml").resolve() == own
-
-
-def test_a_protection_of_the_pack_voltage_is_refused_in_one_sentence() -> None:
-    """No stimulus moves all cells: it would be tested at the level of one."""
-    text = SMALL.replace("discharge current\n", "pack voltage\n")
-    text = text.replace("50 A ± 1 A", "10 V ± 100 mV").replace(
-        "direction: above", "direction: below"
-    )
-    text = text.replace("opens: path", "recovers: {above: 11 V ± 100 mV}")
-
-    with pytest.raises(BrokenDescriptionError) as broken:
-        a_profile(text)
-
-    (mistake,) = broken.value.mistakes
-    assert "tests no protection of the pack voltage" in str(mistake)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fixtures import outcomes
 from rig.case import Case
-from rig.errors import EvidenceError
+from rig.errors import EvidenceError, StorageError
 from rig.evidence import NOT_RUN, RunFolder, load_run, verify
 from rig.evidence.names import LONGEST_SLUG, case_folder
 from rig.evidence.run import add_judgements
-from rig.judge.verdict import Judgement, Verdict
+from rig.judge.verdict import Judgement, Verdict, with_beside
 from tests.evidence.factories import TickingClock, a_case, a_finding, a_judgement, a_meta, a_trace
 
 IDS = ["trip[cell overvoltage,cell=3]", "trip[cell overvoltage;cell=3]", "latch[SCD]"]
@@ -148,6 +149,31 @@ def test_a_resumed_run_repeats_what_has_no_whole_result_and_nothing_else(folder:
     assert run.finished
     assert [c.outcome for c in run.cases] == ["pass"] * 3
     assert verify(run.path) == []
+
+
+@pytest.mark.parametrize(
+    ("trip_s", "seen", "tries"), [(1.03, "error", 1), (1.53, "fail", 2)], ids=["pass", "fail"]
+)
+def test_a_case_whose_trace_was_lost_runs_again_and_a_fail_stays_one(
+    folder: RunFolder, trip_s: float, seen: str, tries: int
+) -> None:
+    case = folder.planned[0]
+    judged = a_judgement(case, a_finding(trip_s))
+    lost = with_beside(judged, [outcomes.not_stored(StorageError("full", "disk", "make room"))])
+    folder.case_done(case, None, lost, wall_s=0.02, virtual_s=2.0)
+    folder.finish("aborted")
+    assert load_run(folder.path).cases[0].outcome == seen
+
+    with RunFolder.resume(folder.path, now=TickingClock()) as again:
+        assert [case.id for case in again.remaining] == IDS
+        for each in again.remaining:
+            run_one(again, each)
+
+    with RunFolder.resume(folder.path, now=TickingClock()) as last:
+        assert last.remaining == ()
+    run = load_run(folder.path)
+    assert [t.verdict for t in run.cases[0].tries] == ["fail", "pass"][-tries:]
+    assert run.problems == ()
 
 
 def test_a_finished_run_is_not_resumed(tmp_path: Path) -> None:

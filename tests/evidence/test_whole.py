@@ -8,12 +8,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reports.answer import answer
 from rig.cli import main
 from rig.errors import EvidenceError
 from rig.evidence import RunFolder, load_run, verify
+from rig.evidence.names import try_folder
 from rig.evidence.run import add_judgements
 from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, Verdict
@@ -455,13 +457,45 @@ def test_a_newer_version_of_one_document_makes_one_case_unreadable(
     capsys.readouterr()
 
 
+@pytest.mark.parametrize(
+    ("unreadable", "again_opens_s", "outcome", "code"),
+    [(1, 1.53, DAMAGED, 3), (1, 1.9, "fail", 1), (2, 1.53, DAMAGED, 3), (2, 1.9, DAMAGED, 3)],
+)
+def test_a_try_of_a_newer_version_is_unreadable_and_no_other(  # noqa: PLR0917
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    unreadable: int,
+    again_opens_s: float,
+    outcome: str,
+    code: int,
+) -> None:
+    time_s = np.arange(2500) * 1e-3
+    cell, path = np.where(time_s < 0.5, 3.3, 3.7), np.where(time_s < again_opens_s, 12.0, 0.0)
+    run = a_stored_run(tmp_path, finished=False)
+    with RunFolder.resume(run) as folder:
+        case, again = folder.planned[1], a_trace({"cell 3": cell, "charge path": path})
+        folder.case_done(case, again, judge(case, again), wall_s=0.02, virtual_s=2.0)
+        folder.finish()
+    newer = of_case(run, 2).with_name(try_folder(of_case(run, 2).name, unreadable)) / "case.json"
+    edit_json(newer, schema="bms-hil-rig/case/99")
+    relist(run, newer)
+
+    told = main(["judge", str(run), "--name", "again"])
+
+    printed = capsys.readouterr()
+    assert [c.outcome for c in load_run(run).cases] == ["pass", outcome, "pass"]
+    assert told == code, printed
+    assert {"2 pass", f"1 {outcome}"} == set(printed.out.splitlines()[0].split(", "))
+    assert "made by a newer rig?" in printed.err
+
+
 def relist(run: Path, path: Path) -> None:
     """Make journal and manifest agree with a file that was changed, as its own rig had."""
     from rig.evidence.journal import digest
     from rig.evidence.manifest import write_manifest
 
     def hashed(entry: dict[str, object]) -> None:
-        if entry["kind"] == "result" and entry["case"] == IDS[1]:
+        if entry["kind"] == "result" and entry["folder"] == path.parent.name:
             entry["files"][path.name] = digest(path.read_bytes())  # type: ignore[index]
 
     rewrite_journal(run, hashed)

@@ -22,9 +22,7 @@ from rig.shrink import (
     _fewer,
     _simpler,
     only,
-    own_steps,
     shrink,
-    simpler_forms,
     without_dither,
 )
 from rig.steps import Step
@@ -79,7 +77,7 @@ def test_a_hold_is_shortened_for_as_long_as_it_still_fails(least_s: float) -> No
     ids=lambda step: step.kind,
 )
 def test_every_simpler_form_is_another_step_of_its_kind(step: Step) -> None:
-    forms = list(simpler_forms(step))
+    forms = list(step.simpler())
 
     assert forms
     assert all(form != step and form.kind == step.kind for form in forms)
@@ -127,7 +125,7 @@ def test_what_is_left_fails_on_the_broken_firmware_and_passes_on_the_good_one() 
 
         assert found.is_shortest
         assert found.is_compared
-        assert len(own_steps(found.case, PROFILE)) == 2  # set it, and wait
+        assert len(found.case.steps) == 2  # set it, and wait
         assert judged(broken, found.case) is Verdict.FAIL
         assert judged(good, found.case) is Verdict.PASS
 

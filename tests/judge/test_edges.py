@@ -150,13 +150,18 @@ def test_only_the_asked_samples_are_looked_at() -> None:
     span=st.floats(0.0, 60.0),
     level=st.floats(0.05, 0.95),
     tau=st.booleans(),
+    accuracy=st.floats(1e-6, 0.02),
+    off=st.floats(-1.0, 1.0),
 )
-@example(start=3.5, span=9.0, level=0.375, tau=True)  # a knee one sample before the crossing
-def test_the_truth_lies_within_the_bounds_without_noise(
+@example(start=3.5, span=9.0, level=0.375, tau=True, accuracy=1e-6, off=0.0)  # a knee before it
+@example(start=3.0, span=60.0, level=0.95, tau=True, accuracy=0.02, off=1.0)  # ever flatter
+def test_the_truth_lies_within_the_bounds_without_noise(  # noqa: PLR0917
     start: float,
     span: float,
     level: float,
     tau: bool,  # noqa: FBT001
+    accuracy: float,
+    off: float,
 ) -> None:
     t = np.arange(400, dtype=np.float64)
     if tau:  # a low-pass: a knee, then ever slower
@@ -166,10 +171,23 @@ def test_the_truth_lies_within_the_bounds_without_noise(
         at = start + span * level
         wave = np.clip((t - start) / max(span, 1e-9), 0.0, 1.0)
 
-    found = find_crossing(wave, level, sampling(accuracy=1e-6), rising=True)
+    found = find_crossing(wave + off * accuracy, level, sampling(accuracy=accuracy), rising=True)
 
     assert found is not None
     assert abs(found.time_s - at) <= sum(row.reach for row in found.rows) + 1e-6
+
+
+@pytest.mark.parametrize("off", [-1.0, -0.8, 0.0, 0.8, 1.0])
+def test_an_edge_that_rests_below_its_level_owes_the_rest_too(off: float) -> None:
+    """A charger that closed in on its current in two steps: 30 A, true 6 samples before it."""
+    wave = np.concatenate([np.arange(0.0, 29.6, 0.4), np.linspace(29.6, 29.9, 6), [30.5, 31.0]])
+    wave = np.concatenate([wave, np.linspace(31.1, 32.0, 40)])
+    true = float(np.interp(30.0, wave + 0.7 * off, np.arange(wave.size)))
+
+    found = find_crossing(wave, 30.0, sampling(accuracy=0.7), rising=True)
+
+    assert found is not None
+    assert abs(found.time_s - true) <= sum(row.reach for row in found.rows)
 
 
 @given(st.lists(st.sampled_from([0.0, 3.3]), min_size=1, max_size=60), st.integers(0, 5))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rig.case import Case
+from rig.clock import Lag
 from rig.expectations.recovers import Recovers
 from rig.expectations.stays import Stays
 from rig.expectations.threshold import ThresholdIs
@@ -190,6 +191,57 @@ def test_a_bench_that_failed_is_no_breach_of_the_start() -> None:
     judgement = judged(GOOD, error="emulator: no answer")
 
     assert judgement.verdict == "error"
+
+
+FED = (a_reading("supply", 12.0, 1.7), a_reading("cell 1", 3.3, 1.7), a_reading("cell 2", 3.3, 1.7))
+STARVED = (a_reading("supply", 9.0, 1.7), a_reading("cell 1", 3.3, 1.7))
+LATE = replace(GOOD, ready=ready_at(1.6))
+CLOSED_LATE = replace(GOOD, readings=looks((3.5, False, True, True), (3.6, True, True, True)))
+ASKED_BY_NOBODY = replace(GOOD, readings=(*looks((0.9, True, True, True)), *GOOD.readings))
+NO_ANSWER = "emulator: no answer"
+
+
+@pytest.mark.parametrize("start", [LATE, CLOSED_LATE], ids=["ready late", "closed late"])
+def test_a_late_start_is_the_benchs_where_the_bench_failed_and_nothing_shows_it_was_well(
+    start: Start,
+) -> None:
+    assert judged(start).verdict == "fail"
+
+    judgement = judged(start, error=NO_ANSWER)
+
+    assert (judgement.verdict, judgement.sentence) == ("error", NO_ANSWER)
+
+
+@pytest.mark.parametrize("start", [LATE, CLOSED_LATE], ids=["ready late", "closed late"])
+def test_a_late_start_that_was_seen_while_the_bench_was_well_stays_a_fail(start: Start) -> None:
+    judgement = judged(replace(start, readings=(*start.readings, *FED)), error=NO_ANSWER)
+
+    assert judgement.verdict == "fail"
+
+
+@pytest.mark.parametrize("error", [None, NO_ANSWER])
+@pytest.mark.parametrize("start", [LATE, CLOSED_LATE], ids=["ready late", "closed late"])
+def test_a_late_start_of_a_bms_that_was_not_fed_is_the_benchs(
+    start: Start, error: str | None
+) -> None:
+    starved = replace(start, readings=(*start.readings, *STARVED))
+
+    assert judged(starved, error=error).verdict == "error"
+
+
+def test_a_breach_that_no_failing_bench_could_show_stays_a_fail() -> None:
+    assert judged(ASKED_BY_NOBODY, error=NO_ANSWER).verdict == "fail"
+
+
+def test_a_start_is_no_breach_where_the_bench_fell_behind_and_then_failed() -> None:
+    start = replace(ASKED_BY_NOBODY, ready=ready_at(1.6), readings=(*GOOD.readings, *FED))
+    case = replace(a_case(Stays(output="charge path", is_open=False)), start=PROMISED)
+    lag = Lag(who="bench", worst_ns=900 * MS, late=2, allowed_ns=20 * MS)
+    trace = replace(a_trace(error=NO_ANSWER), start=start, lags=(lag,))
+
+    judgement = judge(case, trace)
+
+    assert (judgement.verdict, judgement.sentence) == ("error", NO_ANSWER)
 
 
 def test_evidence_without_a_start_is_judged_as_before() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,8 @@ from rig.cli import main
 from rig.errors import DescriptionError
 from rig.mutants.result import Variant, load_result
 from rig.mutants.variants import chosen, listed, sampled
-from rig.pool import Done, Ran, Work, run_all
+from rig.pool import Done, Ran, Work, cases_of, run_all
+from rig.steps.hold import Hold
 
 PLAN = """\
 plan: a small one
@@ -27,7 +31,7 @@ cases:
   - {family: trip, protections: [cell overvoltage], cells: [1]}
 """
 OWN = """\
-from rig.virtual.firmware.variants import variant
+from rig.virtual.guests.variants import variant
 
 @variant("nothing-wrong", "own 1", "S4", "it is as good as the released one")
 def nothing_wrong(build):
@@ -178,7 +182,7 @@ def test_a_foreign_bench_that_is_not_there_is_told() -> None:
 
 
 # ---- the pool -----------------------------------------------------------------------------------
-def a_work(plan: Path, name: str, **given: object) -> Work:
+def a_work(plan: Path | None, name: str, **given: object) -> Work:
     facts = {
         "bench": Path("fixtures/benches/virtual-esp32-4s.yaml").absolute(),
         "profile": Path("fixtures/duts/esp32-4s/profile.yaml").absolute(),
@@ -206,6 +210,48 @@ def test_equal_work_has_equal_results(plan: Path) -> None:
         return [(event.case_id, event.sentence, event.virtual_s) for event in ran]
 
     assert told() == told()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows stops no process")
+def test_a_worker_that_is_frozen_is_ended_and_the_rest_is_done(
+    plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = [a_work(plan, "frozen"), a_work(plan, "next", order=("power_up",))]
+    events = run_all(works, 1)
+    first = next(events)
+    [worker] = multiprocessing.active_children()
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGSTOP)
+    ended_after_all = threading.Timer(30.0, worker.kill)
+    ended_after_all.start()
+    with monkeypatch.context() as patched:
+        patched.setattr("rig.pool.FROZEN_AFTER_S", 1.0, raising=False)
+
+        done = next(event for event in events if isinstance(event, Done))
+
+    ended_after_all.cancel()
+    assert (first.work, done.work) == ("frozen", "frozen")
+    assert "said nothing for 1 s" in done.trouble
+    assert not worker.is_alive()
+    assert [(e.work, e.trouble) for e in events if isinstance(e, Done)] == [("next", "")]
+
+
+def test_a_worker_whose_case_takes_long_is_not_frozen(
+    plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rig.pool.BEAT_S", 0.1, raising=False)
+    short, *_ = cases_of(a_work(plan, "one", order=("power_up",)))
+    long = replace(short, id="long", steps=(*short.steps, Hold(duration_s=1500.0)))
+    events = run_all([a_work(None, "one", cases=(short, long))], 1)
+    next(events)
+    monkeypatch.setattr("rig.pool.FROZEN_AFTER_S", 1.0, raising=False)
+
+    ran, done = events
+
+    assert isinstance(ran, Ran)
+    assert ran.wall_s > 1.5
+    assert isinstance(done, Done)
+    assert done.trouble == ""
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for children in /proc")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from rig.evidence import load_run, verify
 from tests.fixtures.harness import BENCH, Ended, a_test, pytest_in
 from tests.fixtures.test_side_by_side import PLAN
 from tests.fixtures.test_tries import SECOND_PASSES
@@ -68,6 +72,39 @@ def test_repeat_leaves_the_name_of_a_case_as_it_is(tmp_path: Path) -> None:
 
     assert list(ended.verdicts) == ["test_it[1]", "test_it[2]"]
     assert [len(case.tries) for case in ended.run.cases] == [2, 2]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")
+@pytest.mark.parametrize("lanes", [(), ("-n", "2")], ids=["one lane", "two lanes"])
+@pytest.mark.parametrize(
+    ("marker", "count"), [("", ("--count", "3")), ("@pytest.mark.repeat(3)\n", ())]
+)
+def test_a_run_goes_on_with_the_repeats_that_were_not_done(
+    tmp_path: Path, lanes: tuple[str, ...], marker: str, count: tuple[str, ...]
+) -> None:
+    a_test(tmp_path, f"{marker}def test_it(bms): holds(bms)\n")
+    (tmp_path / "conftest.py").write_text(
+        "import os, pathlib\n"
+        "def pytest_runtest_logfinish():\n"
+        "    once = pathlib.Path('struck')\n"
+        "    if 'PYTEST_XDIST_WORKER' not in os.environ and not once.exists():\n"
+        "        once.touch()\n"
+        "        os.kill(os.getpid(), 15)\n",
+        encoding="utf-8",
+    )
+    cut = pytest_in(tmp_path, "test_own.py", *BENCH, *QUIET, *count)
+    assert [len(case.tries) for case in cut.run.cases] == [1], cut.out
+    assert cut.answer == "NOT PROVEN"
+
+    on = [sys.executable, "-m", "rig.cli", "run", "--resume", str(cut.run.path), *QUIET, *lanes]
+    done = subprocess.run(on, cwd=tmp_path, capture_output=True, text=True, timeout=240)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+    [case] = load_run(cut.run.path).cases
+    repeats = [each.case.source.partition("::")[2] for each in case.tries if each.case]
+    assert sorted(repeats) == ["test_it[1-3]", "test_it[2-3]", "test_it[3-3]"]
+    assert verify(cut.run.path) == []
 
 
 @pytest.mark.parametrize("lanes", [(), ("-n", "2")], ids=["one lane", "two lanes"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,9 @@ from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.facts import Output
 from rig.instants import Crossing, Mark
-from rig.plan.complete import complete, longest_s
+from rig.plan.complete import complete
+from rig.plan.expand import expand
+from rig.plan.model import load_plan
 from rig.steps import Step
 from rig.steps.conditions import OutputState
 from rig.steps.hold import Hold
@@ -29,6 +32,7 @@ from rig.steps.wait_for import WaitFor
 from tests.plan.test_families import ORIGIN
 
 ESP32 = load_profile("esp32-4s")
+PLANS = Path(__file__).parents[2] / "testplans"
 OVER = Crossing(quantity="cell 3", level=3.65, rising=True)
 OPENS = Trips(output="charge path", since=OVER, low_s=0.9, high_s=1.1)
 
@@ -47,7 +51,7 @@ OPENS = Trips(output="charge path", since=OVER, low_s=0.9, high_s=1.1)
     ],
 )
 def test_a_step_takes_no_longer_than(step: Step, longest: float) -> None:
-    assert longest_s(step) == pytest.approx(longest)
+    assert step.longest_s() == pytest.approx(longest)
 
 
 @given(
@@ -69,7 +73,7 @@ def test_a_staircase_counts_both_its_ends(
         until=OutputState(output="charge path", is_open=True),
     )
 
-    assert longest_s(stairs) == pytest.approx(levels * 1.6)
+    assert stairs.longest_s() == pytest.approx(levels * 1.6)
 
 
 @given(st.lists(st.floats(0.0, 100.0), max_size=10))
@@ -154,3 +158,12 @@ def test_a_record_however_long_shows_a_current_that_its_own_trip_ends(hold_s: fl
 
     assert capture is not None
     assert 6.0 * capture.interval_s <= 200e-6 * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("plan", sorted(PLANS.glob("*.yaml")), ids=lambda plan: plan.stem)
+def test_a_case_that_is_complete_stays_as_it_is(plan: Path) -> None:
+    read = load_plan(plan)
+    profile = load_profile(read.dut or "")
+
+    for case in expand(read, profile, 1):
+        assert complete(case, profile) == case, case.id

@@ -146,6 +146,17 @@ def test_a_group_is_set_before_what_is_named_in_it(profile: Profile) -> None:
     assert case.steps == (Set(values={"cell 1": 3.3, "cell 2": 3.3, "cell 3": 3.7, "cell 4": 3.3}),)
 
 
+def test_some_of_a_kind_are_set_together(profile: Profile) -> None:
+    case = a_case(profile, "{set: {'cells 1, 2 and 4': 3.30 V}}")
+
+    assert case.steps == (Set(values={"cell 1": 3.3, "cell 2": 3.3, "cell 4": 3.3}),)
+
+
+def test_of_some_the_one_that_is_not_there_is_named(profile: Profile) -> None:
+    with pytest.raises(BrokenDescriptionError, match='no quantity that can be set "cell 7"'):
+        a_case(profile, "{set: {'cells 1 and 7': 3.30 V}}")
+
+
 _UP = Mark(mark="up")
 
 
@@ -261,6 +272,14 @@ def test_a_case_knows_its_line_and_what_it_needs(profile: Profile) -> None:
         ("{hold: 1 s, reset: now}", STAYS, "hold and reset"),
         ("{as: x}", STAYS, "this one does nothing"),
         ("{wait for: {charge path: open}}", STAYS, "one state and within"),
+        ("{wait for: {charge path: 1, within: 1 s}}", STAYS, "is no state to wait for"),
+        ("{wait for: {BMS_Status.OV: open, within: 1 s}}", STAYS, "a signal has a number"),
+        (
+            "{ramp: {quantity: cell 1, from: 3.6 V, to: 3.7 V, step: 2 mV, dwell: 1 s,"
+            " until: {charge path: open, within: 3 s}}}",
+            STAYS,
+            "until needs one state",
+        ),
         ("{send: {times: 3}}", STAYS, "just one message"),
         ("{send: {HostAlive: {}, times: 0}}", STAYS, "no number of times"),
         ("{traffic: {every: 1 s}}", STAYS, "traffic needs just one message"),

@@ -149,7 +149,7 @@ CROSSED = Crossing(quantity="cell 3", level=3.65, rising=True)
     ],
 )
 def test_a_step_is_told_as_an_instruction(step: Step, text: str) -> None:
-    assert words.step(step) == text
+    assert step.sentence() == text
 
 
 @pytest.mark.parametrize(

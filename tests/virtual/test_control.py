@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rig.virtual.board import Board
+from rig.virtual.carrier.board import Board
 from rig.virtual.clock import LocalClock
 from rig.virtual.control import ControlPort
 from rig.virtual.kernel import Kernel

@@ -64,7 +64,7 @@ class _Seen:
         """Give the current limit one way; where its path may be open, 0 is right too."""
         profile, inputs = self.profile, self.allowance.seen_to
         limit = self.allowance.currents[way]
-        now = {**profile.nominal_values, **values}
+        now = profile.values_at(values)
         cells = [now[q] for q in profile.cell_names]
         parts = [limit.by_cell.around(max(cells) if way == "charge" else min(cells), inputs.cell_v)]
         parts += [
@@ -81,7 +81,7 @@ class _Seen:
 
     def voltage(self, values: Mapping[str, float]) -> Interval | None:
         """Give the charge voltage limit."""
-        limit, now = self.allowance.charge_voltage, {**self.profile.nominal_values, **values}
+        limit, now = self.allowance.charge_voltage, self.profile.values_at(values)
         if limit is None:
             return None
         highest = max(now[q] for q in self.profile.cell_names)
@@ -91,11 +91,14 @@ class _Seen:
     def _perhaps_opened(self, values: Mapping[str, float]) -> set[str]:
         """Outputs that open at these values, or where tolerances may have it so."""
         found: set[str] = set()
-        for p in self.profile.protections.values():
+        profile, now = self.profile, self.profile.values_at(values)
+        moved = profile.hierarchy.apart(values)
+        for p in profile.protections.values():
             near = p.threshold.tolerance if p.threshold else 0.0
-            for quantity in p.quantities(self.profile) if p.threshold else ():
-                if quantity in values and not p.is_of_spread:
-                    past = values[quantity] - p.level if p.rising else p.level - values[quantity]
+            for quantity in p.quantities(profile) if p.threshold and not p.is_of_spread else ():
+                if not moved.keys().isdisjoint(profile.hierarchy.parts(quantity)):
+                    value = profile.hierarchy.value(quantity, now)
+                    past = value - p.level if p.rising else p.level - value
                     found |= set(p.opens) if past > -near else set()
         return found
 

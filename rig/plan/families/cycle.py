@@ -67,7 +67,7 @@ def since_nth(since: Instant, nth: str) -> Instant:
 
 
 def _numbered(step: Step, nth: str) -> Step:
-    return replace(step, mark=step.mark + nth) if step.mark else step
+    return step.marked(step.mark + nth) if step.mark else step
 
 
 def at_level(

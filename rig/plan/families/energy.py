@@ -6,7 +6,6 @@ All of them go by the profile's section ``energy:``, and find nothing where ther
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from rig.dut.energy import ChargePromise, Energy, FullPromise
@@ -89,7 +88,7 @@ def _started_at(profile: Profile, volts: float) -> list[Step]:
 def _conducting_at(profile: Profile, volts: float, mark: str) -> list[Step]:
     """Start it anew with all cells at one voltage; from `mark` on, current can flow."""
     *before, last = [*_start_at(profile, volts), *asked_to_close(profile)]
-    return [*before, replace(last, mark=mark)]
+    return [*before, last.marked(mark)]
 
 
 def _start_at(profile: Profile, volts: float) -> list[Step]:

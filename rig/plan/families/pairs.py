@@ -83,7 +83,8 @@ def _in_order(profile: Profile, a: str, b: str, turn: int) -> tuple[_One, _One, 
     if p.unit == "A":
         gap = _GAPS[2]  # a current ends with the path that it flows through
     s, t = stimuli(profile, first)[-1], stimuli(profile, second)[0]
-    if s.target == t.target or set(p.says) & set(q.says):
+    parts = (set(profile.hierarchy.parts(target)) for target in (s.target, t.target))
+    if set.intersection(*parts) or set(p.says) & set(q.says):
         return None
     if first in acting(profile, t.values) or second in acting(profile, s.values):
         return None
