@@ -103,8 +103,6 @@ class Rack:
     def connect(self) -> None:
         """Open all sessions, see who answers, and bring each to a known state, all outputs off.
 
-        That is done in the order of switching off: an earlier run may have left them on.
-
         Raises
         ------
         BenchError
@@ -112,7 +110,6 @@ class Rack:
         """
         for role in self.sessions:
             self._open(role)
-        for role in self._order:
             self._drivers[role].prepare()
 
     def claim_relays(self) -> None:
