@@ -6,6 +6,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
+# Where it is set, each process compiles all of the rig anew, and the tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: nightly smoke mutants benchmarks breakers test peers lint types contract clean
 
@@ -40,8 +42,8 @@ sample.disks := 2
 sample.descriptions := 150
 sample.dbcs := 40
 
-# One worker more than cores: a run of the rig waits a quarter of its time for its serial link.
-test: WORKERS = $(shell $(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)")
+# Two workers more than cores: a run of the rig waits half of its time, for its bench and its serial link.
+test: WORKERS = $(shell $(BIN)/python -c "import os; print((os.cpu_count() or 1) + 2)")
 test: $(STAMP)
 	@$(BIN)/pytest tests -n $(WORKERS) --ignore tests/peers --dist worksteal --junitxml=out/test-report/junit.xml; code=$$?; \
 	echo "report:   out/test-report/junit.xml"; exit $$code

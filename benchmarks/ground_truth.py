@@ -41,8 +41,8 @@ from rig.expectations.stays import Stays
 from rig.expectations.threshold import ThresholdIs
 from rig.instants import Crossing
 from rig.judge.budget import BOUNDED, DIVISORS
-from rig.judge.judge import judge_expectation
 from rig.judge.verdict import BudgetRow, Finding, Verdict
+from rig.judging import judge_expectation, observed
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
 from rig.plan.stimulus import APPLIED
@@ -205,7 +205,7 @@ def _compare(
 ) -> None:
     case, messages = happened.case, messages_of(happened.profile)
     for wanted in case.expectations:
-        finding = judge_expectation(case, trace, wanted, messages)
+        finding = judge_expectation(wanted, observed(case, trace, messages))
         where = f"seed {seed} {case.id} {finding.means}"
         if isinstance(wanted, Stays):
             found.stays += 1
@@ -236,7 +236,7 @@ def _compare(
         found.timings.append(timing)
         for low_s, high_s in _limits(timing, draw):
             narrowed = replace(wanted, low_s=low_s, high_s=high_s)
-            again = judge_expectation(case, trace, narrowed, messages)
+            again = judge_expectation(narrowed, observed(case, trace, messages))
             _check(found, where, "drawn", again, true_s)
 
 
@@ -255,7 +255,7 @@ def _compare_level(  # noqa: PLR0913, PLR0917
     noise, beyond = _noise(wanted.quantity, protection, profile)
     read = wanted.level + (beyond if protection.rising else -beyond)
     true = _true_level(wanted.quantity, read, specimen[wanted.quantity], profile)
-    finding = judge_expectation(case, trace, wanted, messages_of(profile))
+    finding = judge_expectation(wanted, observed(case, trace, messages_of(profile)))
     where = f"seed {seed} {case.id}"
     if finding.measurement is None:
         found.oddities.append(f"{where}: true {true:.4f}; judged: {finding.sentence}")
@@ -278,7 +278,7 @@ def _compare_level(  # noqa: PLR0913, PLR0917
         off = draw.uniform(-LIMITS_WITHIN, LIMITS_WITHIN) * timing.expanded
         level = true + off + draw.choice((-width, width))
         narrowed = replace(wanted, level=level, tolerance=width)
-        again = judge_expectation(case, trace, narrowed, messages_of(profile))
+        again = judge_expectation(narrowed, observed(case, trace, messages_of(profile)))
         _check(found, where, "drawn", again, true, blur=noise)
 
 

@@ -11,6 +11,7 @@ from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
 from rig.evidence.left_out import LeftOut, left_out_of
 from rig.evidence.promises import Promises, promises_of
 from rig.judge.verdict import BLAMES, Verdict, Whose, whose_error
+from rig.trace.text import plain
 
 # Words of the outcomes that leave a question open, as the sentence counts them.
 _OPEN = {
@@ -102,7 +103,9 @@ def _of_cases(run: Run) -> Answer:
         of = f"{failed} of {words.plural(total, 'case')} failed"
         return Answer("NO", f"{of}: {_grouped(run.cases, Verdict.FAIL)}.{_also_open(run)}", "fail")
     if run.problems:
-        why = f"the evidence is damaged ({words.plural(len(run.problems), 'problem')}), see below."
+        first, *others = run.problems
+        more = f"; and {words.plural(len(others), 'more problem')}" if others else ""
+        why = f"the evidence is damaged: {plain(first)}{more}."
         return Answer("NOT PROVEN", why, "inconclusive")
     if run.aborted and run.counts["pass"] == total:
         why = "nothing failed, but the run never came to its end: tries may be missing."

@@ -266,7 +266,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         severity=case.severity,
         whose=(whose_error(judgement.sentence) if judgement else None) or BLAMES[0],
         steps=tuple(step.sentence() for step in case.steps),
-        expected=() if findings else tuple(words.expectation(e) for e in case.expectations),
+        expected=() if findings else tuple(e.sentence() for e in case.expectations),
         findings=tuple(_finding(f) for f in findings),
         notes=(),
         figures=(),

@@ -271,7 +271,6 @@ def _tell_damage(run: Run) -> bool:
 
 def _shortest(run: Run, case: RunCase, bench: str | None, folder: Path) -> Iterator[str]:
     """Search for the shortest stimulus, store it as a plan, and say how it is repeated."""
-    from reports import words
     from rig.bench.description import load_bench
     from rig.dut.profile import find_described
     from rig.shrink import shortest_plan, shrink_recorded
@@ -287,7 +286,7 @@ def _shortest(run: Run, case: RunCase, bench: str | None, folder: Path) -> Itera
     plan.write_text(shortest_plan(run, found), encoding="utf-8")
     yield f"\nshortest stimulus that still fails (of {found.trials} tried):"
     yield from (f"  {n}. {s.sentence()}" for n, s in enumerate(found.case.steps, 1))
-    yield f"  expected: {words.expectation(found.case.expectations[0])}"
+    yield f"  expected: {found.case.expectations[0].sentence()}"
     if not found.is_shortest:
         yield "  (the search was cut short: it may be shorter still)"
     if not found.is_compared:

@@ -209,21 +209,24 @@ def _named(
 ) -> Iterable[Mistake]:
     for detail in details:
         location = tuple(part for part in detail["loc"] if part not in (ONE, SEVERAL))
-        holder = _model_at(model, location[:-1])
-        what, mend = _explain(detail, holder)
-        at_key = detail["type"] in ("extra_forbidden", "missing")
+        what, mend = _explain(detail, _models_at(model, location[:-1]))
+        at_key = detail["type"] in ("extra_forbidden", "missing", "mistake_at_key")
         line, column = (positions.key if at_key else positions.value)(location)
         yield Mistake(file, line, column, dotted(location), what, mend)
 
 
-def _explain(detail: ErrorDetails, holder: type[BaseModel] | None) -> tuple[str, str]:
+def _explain(detail: ErrorDetails, holders: Sequence[type[BaseModel]]) -> tuple[str, str]:
     kind, found, context = detail["type"], detail["input"], detail.get("ctx", {})
     last = str(detail["loc"][-1]) if detail["loc"] else ""
+    holder = next((model for model in holders if last in _aliases(model)), None)
     match kind:
-        case "mistake":
+        case "mistake" | "mistake_at_key":
             said = str(context["what"]), str(context["mend"])
         case "extra_forbidden":
-            said = f'"{last}" is not known here', suggest(last, _aliases(holder))
+            said = (
+                f'"{last}" is not known here',
+                suggest(last, [name for model in holders for name in _aliases(model)]),
+            )
             if re.match(r"\d", last):  # {cells: 3,30 V} has two keys
                 said = said[0], f"where a decimal comma stands, write a point; {said[1]}"
         case "missing":
@@ -291,9 +294,7 @@ def _described(value: object) -> str:
     return f"{value}".lower() if isinstance(value, bool) else f'"{value}"'
 
 
-def _aliases(model: type[BaseModel] | None) -> list[str]:
-    if model is None:
-        return []
+def _aliases(model: type[BaseModel]) -> list[str]:
     return [info.alias or name for name, info in model.model_fields.items() if not info.exclude]
 
 
@@ -326,31 +327,26 @@ def _properties(holder: type[BaseModel]) -> dict[str, Any]:
     return properties
 
 
-def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
-    """Find the model that `location` leads into; None where it leads to something else."""
-    here: Any = model
+def _models_at(model: type[BaseModel], location: Location) -> list[type[BaseModel]]:
+    """Find the models that `location` may lead into; none where it leads to something else."""
+    here: list[Any] = [model]
     for part in location:
-        here = _child(here, part)
-    return _as_model(here)
+        here = [child for annotation in here for child in _children(annotation, part)]
+    return [option for annotation in here for option in _options(annotation) if _is_model(option)]
 
 
-def _child(annotation: Any, part: int | str) -> Any:
-    if (model := _as_model(annotation)) is not None:
-        for name, info in model.model_fields.items():
-            if part in (info.alias, name):
-                return info.annotation
+def _children(annotation: Any, part: int | str) -> Iterable[Any]:
     for option in _options(annotation):
-        arguments = typing.get_args(option)
-        if arguments:
-            return arguments[1] if isinstance(part, str) and len(arguments) > 1 else arguments[0]
-    return None
+        if _is_model(option):
+            fields = option.model_fields.items()
+            yield from (info.annotation for name, info in fields if part in (info.alias, name))
+        elif arguments := typing.get_args(option):
+            is_value = isinstance(part, str) and len(arguments) > 1
+            yield arguments[1] if is_value else arguments[0]
 
 
-def _as_model(annotation: Any) -> type[BaseModel] | None:
-    for option in _options(annotation):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            return option
-    return None
+def _is_model(option: Any) -> bool:
+    return isinstance(option, type) and issubclass(option, BaseModel)
 
 
 def _options(annotation: Any) -> list[Any]:

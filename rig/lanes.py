@@ -21,8 +21,8 @@ from rig.drive.drive import drive_case, nothing_recorded
 from rig.drive.home import read_firmware
 from rig.dut.profile import Profile
 from rig.errors import BenchError, LimitError, RigError
-from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, Verdict, bench_blamed, blamed
+from rig.judging import judge
 from rig.trace.model import Trace
 
 

@@ -83,9 +83,10 @@ def _place(mistake: Mistake) -> tuple[Any, ...]:
     return mistake.file, mistake.line, mistake.column, words
 
 
-def mistake_error(what: str, mend: str) -> PydanticCustomError:
+def mistake_error(what: str, mend: str, *, at_key: bool = False) -> PydanticCustomError:
     """Make the error for a model's validator to raise: what is wrong, and what would be right."""
-    return PydanticCustomError("mistake", "{what}", {"what": what, "mend": mend})
+    kind = "mistake_at_key" if at_key else "mistake"
+    return PydanticCustomError(kind, "{what}", {"what": what, "mend": mend})
 
 
 # ---- what would be right ------------------------------------------------------------------------

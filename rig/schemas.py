@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from rig.bench.description import BenchFile
 from rig.dut.profile import Profile
+from rig.expectations import Expectation
 from rig.plan.model import BARE_WORDS, PlanFile
 from rig.steps import Step
 
@@ -26,9 +27,11 @@ PAGE = FOLDER.parent / "write-tests-in-python.md"
 # What may stand in place of the mapping (the models' own validators take it so).
 _SHORT_FORMS: dict[str, list[dict[str, Any]]] = {
     "PlanStep": [{"const": word} for word in BARE_WORDS],
-    "Expected": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
 }
-_TABLES: dict[str, Callable[[], Mapping[str, type[Any]]]] = {"steps": Step.kinds}
+_TABLES: dict[str, Callable[[], Mapping[str, type[Any]]]] = {
+    "steps": Step.kinds,
+    "expectations": Expectation.kinds,
+}
 _MODELS: dict[str, type[BaseModel]] = {"profile": Profile, "bench": BenchFile, "plan": PlanFile}
 
 
@@ -77,9 +80,15 @@ def table(kinds: Iterable[type[Any]]) -> str:
     """Give a row for each kind: in Python, in a plan, what its docstring says first."""
     return "".join(
         f"| `{kind.__name__}({', '.join(_own_fields(kind))})`"
-        f" | {', '.join(f'`{word}`' for word in kind.words)} | {_first_paragraph(kind)} |\n"
+        f" | {', '.join(f'`{word}`' for word in _plan_words(kind))} | {_first_paragraph(kind)} |\n"
         for kind in kinds
     )
+
+
+def _plan_words(kind: type[Any]) -> Iterable[str]:
+    """Give the words that name a step, or lead an expectation."""
+    found: Iterable[str] = getattr(kind.words, "leads", kind.words)
+    return found
 
 
 def _own_fields(kind: type[Any]) -> list[str]:

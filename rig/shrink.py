@@ -73,8 +73,12 @@ class Oracle:
         return self._known[key]
 
     def tells_at_any_phase(self, case: Case) -> bool:
-        """Drive it several times more: whether it fails wherever the BMS's tasks stand."""
-        return all(self._fails(replace(case, seed=case.seed + n)) for n in range(1, _PHASES + 1))
+        """Drive it several times more: whether it tells wherever the BMS's tasks stand."""
+        return all(self._fails(each) and self._passes(each) for each in _at_phases(case))
+
+    def passes_at_any_phase(self, case: Case) -> bool:
+        """Drive it several times more: whether the good firmware passes it, wherever they stand."""
+        return all(self._passes(each) for each in _at_phases(case))
 
     def _fails(self, case: Case) -> bool:
         self.trials += 1
@@ -96,6 +100,10 @@ class Oracle:
             return lane.run(case)[0]
         except LimitError:
             return None
+
+
+def _at_phases(case: Case) -> Iterator[Case]:
+    return (replace(case, seed=case.seed + n) for n in range(1, _PHASES + 1))
 
 
 def shrink(case: Case, profile: Profile, oracle: Oracle, *, most: int = MOST_TRIALS) -> Shrunk:
@@ -166,11 +174,11 @@ def shrink_recorded(
 
 def shortest_plan(run: Run, found: Shrunk) -> str:
     """Return a plan with the shortest case, as a person can read, change and keep it."""
-    case = found.case
+    case, profile = found.case, load_profile(run.path / "inputs" / "profile.yaml")
     return plan_text(
         "shortest",
         run.meta.dut,
-        [written_out(case, _name(case))],
+        [written_out(case, _name(case), profile)],
         why=f"What is left of {case.id} of {run.run_id} when every step is left out that can be.",
     )
 
@@ -214,16 +222,7 @@ def only(case: Case, number: int, profile: Profile) -> Case:
 def _can_be(case: Case, steps: Sequence[Step]) -> bool:
     """Whether every mark that the expectation refers to is still borne by a step."""
     borne = {step.mark for step in steps if step.mark}
-    return _marks_of(case) <= borne
-
-
-def _marks_of(case: Case) -> set[str]:
-    named: set[str] = set()
-    for wanted in case.expectations:
-        since = getattr(wanted, "since", None)
-        named |= {getattr(since, "mark", None) or "", getattr(since, "after", None) or ""}
-        named |= {getattr(wanted, key, None) or "" for key in ("begin", "end", "at")}
-    return named - {""}
+    return all(borne.issuperset(wanted.marks().values()) for wanted in case.expectations)
 
 
 # ---- fewer steps ----------------------------------------------------------------------------

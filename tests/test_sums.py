@@ -159,7 +159,7 @@ def test_the_released_build_has_neither_and_so_fails(profile: Profile) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_case_of_a_sum_reads_back_as_it_was(profile: Profile, family: str) -> None:
     case = cases_of(profile, (family,))[0]
-    text = plan_text("again", "esp32-4s", [written_out(case, "the case")])
+    text = plan_text("again", "esp32-4s", [written_out(case, "the case", profile)])
 
     again = expand(parse_plan(text, "again.yaml"), profile, 1)[0]
 

@@ -6,6 +6,7 @@ with a deadline and a limit of memory; a process that meets neither is replaced.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import multiprocessing
@@ -14,7 +15,7 @@ import sys
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
@@ -120,6 +121,59 @@ def _serve(pipe: Connection) -> None:
             except BaseException:  # noqa: BLE001 -- whatever a file brings about is what is counted here
                 crash = traceback.format_exc()
         pipe.send((code, buffer.getvalue().decode("utf-8", "replace"), crash[-3000:]))
+
+
+# ---- trying --------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Mutant:
+    """A file that is wrong on purpose."""
+
+    kind: str
+    what: str  # it differs in
+    checked: Callable[[Checker], Answer]
+
+
+def tried(
+    doc: str | None,
+    tries: int,
+    refused: Callable[[Checker], Sequence[str]],
+    mutants: Callable[[int, int], Iterable[Mutant]],
+    *,
+    never: Iterable[str] = (),
+) -> int:
+    """Check mutants as the command line asks, print what came of them and give the exit code.
+
+    Parameters
+    ----------
+    refused
+        Which of our own files, that are good, are refused.
+    mutants
+        Makes them, of a seed and so many.
+    never
+        Kinds of which none may be accepted.
+    """
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tries", type=int, default=tries)
+    parser.add_argument("--accepted", metavar="CLASS", help="show what was accepted of a class")
+    options = parser.parse_args()
+    checker, count = Checker(), Count()
+    wrong = refused(checker)
+    for mutant in mutants(options.seed, options.tries):
+        answer = mutant.checked(checker)
+        count.add(mutant.kind, mutant.what, answer)
+        if answer.accepted and options.accepted in (mutant.kind, "all"):
+            print(mutant.what)
+    checker.close()
+    return count.print("refused: " + ", ".join(wrong) if wrong else "all accepted", never=never)
+
+
+def difference(old: bytes, new: bytes) -> str:
+    """Show the first line that differs."""
+    pairs = zip([*old.splitlines(), b""], [*new.splitlines(), b""], strict=False)
+    a, b = next(((a, b) for a, b in pairs if a != b), (b"", b""))
+    before, after = (line.strip().decode("utf-8", "replace") for line in (a, b))
+    return f"{before[:100]!r} -> {after[:140]!r}"
 
 
 # ---- counting -----------------------------------------------------------------------------------

@@ -9,16 +9,16 @@ mend. What is accepted is counted by class: a range or a comment may change with
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from checked import Answer, Checker, Count
+from checked import Answer, Checker, Mutant, difference, tried
 
 ROOT = Path(__file__).parents[2]
 TRIES = 400
@@ -128,7 +128,7 @@ def mutants(seed: int, tries: int) -> Iterator[tuple[str, str, bytes]]:
         number += 1
         chance = random.Random(f"{seed}/{number}")
         kind, dut = chance.choice(kinds), chance.choice(list(PLANS))
-        raw = (ROOT / "fixtures/duts" / dut / "bms.dbc").read_bytes()
+        raw = _ours(dut)
         changed = _mutated(kind, raw, chance)
         if changed != raw:
             made += 1
@@ -152,30 +152,23 @@ def _checked(checker: Checker, dut: str, raw: bytes) -> Answer:
         return checker([str(place), str(ROOT / PLANS[dut]), "--dut", str(place)])
 
 
+def _made(seed: int, tries: int) -> Iterator[Mutant]:
+    for kind, dut, raw in mutants(seed, tries):
+        what = f"{kind} of {dut}: {difference(_ours(dut), raw)}"
+        yield Mutant(kind, what, partial(_checked, dut=dut, raw=raw))
+
+
+def _ours(dut: str) -> bytes:
+    return (ROOT / "fixtures/duts" / dut / "bms.dbc").read_bytes()
+
+
+def _refused(checker: Checker) -> list[str]:
+    return [dut for dut in PLANS if not _checked(checker, dut, _ours(dut)).accepted]
+
+
 def main() -> int:
     """Check all mutants and print what came of them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tries", type=int, default=TRIES)
-    parser.add_argument("--accepted", metavar="CLASS", help="show what was accepted of a class")
-    options = parser.parse_args()
-    checker, count = Checker(), Count()
-    ours = {dut: (ROOT / "fixtures/duts" / dut / "bms.dbc").read_bytes() for dut in PLANS}
-    wrong = [dut for dut, raw in ours.items() if not _checked(checker, dut, raw).accepted]
-    for kind, dut, raw in mutants(options.seed, options.tries):
-        answer = _checked(checker, dut, raw)
-        what = f"{kind} of {dut}: {_difference(ours[dut], raw)}"
-        count.add(kind, what, answer)
-        if answer.accepted and options.accepted in (kind, "all"):
-            print(what)
-    checker.close()
-    return count.print("refused: " + ", ".join(wrong) if wrong else "all accepted", never=NEVER)
-
-
-def _difference(old: bytes, new: bytes) -> str:
-    pairs = zip([*old.splitlines(), b""], [*new.splitlines(), b""], strict=False)
-    a, b = next(((a, b) for a, b in pairs if a != b), (b"", b""))
-    return f"{a.strip()[:100]!r} -> {b.strip()[:140]!r}"
+    return tried(__doc__, TRIES, _refused, _made, never=NEVER)
 
 
 if __name__ == "__main__":

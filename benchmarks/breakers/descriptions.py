@@ -10,7 +10,6 @@ others are counted by class and shown by --accepted.
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 import shutil
@@ -18,10 +17,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
-from checked import Answer, Checker, Count
+from checked import Answer, Checker, Mutant, difference, tried
 
 ROOT = Path(__file__).parents[2]
 TRIES = 2500
@@ -321,34 +321,22 @@ def _checked(checker: Checker, source: Source, raw: bytes) -> Answer:
         return checker([str(_place(source, raw, Path(folder))), *source.options])
 
 
-def main() -> int:
-    """Check all mutants and print what came of them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tries", type=int, default=TRIES)
-    parser.add_argument("--accepted", metavar="CLASS", help="show what was accepted of a class")
-    options = parser.parse_args()
-    checker, count = Checker(), Count()
-    wrong = [
+def _made(seed: int, tries: int) -> Iterator[Mutant]:
+    for kind, source, raw in mutants(seed, tries):
+        different = difference(source.path.read_bytes(), raw)
+        what = f"{kind} of {source.path.relative_to(ROOT)}: {different}"
+        yield Mutant(kind, what, partial(_checked, source=source, raw=raw))
+
+
+def _refused(checker: Checker) -> list[str]:
+    return [
         s.path.name for s in sources() if not _checked(checker, s, s.path.read_bytes()).accepted
     ]
-    for kind, source, raw in mutants(options.seed, options.tries):
-        answer = _checked(checker, source, raw)
-        what = f"{kind} of {source.path.relative_to(ROOT)}: {_difference(source, raw)}"
-        count.add(kind, what, answer)
-        if answer.accepted and options.accepted in (kind, "all"):
-            print(what)
-    checker.close()
-    return count.print("refused: " + ", ".join(wrong) if wrong else "all accepted", never=NEVER)
 
 
-def _difference(source: Source, raw: bytes) -> str:
-    """Show the first line that differs, of the source and of the mutant."""
-    old = source.path.read_text("utf-8").splitlines()
-    new = raw.decode("utf-8", "replace").splitlines()
-    pairs = ((a, b) for a, b in zip([*old, ""], [*new, ""], strict=False) if a != b)
-    a, b = next(pairs, ("", ""))
-    return f"{a.strip()[:100]!r} -> {b.strip()[:140]!r}"
+def main() -> int:
+    """Check all mutants and print what came of them."""
+    return tried(__doc__, TRIES, _refused, _made, never=NEVER)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,7 @@ class RigRun:
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # A shell's background job ignores SIGINT, and so would all that it starts.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=_ignores_no_signal,
             )
         return cls(out=out, process=process, log=log)
 
@@ -125,6 +124,13 @@ class RigRun:
                 return False
             time.sleep(0.01)
         return True
+
+
+def _ignores_no_signal() -> None:
+    """Undo what a shell's background job (SIGINT) and nohup (SIGHUP) leave to all they start."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def _is_connected(note: Path) -> bool:

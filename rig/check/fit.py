@@ -143,9 +143,9 @@ class Fit:
         return f'the DBC has no message "{name}"', suggest(name, self.messages)
 
     def unknown_signal(self, name: str) -> tuple[str, str] | None:
-        """Say what is wrong with "Message.Signal", if anything is."""
+        """Say what is wrong with "Message.Signal", or a message alone, if anything is."""
         message, _, signal = name.partition(".")
-        if (found := self.unknown_message(message)) or not self.messages:
+        if (found := self.unknown_message(message)) or not self.messages or not signal:
             return found
         signals = [s.name for s in self.messages[message].signals]
         if signal in signals:

@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from rig.bench.description import read_bench
 from rig.case import Case
 from rig.check.fit import Fit
 from rig.check.plans import PlanCheck
-from rig.description import BrokenDescriptionError, Mistake, suggest
+from rig.description import BrokenDescriptionError, Mistake
 from rig.dut.profile import read_profile
 from rig.expectations import Expectation
-from rig.expectations.message_comes import MessageComes
-from rig.instants import Crossing
 from rig.plan.complete import complete
 from rig.steps import Step
 from rig.steps.resolver import Resolver
 
 _Found = tuple[str, str]  # what is wrong, how to mend it
-_EXPECTATIONS = get_args(get_args(Expectation)[0])
 _MARKS = ("begin", "end", "at", "after")
 
 
@@ -59,9 +56,8 @@ class _Names:
     """Steps and expectations of a case, held against the names that there are."""
 
     def __init__(self, case: Case, fit: Fit) -> None:
-        self._case, self._fit, self._profile = case, fit, fit.profile
-        marks = (getattr(step, "mark", None) for step in case.steps)
-        self._marks = [mark for mark in marks if mark]
+        self._case, self._fit = case, fit
+        self._steps = [step for step in case.steps if isinstance(step, Step)]
 
     def mistakes(self) -> Iterator[Mistake]:
         """Find them all."""
@@ -69,7 +65,7 @@ class _Names:
             yield self._mistake("", "it expects nothing", "add an expectation, such as Stays(…)")
         for things, kinds, word, example in (
             (self._case.steps, Step, "step", "Hold(duration_s=1.0)"),
-            (self._case.expectations, _EXPECTATIONS, "expectation", "Stays(output=…, is_open=…)"),
+            (self._case.expectations, Expectation, "expectation", "Stays(output=…, is_open=…)"),
         ):
             for number, thing in enumerate(things, 1):
                 place = f"{word} {number}"
@@ -81,66 +77,16 @@ class _Names:
     def _mistake(self, place: str, what: str, mend: str) -> Mistake:
         return Mistake(self._case.source, 0, 0, place, what, mend)
 
-    def _of(self, thing: Any) -> Iterator[_Found]:
-        """Look at a step or an expectation, and at the instant within it."""
+    def _of(self, thing: Step | Expectation) -> Iterator[_Found]:
         yield from _numbers(thing)
-        if isinstance(thing, Step):
-            yield from self._step(thing)
-            return
-        yield from self._quantities(thing)
-        yield from self._outputs_and_marks(thing)
-        yield from self._signals(thing)
-        yield from self._links(thing)
-        for part in fields(thing):
-            if is_dataclass(value := getattr(thing, part.name)):
-                yield from self._of(value)
-
-    def _step(self, step: Step) -> Iterator[_Found]:
         found: list[_Found] = []
-        step.check(Resolver(self._profile, lambda _, what, mend: found.append((what, mend))))
+        profile, steps = self._fit.profile, self._steps
+        thing.check(
+            Resolver(profile, lambda _, what, mend: found.append((what, mend)), steps=steps)
+        )
         yield from found
-        signals = (self._fit.unknown_signal(name) for name, _ in step.signals_named())
+        signals = (self._fit.unknown_signal(name) for name, _ in thing.signals_named())
         yield from (unknown for unknown in signals if unknown and not found)
-
-    def _quantities(self, thing: Any) -> Iterator[_Found]:
-        if isinstance(thing, Crossing):
-            known = (*self._profile.settable, *self._profile.outputs)
-            yield from _unknown([thing.quantity], known, "quantity")
-
-    def _outputs_and_marks(self, thing: Any) -> Iterator[_Found]:
-        if (output := getattr(thing, "output", None)) is not None:
-            yield from _unknown([output], self._profile.outputs, "output")
-        for mark in (getattr(thing, name, None) for name in (*_MARKS, "mark")):
-            if mark is not None and mark not in self._marks:
-                none = "no step has a mark: give one mark=…"
-                mend = suggest(mark, self._marks) if self._marks else none
-                yield f'no step bears the mark "{mark}"', mend
-
-    def _signals(self, thing: Any) -> Iterator[_Found]:
-        message, can = getattr(thing, "message", None), self._profile.can
-        if message is None:
-            return
-        if can is None:
-            yield f"{self._profile.name} has no CAN", "remove it"
-        names = [getattr(thing, "signal", None)]
-        names += list(thing.where) if isinstance(thing, MessageComes) else []
-        if found := self._fit.unknown_message(message):
-            yield found
-            return
-        for name in filter(None, names):
-            if found := self._fit.unknown_signal(f"{message}.{name}"):
-                yield found
-
-    def _links(self, thing: Any) -> Iterator[_Found]:
-        if getattr(thing, "kind", "").startswith("console") and self._profile.console is None:
-            yield f"{self._profile.name} has no console", "remove it"
-
-
-def _unknown(names: Iterable[str], known: Iterable[str], kind: str) -> Iterator[_Found]:
-    listed = list(known)
-    for name in names:
-        if name not in listed:
-            yield f'there is no {kind} "{name}"', suggest(str(name), listed)
 
 
 def _numbers(thing: Any) -> Iterator[_Found]:

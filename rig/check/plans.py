@@ -10,29 +10,9 @@ from rig.bounds import LONGEST_CASE_S
 from rig.case import Case
 from rig.check.fit import Fit
 from rig.description import Document, Location, Mistake
-from rig.expectations.counts_charge import CountsCharge
-from rig.expectations.follows_cells import FollowsCells
-from rig.expectations.message_comes import MessageComes
-from rig.expectations.message_sound import MessageSound
-from rig.expectations.message_timing import MessageTiming
-from rig.expectations.signal_becomes import SignalBecomes
-from rig.expectations.signal_ordered import SignalOrdered
-from rig.expectations.signal_stays import SignalStays
-from rig.expectations.signal_steady import SignalSteady
-from rig.expectations.signal_within import SignalWithin
 from rig.plan.model import PlanCase, PlanFile
 from rig.steps import Step
 from rig.steps.fault import Fault
-
-_OF_ONE_SIGNAL = (
-    SignalBecomes,
-    SignalStays,
-    SignalWithin,
-    SignalOrdered,
-    SignalSteady,
-    FollowsCells,
-    CountsCharge,
-)
 
 
 class PlanCheck:
@@ -124,21 +104,8 @@ class PlanCheck:
 
     def _expectation_names(self, case: Case) -> Iterator[Mistake]:
         for expectation in case.expectations:
-            if isinstance(expectation, _OF_ONE_SIGNAL):
-                name = f"{expectation.message}.{expectation.signal}"
-                value = None
-                if isinstance(expectation, SignalBecomes | SignalStays):
-                    value = expectation.value
+            for name, value in expectation.signals_named():
                 yield from self._signal(case, None, name, value)
-            elif isinstance(expectation, MessageTiming | MessageSound):
-                yield from self._message(case, expectation.message)
-            elif isinstance(expectation, MessageComes):
-                for signal, value in expectation.where.items():
-                    yield from self._signal(case, None, f"{expectation.message}.{signal}", value)
-
-    def _message(self, case: Case, name: str) -> Iterator[Mistake]:
-        if found := self._fit.unknown_message(name):
-            yield from self._once(case, None, name, "message", found)
 
     def _signal(
         self, case: Case, number: int | None, name: str, value: float | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -33,7 +33,7 @@ from rig.description import (
     PlainName,
     Typed,
     mistake_error,
-    read,
+    parse,
     suggest,
 )
 from rig.dut.allowance import Allowance
@@ -86,7 +86,7 @@ from rig.quantity import (
     parse_toleranced,
     reader,
 )
-from rig.yaml_data import is_file
+from rig.yaml_data import is_file, shown_path, text_of
 
 _ZERO_DEGC_K = 273.15
 
@@ -869,8 +869,14 @@ def load_profile(profile: Path | str) -> Profile:
 def read_profile(profile: Path | str) -> Document[Profile]:
     """Load and check a profile, keeping where its values stand."""
     path = find_described(profile, "duts", "profile.yaml")
-    document = read(path, Profile)
-    document.model._folder = path.parent
+    shown = shown_path(path)
+    return _read(text_of(path, shown), shown, path.parent)
+
+
+@lru_cache(maxsize=8)  # a run asks five times for what it takes a fifth of its start to read
+def _read(text: str, shown: str, folder: Path) -> Document[Profile]:
+    document = parse(text, Profile, shown)
+    document.model._folder = folder
     if mistakes := contradictions(document):
         raise BrokenDescriptionError(mistakes)
     return document

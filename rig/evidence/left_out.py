@@ -41,6 +41,7 @@ def stored(left_out: LeftOut) -> bytes:
 def left_out_of(run: Run) -> LeftOut | None:
     """Read what a run left out; None where it was given all the time it needs."""
     try:
-        return _JSON.validate_json((run.path / "inputs" / FILE).read_bytes())
+        left_out = _JSON.validate_json((run.path / "inputs" / FILE).read_bytes())
     except (OSError, ValidationError):
         return None
+    return left_out if left_out.cases else None

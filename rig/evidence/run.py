@@ -71,6 +71,11 @@ class Try:
         return self.is_stored and not is_lost
 
     @property
+    def is_complete(self) -> bool:
+        """Whether a run that goes on has nothing to add to it: its evidence is there."""
+        return self.is_kept and not self.judgement.is_without_evidence
+
+    @property
     def has_trace(self) -> bool:
         """Something was recorded that can be believed."""
         return _has_trace(self.folder, self.damage)
@@ -101,8 +106,7 @@ class RunCase:
     @property
     def is_done(self) -> bool:
         """Whether a run that goes on has nothing to add to it: results and evidence are there."""
-        are_kept = all(t.is_kept for t in self.tries)
-        return are_kept and any(not t.judgement.is_without_evidence for t in self.tries)
+        return all(t.is_kept for t in self.tries) and any(t.is_complete for t in self.tries)
 
     @property
     def outcome(self) -> str:

@@ -1,16 +1,128 @@
-"""The expectation `console never says`."""
+"""The console never says a line, while it says others."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from rig.description import Pattern
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import CONSOLE, Subject
+from rig.expectations.words import Spanned, Words, span_words
+from rig.judge.console import line_mark, must_have_spoken
+from rig.judge.instants import window_ns
+from rig.judge.listening import must_have_listened
+from rig.judge.observed import Observed
+from rig.judge.rules import NoEvidence
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import said_span, show
+from rig.steps.resolver import Resolver
+from rig.trace.model import Line, Trace
+
+_SILENCE = 2.0  # this many pauses without a line are a silence
+
+
+class ConsoleNeverSaysWords(Spanned):
+    """The console never says a line."""
+
+    leads: ClassVar[tuple[str, ...]] = ("never says",)
+
+    never_says: Pattern
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleNeverSays:
+class ConsoleNeverSays(Expectation):
     """No line matching `pattern` appears between two marks; other lines do."""
 
     pattern: str
     begin: str | None = None
     end: str | None = None
     kind: Literal["console never says"] = "console never says"
+    means: ClassVar[str] = "console"
+    subject: ClassVar[Subject] = CONSOLE
+    words: ClassVar[type[Words]] = ConsoleNeverSaysWords
+
+    @classmethod
+    def read(
+        cls, name: str, content: ConsoleNeverSaysWords, names: Resolver
+    ) -> Iterator[Expectation]:
+        yield cls(pattern=content.never_says, begin=content.begin, end=content.end)
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        return CONSOLE.name, {"never says": self.pattern} | span_words(self.begin, self.end)
+
+    def sentence(self) -> str:
+        return f"console never says /{self.pattern}/ {said_span(self.begin, self.end)}"
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge that no such line came between two marks, on proof that others did."""
+        trace = observed.trace
+        must_have_listened(trace, "console")
+        begin_ns, end_ns = window_ns(trace, self.begin, self.end)
+        pattern = re.compile(self.pattern)
+        # A line counts where it may have ended inside the span, and surely where it must have.
+        touching = [ln for ln in trace.lines if ln.time_ns >= begin_ns and _early(ln) <= end_ns]
+        matching = [line for line in touching if line.search(pattern)]
+        if matching:
+            return self._said(trace, matching, begin_ns, end_ns)
+        must_have_spoken(trace)
+        if not touching:
+            _must_be_too_short_for_one(observed, begin_ns, end_ns)
+        sentence = (
+            f"no such line in {show((end_ns - begin_ns) * 1e-9, 's')}; {len(touching)} others came"
+            f" ({len(trace.lines)} in the whole case)"
+        )
+        return self.question.answer(Verdict.PASS, sentence)
+
+    def _said(self, trace: Trace, matching: list[Line], begin_ns: int, end_ns: int) -> Finding:
+        sure = [line for line in matching if _early(line) >= begin_ns and line.time_ns <= end_ns]
+        line = (sure or matching)[0]
+        sentence = f"console said {line.plain!r} {show((line.time_ns - begin_ns) * 1e-9, 's')} on"
+        mark = line_mark(trace, line)
+        if sure:
+            return self.question.answer(Verdict.FAIL, sentence, (mark,))
+        return self.question.answer(
+            Verdict.INCONCLUSIVE,
+            f"{sentence}, which may be just outside the span (stamp late by up to"
+            f" {show(line.late_ns * 1e-9, 's')})",
+            (mark,),
+        )
+
+
+def _must_be_too_short_for_one(observed: Observed, begin_ns: int, end_ns: int) -> None:
+    """Refuse a span in which nothing was heard though lines were due."""
+    span = show((end_ns - begin_ns) * 1e-9, "s")
+    usual_s = observed.prints_every_s or _usual_s(observed.trace, begin_ns, end_ns)
+    if usual_s is None:
+        raise NoEvidence(
+            f"the console said nothing for {span}, and nothing says how often it speaks: no proof"
+            " that it was alive"
+        )
+    if (end_ns - begin_ns) * 1e-9 > _SILENCE * usual_s:
+        raise NoEvidence(
+            f"the console said nothing for {span}, where a line comes every {show(usual_s, 's')}:"
+            " no proof that it was alive"
+        )
+
+
+def _usual_s(trace: Trace, begin_ns: int, end_ns: int) -> float | None:
+    """Return the pause between lines in which most of the time outside a span passed.
+
+    The median of the pauses would be that within a burst of lines.
+    """
+    times = np.array([line.time_ns for line in trace.lines], np.int64)
+    outside = (times[1:] <= begin_ns) | (times[:-1] >= end_ns)
+    pauses = np.sort(np.diff(times)[outside])
+    if not pauses.size:
+        return None
+    passed = np.cumsum(pauses)
+    return float(pauses[np.searchsorted(passed, 0.5 * passed[-1])]) * 1e-9
+
+
+def _early(line: Line) -> int:
+    return line.time_ns - line.late_ns

@@ -1,15 +1,40 @@
-"""The expectation `console says`."""
+"""The console says a line in time."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
+from rig.description import Pattern
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.subjects import CONSOLE, Subject
+from rig.expectations.words import Timed, Words, after_words, seconds
 from rig.instants import Instant
+from rig.judge.console import line_instant, line_mark, must_have_spoken
+from rig.judge.instants import At, elapsed, find_instant, search_start_ns
+from rig.judge.listening import must_have_listened
+from rig.judge.observed import Observed
+from rig.judge.rules import judged_duration
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import said_window, show, show_range
+from rig.steps.conditions import Condition, ConsoleLine
+from rig.steps.resolver import Resolver
+from rig.trace.model import Trace
+
+
+class ConsoleSaysWords(Timed):
+    """The console says a line in time."""
+
+    leads: ClassVar[tuple[str, ...]] = ("says",)
+
+    says: Pattern
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleSays:
+class ConsoleSays(Expectation):
     """A line matching `pattern` appears between low_s and high_s after `since`."""
 
     pattern: str
@@ -17,3 +42,59 @@ class ConsoleSays:
     high_s: float
     low_s: float = 0.0
     kind: Literal["console says"] = "console says"
+    means: ClassVar[str] = "console"
+    subject: ClassVar[Subject] = CONSOLE
+    words: ClassVar[type[Words]] = ConsoleSaysWords
+
+    @classmethod
+    def read(cls, name: str, content: ConsoleSaysWords, names: Resolver) -> Iterator[Expectation]:
+        low_s, high_s = content.within.low, content.within.high
+        yield cls(pattern=content.says, since=content.after, low_s=low_s, high_s=high_s)
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        says = {"says": self.pattern, "within": seconds(self.low_s, self.high_s)}
+        return CONSOLE.name, says | after_words(self.since)
+
+    def comes_s(self, until: Condition) -> float | None:
+        is_it = isinstance(until, ConsoleLine) and until.pattern == self.pattern
+        return (self.low_s + self.high_s) / 2 if is_it else None
+
+    def sentence(self) -> str:
+        when = said_window(self.low_s, self.high_s, self.since)
+        return f"console says /{self.pattern}/ {when}"
+
+    def needs(self) -> Needs:
+        """Record what its cause crosses."""
+        return Needs(quantities=crossed(self.since))
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge when the line first came."""
+        trace = observed.trace
+        must_have_listened(trace, "console")
+        cause = find_instant(observed, self.since)
+        start_ns = search_start_ns(observed, self.since)
+        pattern = re.compile(self.pattern)
+        later = (line for line in trace.lines if line.time_ns >= start_ns)
+        line = next((line for line in later if line.search(pattern)), None)
+        if line is None:
+            return self._never_said(trace, cause)
+        mark = line_mark(trace, line)
+        what = (f"console said {line.plain!r}", cause.said)
+        limits_s, passed = (self.low_s, self.high_s), elapsed(line_instant(line), cause)
+        return judged_duration(self.question, passed, limits_s, what, marks=(mark,))
+
+    def _never_said(self, trace: Trace, cause: At) -> Finding:
+        """Judge that no such line came, on proof that others did."""
+        watched_s = (trace.end_ns - cause.time_ns) * 1e-9
+        others = sum(line.time_ns > cause.time_ns for line in trace.lines)
+        sentence = (
+            f"console did not say /{self.pattern}/ within {show(watched_s, 's')} after"
+            f" {cause.said}; allowed {show_range(self.low_s, self.high_s, 's')}"
+            f" ({others} other lines came)"
+        )
+        must_have_spoken(trace)
+        if watched_s - elapsed(At(time_ns=trace.end_ns), cause)[1].expanded > self.high_s:
+            return self.question.answer(Verdict.FAIL, sentence)
+        return self.question.answer(
+            Verdict.INCONCLUSIVE, f"{sentence}; the case ended before the latest time allowed"
+        )

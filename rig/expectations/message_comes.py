@@ -1,16 +1,53 @@
-"""The expectation `message comes`."""
+"""A message comes in time, so many times, with these values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
+from pydantic import Field, model_validator
+
+from rig.description import mistake_error
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.subjects import MESSAGE, Subject
+from rig.expectations.words import Timed, Words, after_words, seconds
 from rig.instants import Instant
+from rig.judge.can_signals import Times, adapter_row, equal, unanswered
+from rig.judge.instants import At, elapsed, find_instant
+from rig.judge.listening import must_have_listened
+from rig.judge.observed import Observed
+from rig.judge.rules import NoEvidence
+from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.wording import said_message, said_window, show, show_range
+from rig.quantity import unitless
+from rig.steps.resolver import Resolver
+from rig.trace.model import Trace
+
+
+class MessageComesWords(Timed):
+    """A message that comes in time with these values of its signals."""
+
+    leads: ClassVar[tuple[str, ...]] = ("comes",)
+
+    comes: Annotated[dict[str, float], Field(description="its signals and their values")]
+    times: Annotated[int | None, Field(ge=0, description="just so often; else once at least")] = (
+        None
+    )
+    at_least: Annotated[int | None, Field(ge=0)] = None
+    at_most: Annotated[int | None, Field(ge=0)] = None
+
+    @model_validator(mode="after")
+    def _one_count(self) -> MessageComesWords:
+        if self.times is not None and (self.at_least, self.at_most) != (None, None):
+            raise mistake_error("times says how often already", "remove at least and at most")
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageComes:
+class MessageComes(Expectation):
     """A message comes with these values between low_s and high_s after `since`, so many times."""
 
     message: str
@@ -21,3 +58,120 @@ class MessageComes:
     at_least: int = 1
     at_most: int | None = None  # None: any number
     kind: Literal["message comes"] = "message comes"
+    means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = MESSAGE
+    words: ClassVar[type[Words]] = MessageComesWords
+
+    @classmethod
+    def read(cls, name: str, content: MessageComesWords, names: Resolver) -> Iterator[Expectation]:
+        least = content.times if content.at_least is None else content.at_least
+        most = content.times if content.at_most is None else content.at_most
+        yield cls(
+            message=name,
+            where=content.comes,
+            since=content.after,
+            low_s=content.within.low,
+            high_s=content.within.high,
+            at_least=1 if least is None else least,
+            at_most=most,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        where = {signal: unitless(value) for signal, value in self.where.items()}
+        words = {"comes": where, "within": seconds(self.low_s, self.high_s)}
+        return self.message, words | self._count() | after_words(self.since)
+
+    def _count(self) -> dict[str, Any]:
+        if self.at_most == self.at_least:
+            return {"times": self.at_least}
+        least = {"at least": self.at_least} if self.at_least != 1 else {}
+        return least | ({} if self.at_most is None else {"at most": self.at_most})
+
+    def signals_named(self) -> Iterator[tuple[str, float | None]]:
+        yield from ((f"{self.message}.{name}", value) for name, value in self.where.items())
+
+    def sentence(self) -> str:
+        what = said_message(self.message, self.where)
+        when = said_window(self.low_s, self.high_s, self.since)
+        return f"{what} comes {self._often()} {when}"
+
+    def _often(self) -> str:
+        least, most = self.at_least, self.at_most
+        if most is None:
+            return "at least once" if least <= 1 else f"at least {least} times"
+        if most == 0:
+            return "never"
+        if most > least:
+            return f"{least} to {most} times"
+        return "just once" if most == 1 else f"just {most} times"
+
+    def needs(self) -> Needs:
+        """Record what its cause crosses."""
+        return Needs(quantities=crossed(self.since))
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge how often the message came; a stamp near a limit may count or not."""
+        trace = observed.trace
+        must_have_listened(trace, "can")
+        cause = find_instant(observed, self.since)
+        times = self._times(observed)
+        _, budget = elapsed(At(time_ns=trace.end_ns, rows=(adapter_row(trace.frames),)), cause)
+        u_ns = 1e9 * budget.expanded
+        low_ns, high_ns = (cause.time_ns + 1e9 * limit_s for limit_s in (self.low_s, self.high_s))
+        surely = int(((times > low_ns + u_ns) & (times < high_ns - u_ns)).sum())
+        perhaps = times[(times > low_ns - u_ns) & (times < high_ns + u_ns)]
+        marks = [
+            EventMark(label=self.message, channel="CAN", time_s=(int(t) - trace.begin_ns) * 1e-9)
+            for t in perhaps[:1]
+        ]
+        verdict, sentence = self._judge_count(surely, perhaps.size), self._counted(perhaps, cause)
+        if trace.end_ns < high_ns and not self._is_settled(surely):
+            verdict = Verdict.INCONCLUSIVE
+            missing = show((high_ns - trace.end_ns) * 1e-9, "s")
+            sentence += f"; the case ended {missing} before the latest time allowed"
+        if not perhaps.size:
+            _bus_was_alive(trace, int(low_ns), int(high_ns))
+        return self.question.answer(verdict, sentence, marks)
+
+    def _times(self, observed: Observed) -> Times:
+        """Return the times of the frames that hold the wanted values."""
+        times = observed.trace.frames.time_ns[observed.rows(self.message)]
+        right = np.ones(times.size, np.bool_)
+        for signal, value in self.where.items():
+            of_signal, values = observed.signal(self.message, signal)
+            hits = equal(values, value)
+            # A multiplexed signal is not in every frame of its message.
+            right &= hits if hits.size == times.size else np.isin(times, of_signal[hits])
+        return times[right]
+
+    def _judge_count(self, surely: int, perhaps: int) -> Verdict:
+        most = perhaps if self.at_most is None else self.at_most
+        if perhaps < self.at_least or surely > most:
+            return Verdict.FAIL
+        return Verdict.PASS if self.at_least <= surely and perhaps <= most else Verdict.INCONCLUSIVE
+
+    def _is_settled(self, surely: int) -> bool:
+        """Tell whether no message that may still come can change the verdict."""
+        if self.at_most is None:
+            return surely >= self.at_least
+        return surely > self.at_most
+
+    def _counted(self, times: Times, cause: At) -> str:
+        """Return how often it came, and when first."""
+        what = said_message(self.message, self.where)
+        limits = show_range(self.low_s, self.high_s, "s")
+        if not times.size:
+            return f"{what} did not come {limits} after {cause.said}"
+        first = show((int(times[0]) - cause.time_ns) * 1e-9, "s")
+        often = "once" if times.size == 1 else f"{times.size} times"
+        return f"{what} came {often} {limits} after {cause.said}, first after {first}"
+
+
+def _bus_was_alive(trace: Trace, begin_ns: int, end_ns: int) -> None:
+    """Raise unless something came, or a frame of the rig's own left: somebody acknowledged that."""
+    times = trace.frames.time_ns
+    something_left = ((times > begin_ns) & (times < end_ns)).any()
+    if not something_left and not unanswered(trace):
+        raise NoEvidence(
+            "nothing at all came on CAN in that time: no proof that the bus was connected"
+        )

@@ -1,15 +1,39 @@
-"""The expectation `message timing`."""
+"""A message comes at its period, and each of its frames is right."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from rig.dut.e2e import CrcKind
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import MESSAGE, Subject
+from rig.expectations.words import Spanned, Words, span_words
+from rig.judge.budget import Budget, normal
+from rig.judge.can_signals import Values, must_outlast, silent
+from rig.judge.frames import Received, content_faults, received, said_content
+from rig.judge.observed import Observed
+from rig.judge.rules import judge_within, measurement, why_undecided, worst
+from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.wording import show, show_measured, show_range
+from rig.quantity import Period, exact
+from rig.steps.resolver import Resolver
+
+
+class MessageTimingWords(Spanned):
+    """A message that comes at its period; length, counter and CRC are those of the profile."""
+
+    leads: ClassVar[tuple[str, ...]] = ("every",)
+
+    every: Period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageTiming:
+class MessageTiming(Expectation):
     """Every interval of a message within period ± tolerance; length, counter and CRC right."""
 
     message: str
@@ -25,3 +49,94 @@ class MessageTiming:
     begin: str | None = None
     end: str | None = None
     kind: Literal["message timing"] = "message timing"
+    means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = MESSAGE
+    words: ClassVar[type[Words]] = MessageTimingWords
+
+    @classmethod
+    def read(cls, name: str, content: MessageTimingWords, names: Resolver) -> Iterator[Expectation]:
+        promise = names.profile.messages.get(name)
+        if promise is None:
+            names.refuse(f"{name} comes once and has no period", "write comes: or is sound:")
+            return
+        yield cls(
+            message=name,
+            period_s=content.every.value,
+            tolerance_s=content.every.tolerance,
+            length=promise.length,
+            counter=promise.counter,
+            counter_last=promise.counter_last,
+            crc=promise.crc,
+            crc_kind=promise.crc_kind,
+            spare_zero=promise.spare_zero,
+            crc_data_id=promise.crc_data_id,
+            begin=content.begin,
+            end=content.end,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        every = f"{exact(self.period_s, 's')} ± {exact(self.tolerance_s, 's')}"
+        return self.message, {"every": every} | span_words(self.begin, self.end)
+
+    def sentence(self) -> str:
+        period = show_range(*self._limits_s, "s")
+        return f"{self.message} comes every {period}, with the right {said_content(self)}"
+
+    @property
+    def _limits_s(self) -> tuple[float, float]:
+        return self.period_s - self.tolerance_s, self.period_s + self.tolerance_s
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge every interval, length, counter and checksum of the message.
+
+        Two frames are surely due only within two of the longest intervals allowed.
+        """
+        frames = received(observed, self)
+        count, begin_ns, end_ns = frames.times.size, frames.begin_ns, frames.end_ns
+        if count < 2:
+            must_outlast(self.message, count, end_ns - begin_ns, 2e9 * self._limits_s[1])
+        if count == 1:
+            span = show((end_ns - begin_ns) * 1e-9, "s")
+            return self.question.answer(Verdict.FAIL, f"only one {self.message} in {span}")
+        if not count:
+            return silent(observed.trace, self.message, self.question, begin_ns, end_ns)
+        return self._finding(observed, frames, content_faults(observed, self, frames))
+
+    def _finding(self, observed: Observed, frames: Received, faults: list[str]) -> Finding:
+        """Return the finding on the interval that is furthest from the period, and all faults."""
+        intervals = self._with_overdue(frames)
+        # Both stamps come from one adapter, but its clock's u is mostly its jitter: two draws.
+        budget = Budget.of(
+            normal(name, observed.trace.frames.time_u_s, "CAN adapter: jitter of one stamp")
+            for name in ("stamp of the earlier frame", "stamp of the later frame")
+        )
+        limits = self._limits_s
+        at = int(np.argmax(np.abs(intervals - self.period_s)))
+        measured = measurement(float(intervals[at]), budget, "s")
+        timing = judge_within(measured, *limits)
+        verdict = worst((timing, Verdict.FAIL)) if faults else timing
+        own = frames.intervals_s
+        sentence = (
+            f"{frames.times.size} frames, {own.min() * 1e3:.1f} ms to {own.max() * 1e3:.1f} ms"
+            f" apart (± {show(measured.expanded, 's')}, mean {own.mean() * 1e3:.1f} ms);"
+            f" allowed {show_range(*limits, 's')}"
+        )
+        if timing is Verdict.FAIL:
+            faults = [f"an interval of {show_measured(measured)}", *faults]
+        if faults:
+            sentence = f"{'; '.join(faults)}; {sentence}"
+        elif verdict is Verdict.INCONCLUSIVE:
+            sentence += f"; {why_undecided(measured, budget, *limits)}"
+        at_ns = int(frames.times[min(at, frames.times.size - 1)])
+        mark = EventMark(
+            label="worst interval", channel="CAN", time_s=(at_ns - observed.trace.begin_ns) * 1e-9
+        )
+        return self.question.measured(verdict, sentence, (measured, budget), limits, (mark,))
+
+    def _with_overdue(self, frames: Received) -> Values:
+        """Return the intervals, and the wait at either end of the span where it was too long."""
+        ends = (
+            np.array([frames.times[0] - frames.begin_ns, frames.end_ns - frames.times[-1]]) * 1e-9
+        )
+        overdue = ends[ends > self.period_s + self.tolerance_s]
+        return np.concatenate([frames.intervals_s, overdue])

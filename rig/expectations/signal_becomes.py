@@ -1,15 +1,50 @@
-"""The expectation `signal becomes`."""
+"""A CAN signal takes a value in time: the end of the frame that says so counts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.subjects import SIGNAL, Subject
+from rig.expectations.words import Number, Timed, Words, after_words, seconds
 from rig.instants import Instant
+from rig.judge.can_signals import (
+    SILENCE,
+    Times,
+    Values,
+    adapter_row,
+    due_every_ns,
+    equal,
+    silent,
+)
+from rig.judge.instants import At, elapsed, find_instant, search_start_ns
+from rig.judge.listening import must_have_listened
+from rig.judge.observed import Observed
+from rig.judge.rules import NotReached, judged_duration
+from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.wording import said_instant, said_window, show, show_range
+from rig.quantity import unitless
+from rig.steps.conditions import Condition, SignalValue
+from rig.steps.resolver import Resolver
+from rig.trace.model import Trace
+
+
+class SignalBecomesWords(Timed):
+    """A signal that takes a value in time."""
+
+    leads: ClassVar[tuple[str, ...]] = ("becomes",)
+
+    becomes: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalBecomes:
+class SignalBecomes(Expectation):
     """A CAN signal takes `value` between low_s and high_s after `since` (end of frame counts)."""
 
     message: str
@@ -19,3 +54,131 @@ class SignalBecomes:
     high_s: float
     low_s: float = 0.0
     kind: Literal["signal becomes"] = "signal becomes"
+    means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = SIGNAL
+    words: ClassVar[type[Words]] = SignalBecomesWords
+
+    @classmethod
+    def read(cls, name: str, content: SignalBecomesWords, names: Resolver) -> Iterator[Expectation]:
+        message, _, signal = name.partition(".")
+        yield cls(
+            message=message,
+            signal=signal,
+            value=content.becomes,
+            since=content.after,
+            low_s=content.within.low,
+            high_s=content.within.high,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        takes = {"becomes": unitless(self.value), "within": seconds(self.low_s, self.high_s)}
+        return f"{self.message}.{self.signal}", takes | after_words(self.since)
+
+    def comes_s(self, until: Condition) -> float | None:
+        is_it = isinstance(until, SignalValue) and until == SignalValue(
+            message=self.message, signal=self.signal, value=self.value
+        )
+        return (self.low_s + self.high_s) / 2 if is_it else None
+
+    def sentence(self) -> str:
+        when = said_window(self.low_s, self.high_s, self.since)
+        return f"{self.message}.{self.signal} becomes {self.value:g} {when}"
+
+    def needs(self) -> Needs:
+        """Record what its cause crosses."""
+        return Needs(quantities=crossed(self.since))
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge when the signal first takes the value."""
+        name = f"{self.message}.{self.signal}"
+        must_have_listened(observed.trace, "can")
+        cause = find_instant(observed, self.since)
+        start_ns = search_start_ns(observed, self.since)
+        times, values = observed.signal(self.message, self.signal)
+        found_ns = _first_taken(times, equal(values, self.value), start_ns, cause.time_ns)
+        if found_ns is None:
+            return _never_became(observed.trace, self, cause, times, values)
+        effect = At(
+            time_ns=found_ns, rows=(adapter_row(observed.trace.frames),), said=f"{name} became"
+        )
+        mark = EventMark(
+            label=f"{name} = {self.value:g}",
+            channel="CAN",
+            time_s=(found_ns - observed.trace.begin_ns) * 1e-9,
+        )
+        what = (f"{name} became {self.value:g}", cause.said)
+        limits_s = self.low_s, self.high_s
+        found = judged_duration(
+            self.question, elapsed(effect, cause), limits_s, what, marks=(mark,)
+        )
+        if found.verdict is Verdict.PASS:
+            period_ns = due_every_ns(observed, self.message, times)
+            _must_have_changed(self, times, values, found_ns, period_ns)
+        return found
+
+
+def _must_have_changed(
+    wanted: SignalBecomes, times: Times, values: Values, found_ns: float, period_ns: float | None
+) -> None:
+    """Refuse a value that was told all along: a signal that is stuck at it shows no effect.
+
+    No fail, as with an output that was open already: what came before the cause is not judged here.
+    After a silence the BMS may have started anew, so that what it told before says nothing.
+    """
+    before = int(np.searchsorted(times, found_ns)) - 1
+    if before < 0 or not equal(values[before : before + 1], wanted.value).all():
+        return
+    if period_ns is not None and found_ns - times[before] > SILENCE * period_ns:
+        return
+    raise NotReached(
+        f"{wanted.message}.{wanted.signal} was {wanted.value:g} already before"
+        f" {said_instant(wanted.since)}: whether it would become so can't be seen"
+    )
+
+
+def _first_taken(
+    times: Times, taken: NDArray[np.bool_], start_ns: float, cause_ns: float
+) -> float | None:
+    """Return when the value that holds after the cause was first sent, from `start_ns` on.
+
+    A value that came and went before the cause is not its effect; one that was there before the
+    cause and still is came too early, and is returned as it was.
+    """
+    later = np.flatnonzero(taken & (times >= start_ns))
+    if not later.size:
+        return None
+    after = later[times[later] >= cause_ns]
+    if not after.size:
+        return None
+    first = int(after[0])
+    gone = np.flatnonzero(~taken[:first] & (times[:first] >= start_ns))
+    held_from = int(gone[-1]) + 1 if gone.size else int(later[0])
+    return float(times[held_from])
+
+
+def _never_became(
+    trace: Trace,
+    wanted: SignalBecomes,
+    cause: At,
+    times: Times,
+    values: Values,
+) -> Finding:
+    """Judge that the value never came, on proof that its message or others did."""
+    name = f"{wanted.message}.{wanted.signal}"
+    after = times > cause.time_ns
+    until = At(time_ns=trace.end_ns, rows=(adapter_row(trace.frames),))
+    watched_s, budget = elapsed(until, cause)
+    if after.any():
+        sentence = (
+            f"{name} did not become {wanted.value:g}: {int(after.sum())} frames in"
+            f" {show(watched_s, 's')} after {cause.said}, the last with {values[-1]:g};"
+            f" allowed {show_range(wanted.low_s, wanted.high_s, 's')}"
+        )
+        found = wanted.question.answer(Verdict.FAIL, sentence)
+    else:
+        found = silent(trace, wanted.message, wanted.question, int(cause.time_ns), trace.end_ns)
+    if watched_s - budget.expanded > wanted.high_s:
+        return found
+    return wanted.question.answer(
+        Verdict.INCONCLUSIVE, f"{found.sentence}; the case ended before the latest time allowed"
+    )

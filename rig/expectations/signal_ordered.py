@@ -1,13 +1,37 @@
-"""The expectation `signal ordered`."""
+"""A CAN signal moves only one way in a span."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import SIGNAL, Subject
+from rig.expectations.words import Number, Spanned, Words, span_words
+from rig.judge.can_signals import SAME, first_broken, frames_between, silence
+from rig.judge.observed import Observed
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import said_span
+from rig.quantity import unitless
+from rig.steps.resolver import Resolver
+
+
+class SignalOrderedWords(Spanned):
+    """A signal that moves only one way."""
+
+    leads: ClassVar[tuple[str, ...]] = ("only rises but for", "only falls but for")
+
+    only_rises_but_for: Annotated[Number | None, Field(ge=0)] = None
+    only_falls_but_for: Annotated[Number | None, Field(ge=0)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalOrdered:
+class SignalOrdered(Expectation):
     """A CAN signal only rises (or falls) between two marks: it never comes back by over `slack`."""
 
     message: str
@@ -17,3 +41,41 @@ class SignalOrdered:
     begin: str | None = None
     end: str | None = None
     kind: Literal["signal ordered"] = "signal ordered"
+    means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = SIGNAL
+    words: ClassVar[type[Words]] = SignalOrderedWords
+
+    @classmethod
+    def read(cls, name: str, content: SignalOrderedWords, names: Resolver) -> Iterator[Expectation]:
+        message, _, signal = name.partition(".")
+        rises, falls = content.only_rises_but_for, content.only_falls_but_for
+        yield cls(
+            message=message,
+            signal=signal,
+            rising=rises is not None,
+            slack=(falls if rises is None else rises) or 0.0,
+            begin=content.begin,
+            end=content.end,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        only = {f"only {'rises' if self.rising else 'falls'} but for": unitless(self.slack)}
+        return f"{self.message}.{self.signal}", only | span_words(self.begin, self.end)
+
+    def sentence(self) -> str:
+        way, span = "rises" if self.rising else "falls", said_span(self.begin, self.end)
+        return f"{self.message}.{self.signal} only {way} (but for {self.slack:g}) {span}"
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge that the signal never comes back from the furthest it has been."""
+        seen, trace, question = frames_between(observed, self), observed.trace, self.question
+        way = seen.values if self.rising else -seen.values
+        back = np.maximum.accumulate(way) - way if way.size else way
+        broke = first_broken(trace, question, seen, back > self.slack + SAME)
+        if broke := broke or silence(trace, question, seen):
+            return broke
+        only = "rose" if self.rising else "fell"
+        from_to = f"from {seen.values[0]:g} to {seen.values[-1]:g}"
+        back_by = f"back by {back.max():g} at most"
+        sentence = f"{seen.name} only {only}, {from_to} ({back_by}) {seen.span()}"
+        return question.answer(Verdict.PASS, sentence)

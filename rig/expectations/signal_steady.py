@@ -1,13 +1,40 @@
-"""The expectation `signal steady`."""
+"""A CAN signal hardly moves in a span: in small steps, or not far altogether."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import SIGNAL, Subject
+from rig.expectations.words import Number, Spanned, Words, span_words
+from rig.judge.can_signals import SAME, Seen, Values, first_broken, frames_between, silence
+from rig.judge.observed import Observed
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import said_span
+from rig.quantity import unitless
+from rig.steps.resolver import Resolver
+
+
+class SignalSteadyWords(Spanned):
+    """A signal that hardly moves."""
+
+    leads: ClassVar[tuple[str, ...]] = ("steps at most", "moves at most")
+    together: ClassVar[bool] = True
+
+    steps_at_most: Annotated[
+        Number | None, Field(ge=0, description="from one frame to the next")
+    ] = None
+    moves_at_most: Annotated[Number | None, Field(ge=0, description="altogether")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalSteady:
+class SignalSteady(Expectation):
     """Between two marks a CAN signal moves by no more than this, in the signal's unit.
 
     From one frame to the next by `most_step`, from its least to its greatest value by `most_span`;
@@ -21,3 +48,59 @@ class SignalSteady:
     begin: str | None = None
     end: str | None = None
     kind: Literal["signal steady"] = "signal steady"
+    means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = SIGNAL
+    words: ClassVar[type[Words]] = SignalSteadyWords
+
+    @classmethod
+    def read(cls, name: str, content: SignalSteadyWords, names: Resolver) -> Iterator[Expectation]:
+        message, _, signal = name.partition(".")
+        yield cls(
+            message=message,
+            signal=signal,
+            most_step=content.steps_at_most,
+            most_span=content.moves_at_most,
+            begin=content.begin,
+            end=content.end,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        most = {"steps at most": self.most_step, "moves at most": self.most_span}
+        words = {word: unitless(value) for word, value in most.items() if value is not None}
+        return f"{self.message}.{self.signal}", words | span_words(self.begin, self.end)
+
+    def sentence(self) -> str:
+        step, span = self.most_step, self.most_span
+        limits = [f"{step:g} from frame to frame"] if step is not None else []
+        limits += [f"{span:g} altogether"] if span is not None else []
+        most = " and ".join(limits) or "anything"
+        where = said_span(self.begin, self.end)
+        return f"{self.message}.{self.signal} moves by at most {most} {where}"
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge how far the signal moved, from frame to frame and altogether."""
+        seen, trace, question = frames_between(observed, self), observed.trace, self.question
+        steps = np.abs(np.diff(seen.values, prepend=seen.values[:1]))
+        spans = _spans(seen)
+        wrong = np.zeros(seen.values.size, np.bool_)
+        for moved, most in ((steps, self.most_step), (spans, self.most_span)):
+            if most is not None:
+                wrong |= moved > most + SAME
+        broke = first_broken(trace, question, seen, wrong)
+        if broke is not None:
+            before = f"; it was {seen.values[0]:g} at first, allowed: {question.expectation}"
+            return question.answer(broke.verdict, broke.sentence + before, broke.marks)
+        if broke := silence(trace, question, seen):
+            return broke
+        furthest = f"{steps.max():g} from frame to frame, {spans[-1]:g} altogether"
+        return question.answer(
+            Verdict.PASS, f"{seen.name} moved by at most {furthest} {seen.span()}"
+        )
+
+
+def _spans(seen: Seen) -> Values:
+    """Return how far it has moved altogether, up to each frame."""
+    if not seen.values.size:
+        return seen.values
+    span: Values = np.maximum.accumulate(seen.values) - np.minimum.accumulate(seen.values)
+    return span

@@ -1,13 +1,49 @@
-"""The expectation `signal within`."""
+"""A CAN signal lies in a range in every frame of a span."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from rig.description import mistake_error
+from rig.dut.profile import Profile
+from rig.expectations.expectation import Expectation
+from rig.expectations.subjects import SIGNAL, Subject
+from rig.expectations.words import Number, Spanned, Words, span_words
+from rig.judge.can_signals import SAME, equal, first_broken, frames_between, silence
+from rig.judge.observed import Observed
+from rig.judge.verdict import Finding, Verdict
+from rig.judge.wording import said_span
+from rig.quantity import unitless
+from rig.steps.resolver import Resolver
+
+
+class SignalWithinWords(Spanned):
+    """A signal that stays between two values."""
+
+    leads: ClassVar[tuple[str, ...]] = ("between",)
+
+    between: Annotated[tuple[Number, Number], Field(description="its lowest and highest value")]
+    or_says: Annotated[
+        Number | None, Field(alias="or", description="a value beside between that is as good")
+    ] = None
+    unit: Annotated[str, Field(description="of between, for people")] = ""
+    once_sent: Annotated[bool, Field(description="from the signal's first frame on")] = False
+
+    @field_validator("between")
+    @classmethod
+    def _in_order(cls, between: tuple[float, float]) -> tuple[float, float]:
+        low, high = between
+        if low > high:
+            raise mistake_error(f"between {low:g} and {high:g} lies nothing", "lowest first")
+        return between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalWithin:
+class SignalWithin(Expectation):
     """A CAN signal lies in [low, high] in every frame between two marks, and frames did arrive.
 
     `or_says` is a value beside the range that is as good: what it says while it knows nothing. With
@@ -24,3 +60,53 @@ class SignalWithin:
     begin: str | None = None
     end: str | None = None
     kind: Literal["signal within"] = "signal within"
+    means: ClassVar[str] = "CAN"
+    subject: ClassVar[Subject] = SIGNAL
+    words: ClassVar[type[Words]] = SignalWithinWords
+
+    @classmethod
+    def read(cls, name: str, content: SignalWithinWords, names: Resolver) -> Iterator[Expectation]:
+        message, _, signal = name.partition(".")
+        low, high = content.between
+        yield cls(
+            message=message,
+            signal=signal,
+            low=low,
+            high=high,
+            unit=content.unit,
+            or_says=content.or_says,
+            once_sent=content.once_sent,
+            begin=content.begin,
+            end=content.end,
+        )
+
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        words: dict[str, Any] = {"between": [unitless(self.low), unitless(self.high)]}
+        words |= span_words(self.begin, self.end) | ({"unit": self.unit} if self.unit else {})
+        if self.or_says is not None:
+            words["or"] = unitless(self.or_says)
+        if self.once_sent:
+            words["once sent"] = True
+        return f"{self.message}.{self.signal}", words
+
+    def sentence(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        instead = f", or says {self.or_says:g}," if self.or_says is not None else ""
+        once = "its first frame after " if self.once_sent else ""
+        limits, span = f"{self.low:g} to {self.high:g}", said_span(self.begin, self.end, once=once)
+        return f"{self.message}.{self.signal} stays within {limits}{unit}{instead} {span}"
+
+    def judge(self, observed: Observed) -> Finding:
+        """Judge that the signal is in range in every frame, and that frames came all the time."""
+        seen = frames_between(observed, self, once_sent=self.once_sent)
+        slack = SAME * max(1.0, abs(self.low), abs(self.high))
+        outside = (seen.values < self.low - slack) | (seen.values > self.high + slack)
+        if self.or_says is not None:
+            outside &= ~equal(seen.values, self.or_says)
+        trace, question = observed.trace, self.question
+        broke = first_broken(trace, question, seen, outside, self.unit)
+        if broke := broke or silence(trace, question, seen):
+            return broke
+        low, high = (f"{v:g}" for v in (seen.values.min(), seen.values.max()))
+        unit = f" {self.unit}" if self.unit else ""
+        return question.answer(Verdict.PASS, f"{seen.name} was {low} to {high}{unit} {seen.span()}")

@@ -10,18 +10,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rig.case import Case
 from rig.instants import Crossing, Instant, Mark
 from rig.judge.budget import DIVISORS, Budget, Row, normal
 from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
-from rig.judge.expectations import said_crossing
+from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, NotReached
-from rig.judge.wording import show
+from rig.judge.wording import said_crossing, show
 from rig.quantities import unit_of
 from rig.trace.model import SENT, Channel, Command, Marker, Reading, Trace, Waveform
-
-# Steps whose mark names something that was done to the BMS, not a time that was let pass.
-_ACTS = frozenset({"set", "fault", "power", "reset", "type", "staircase", "play", "traffic"})
 
 # Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm (measurement.md 3.2).
 RIG_RATE_TOLERANCE = 50e-6
@@ -159,11 +155,6 @@ def _names(trace: Trace) -> str:
     return ", ".join(sorted(trace.markers)) or "none"
 
 
-def acts(case: Case, mark: str) -> bool:
-    """Tell whether the step of this mark did something to the BMS (else it let time pass)."""
-    return any(step.mark == mark and step.kind in _ACTS for step in case.steps)
-
-
 def window_ns(trace: Trace, begin: str | None, end: str | None) -> tuple[int, int]:
     """Return the span between two marks; None means the case's own begin or end."""
     begin_ns = trace.begin_ns if begin is None else marker_of(trace, begin).time_ns
@@ -173,43 +164,44 @@ def window_ns(trace: Trace, begin: str | None, end: str | None) -> tuple[int, in
     return begin_ns, end_ns
 
 
-def search_start_ns(case: Case, trace: Trace, since: Instant) -> int:
+def search_start_ns(observed: Observed, since: Instant) -> int:
     """Return from when on a cause or effect is looked for."""
+    trace = observed.trace
     mark = since.mark if isinstance(since, Mark) else since.after
     if mark is None:
         return trace.begin_ns
     marker = marker_of(trace, mark)
     # A step that acts may show its effect before its last confirmation, and a frame that was sent
     # is heard by the BMS before the rig hears it itself.
-    if _sends(case, mark) and (sent := _sent_instant(trace, marker, mark)):
+    if observed.sends(mark) and (sent := _sent_instant(trace, marker, mark)):
         return int(sent.time_ns)
-    return marker.begin_ns if acts(case, mark) else marker.time_ns
+    return marker.begin_ns if observed.acts(mark) else marker.time_ns
 
 
-def find_instant(case: Case, trace: Trace, since: Instant) -> At:
+def find_instant(observed: Observed, since: Instant) -> At:
     """Return when `since` was; raise NoEvidence where the trace can't tell."""
     if isinstance(since, Mark):
-        return _mark_instant(case, trace, since)
-    start_ns = search_start_ns(case, trace, since)
-    recorded = channel_of(trace, since.quantity)
+        return _mark_instant(observed, since)
+    start_ns = search_start_ns(observed, since)
+    recorded = channel_of(observed.trace, since.quantity)
     if recorded is None:
-        return _commanded_crossing(trace, since, start_ns)
+        return _commanded_crossing(observed.trace, since, start_ns)
     early_ns = _misaligned_ns(recorded[0], start_ns)
     at = recorded_crossing(*recorded, since, start_ns - early_ns)
     if at is None:
         reason = _never_crossed(*recorded, since, start_ns)
-        if path := _open_path(case, trace, since, start_ns):
+        if path := _open_path(observed, since, start_ns):
             raise NotReached(f"{path} was open, so that no current could flow: {reason}")
         raise NoEvidence(reason)
     return at
 
 
-def _open_path(case: Case, trace: Trace, since: Crossing, at_ns: float) -> str | None:
+def _open_path(observed: Observed, since: Crossing, at_ns: float) -> str | None:
     """Find an output that was open when a current was to flow through it, and closed before."""
     if since.quantity != "current":
         return None
-    for name, output in case.outputs.items():
-        found = channel_of(trace, name)
+    for name, output in observed.outputs.items():
+        found = channel_of(observed.trace, name)
         if found is None or output.steady_s:
             continue
         closed = found[1].values[: index_at(found[0], at_ns) + 1] > output.closed_above
@@ -218,22 +210,19 @@ def _open_path(case: Case, trace: Trace, since: Crossing, at_ns: float) -> str |
     return None
 
 
-def _mark_instant(case: Case, trace: Trace, since: Mark) -> At:
+def _mark_instant(observed: Observed, since: Mark) -> At:
     """Return the step's own instant: its last command, where it gave one."""
+    trace = observed.trace
     marker = marker_of(trace, since.mark)
     said = f"{since.mark!r}"
-    if _sends(case, since.mark) and (sent := _sent_instant(trace, marker, said)):
+    if observed.sends(since.mark) and (sent := _sent_instant(trace, marker, said)):
         return sent
-    if not acts(case, since.mark):
+    if not observed.acts(since.mark):
         return At(time_ns=marker.time_ns, said=said, earliest_ns=marker.time_ns)
     given = [c for c in trace.commands if marker.begin_ns <= c.before_ns <= marker.time_ns]
     if given:
         return command_instant(given[-1], said)
     return _between(marker.begin_ns, marker.time_ns, said, "the step's begin and confirmation")
-
-
-def _sends(case: Case, mark: str) -> bool:
-    return any(step.mark == mark and step.kind == "send" for step in case.steps)
 
 
 def _sent_instant(trace: Trace, marker: Marker, said: str) -> At | None:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from rig.case import Case
 from rig.facts import StartPromise
 from rig.judge.rules import Question
 from rig.judge.verdict import OF_START, Finding, Verdict
@@ -22,11 +21,11 @@ from rig.trace.model import Reading, Start, Trace
 _POWERED = 0.9  # of the nominal voltage of supply and cells, at the least
 
 
-def judge_start(case: Case, trace: Trace) -> tuple[Finding, ...]:
+def judge_start(promised: StartPromise | None, trace: Trace) -> tuple[Finding, ...]:
     """Return what went wrong in the start; nothing where it kept its promises or none was seen."""
-    if case.start is None or trace.start is None:
+    start = trace.start
+    if promised is None or start is None:
         return ()
-    promised, start = case.start, trace.start
     bench_failed = trace.error is not None and not trace.unready
     return (
         *_unasked(promised, start),
@@ -116,7 +115,7 @@ def _not_well(promised: StartPromise, start: Start, *, bench_failed: bool) -> st
 
 
 def _is_fed_by(reading: Reading) -> bool:
-    return reading.quantity.partition(" ")[0] in {"supply", "cell"}
+    return kind_of(reading.quantity) in (SUPPLY, CELL)
 
 
 def _not_fed(promised: StartPromise, start: Start) -> Reading | None:

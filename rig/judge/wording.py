@@ -1,10 +1,13 @@
-"""Numbers as people read them in a verdict's sentence. Must not judge."""
+"""Numbers and instants as people read them in a verdict's sentence. Must not judge."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+from rig.instants import Crossing, Instant
 from rig.judge.measurement import Measurement
+from rig.quantities import unit_of
 
 # Scale, symbol and decimals of a plain value, by the least magnitude that takes them.
 _SCALES: dict[str, tuple[tuple[float, float, str, int], ...]] = {
@@ -55,3 +58,36 @@ def show_measured(measured: Measurement) -> str:
 def two_digits(expanded: float) -> int:
     """Return the decimal places that show two significant digits of U (JCGM 100:2008, 7.2.6)."""
     return 1 - math.floor(math.log10(expanded))
+
+
+# ---- instants and spans -------------------------------------------------------------------------
+def said_instant(since: Instant) -> str:
+    """Return an instant in words: "cell 3 rises above 3.650 V"."""
+    if not isinstance(since, Crossing):
+        return f"{since.mark!r}"
+    verb = "rises above" if since.rising else "falls below"
+    return f"{since.quantity} {verb} {show(since.level, unit_of(since.quantity))}"
+
+
+def said_crossing(since: Crossing) -> str:
+    """Return a crossing that happened: "cell 3 rose above 3.650 V"."""
+    verb = "rose above" if since.rising else "fell below"
+    return f"{since.quantity} {verb} {show(since.level, unit_of(since.quantity))}"
+
+
+def said_window(low_s: float, high_s: float, since: Instant) -> str:
+    """Return a time limit: "0.900 s to 1.100 s after 'applied'"."""
+    return f"{show_range(low_s, high_s, 's')} after {said_instant(since)}"
+
+
+def said_span(begin: str | None, end: str | None, *, once: str = "") -> str:
+    """Return a span between two marks: "from 'hot' to the end"; `once` goes before its begin."""
+    return (
+        f"from {once}{repr(begin) if begin else 'the start'} to {repr(end) if end else 'the end'}"
+    )
+
+
+def said_message(message: str, where: Mapping[str, float]) -> str:
+    """Return a message and the values it is looked for with: "BMS_Event (Code 1, Set 1)"."""
+    values = ", ".join(f"{signal} {value:g}" for signal, value in where.items())
+    return f"{message} ({values})" if values else message

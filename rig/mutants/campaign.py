@@ -3,14 +3,14 @@
 Each drawn case runs on the good firmware first: what does not pass there is a false alarm, of the
 rig or of the way cases are drawn, and is told as such. What passes runs on every variant that the
 plan leaves unfound; a case that finds one is kept, made as short as it can be, and proposed for the
-plan. Must not print, nor write a file.
+plan, if the good firmware passes it wherever its tasks stand. Must not print, nor write a file.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rig.case import Case
 from rig.judge.verdict import Judgement, Verdict
@@ -18,12 +18,15 @@ from rig.lanes import Lane, LaneSetup
 from rig.mutants.hunt import Ground, variant_seed
 from rig.mutants.result import Variant
 from rig.plan.drawing import Drawer, drawer
+from rig.plan.expand import case_seed
+from rig.plan.written import written_id
 from rig.pool import Done, Ran, Work, finding_names, run_all
 from rig.shrink import Oracle, only, shrink, without_dither
 
 _BATCH = 60  # cases between two starts of the workers: these take seconds, which must not count
 _TRIALS = 60  # of shrinking one case
 _GOOD = "the good firmware"
+PROOFS = tuple(range(1, 9))  # seeds with which the good firmware must pass a case to be proposed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +34,16 @@ class Find:
     """A drawn case that finds a variant which the plan does not."""
 
     variant: Variant
-    case: Case  # as short as it could be made
+    case: Case | None  # as short as it could be made; None: nothing of it can be proposed
     drawn: str  # id of the case as it was drawn
     sentence: str
     seed: int
+    why_not: str = "nothing of it is passed by the good firmware wherever its tasks stand"
+
+    @property
+    def title(self) -> str:
+        """What the case is called where it is proposed."""
+        return f"finds {self.variant.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +93,7 @@ class Campaign:
                 if self.virtual_s == before_s:  # else it would go on for ever
                     self.troubles.append("no case of the last batch could be driven")
                     break
+            self._prove()
         except KeyboardInterrupt:
             self.interrupted = True
 
@@ -144,12 +154,37 @@ class Campaign:
             until="fail" if variant else "end",
         )
 
+    # ---- proving it -------------------------------------------------------------------------
+    def _prove(self) -> None:
+        """Let the good firmware run what is to be proposed, as a plan of it would, many times."""
+        unproven = {written_id(f.title): f for f in self.finds if f.case is not None}
+        works = [self._proof(unproven, seed) for seed in PROOFS] if unproven else []
+        failed: list[Ran] = []
+        for event in run_all(works, self.jobs):
+            if isinstance(event, Done):
+                self.troubles += [f"{event.work}: {event.trouble}"] if event.trouble else []
+            elif event.verdict is not Verdict.PASS:
+                failed.append(event)
+        names = [work.name for work in works]  # whichever was done first, the first seed is told
+        for ran in sorted(failed, key=lambda ran: names.index(ran.work)):
+            if (find := unproven.pop(ran.case_id, None)) is not None:
+                why = f"the good firmware does not pass it ({ran.work}, {ran.verdict}"
+                refused = replace(find, case=None, why_not=f"{why}: {ran.sentence})")
+                self.finds[self.finds.index(find)] = refused
+
+    def _proof(self, finds: Mapping[str, Find], seed: int) -> Work:
+        cases = [
+            replace(f.case, id=case_id, seed=case_seed(seed, case_id))
+            for case_id, f in finds.items()
+            if f.case is not None
+        ]
+        return self._work(f"seed {seed}", None, cases, seed)
+
     # ---- making it short --------------------------------------------------------------------
     def _find(self, variant: Variant, case: Case, ran: Ran, seed: int) -> Find:
-        short = self._shortened(variant, case, seed)
         return Find(
             variant=variant,
-            case=short or without_dither(case),
+            case=self._shortened(variant, case, seed),
             drawn=case.id,
             sentence=ran.sentence,
             seed=seed,
@@ -158,7 +193,8 @@ class Campaign:
     def _shortened(self, variant: Variant, case: Case, seed: int) -> Case | None:
         """Give the shortest case that tells the variant from the good firmware; None: none does.
 
-        It tells it wherever the BMS's tasks stand, if any of its findings does.
+        It tells it wherever the BMS's tasks stand, if any of its findings does; that the good
+        firmware passes there is a must.
         """
         profile = self.ground.profile
         broken = LaneSetup(
@@ -178,7 +214,8 @@ class Campaign:
                 for found in (shrink(begin, profile, oracle, most=_TRIALS).case, begin):
                     if oracle.tells_at_any_phase(found):
                         return found
-                left = left or begin
+                if left is None and oracle.passes_at_any_phase(begin):
+                    left = begin
             return left
 
 

@@ -89,6 +89,8 @@ def _show(running: Campaign) -> None:
 def _told(running: Campaign) -> Iterator[str]:
     for find in running.finds:
         yield f"found  {find.variant.name} ({find.variant.row}) by {find.drawn}: {find.sentence}"
+        if find.case is None:
+            yield f"       {find.variant.name} is not proposed: {find.why_not}"
     for alarm in running.alarms:
         yield f"{_word(alarm)}  {alarm.case.id}, {alarm.case.title}: {alarm.sentence}"
     yield from (f"trouble  {trouble}" for trouble in running.troubles)
@@ -110,20 +112,20 @@ def _stored(running: Campaign, out: Path) -> Sequence[Path]:
     """Write the proposals and, where there are any, the cases that were false alarms."""
     out.mkdir(parents=True, exist_ok=True)
     dut = running.ground.profile_path.parent.name
-    seed = running.ground.seed
+    seed, profile = running.ground.seed, running.ground.profile
     paths = []
-    if running.finds:
+    if finds := [(find.case, find.title) for find in running.finds if find.case is not None]:
         why = "Proposed by rig campaign: each finds a variant that the plan does not find."
-        cases = [written_out(f.case, f"finds {f.variant.name}") for f in running.finds]
+        cases = [written_out(case, title, profile) for case, title in finds]
         paths.append(out / "proposed.yaml")
         paths[-1].write_text(plan_text("proposed", dut, cases, why=why), encoding="utf-8")
     if running.alarms:
         why = "Drawn by rig campaign: the good firmware did not pass these."
-        cases = [written_out(alarm.case, alarm.case.id) for alarm in running.alarms]
+        cases = [written_out(alarm.case, alarm.case.id, profile) for alarm in running.alarms]
         paths.append(out / "not-passed.yaml")
         paths[-1].write_text(plan_text("not passed", dut, cases, why=why), encoding="utf-8")
     facts = {
-        "schema": "bms-hil-rig/campaign/1",
+        "schema": "bms-hil-rig/campaign/2",
         "plan": running.ground.plan.as_posix(),
         "dut": dut,
         "seed": seed,
@@ -131,7 +133,13 @@ def _stored(running: Campaign, out: Path) -> Sequence[Path]:
         "virtual_s": round(running.virtual_s, 3),
         "wall_s": round(running.lasted_s, 3),
         "found": [
-            {"variant": f.variant.name, "case": f.drawn, "seed": f.seed, "sentence": f.sentence}
+            {
+                "variant": f.variant.name,
+                "case": f.drawn,
+                "seed": f.seed,
+                "sentence": f.sentence,
+                "proposed": f.case is not None,
+            }
             for f in running.finds
         ],
         "unfound": [variant.name for variant in running.missed],

@@ -10,7 +10,6 @@ from itertools import islice, product
 from typing import TypeAlias
 
 from rig.case import Case
-from rig.judge.expectations import question_of
 from rig.mutants.result import Result
 
 _Situation: TypeAlias = tuple[tuple[str, str], ...]
@@ -94,7 +93,7 @@ def _nearer(cases: Sequence[Case], shows: str) -> Mapping[str, float]:
 
 def _text(case: Case) -> str:
     """What a finding of it says at least, before anything is seen."""
-    return f"{case.id}: {' '.join(question_of(e).expectation for e in case.expectations)}"
+    return f"{case.id}: {' '.join(e.sentence() for e in case.expectations)}"
 
 
 def _words(pattern: str) -> set[str]:

@@ -11,15 +11,8 @@ from dataclasses import replace
 
 from rig.case import Capture, Case
 from rig.dut.profile import Profile
-from rig.expectations import Expectation
-from rig.expectations.balances import Balances
-from rig.expectations.cycles import Cycles
-from rig.expectations.recovers import Recovers
-from rig.expectations.stays import Stays
-from rig.expectations.threshold import ThresholdIs
-from rig.expectations.trips import Trips
+from rig.expectations.expectation import Needs
 from rig.facts import Output, StartPromise
-from rig.instants import Crossing
 from rig.quantities import CURRENT, TEMPERATURE, kind_of
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -34,8 +27,9 @@ _TAIL_S = 0.2  # after the last step, so that the record outlasts it
 
 def complete(case: Case, profile: Profile) -> Case:
     """Fill in outputs, capture and duration; what is complete stays as it is."""
-    named = [*_outputs(case.expectations), *_balance_outputs(case.expectations, profile)]
-    outputs = {name: _output(profile, name) for name in dict.fromkeys(named)}
+    recorded = [name for wanted in case.expectations for name in wanted.needs().outputs]
+    metered = [name for wanted in case.expectations for name in wanted.metered(profile)]
+    outputs = {name: _output(profile, name) for name in dict.fromkeys((*recorded, *metered))}
     steps = _seen_steady(case.steps, outputs.values())
     duration_s = sum(step.longest_s() for step in steps) + _TAIL_S
     return replace(
@@ -81,13 +75,15 @@ def _seen_steady(steps: tuple[Step, ...], outputs: Iterable[Output]) -> tuple[St
 
 def _capture(case: Case, profile: Profile, duration_s: float) -> Capture | None:
     """Record what is judged by its waveform, and what makes that understandable."""
-    outputs = list(_outputs(case.expectations))
-    quantities = [q for q in _crossed(case.expectations) if kind_of(q) is not TEMPERATURE]
+    needs = [wanted.needs() for wanted in case.expectations]
+    outputs = [name for need in needs for name in need.outputs]
+    crossed = (name for need in needs for name in need.quantities)
+    quantities = [name for name in crossed if kind_of(name) is not TEMPERATURE]
     if not outputs and not quantities:
         return None
     if profile.has_current and outputs:
         quantities.append(CURRENT.word)
-    interval_s = max(_interval_s(case.expectations), duration_s / _MOST_SAMPLES)
+    interval_s = max(_interval_s(needs), duration_s / _MOST_SAMPLES)
     interval_s = min(interval_s, _briefest_s(case, profile) / _PER_CAUSE)
     return Capture(
         quantities=tuple(dict.fromkeys([*quantities, *outputs])),
@@ -104,30 +100,6 @@ def _briefest_s(case: Case, profile: Profile) -> float:
     return protection.delay.low or math.inf
 
 
-def _interval_s(expectations: Iterable[Expectation]) -> float:
-    windows = [e.high_s - e.low_s for e in expectations if isinstance(e, Trips | Recovers)]
-    finest = min(windows, default=_COARSEST_S * _PER_WINDOW) / _PER_WINDOW
+def _interval_s(needs: Iterable[Needs]) -> float:
+    finest = min((need.window_s for need in needs), default=math.inf) / _PER_WINDOW
     return min(max(finest, _FINEST_S), _COARSEST_S)
-
-
-def _outputs(expectations: Iterable[Expectation]) -> Iterable[str]:
-    for expectation in expectations:
-        if isinstance(expectation, Trips | Recovers | Stays | Cycles | ThresholdIs):
-            yield expectation.output
-
-
-def _balance_outputs(expectations: Iterable[Expectation], profile: Profile) -> Iterable[str]:
-    """Outputs by which cells are seen to bleed; the meter reads them, so no record is needed."""
-    output = profile.balancing.output if profile.balancing else None
-    if output is None or not any(isinstance(e, Balances) for e in expectations):
-        return []
-    return [output.replace("{n}", str(n)) for n in range(1, profile.cells.count + 1)]
-
-
-def _crossed(expectations: Iterable[Expectation]) -> Iterable[str]:
-    for expectation in expectations:
-        since = getattr(expectation, "since", None)
-        if isinstance(since, Crossing):
-            yield since.quantity
-        if isinstance(expectation, ThresholdIs):
-            yield expectation.quantity

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rig.case import Case
+from rig.dut.charge import REMAINING, SOC, signals_of
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.recovers import Recovers
@@ -24,7 +25,6 @@ from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.instants import Crossing, Mark
 from rig.plan.complete import complete
-from rig.plan.energy import REMAINING, SOC, signals_of
 from rig.plan.expand import case_seed, expand_family, families
 from rig.plan.families import Options
 from rig.plan.families.choosing import has_level

@@ -11,12 +11,7 @@ from dataclasses import dataclass
 from rig.case import Case
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
-from rig.expectations.console_says import ConsoleSays
-from rig.expectations.recovers import Recovers
-from rig.expectations.signal_becomes import SignalBecomes
-from rig.expectations.threshold import ThresholdIs
-from rig.expectations.trips import Trips
-from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
+from rig.steps.conditions import Condition
 
 _OFF_S = 0.5  # bringing everything to nominal, and the supply off for long enough
 _STARTS = 0.5  # part of the time that is promised for a start which it takes
@@ -42,31 +37,10 @@ class _Expectations:
     all: tuple[Expectation, ...]
 
     def comes_s(self, until: Condition) -> float | None:
-        """The middle of its window."""
-        for expectation in self.all:
-            if _answers(expectation, until):
-                low_s, high_s = (getattr(expectation, key, 0.0) for key in ("low_s", "high_s"))
-                return float(low_s + high_s) / 2
-        return None
+        """When the first expectation of it says so."""
+        times_s = (expectation.comes_s(until) for expectation in self.all)
+        return next((time_s for time_s in times_s if time_s is not None), None)
 
     def threshold(self, quantity: str) -> tuple[float, float] | None:
-        for expectation in self.all:
-            if isinstance(expectation, ThresholdIs) and expectation.quantity == quantity:
-                return expectation.level, expectation.delay_s
-        return None
-
-
-def _answers(expectation: Expectation, until: Condition) -> bool:
-    """Whether the expectation says when the condition comes true."""
-    match expectation, until:
-        case Trips(), OutputState():
-            return until.is_open and expectation.output == until.output
-        case Recovers(), OutputState():
-            return not until.is_open and expectation.output == until.output
-        case SignalBecomes(), SignalValue():
-            told = (expectation.message, expectation.signal, expectation.value)
-            return told == (until.message, until.signal, until.value)
-        case ConsoleSays(), ConsoleLine():
-            return expectation.pattern == until.pattern
-        case _:
-            return False
+        found = (expectation.reacts_at(quantity) for expectation in self.all)
+        return next(filter(None, found), None)

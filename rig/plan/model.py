@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import (
     BeforeValidator,
@@ -17,12 +17,12 @@ from pydantic import (
     PlainValidator,
     PrivateAttr,
     WithJsonSchema,
+    WrapValidator,
     create_model,
     field_validator,
     model_validator,
 )
 
-from rig import bounds
 from rig.description import (
     BrokenDescriptionError,
     Description,
@@ -30,65 +30,16 @@ from rig.description import (
     Location,
     Mistake,
     Names,
-    Pattern,
     Titled,
-    by_key,
     mistake_error,
     read,
     suggest,
     with_keys,
 )
 from rig.description import parse as parse_description
-from rig.quantities import unit_of
-from rig.quantity import (
-    Interval,
-    Period,
-    Promise,
-    QuantityError,
-    Seconds,
-    Toleranced,
-    bounded,
-    parse,
-    parse_interval,
-    parse_toleranced,
-    reader,
-)
+from rig.expectations.reading import Said, models, said
 from rig.steps.resolver import Resolver
 from rig.steps.step import Step
-
-
-def _level(key: str, value: Any) -> tuple[bool, float]:
-    """Read "above 3.65 V": the quantity crosses the level, rising or falling."""
-    unit = unit_of(key)
-    match = re.fullmatch(r"(above|below)\s+(.*)", str(value))
-    if match is None:
-        raise mistake_error(f'"{value}" does not say which way', 'write for example "above 3.65 V"')
-    return match[1] == "above", reader(parse, unit)(match[2])
-
-
-def _instant_entry(key: str, value: Any) -> Any:
-    return str(value) if key in ("mark", "since") else _level(key, value)
-
-
-def _instant(value: Any) -> Any:
-    entries = {"mark": value} if isinstance(value, str) else value
-    if isinstance(entries, dict) and len(entries.keys() - {"since"}) != 1:
-        what = "an instant is one mark, or one quantity that crosses a level"
-        raise mistake_error(what, 'write for example {cell 3: "above 3.65 V"}')
-    return with_keys(entries)
-
-
-After = Annotated[
-    dict[str, Annotated[Any, by_key(_instant_entry)]],
-    BeforeValidator(_instant),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "string"}, {"type": "object"}],
-            "description": "a mark, or a quantity that crosses a level",
-            "examples": ["{cell 3: above 3.65 V}"],
-        }
-    ),
-]
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -170,119 +121,13 @@ else:  # with a field for each word of each kind of step
 
 
 # ---- expectations -------------------------------------------------------------------------------
-class Expected(Description):
-    """What is expected of the output, signal, message or console that stands before it."""
-
-    opens_within: Promise | None = None  # output
-    closes_within: Promise | None = None
-    opens_at: Toleranced | None = None  # output, after a ramp: the threshold
-    closes_at: Toleranced | None = None
-    reaction_s: Annotated[
-        Seconds,
-        bounded(bounds.DELAY),
-        Field(alias="reaction", description="the BMS's longest delay"),
-    ] = 0.0
-    stays: Any = None  # output: open or closed; signal: a number
-    becomes: float | None = None  # signal
-    says: Pattern | None = None  # console
-    never_says: Pattern | None = None
-    every: Period | None = None  # message
-    is_sound: Annotated[
-        Literal[True, "but for its counter"] | None,
-        Field(description="message: length, counter, checksum and spare bits of every frame"),
-    ] = None
-    cells: tuple[int, ...] | None = None  # balancing
-    at: str | None = None
-    agrees: Names = ()  # telemetry: quantities
-    within: Annotated[
-        Interval | None,
-        BeforeValidator(lambda v: v if v is None else _within(v)),
-        WithJsonSchema({"type": "string", "examples": ["150 ms"]}),
-    ] = None
-    after: After | None = None
-    begin: Annotated[str | None, Field(alias="from")] = None
-    end: Annotated[str | None, Field(alias="to")] = None
-    between: Annotated[
-        tuple[float, float] | None, Field(description="a signal's lowest and highest value")
-    ] = None
-    only_rises_but_for: Annotated[float | None, Field(ge=0)] = None  # signal
-    only_falls_but_for: Annotated[float | None, Field(ge=0)] = None
-    steps_at_most: Annotated[float | None, Field(ge=0)] = None
-    moves_at_most: Annotated[float | None, Field(ge=0)] = None
-    counts: Names = ()  # energy: what must change by the charge that flows
-    follows_cells: Names = ()  # energy: what the cells' voltages make of it
-    or_says: Annotated[
-        float | None, Field(alias="or", description="a value beside between that is as good")
-    ] = None
-    unit: Annotated[str, Field(description="of between, for people")] = ""
-    by: Annotated[
-        str | None, Field(description="telemetry: which report of it, console or Message.Signal")
-    ] = None
-    once_sent: Annotated[
-        bool, Field(alias="once sent", description="between: from the signal's first frame on")
-    ] = False
-    comes: Annotated[
-        dict[str, float] | None, Field(description="a message with these values of its signals")
-    ] = None
-    times: Annotated[int | None, Field(ge=0, description="just so often; else once at least")] = (
-        None
-    )
-    closes: Annotated[int | None, Field(ge=0, description="an output, just so often")] = None
-    each: Promise | None = None  # how long it is closed each time ...
-    pauses: Promise | None = None  # ... and open between
-    lasts: Annotated[
-        bool, Field(description="closes within: false where it may open again uncommanded")
-    ] = True
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_forms(cls, data: Any) -> Any:
-        if isinstance(data, list):
-            return {"agrees": data}
-        if not isinstance(data, str):
-            return data
-        match = re.fullmatch(r"(stays|becomes|says|never says)\s+(.+)", data)
-        if match is None:
-            what = f'"{data}" is no expectation'
-            raise mistake_error(what, 'write for example "stays closed", "stays 0", "says ready"')
-        value: Any = match[2]
-        if match[1] in ("stays", "becomes") and re.fullmatch(r"-?\d+(\.\d+)?", value):
-            value = float(value)
-        return {match[1]: value}
-
-    @field_validator("opens_at", "closes_at", mode="before")
-    @classmethod
-    def _a_level(cls, value: object) -> Toleranced:
-        """Its unit shows which kind it is; the ramp's quantity is checked where it is known."""
-        unit = next((u for u in ("A", "°C") if re.search(rf"\d\s*m?{u}", str(value))), "V")
-        level: Toleranced = reader(parse_toleranced, unit)(value)
-        return level
-
-    @field_validator("stays")
-    @classmethod
-    def _state(cls, value: Any) -> Any:
-        if value in ("open", "closed") or (
-            isinstance(value, int | float) and not isinstance(value, bool)
-        ):
-            return value
-        raise mistake_error(f'"{value}" is no state', "write open or closed, or a signal's number")
-
-    def given(self) -> set[str]:
-        """Give the words that stand here."""
-        return {
-            info.alias or name
-            for name, info in type(self).model_fields.items()
-            if name in self.model_fields_set
-        }
-
-
-def _within(value: Any) -> Any:
-    """Read "150 ms", at most so long; or an interval."""
-    try:
-        parse(value, "s")
-    except QuantityError:
-        return reader(parse_interval, "s", bounds.WINDOW)(value)
-    return Interval(0.0, reader(parse, "s")(value), "s")
+if TYPE_CHECKING:
+    Expected = Said
+else:  # the words of each kind, and short forms: "stays closed", [cell 3]
+    Expected = Annotated[
+        Union[str, list[str], *models()],
+        WrapValidator(lambda entry, _: said(entry.key, entry.value)),
+    ]
 
 
 # ---- cases --------------------------------------------------------------------------------------
@@ -335,7 +180,7 @@ class PlanCase(Description):
         Field(description="off: the supply is off, and the steps start the BMS themselves"),
     ] = "ready"
     steps: tuple[PlanStep, ...] = ()
-    expect: tuple[dict[str, Expected], ...] = ()
+    expect: tuple[Annotated[dict[str, Expected], BeforeValidator(with_keys)], ...] = ()
     traces_to: Names = ()
     severity: Literal["blocker", "critical", "normal", "minor", "trivial"] | None = None
     tags: Names = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from rig.case import Case
+from rig.dut.charge import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
 from rig.dut.profile import Profile, Protection
 from rig.expectations.balances import Balances
 from rig.expectations.console_says import ConsoleSays
@@ -22,7 +23,6 @@ from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.plan import promised_messages, promised_settings
-from rig.plan.energy import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
 from rig.plan.families.choosing import reboots
 from rig.quantities import CELL, TEMPERATURE
 from rig.steps.fault import Fault

@@ -79,6 +79,9 @@ class Resolver:
 
     def mark(self, mark: str) -> bool:
         """Whether a step bears the mark."""
+        if not self.marks:
+            self.refuse(f'there is no step with the mark "{mark}"', "give one of them this mark")
+            return False
         return self.known(mark, self.marks, "step with the mark")
 
     @property

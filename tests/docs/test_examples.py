@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ import yaml
 
 from rig.check import check
 from rig.plan.families import FAMILIES
+from tests.warm import ran
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -125,14 +124,7 @@ def test_the_lines_of_a_page_that_are_marked_to_run_run(page: str, desk: Path) -
         command, _, comment = line.partition("  #")
         wanted = int(found[1]) if (found := re.search(r"exit code (\d)", comment)) else 0
 
-        ended = subprocess.run(
-            [sys.executable, "-m", "rig.cli", *shlex.split(command)[1:]],
-            cwd=desk,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        ended = ran("-m", "rig.cli", *shlex.split(command)[1:], cwd=desk)
 
         assert ended.returncode == wanted, f"{page}: {line}\n{ended.stdout}{ended.stderr}"
 

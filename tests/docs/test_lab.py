@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from rig.check import check
 from rig.cli import main
 from rig.evidence.run import load_run
+from tests.warm import ran
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_new_lab_takes_nothing_from_the_rigs_own_folders(lab: Path) -> None:
 
 
 def test_the_first_plan_of_a_new_lab_passes_at_once(lab: Path) -> None:
-    ended = _run_first_plan()
+    ended = _run_first_plan(lab)
 
     run = load_run(lab / "out/runs/virtual-my-bms-0001")
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -52,14 +52,8 @@ def test_the_first_plan_of_a_new_lab_passes_at_once(lab: Path) -> None:
     assert {p.name for p in lab.iterdir()} >= {"README.md", ".gitignore", "pytest.ini"}
 
 
-def _run_first_plan() -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "rig.cli", "run", "testplans/first.yaml"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+def _run_first_plan(lab: Path) -> subprocess.CompletedProcess[str]:
+    return ran("-m", "rig.cli", "run", "testplans/first.yaml", cwd=lab)
 
 
 @pytest.mark.parametrize("wrong", ["3.75 V", "3.55 V"])
@@ -68,7 +62,7 @@ def test_a_threshold_that_is_100_mv_off_is_found_by_the_first_plan(lab: Path, wr
     text = profile.read_text(encoding="utf-8")
     profile.write_text(text.replace("3.65 V ± 10 mV", f"{wrong} ± 10 mV"), encoding="utf-8")
 
-    ended = _run_first_plan()
+    ended = _run_first_plan(lab)
 
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "NO: " in ended.stdout

@@ -8,8 +8,8 @@ from rig.bench.connect import connect
 from rig.bench.description import BenchFile, load_bench
 from rig.drive.drive import drive_case
 from rig.dut.profile import Profile
-from rig.judge.judge import judge
 from rig.judge.verdict import Verdict
+from rig.judging import judge
 from rig.plan.expand import expand
 from rig.plan.model import parse_plan
 

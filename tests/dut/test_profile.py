@@ -165,6 +165,30 @@ def test_a_folder_and_a_name_find_the_same_profile() -> None:
     assert load_profile("fixtures/duts/esp32-4s") == load_profile("esp32-4s")
 
 
+def test_a_profile_is_read_once_until_its_file_changes(tmp_path: Path) -> None:
+    text = (ROOT / "fixtures/duts/esp32-4s/profile.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "profile.yaml"
+    path.write_text(text, encoding="utf-8")
+    first = load_profile(path)
+    path.write_text(text.replace("count: 4", "count: 5", 1), encoding="utf-8")
+
+    changed = load_profile(path)
+
+    assert load_profile(path) is changed
+    assert (first.cells.count, changed.cells.count) == (4, 5)
+
+
+def test_profiles_of_one_text_have_their_own_dbcs(tmp_path: Path) -> None:
+    text = (ROOT / "fixtures/duts/esp32-4s/profile.yaml").read_text(encoding="utf-8")
+    for lab in ("a", "b"):
+        (tmp_path / lab).mkdir()
+        (tmp_path / lab / "profile.yaml").write_text(text, encoding="utf-8")
+
+    dbcs = [load_profile(tmp_path / lab).dbc_path for lab in ("a", "b", "a")]
+
+    assert dbcs == [tmp_path / lab / "bms.dbc" for lab in ("a", "b", "a")]
+
+
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(BrokenDescriptionError, match='did you mean "esp32-4s"'):
         load_profile("esp32-4")

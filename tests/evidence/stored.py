@@ -9,7 +9,7 @@ from typing import Any
 from rig.case import Case
 from rig.evidence import RunFolder
 from rig.evidence.names import case_folder
-from rig.judge.judge import judge
+from rig.judging import judge
 from tests.evidence.factories import TickingClock, a_case, a_meta, a_trace
 
 IDS = ("trip-cell1", "trip-cell2", "trip-cell3")

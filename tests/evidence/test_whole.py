@@ -17,8 +17,8 @@ from rig.errors import EvidenceError
 from rig.evidence import RunFolder, load_run, verify
 from rig.evidence.names import try_folder
 from rig.evidence.run import add_judgements
-from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, Verdict
+from rig.judging import judge
 from tests.evidence.factories import (
     TickingClock,
     a_finding,
@@ -394,6 +394,16 @@ def test_a_later_judgement_of_a_case_that_is_none_is_named(stored: Path) -> None
     add_judgements(load_run(stored), "again", {"no such case": judgement})
 
     assert any("no such case" in p for p in verify(stored))
+
+
+def test_the_headline_of_damaged_evidence_says_itself_what_is_damaged(stored: Path) -> None:
+    (stored / "inputs" / "plan.yaml").write_bytes(b"plan: another\n")
+    flip(of_case(stored, 2) / "signals.parquet")
+
+    told = str(answer(load_run(stored)))
+
+    first = load_run(stored).problems[0]
+    assert told == f"NOT PROVEN: the evidence is damaged: {first}; and 1 more problem."
 
 
 # ---- kinds and versions -----------------------------------------------------------------------

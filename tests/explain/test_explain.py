@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,6 +18,7 @@ from rig.evidence.run import Run
 from rig.plan.expand import expand
 from rig.plan.model import parse_plan
 from rig.shrink import shortest_plan, shrink_recorded
+from tests.warm import ran
 
 ROOT = Path(__file__).parents[2]
 PLAN = """\
@@ -31,10 +31,7 @@ cases:
 
 
 def rig(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rig.cli", *arguments]
-    return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False
-    )
+    return ran("-m", "rig.cli", *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rig.bench.description import load_bench
 from rig.case import Case
 from rig.dut.profile import find_described, load_profile
-from rig.judge.verdict import Verdict
+from rig.judge.verdict import Finding, Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
@@ -128,6 +128,32 @@ def test_what_is_left_fails_on_the_broken_firmware_and_passes_on_the_good_one() 
         assert len(found.case.steps) == 2  # set it, and wait
         assert judged(broken, found.case) is Verdict.FAIL
         assert judged(good, found.case) is Verdict.PASS
+
+
+class FailsAt(Lane):
+    """A lane without a bench, whose BMS fails where its tasks stand so."""
+
+    seeds: Container[int] = range(10**9)
+
+    def run(self, case: Case) -> tuple[Judgement, None]:
+        verdict = Verdict.FAIL if case.seed in self.seeds else Verdict.PASS
+        found = Finding(expectation="", means="output", verdict=verdict, sentence="")
+        judgement = Judgement(case_id=case.id, verdict=verdict, sentence="", findings=(found,))
+        return judgement, None
+
+
+class FailsOnce(FailsAt):
+    seeds = (3,)
+
+
+@pytest.mark.parametrize(("good", "tells"), [(FailsOnce, False), (None, True)])
+def test_what_the_good_firmware_fails_at_one_phase_tells_nothing(
+    good: type[Lane] | None, *, tells: bool
+) -> None:
+    setup = a_lane(None).setup
+    oracle = Oracle(broken=FailsAt(setup), good=good(setup) if good else None, sentence="")
+
+    assert oracle.tells_at_any_phase(replace(NIGHTLY["recovery[OVP-cell3]"], seed=0)) is tells
 
 
 def test_a_search_that_may_try_nothing_leaves_the_case_as_it_is() -> None:

@@ -19,8 +19,8 @@ from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_steady import SignalSteady
 from rig.expectations.signal_within import SignalWithin
 from rig.instants import Mark
-from rig.judge.judge import judge
 from rig.judge.verdict import Finding
+from rig.judging import judge
 from rig.steps.hold import Hold
 from rig.steps.send import Send
 from rig.trace.model import Frames, Trace

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rig.expectations.trips import Trips
-from rig.judge.judge import judge
+from rig.judging import judge
 from rig.trace.model import Trace
 from tests.judge.synthetic import CELL_RISES, a_case, a_channel, a_trace, a_waveform
 

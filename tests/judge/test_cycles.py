@@ -13,8 +13,8 @@ from rig.expectations.cycles import Cycles
 from rig.expectations.recovers import Recovers
 from rig.expectations.trips import Trips
 from rig.judge.edges import SPIKE_SAMPLES
-from rig.judge.judge import judge
 from rig.judge.verdict import Finding
+from rig.judging import judge
 from tests.judge.synthetic import CELL_RISES, a_case, a_channel, a_trace, a_waveform, step
 
 _N = 6_000  # samples of 0.1 ms

@@ -14,8 +14,8 @@ from rig.expectations.counts_charge import CountsCharge
 from rig.expectations.follows_cells import FollowsCells
 from rig.expectations.signal_ordered import SignalOrdered
 from rig.expectations.signal_steady import SignalSteady
-from rig.judge.judge import judge_expectation
 from rig.judge.verdict import Finding, Verdict
+from rig.judging import judge_expectation, observed
 from rig.trace.model import Command, Frames, Reading, Trace
 from tests.judge.synthetic import (
     Bytes,
@@ -74,7 +74,7 @@ def counting(
         links=[a_link()],
     )
     wanted = replace(COUNTS, **changes)  # type: ignore[arg-type]
-    return judge_expectation(a_case(wanted), trace, wanted, Bytes())
+    return judge_expectation(wanted, observed(a_case(wanted), trace, Bytes()))
 
 
 PULSE = [a_command("current", -18.0, 10.0), a_command("current", 0.0, 60.0)]
@@ -141,7 +141,7 @@ def test_without_a_reading_nothing_is_said() -> None:
 def test_before_the_first_frame_nothing_is_said() -> None:
     trace = a_trace(end_s=3.0, marks={"begun": (0.1, 0.1), "done": (2.0, 2.0)}, links=[a_link()])
 
-    finding = judge_expectation(a_case(COUNTS), trace, COUNTS, Bytes())
+    finding = judge_expectation(COUNTS, observed(a_case(COUNTS), trace, Bytes()))
 
     assert finding.verdict is Verdict.ERROR
 
@@ -171,7 +171,7 @@ def following(
 ) -> Finding:
     wanted = replace(FOLLOWS, ordered_from_v=ordered_from_v)
     trace = at_levels(levels, accuracy)
-    return judge_expectation(a_case(wanted), trace, wanted, Bytes())
+    return judge_expectation(wanted, observed(a_case(wanted), trace, Bytes()))
 
 
 @pytest.mark.parametrize(
@@ -220,14 +220,17 @@ def test_readings_in_the_wrong_order_are_found_within_their_limits() -> None:
 def test_cells_that_were_never_read_prove_nothing() -> None:
     trace = a_trace(frames=told([1.0]), links=[a_link()])
 
-    assert judge_expectation(a_case(FOLLOWS), trace, FOLLOWS, Bytes()).verdict is Verdict.ERROR
+    assert (
+        judge_expectation(FOLLOWS, observed(a_case(FOLLOWS), trace, Bytes())).verdict
+        is Verdict.ERROR
+    )
 
 
 # ---- how a signal moves --------------------------------------------------------------------------
 def moving(wanted: SignalOrdered | SignalSteady, values: Iterable[float]) -> Finding:
     frames = told(values)
     trace = a_trace(end_s=frames.time_ns.size + 0.2, frames=frames, links=[a_link()])
-    return judge_expectation(a_case(wanted), trace, wanted, Bytes())
+    return judge_expectation(wanted, observed(a_case(wanted), trace, Bytes()))
 
 
 @given(st.lists(st.integers(0, 255), min_size=2, max_size=30), st.integers(0, 20))
@@ -271,7 +274,7 @@ def test_a_signal_that_is_not_sent_does_not_keep_still() -> None:
     frames = told([1.0, 1.0, 1.0])
     trace = a_trace(end_s=3.2, frames=frames, links=[a_link()])
 
-    finding = judge_expectation(a_case(wanted), trace, wanted, Bytes())
+    finding = judge_expectation(wanted, observed(a_case(wanted), trace, Bytes()))
 
     assert finding.verdict is Verdict.FAIL
     assert "no n in" in finding.sentence

@@ -8,6 +8,7 @@ import pytest
 from rig.instants import Crossing, Mark
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns
 from rig.judge.rules import NoEvidence
+from rig.judging import observed
 from rig.steps.hold import Hold
 from rig.steps.send import Send
 from rig.steps.start_periodic import StartPeriodic
@@ -41,7 +42,7 @@ def frames_at(times_s: list[float], flags: list[int], time_u_s: float = 3e-4) ->
 
 def the_instant(frames: Frames) -> At:
     return find_instant(
-        a_case(steps=(SEND,)), a_trace(frames=frames, marks=SENT), Mark(mark="sent")
+        observed(a_case(steps=(SEND,)), a_trace(frames=frames, marks=SENT)), Mark(mark="sent")
     )
 
 
@@ -59,14 +60,14 @@ def test_an_effect_is_looked_for_from_the_frame_that_the_bms_heard() -> None:
     heard = a_trace(frames=frames_at([0.95, 1.1994, 1.1997], [OTHERS, OWN, OTHERS]), marks=SENT)
     unheard = a_trace(frames=frames_at([0.95, 1.1997], [OTHERS, OTHERS]), marks=SENT)
 
-    assert search_start_ns(case, heard, mark) == round(1.1994 * S)
-    assert search_start_ns(case, unheard, mark) == 1.2 * S
+    assert search_start_ns(observed(case, heard), mark) == round(1.1994 * S)
+    assert search_start_ns(observed(case, unheard), mark) == 1.2 * S
 
 
 def test_traffic_acts_from_its_begin_on() -> None:
     case = a_case(steps=(StartPeriodic(message="HostAlive", period_s=0.1, mark="sent"),))
 
-    assert search_start_ns(case, a_trace(marks=SENT), Mark(mark="sent")) == 0.9 * S
+    assert search_start_ns(observed(case, a_trace(marks=SENT)), Mark(mark="sent")) == 0.9 * S
 
 
 def test_where_no_own_frame_was_heard_silence_counts_from_the_steps_end() -> None:
@@ -113,7 +114,9 @@ def test_a_crossing_is_found_though_the_record_shows_it_before_its_mark(
     trace = a_trace(waveform, end_s=60.1, marks={"waited": (0.0, 60.0)})
 
     if is_seen:
-        assert find_instant(case, trace, since).time_ns == pytest.approx(59.997 * S, abs=1e6)
+        assert find_instant(observed(case, trace), since).time_ns == pytest.approx(
+            59.997 * S, abs=1e6
+        )
     else:
         with pytest.raises(NoEvidence):
-            find_instant(case, trace, since)
+            find_instant(observed(case, trace), since)

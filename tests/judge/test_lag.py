@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rig.clock import Lag
-from rig.judge.judge import judge
 from rig.judge.verdict import Verdict
+from rig.judging import judge
 from tests.judge.synthetic import a_case, a_trace
 
 MS = 1_000_000

@@ -14,8 +14,8 @@ from rig.expectations.balances import Balances
 from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.threshold import ThresholdIs
 from rig.facts import Output
-from rig.judge.judge import judge
 from rig.judge.verdict import Finding
+from rig.judging import judge
 from rig.steps import Step
 from rig.steps.conditions import OutputState
 from rig.steps.ramp import Staircase

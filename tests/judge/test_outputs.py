@@ -13,8 +13,8 @@ from rig.expectations.recovers import Recovers
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.instants import Crossing, Mark
-from rig.judge.judge import judge
 from rig.judge.verdict import Finding
+from rig.judging import judge
 from rig.steps.fault import Fault
 from rig.steps.hold import Hold
 from rig.steps.power import Power

@@ -15,8 +15,8 @@ from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.facts import Output, StartPromise
 from rig.instants import Crossing, Mark
-from rig.judge.judge import judge
 from rig.judge.verdict import Judgement, counted_as
+from rig.judging import judge
 from rig.trace.model import Line, Reading, Start, Trace
 from tests.judge.synthetic import (
     MS,

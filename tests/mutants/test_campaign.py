@@ -11,11 +11,16 @@ import pytest
 
 from rig.check import check
 from rig.cli import main
+from rig.dut.profile import find_described, load_profile
 from rig.judge.verdict import Verdict
-from rig.mutants.result import Row, save_result
+from rig.mutants.campaign import Campaign, Find
+from rig.mutants.result import Row, Variant, save_result
+from rig.plan.expand import expand
+from rig.plan.model import load_plan
 from rig.pool import Ran, Work
 from tests.mutants.factories import PASS, a_result, a_row, an_outcome
 
+DUT = find_described("esp32-4s", "duts", "profile.yaml")
 PLAN = "plan: nothing but the start\nfor: esp32-4s\ncases:\n  - {family: power up}\n"
 
 
@@ -38,6 +43,50 @@ def test_what_finds_a_variant_is_proposed_as_a_plan_that_finds_it(
     assert check([proposed]).ok
     again = ["--variants", "trips-on-one-sample", "--out", str(tmp_path / "again")]
     assert main(["mutants", str(proposed), *again]) == 0, capsys.readouterr().out
+
+
+HELD = """\
+plan: what a search might propose
+for: esp32-4s
+cases:
+  - name: {name}
+    protection: discharge overcurrent 1
+    steps: [{{hold: 10 ms, as: begun}}, {{set: {{current: -33 A}}}}, {{hold: {held}, as: end}}]
+    expect: [{{discharge path: {{stays: closed, from: begun, to: end}}}}]
+"""
+
+
+def a_find(folder: Path, variant: str, held: str) -> Find:
+    plan = folder / f"{variant}.yaml"
+    plan.write_text(HELD.format(name=variant, held=held), encoding="utf-8")
+    [case] = expand(load_plan(plan), load_profile(DUT), 7)
+    named = Variant(name=variant, row="D1", severity="S1")
+    return Find(variant=named, case=case, drawn="drawn[7-13]", sentence="it opened", seed=7)
+
+
+def test_what_the_good_firmware_does_not_pass_is_not_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("rig.mutants.campaign.PROOFS", (1, 2), raising=False)
+    plan, out = tmp_path / "start.yaml", tmp_path / "out"
+    plan.write_text(PLAN, encoding="utf-8")
+    finds = [a_find(tmp_path, "short", "100 ms"), a_find(tmp_path, "long", "5 s")]
+    monkeypatch.setattr(Campaign, "_batch", lambda self, _: self.finds.extend(finds))
+    known = an_earlier_result(plan)
+    options = ["--missed-of", str(known), "--variants", "trips-on-one-sample", "--hours", "0.01"]
+
+    code = main(["campaign", "--plan", str(plan), *options, "--out", str(out)])
+
+    said = capsys.readouterr().out
+    assert code == 1, said
+    proposed = load_plan(out / "proposed.yaml")
+    assert [case.name for case in proposed.cases] == ["finds short"]
+    assert "long is not proposed: the good firmware does not pass it (seed 1, fail: " in said
+    facts = json.loads((out / "campaign.json").read_text(encoding="utf-8"))
+    assert [(f["variant"], f["proposed"]) for f in facts["found"]] == [
+        ("short", True),
+        ("long", False),
+    ]
 
 
 def test_a_bench_that_can_not_be_had_ends_the_search(

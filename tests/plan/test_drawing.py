@@ -69,7 +69,7 @@ def test_a_drawn_case_stays_within_what_the_profile_allows(number: int) -> None:
 def test_a_drawn_case_can_be_written_into_a_plan(number: int) -> None:
     case = DRAWER.draw(1, number)
 
-    text = plan_text("found", "esp32-4s", [written_out(case, "drawn")])
+    text = plan_text("found", "esp32-4s", [written_out(case, "drawn", PROFILE)])
     [again] = expand(parse_plan(text, "found.yaml"), PROFILE, 1)
 
     assert len(again.steps) == len(case.steps)

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.description import BrokenDescriptionError
+from rig.dut.charge import CELL_SUM, REMAINING, SOC, signals_of
 from rig.dut.energy import ChargePromise, RestCorrection
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
-from rig.expectations.counts_charge import CountsCharge
-from rig.expectations.follows_cells import FollowsCells
+from rig.expectations.counts_charge import CountsCharge, counts
+from rig.expectations.follows_cells import FollowsCells, follows
 from rig.expectations.signal_ordered import SignalOrdered
 from rig.expectations.signal_steady import SignalSteady
 from rig.expectations.signal_within import SignalWithin
-from rig.plan.energy import CELL_SUM, REMAINING, SOC, counts, follows, signals_of
 from rig.plan.expand import expand
 from rig.plan.families import FAMILIES, Options
 from rig.plan.model import parse_plan

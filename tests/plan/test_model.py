@@ -346,7 +346,10 @@ def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
         ("BMS_Status.OV: {becomes: 1, within: 1 s, after: m, from: m}", '"from" says nothing'),
         ("BMS_Status: {every: 100 ms ± 5 ms, times: 3}", '"times" says nothing beside "every"'),
         ("console: {never says: panic, after: m}", 'beside "never says" stands from, to'),
-        ("energy: {follows cells: [soc], from: m}", 'beside "follows cells" stands nothing'),
+        (
+            "energy: {follows cells: [soc], from: m}",
+            'beside "follows cells" stands accuracy, cells',
+        ),
     ],
 )
 def test_a_word_that_says_nothing_beside_another_is_named(

@@ -112,7 +112,7 @@ def test_a_case_that_counts_from_an_output_can_be_written_out_and_read_again(
         if c.parameters["at"] == "cell 1" and "bus" not in c.parameters
     ]
 
-    text = plan_text("again", "esp32-4s", [written_out(case, "again")])
+    text = plan_text("again", "esp32-4s", [written_out(case, "again", esp32)])
     [again] = expand(parse_plan(text, "p.yaml"), esp32, seed=1)
 
     assert again.expectations == case.expectations

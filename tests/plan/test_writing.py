@@ -23,7 +23,9 @@ MAY_OPEN_AGAIN = next(case for case in NIGHTLY if case.id == "partner[CTO-HostAl
 
 
 def read_back(case: Case) -> Case:
-    text = plan_text("again", "esp32-4s", [written_out(case, "the case")], why="found\nby search")
+    text = plan_text(
+        "again", "esp32-4s", [written_out(case, "the case", ESP32)], why="found\nby search"
+    )
     return expand(parse_plan(text, "again.yaml"), ESP32, 1)[0]
 
 
@@ -52,6 +54,8 @@ def test_that_an_output_may_open_again_is_read_back() -> None:
 
 
 def test_the_reason_stands_at_the_head() -> None:
-    text = plan_text("again", "esp32-4s", [written_out(NIGHTLY[0], "a")], why="found\nby search")
+    text = plan_text(
+        "again", "esp32-4s", [written_out(NIGHTLY[0], "a", ESP32)], why="found\nby search"
+    )
 
     assert text.startswith("# found\n# by search\nplan: again\nfor: esp32-4s\n")

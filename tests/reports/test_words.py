@@ -9,11 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import words
-from rig.expectations import Expectation
-from rig.expectations.balances import Balances
-from rig.expectations.signal_becomes import SignalBecomes
-from rig.expectations.stays import Stays
-from rig.expectations.trips import Trips
 from rig.instants import Crossing
 from rig.judge.measurement import Measurement
 from rig.steps import Step
@@ -150,29 +145,6 @@ CROSSED = Crossing(quantity="cell 3", level=3.65, rising=True)
 )
 def test_a_step_is_told_as_an_instruction(step: Step, text: str) -> None:
     assert step.sentence() == text
-
-
-@pytest.mark.parametrize(
-    ("wanted", "text"),
-    [
-        (
-            Trips(output="charge path", since=CROSSED, low_s=0.9, high_s=1.1),
-            "charge path opens between 0.9 and 1.1 s after cell 3 rises above 3.650 V",
-        ),
-        (
-            SignalBecomes(message="M", signal="OV", value=1, since=CROSSED, high_s=0.15),
-            "M.OV becomes 1 within 150 ms after cell 3 rises above 3.650 V",
-        ),
-        (Balances(cells=(), at="rest"), "at “rest” no cell bleeds"),
-        (Balances(cells=(1, 4), at="rest"), "at “rest” just cells 1 and 4 bleed"),
-        (
-            Stays(output="led", is_open=False, begin="a", end="b"),
-            "led stays closed from “a” to “b”",
-        ),
-    ],
-)
-def test_an_expectation_is_told_as_a_sentence(wanted: Expectation, text: str) -> None:
-    assert words.expectation(wanted) == text
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,9 @@ from rig.schemas import page, schemas
 EMPTY = "<!-- steps: x -->\\n| step |\\n| --- |\\n"
 
 case = load_run("out/runs/virtual-esp32-4s-0001").cases[0].case
-text = plan_text("again", "esp32-4s", [written_out(case, case.title)])
-[again] = expand(parse_plan(text, "again.yaml"), load_profile("esp32-4s"), 1)
+profile = load_profile("esp32-4s")
+text = plan_text("again", "esp32-4s", [written_out(case, case.title, profile)])
+[again] = expand(parse_plan(text, "again.yaml"), profile, 1)
 step = json.loads(schemas()["plan.schema.json"])["$defs"]["PlanStep"]["anyOf"][-1]
 print(json.dumps({
     "again": again.steps == case.steps,

@@ -144,7 +144,7 @@ def again(profile: Profile, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """The same steps, by way of a plan's text."""
     expected = Stays(output=next(iter(profile.outputs)), is_open=False)
     case = replace(ORIGIN, protection=None, steps=steps, expectations=(expected,))
-    text = plan_text("again", profile.name, [written_out(case, "the case")])
+    text = plan_text("again", profile.name, [written_out(case, "the case", profile)])
     [read] = expand(parse_plan(text, "p.yaml"), profile, 1)
     return read.steps
 

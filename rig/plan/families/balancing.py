@@ -9,11 +9,11 @@ from rig.expectations import Expectation
 from rig.expectations.balances import Balances
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_stays import SignalStays
+from rig.expectations.telemetry_agrees import agrees
 from rig.instants import Mark
 from rig.plan.families.choosing import chosen, delay_of, look_s
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
 from rig.plan.families.expecting import says, trips, until_said_s
-from rig.plan.messages import agrees
 from rig.plan.stimulus import APPLIED, Stimulus, stimuli
 from rig.quantities import BALANCE, BLEED, CELL, number_of
 from rig.steps import Step

@@ -8,28 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from rig.dut.charge import CELL_SUM, HEALTH, REMAINING, SOC, SOC_STEP, percent_of, signals_of
 from rig.dut.energy import ChargePromise, Energy, FullPromise
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.expectations.console_says import ConsoleSays
+from rig.expectations.counts_charge import counts
+from rig.expectations.follows_cells import follows
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_ordered import SignalOrdered
 from rig.expectations.signal_steady import SignalSteady
 from rig.expectations.signal_within import SignalWithin
 from rig.expectations.stays import Stays
 from rig.instants import Mark
-from rig.plan.energy import (
-    CELL_SUM,
-    HEALTH,
-    REMAINING,
-    SOC,
-    SOC_STEP,
-    counts,
-    follows,
-    percent_of,
-    signals_of,
-)
 from rig.plan.families.choosing import look_s
 from rig.plan.families.draft import Draft, Options
 from rig.plan.families.requesting import asked_to_close

@@ -9,12 +9,12 @@ from rig.dut.messages import BusLoad, Events
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.message_comes import MessageComes
+from rig.expectations.message_sound import message_sound
 from rig.expectations.signal_within import SignalWithin
 from rig.instants import Crossing, Instant, Mark
 from rig.plan.families.choosing import chosen, delay_of, look_s, recovery_time_of
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import said_within_s, until_said_s
-from rig.plan.messages import message_sound
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, acting, beyond, home, stimuli
 from rig.quantities import CELL, TEMPERATURE, number_of
 from rig.quantity import Interval

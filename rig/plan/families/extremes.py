@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rig.dut.profile import Profile, Report
-from rig.expectations.telemetry_agrees import TelemetryAgrees
+from rig.expectations.telemetry_agrees import TelemetryAgrees, agrees
 from rig.plan.families.draft import Draft, Options
-from rig.plan.messages import agrees
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold

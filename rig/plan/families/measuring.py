@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from rig.dut.profile import Balancing, Profile
 from rig.expectations.balances import Balances
+from rig.expectations.telemetry_agrees import agrees
 from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.draft import Draft, Options, setting
 from rig.plan.families.links import carried_by
 from rig.plan.families.requesting import asked_to_close
-from rig.plan.messages import agrees
 from rig.quantities import CELL
 from rig.steps import Step
 from rig.steps.hold import Hold

@@ -8,9 +8,9 @@ from typing import Any
 from rig.dut.messages import MessagePromise
 from rig.dut.profile import Profile, Report
 from rig.expectations.message_timing import MessageTiming
+from rig.expectations.telemetry_agrees import agrees
 from rig.plan.families.choosing import delay_of, each_stimulus, is_slow
 from rig.plan.families.draft import Draft, Options, setting
-from rig.plan.messages import agrees
 from rig.quantities import CELL, CURRENT, PACK, TEMPERATURE
 from rig.quantity import format
 from rig.steps import Step

@@ -1,0 +1,169 @@
+"""What every kind of expectation can do. A kind is a module of its own beside this one."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema
+
+from rig.dut.profile import Profile
+from rig.expectations.subjects import Subject
+from rig.expectations.words import Words
+from rig.instants import Crossing, Instant
+from rig.judge.observed import Observed
+from rig.judge.rules import Question
+from rig.judge.verdict import Finding
+from rig.kinds import kinds_of, one_of
+from rig.quantities import LINK
+from rig.steps.conditions import Condition
+from rig.steps.resolver import Resolver
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the record of a case must hold, so that an expectation can be judged."""
+
+    outputs: tuple[str, ...] = ()
+    quantities: tuple[str, ...] = ()  # whose crossing of a level is looked for
+    window_s: float = math.inf  # the time limit that the record must be fine enough for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation(ABC):
+    """One thing that is expected of a case's trace: frozen data, and its judge.
+
+    Fields of one name mean the same in all kinds: `output`, `message` and `signal`, `pattern` (of
+    the console), `since` (an instant), `begin`, `end` and `at` (marks), `low_s` and `high_s`.
+
+    Attributes
+    ----------
+    subject
+        What it is expected of; a plan names that first.
+    words
+        What a plan says behind the name.
+    """
+
+    subject: ClassVar[Subject]
+    words: ClassVar[type[Words]]
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What a stored case calls this kind."""
+
+    @property
+    @abstractmethod
+    def means(self) -> str:
+        """How it is looked at: "output", "CAN", "console", "meter"."""
+
+    # ---- its words ------------------------------------------------------------------------------
+    @classmethod
+    @abstractmethod
+    def read(cls, name: str, content: Any, names: Resolver) -> Iterator[Expectation]:
+        """Make it of its `words` and the name before them; of a list several. `check` follows."""
+
+    @abstractmethod
+    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
+        """Give the name and its words, so that reading gives the same again with this profile."""
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """Return it in words, as findings and reports show it."""
+
+    def check(self, names: Resolver) -> None:
+        """Hold the names in it against the profile."""
+        output, since = getattr(self, "output", None), getattr(self, "since", None)
+        outputs = names.profile.outputs
+        if output is not None:
+            names.known(output, outputs, "output")
+        if isinstance(since, Crossing):
+            link = (LINK.word,) if names.profile.contactors else ()
+            known = (*names.profile.settable, *link, *outputs)
+            names.at("after", since.quantity).known(since.quantity, known, "quantity")
+        if getattr(self, "message", None) is not None:
+            names.has_can()
+        if getattr(self, "pattern", None) is not None:
+            names.has_console()
+        for word, mark in self.marks().items():
+            names.at(word).mark(mark)
+
+    def marks(self) -> Mapping[str, str]:
+        """Give the marks of steps that it refers to, by their words in a plan."""
+        since = getattr(self, "since", None)
+        named = {
+            "from": getattr(self, "begin", None),
+            "to": getattr(self, "end", None),
+            "at": getattr(self, "at", None),
+            "after": since.after if isinstance(since, Crossing) else getattr(since, "mark", None),
+        }
+        return {word: mark for word, mark in named.items() if mark is not None}
+
+    # ---- what it needs --------------------------------------------------------------------------
+    def needs(self) -> Needs:
+        """Say what the digitizer must record for it; nothing by default."""
+        return Needs()
+
+    def metered(self, profile: Profile) -> tuple[str, ...]:
+        """Name the outputs that a meter reads for it, so that no record is needed."""
+        del profile
+        return ()
+
+    def signals_named(self) -> Iterator[tuple[str, float | None]]:
+        """Give each "Message.Signal", or message, that it names, with a value that it must have."""
+        message, signal = getattr(self, "message", None), getattr(self, "signal", None)
+        if message is not None:
+            name = message if signal is None else f"{message}.{signal}"
+            yield name, getattr(self, "value", None)
+
+    def comes_s(self, until: Condition) -> float | None:
+        """When the condition is expected to come true, in the middle of its window."""
+        del until
+        return None
+
+    def reacts_at(self, quantity: str) -> tuple[float, float] | None:
+        """Level of a ramp of this quantity at which an output reacts, and its delay in s."""
+        del quantity
+        return None
+
+    # ---- its judge ------------------------------------------------------------------------------
+    @abstractmethod
+    def judge(self, observed: Observed) -> Finding:
+        """Judge it on a trace.
+
+        Raises
+        ------
+        NoEvidence
+            The trace can't answer it.
+        """
+
+    @property
+    def question(self) -> Question:
+        """Give the expectation in words, and what answers it."""
+        return Question(expectation=self.sentence(), means=self.means)
+
+    # ---- all kinds ------------------------------------------------------------------------------
+    @staticmethod
+    def kinds() -> Mapping[str, type[Expectation]]:
+        """Give all kinds by their `kind`."""
+        return kinds_of(Expectation)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return one_of(Expectation, source, handler)
+
+
+def crossed(since: Instant) -> tuple[str, ...]:
+    """Name the quantity whose crossing an instant is."""
+    return (since.quantity,) if isinstance(since, Crossing) else ()
+
+
+def must_be_read(quantity: str, names: Resolver) -> None:
+    """See that some step reads it with a meter, or a ramp does, at each of its levels."""
+    if quantity not in {name for step in names.steps for name in step.reads()}:
+        what = f"no step reads {quantity}, so its report has nothing to agree with"
+        names.refuse(what, f"add a step read: [{quantity}] where it stands still")

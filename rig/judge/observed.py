@@ -1,0 +1,50 @@
+"""What a judge looks at: the trace of a case, and what the BMS's profile says of what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.facts import Output
+from rig.judge.decoder import Decoder, NoMessages
+from rig.judge.rules import NoEvidence
+from rig.steps import Step
+from rig.trace.model import Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A trace, and how it is read: a judge needs nothing else."""
+
+    trace: Trace
+    decode: Decoder = field(default_factory=NoMessages)
+    steps: tuple[Step, ...] = ()  # those that were driven
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    cells: int = 0  # how many the BMS has; 0: not said
+    periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
+    prints_every_s: float | None = None  # its console, as promised
+
+    def signal(self, message: str, signal: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return time_ns, shape (n,), and physical values, shape (n,), of a CAN signal."""
+        return self.decode(self.trace.frames, message, signal)
+
+    def rows(self, message: str) -> NDArray[np.intp]:
+        """Return the indices of the frames that are this message, received from the BMS."""
+        return self.decode.rows(self.trace.frames, message)
+
+    def output(self, name: str) -> Output:
+        """Return how an output shows that it conducts."""
+        if name not in self.outputs:
+            raise NoEvidence(f"the case does not say at which voltage {name} counts as closed")
+        return self.outputs[name]
+
+    def acts(self, mark: str) -> bool:
+        """Tell whether the step of this mark did something to the BMS (else it let time pass)."""
+        return any(step.mark == mark and step.acts for step in self.steps)
+
+    def sends(self, mark: str) -> bool:
+        """Tell whether the step of this mark sent frames."""
+        return any(step.mark == mark and step.kind == "send" for step in self.steps)
