@@ -46,6 +46,9 @@ POSSIBLE = {
     "V/V": _above(0.0, 1e3, "V/V", "a divider's ratio has no sign"),
 }
 
+# The data phase of CAN FD; no slower than what is arbitrated with, no faster than transceivers are.
+DATA_BIT_RATE = Bound(10e3, 8e6, "bit/s", "CAN FD's data bit rate (ISO 11898-1, CiA 601-4)")
+
 # ---- the BMS ------------------------------------------------------------------------------------
 MOST_CELLS = 16_384  # a pack of 1500 V has 400 in series; the rest is room for many packs
 CELL = Bound(-1.0, 6.0, "V", "no cell, and no input for one, has less or more")

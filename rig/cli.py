@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rig import ending, streams
-from rig.errors import DescriptionError, RigError
+from rig.errors import BenchError, DescriptionError, RigError
 from rig.mutants.options import add_campaign_options, add_options
 
 if TYPE_CHECKING:
@@ -126,6 +126,11 @@ def _parser(*, resumes: bool = False) -> argparse.ArgumentParser:
     for option, text in _OF_VIRTUAL.items():
         virtual.add_argument(option, help=text)
 
+    bench = verb("bench", _bench, "off BENCH: switch off all that a bench file names")
+    bench.description = _BENCH
+    bench.add_argument("what", choices=["off"])
+    bench.add_argument("bench", metavar="BENCH", help="a path or a short name")
+
     new = verb("new", _new, "make a folder of your own for benches, DUTs and plans")
     new.add_argument("what", choices=["lab"])
     new.add_argument("folder", type=Path, metavar="DIR")
@@ -133,6 +138,10 @@ def _parser(*, resumes: bool = False) -> argparse.ArgumentParser:
 
 
 _Verb = argparse.ArgumentParser
+
+_BENCH = """Switch off all that a bench file names, in the safe order, and say what each instrument
+answers. For an idle bench: a run that is on holds its instruments, so end that first (Ctrl-C, which
+switches off too). Exit code 0: all is off; 3: an instrument did not say so, and is named."""
 
 _OF_RUN = {
     "--bench": "bench description: a path or a short name (the virtual one of the BMS)",
@@ -331,6 +340,22 @@ def _campaign(options: argparse.Namespace, _: list[str]) -> int:
     from rig.mutants.campaign_command import campaign
 
     return campaign(options)
+
+
+def _bench(options: argparse.Namespace, _: list[str]) -> int:
+    from rig.bench.off import bench_off
+
+    try:
+        found = bench_off(options.bench)
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return _UNPROVEN
+    for off in found:
+        print(f"{off.role}: {off.trouble or off.what}")
+    unknown = [off.role for off in found if off.trouble]
+    if unknown:
+        print(f"NOT KNOWN TO BE OFF: {', '.join(unknown)}. Switch off by hand, at the mains.")
+    return _UNPROVEN if unknown else 0
 
 
 def _virtual(options: argparse.Namespace, _: list[str]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,6 +130,7 @@ class WallClock:
 
     def __init__(self, played: SteppedClock | None = None) -> None:
         self._played = played
+        self._noting = threading.Lock()  # of what follows: more than one thread may wait
         self._worst_ns = self._late = 0
 
     def now_ns(self) -> int:
@@ -181,8 +183,9 @@ class WallClock:
         What stands still elsewhere, such as between a command and its confirmation, lies between
         two stamps and is in the uncertainty already.
         """
-        own = Lag(who="rig", worst_ns=self._worst_ns, late=self._late, allowed_ns=MOST_LAG_NS)
-        self._worst_ns = self._late = 0
+        with self._noting:
+            own = Lag(who="rig", worst_ns=self._worst_ns, late=self._late, allowed_ns=MOST_LAG_NS)
+            self._worst_ns = self._late = 0
         return (own,) if self._played is None else (own, self._played.lag())
 
     def close(self) -> None:
@@ -191,8 +194,9 @@ class WallClock:
             self._played.close()
 
     def _note(self, late_ns: float) -> None:
-        self._worst_ns = max(self._worst_ns, round(late_ns))
-        self._late += late_ns > MOST_LAG_NS
+        with self._noting:
+            self._worst_ns = max(self._worst_ns, round(late_ns))
+            self._late += late_ns > MOST_LAG_NS
 
 
 class SteppedClock:
@@ -270,7 +274,7 @@ class SteppedClock:
 
     def begin_case(self, seed: int) -> bool:
         """Have the bench built anew; the links stay open, and their counts go on."""
-        request = {"do": "begin", "seed": seed, "sent": self._sent}
+        request = {"do": "begin", "seed": seed, "sent": self._known_sent()}
         self._take(self._ask(json.dumps(request).encode() + b"\n"))
         return True
 
@@ -306,8 +310,12 @@ class SteppedClock:
         """Advance towards an instant, by one slice at most."""
         if until_ns - self._now_ns > _SLICE_NS:
             until_ns = min(until_ns, self.now_ns() + _SLICE_NS)
-        request = {"do": "advance", "until_ns": until_ns, "wake": links, "sent": self._sent}
+        wake = [link for link in links if link in self._handed]  # others are not the bench's own
+        request = {"do": "advance", "until_ns": until_ns, "wake": wake, "sent": self._known_sent()}
         self._take(self._ask(json.dumps(request).encode() + b"\n"))
+
+    def _known_sent(self) -> dict[str, int]:
+        return {link: sent for link, sent in self._sent.items() if link in self._handed}
 
     def _take(self, answer: dict[str, Any]) -> None:
         try:

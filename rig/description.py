@@ -125,6 +125,10 @@ Names = Annotated[
 ]
 
 
+# Tags of a field that is one thing, or several by name; they are no part of where a value stands.
+ONE, SEVERAL = "(one)", "(several)"
+
+
 # ---- mappings whose values mean what their keys say ----------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Keyed:
@@ -204,7 +208,7 @@ def _named(
     details: Iterable[ErrorDetails], model: type[BaseModel], positions: Positions, file: str
 ) -> Iterable[Mistake]:
     for detail in details:
-        location = tuple(detail["loc"])
+        location = tuple(part for part in detail["loc"] if part not in (ONE, SEVERAL))
         what, mend = _explain(detail, _models_at(model, location[:-1]))
         at_key = detail["type"] in ("extra_forbidden", "missing", "mistake_at_key")
         line, column = (positions.key if at_key else positions.value)(location)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rig.case import Case
 from rig.expectations.expectation import Expectation
 from rig.judge.decoder import Decoder, NoMessages
@@ -10,7 +12,7 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, NotReached, worst
 from rig.judge.start import judge_start
 from rig.judge.verdict import NOT_REACHED, Finding, Judgement, Verdict
-from rig.trace.model import Trace
+from rig.trace.model import OWN_BUS, Trace
 
 
 def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
@@ -52,7 +54,8 @@ def _without_steps(case: Case, trace: Trace, started: tuple[Finding, ...]) -> Ju
 def observed(case: Case, trace: Trace, decode: Decoder | None = None) -> Observed:
     """Return what judges look at: a trace, and what its case says of the BMS."""
     return Observed(
-        trace=trace,
+        # A foreign bus proves nothing of the BMS's, and may bear the same identifiers.
+        trace=replace(trace, frames=trace.frames.on(OWN_BUS)),
         decode=decode or NoMessages(),
         steps=case.steps,
         outputs=case.outputs,

@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
-from rig.bounds import FINEST_TOLERANCE, PERIOD, POSSIBLE, Bound
+from rig.bounds import DATA_BIT_RATE, FINEST_TOLERANCE, PERIOD, POSSIBLE, Bound
 from rig.mistakes import mistake_error
 
 _PREFIXES = {"n": "1e-9", "µ": "1e-6", "m": "1e-3", "": "1", "k": "1e3", "M": "1e6"}
@@ -507,6 +507,9 @@ Amps = Annotated[float, BeforeValidator(reader(parse, "A")), _plain_schema("A")]
 Seconds = Annotated[float, BeforeValidator(reader(parse, "s")), _plain_schema("s")]
 Ohms = Annotated[float, BeforeValidator(reader(parse, "Ω")), _plain_schema("Ω")]
 BitRate = Annotated[float, BeforeValidator(reader(parse, "bit/s")), _plain_schema("bit/s")]
+DataBitRate = Annotated[
+    float, BeforeValidator(reader(parse, "bit/s", DATA_BIT_RATE)), _plain_schema("bit/s")
+]
 DegC = Annotated[float, BeforeValidator(reader(parse, "°C")), _plain_schema("°C")]
 Kelvin = Annotated[float, BeforeValidator(reader(parse, "K")), _plain_schema("K")]
 AmpHours = Annotated[float, BeforeValidator(reader(parse, "Ah")), _plain_schema("Ah")]

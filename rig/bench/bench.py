@@ -8,42 +8,45 @@ protection, nor judge.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from rig.bench.description import BenchFile
-from rig.bench.instruments import Instruments, Knowledge
 from rig.bench.limits import Limits
 from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Level, Recorder
 from rig.bench.wiring import Wiring
 from rig.case import Capture
-from rig.clock import Clock
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
 from rig.dut.profile import Profile
 from rig.errors import BenchError, RigError
-from rig.instruments.capabilities import Identity, Measured
-from rig.instruments.session import Session, Transcript
+from rig.instruments.capabilities import (
+    Identity,
+    Measured,
+    Meter,
+    Relays,
+    Resistors,
+    Supply,
+    VoltageSource,
+)
 from rig.quantities import (
     BLEED,
     CELL,
     CURRENT,
-    SUPPLY,
     TEMPERATURE,
     Kind,
     kind_of,
     number_of,
     together,
 )
-from rig.trace.model import Command, Reading, Waveform
+from rig.rack import Knowledge, Rack
+from rig.trace.model import OWN_BUS, Command, Reading, Waveform
 
 CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
 # A BMS pauses bleeding while it measures, so one look may fall into a pause: the mean of several.
-REOPEN_TRIES, REOPEN_PAUSE_NS = 5, 200_000_000
 BLEED_LOOKS, BLEED_PAUSE_NS = 6, 17_000_000
 
 
@@ -55,23 +58,19 @@ class Bench:
         *,
         description: BenchFile,
         profile: Profile,
-        clock: Clock,
+        rack: Rack,
         wiring: Wiring,
         limits: Limits,
-        instruments: Instruments,
-        identities: Mapping[str, Identity],
         power: PowerPath,
         recorder: Recorder | None,
-        transcript: Transcript,
     ) -> None:
-        self.description, self.profile, self.clock = description, profile, clock
-        self.can: CanLink | None = None
+        self.description, self.profile, self.clock = description, profile, rack.clock
+        self.buses: dict[str, CanLink] = {}  # by name; that of the profile's messages first
         self.console: ConsoleLink | None = None
         self.messages: Messages | None = None
         self.partner: Partner | None = None  # who sends on the BMS's bus
-        self._wiring, self._limits, self._instruments = wiring, limits, instruments
-        self._identities, self._power, self._recorder = dict(identities), power, recorder
-        self._transcript = transcript
+        self._rack, self._wiring, self._limits = rack, wiring, limits
+        self._power, self._recorder = power, recorder
         self._commanded: dict[str, float] = {}  # what the instruments were last told
         self._ohms: dict[str, float] = {}  # what the thermistor simulator really gives
         self._lit: set[str] = set()  # cells whose output is on
@@ -91,21 +90,29 @@ class Bench:
         """
         if not self.clock.begin_case(seed):
             return
-        self._known = self._known or self._instruments.known(self.clock)
-        self._instruments.know_again(self._known, self.clock)
-        self._transcript.take()
+        self._known = self._known or self._rack.known()
+        self._rack.know_again(self._known)
+        self._rack.transcript.take()
         self._stamp()
         self._power.renew()
         if self._recorder is not None:
             self._recorder.renew()
         if self.partner is not None:
             self.partner.reset()
-        for link in (self.can, self.console):
-            if link is not None:
-                link.renew()
+        for link in self.links():
+            link.renew()
         self._forget_all()
         self._ohms.clear()
         self.is_new, self._is_checked, self.settings = True, True, "factory"
+
+    @property
+    def can(self) -> CanLink | None:
+        """The bus that the profile's messages are on."""
+        return self.buses.get(OWN_BUS)
+
+    def links(self) -> list[CanLink | ConsoleLink]:
+        """All that is listened to."""
+        return [*self.buses.values(), *([self.console] if self.console is not None else [])]
 
     # ---- commands --------------------------------------------------------------------------------
     def set(self, values: Mapping[str, float]) -> list[Command]:
@@ -187,7 +194,7 @@ class Bench:
             The BMS's too; else it stays as it is.
         """
         if not self._is_checked:  # a case with a record was looked at when it ended
-            self._check_instruments()
+            self._rack.check()
         self._is_checked = False
         done = [self.fault(kind, target, present=False) for kind, target in self._mendable()]
         values = dict(self.profile.nominal_values)
@@ -200,19 +207,17 @@ class Bench:
     def make_safe(self) -> None:
         """Switch everything off, whatever state the bench is in.
 
-        Charger, load, the BMS's supply, and the cells, from the top of the stack down; the links'
-        relays last, which are safe in either state. Each
-        step is tried even if the ones before failed; a session that an error closed is opened
-        again for it.
+        The rack knows the order. Each instrument is tried even if those before failed; a session
+        that an error closed is opened again for it.
         """
         troubles: list[str] = []
-        switched_off = (self._power.off, self._supplies_off, self._cells_off, self._relays_rest)
-        # The clock first: where a simulated bench is frozen, it is that which says so for all.
-        for step in (self._stamp, self._reopen, *switched_off):
-            try:
-                step()
-            except RigError as error:
-                troubles.append(str(error))
+        try:
+            # The clock first: where a simulated bench is frozen, it is that which says so for all.
+            self._stamp()
+        except RigError as error:
+            troubles.append(str(error))
+        troubles += [off.trouble for off in self._rack.switch_off() if off.trouble]
+        self._power.renew()
         self._forget_all()
         if troubles:
             raise BenchError(
@@ -285,7 +290,7 @@ class Bench:
             raise self._cannot(f"read {output} with a meter")
         until_ns = self._stamp() + round(pin.steady_s * 1e9)
         while True:
-            measured = self._instruments.meters[terminal.instrument].read((terminal.channel,))
+            measured = self._rack.get(terminal.instrument, Meter).read((terminal.channel,))
             if not measured[terminal.channel].value >= pin.closed_above_v:
                 return True
             if pin.steady_s == 0.0 or self._stamp() >= until_ns:
@@ -304,27 +309,28 @@ class Bench:
         self._is_recording = False
         self._stamp()
         waveform = self._recorder.collect()
-        self._check_instruments()
+        self._rack.check()
+        self._is_checked = True
         return waveform
 
     def identities(self) -> dict[str, Identity]:
         """Which units the instruments are, by role."""
-        return dict(self._identities)
+        return dict(self._rack.identities)
 
     def begin_transcript(self) -> None:
         """Forget what was said to instruments so far."""
-        self._transcript.take()
+        self._rack.transcript.take()
         self._stamp()
 
     def end_transcript(self) -> tuple[str, ...]:
         """What was said to instruments since `begin_transcript`."""
-        return self._transcript.take()
+        return self._rack.transcript.take()
 
     # ---- private: commands -----------------------------------------------------------------------
     def _set_cells(self, volts: Mapping[str, float]) -> list[Command]:
         done = []
         for role, channels in self._wiring.by_instrument(volts).items():
-            emulator = self._instruments.cells[role]
+            emulator = self._rack.get(role, VoltageSource)
             before_ns = self._stamp()
             self._forget(channels)
             emulator.set_voltage({channel: volts[name] for name, channel in channels.items()})
@@ -344,7 +350,7 @@ class Bench:
         done: list[Command] = []
         for role, channels in self._wiring.by_instrument(degc).items():
             assert curve is not None  # noqa: S101  limits let no temperature through else
-            resistors = self._instruments.resistors[role]
+            resistors = self._rack.get(role, Resistors)
             before_ns = self._stamp()
             self._forget(channels)
             wanted = {channel: curve.ohm_at(degc[name]) for name, channel in channels.items()}
@@ -359,7 +365,7 @@ class Bench:
 
     def _set_supply(self, volts: float) -> list[Command]:
         terminal = self._wiring.sources["supply"]
-        supply = self._instruments.supplies[terminal.instrument]
+        supply = self._rack.get(terminal.instrument, Supply)
         before_ns = self._stamp()
         self._forget(("supply",))
         if volts == 0.0:
@@ -376,7 +382,7 @@ class Bench:
 
     def _open_wire(self, target: str, *, present: bool) -> Command:
         terminal = self._wiring.sources[target]
-        emulator, channel = self._instruments.cells[terminal.instrument], terminal.channel
+        emulator, channel = self._rack.get(terminal.instrument, VoltageSource), terminal.channel
         if present:
             emulator.output((channel,), on=False)
             self._lit.discard(target)
@@ -397,7 +403,7 @@ class Bench:
 
     def _fault_sensor(self, kind: str, target: str, *, present: bool) -> Command:
         terminal = self._wiring.sources[target]
-        resistors, channel = self._instruments.resistors[terminal.instrument], terminal.channel
+        resistors, channel = self._rack.get(terminal.instrument, Resistors), terminal.channel
         before_ns = self._stamp()
         if not present:
             resistors.set_ohms({channel: self._ohms[target]})
@@ -416,7 +422,7 @@ class Bench:
 
     def _switch_link(self, kind: str, target: str, *, present: bool) -> Command:
         terminal = self._wiring.relays[kind, target]
-        relays = self._instruments.relays[terminal.instrument]
+        relays = self._rack.get(terminal.instrument, Relays)
         before_ns = self._stamp()
         relays.switch(terminal.channel, closed=present)
         return Command(
@@ -463,7 +469,7 @@ class Bench:
         readings = []
         for role, channels in groups.items():
             before_ns = self._stamp()
-            measured = self._instruments.meters[role].read(channels.values())
+            measured = self._rack.get(role, Meter).read(channels.values())
             after_ns = self._stamp()
             self._let_partner_send()
             readings += [
@@ -487,7 +493,7 @@ class Bench:
         cells = {CELL.at(number_of(name) or 0): name for name in names}
         readings = []
         for role, channels in self._wiring.by_instrument(cells).items():
-            emulator = self._instruments.cells[role]
+            emulator = self._rack.get(role, VoltageSource)
             before_ns = self._stamp()
             looks = [emulator.measure_a(channels.values())]
             for _ in range(BLEED_LOOKS - 1):
@@ -529,10 +535,10 @@ class Bench:
             measured = self._temperature(name)
             return _reading(name, "°C", measured, (before_ns, before_ns), str(terminal))
         if kind is CELL:
-            emulator = self._instruments.cells[terminal.instrument]
+            emulator = self._rack.get(terminal.instrument, VoltageSource)
             measured = emulator.measure_v((terminal.channel,))[terminal.channel]
         else:
-            supply = self._instruments.supplies[terminal.instrument]
+            supply = self._rack.get(terminal.instrument, Supply)
             measured = supply.measure(terminal.channel)[0]
         return _reading(name, "V", measured, (before_ns, self._stamp()), str(terminal))
 
@@ -542,48 +548,14 @@ class Bench:
         if curve is None or name not in self._ohms:
             raise self._cannot(f"read {name} before it was set")
         ohms = self._ohms[name]
-        error = self._instruments.resistors[terminal.instrument].accuracy_ohm(ohms)
+        error = self._rack.get(terminal.instrument, Resistors).accuracy_ohm(ohms)
         value = curve.degc_at(ohms)
         return Measured(value=value, accuracy=abs(curve.degc_at(ohms + error) - value))
 
     # ---- private: the rest -----------------------------------------------------------------------
     def _stamp(self) -> int:
         """Read the rig's clock; the transcript's lines bear the time last read."""
-        return self._transcript.stamp(self.clock)
-
-    def _check_instruments(self) -> None:
-        """See that nothing tripped, restarted or was refused since the last look."""
-        for instrument in self._instruments.all.values():
-            instrument.check()
-        self._is_checked = True
-
-    def _reopen(self) -> None:
-        """Open lost sessions again, each for itself: one that can't be had keeps no other off."""
-        _try_all([partial(self._reopen_one, s) for s in self._instruments.sessions.values()])
-
-    def _reopen_one(self, session: Session) -> None:
-        """Open a lost session; an instrument with one client may still hold the old one."""
-        for left in range(REOPEN_TRIES - 1, -1, -1):
-            if session.is_open:
-                return
-            try:
-                session.open()
-            except BenchError as error:
-                # One that is silent has used up its deadline; to be refused takes no time.
-                if not left or not isinstance(error.__cause__, ConnectionError):
-                    raise
-                self.clock.sleep_until(self._stamp() + REOPEN_PAUSE_NS)
-
-    def _supplies_off(self) -> None:
-        for terminal in self._wiring.sourced(SUPPLY).values():
-            self._instruments.supplies[terminal.instrument].safe()
-
-    def _cells_off(self) -> None:
-        _try_all([emulator.safe for emulator in self._instruments.cells.values()])
-
-    def _relays_rest(self) -> None:
-        used = {terminal.instrument for terminal in self._wiring.relays.values()}
-        _try_all([self._instruments.relays[role].safe for role in sorted(used)])
+        return self._rack.transcript.stamp(self.clock)
 
     def _cannot(self, what: str) -> BenchError:
         return BenchError(
@@ -595,17 +567,6 @@ class Bench:
 
 def _of(kind: Kind, values: Mapping[str, float]) -> dict[str, float]:
     return {quantity: value for quantity, value in values.items() if kind_of(quantity) is kind}
-
-
-def _try_all(steps: Iterable[Callable[[], None]]) -> None:
-    troubles: list[RigError] = []
-    for step in steps:
-        try:
-            step()
-        except RigError as error:
-            troubles.append(error)
-    if troubles:
-        raise troubles[0]
 
 
 def _reading(

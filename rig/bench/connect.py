@@ -15,34 +15,23 @@ from urllib.parse import urlsplit
 import can
 
 from rig.bench.bench import Bench
-from rig.bench.description import BenchFile, InstrumentEntry
-from rig.bench.instruments import Instruments
+from rig.bench.description import BenchCan, BenchFile
 from rig.bench.launch import BenchProcess
 from rig.bench.limits import Limits, limits_of
 from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Recorder
-from rig.bench.wiring import Wiring, wiring_of
+from rig.bench.wiring import Wiring, off_order, relays_of, wiring_of
 from rig.clock import Clock, SteppedClock, WallClock
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
 from rig.dut.profile import Profile
 from rig.errors import BenchError, DescriptionError
-from rig.instruments.capabilities import (
-    Digitizer,
-    Identity,
-    Instrument,
-    Load,
-    Meter,
-    Relays,
-    Resistors,
-    Supply,
-    VoltageSource,
-)
-from rig.instruments.registry import DRIVERS
-from rig.instruments.session import Framing, Session, Transcript
+from rig.instruments.capabilities import Digitizer, Load, Meter, Supply, VoltageSource
 from rig.quantities import CELL, PACK, SUPPLY, TEMPERATURE, kind_of
+from rig.rack import Rack
+from rig.trace.model import OWN_BUS
 
 CAN_LATENCY_S = 1e-3  # from the end of a frame to the rig's hand, by network or USB [u]
 CONSOLE_LATENCY_S = 16e-3  # an FTDI adapter's default latency timer (AN232B-04)
@@ -74,37 +63,49 @@ def connect(
     wiring = wiring_of(description, _spans(profile, limits))
     _check_wired(description, profile, wiring)
     with ExitStack() as stack:
+        filled, rack = stack.enter_context(racked(description, seed=seed, variant=variant))
+        rack.connect()
+        stamp = partial(rack.transcript.stamp, rack.clock)
+        power = _power_path(filled, profile, wiring, rack, stamp)
+        bench = Bench(
+            description=filled,
+            profile=profile,
+            rack=rack,
+            wiring=wiring,
+            limits=limits,
+            power=power,
+            recorder=_recorder(wiring, rack, stamp, profile.hierarchy.sums),
+        )
+        _protect(filled, wiring, limits, rack, power)
+        _configure_meters(wiring, rack, _spans(profile, limits))
+        rack.claim_relays()
+        stack.callback(bench.make_safe)
+        bench.calibrate(_calibration_levels(profile))
+        bench.make_safe()
+        _links(bench, filled, profile, rack.clock, stack)
+        bench.begin_case(seed)
+        yield bench
+
+
+@contextmanager
+def racked(
+    description: BenchFile, *, seed: int = 0, variant: str | None = None
+) -> Iterator[tuple[BenchFile, Rack]]:
+    """Start what a bench needs, and give its instruments, none of them opened yet.
+
+    That needs no profile. The description comes back with the addresses of what was started.
+    """
+    with ExitStack() as stack:
         process = _start(description, seed, variant, stack)
         endpoints = process.endpoints if process else {}
         filled = description.filled(endpoints)
         filled.refuse_unfilled(endpoints)
         clock = _clock(filled, process)
         stack.callback(clock.close)
-        transcript = Transcript(now_ns=clock.now_ns(), on_traffic=clock.touched)
-        stamp = partial(transcript.stamp, clock)
-        instruments, identities = _instruments(filled, clock, transcript, stack)
-        power = _power_path(filled, profile, wiring, instruments, stamp)
-        bench = Bench(
-            description=filled,
-            profile=profile,
-            clock=clock,
-            wiring=wiring,
-            limits=limits,
-            instruments=instruments,
-            identities=identities,
-            power=power,
-            recorder=_recorder(wiring, instruments, stamp, profile.hierarchy.sums),
-            transcript=transcript,
-        )
-        _protect(filled, wiring, limits, instruments, power)
-        _configure_meters(wiring, instruments, _spans(profile, limits))
-        _claim_relays(wiring, instruments)
-        stack.callback(bench.make_safe)
-        bench.calibrate(_calibration_levels(profile))
-        bench.make_safe()
-        _links(bench, filled, profile, clock, stack)
-        bench.begin_case(seed)
-        yield bench
+        order, relays = off_order(filled), relays_of(filled)
+        rack = Rack(filled.instruments, clock, order=order, relays=relays)
+        stack.callback(rack.close)
+        yield filled, rack
 
 
 # ---- process and clock --------------------------------------------------------------------------
@@ -146,53 +147,6 @@ def _clock(description: BenchFile, process: BenchProcess | None) -> Clock:
     )
 
 
-# ---- instruments --------------------------------------------------------------------------------
-def _instruments(
-    description: BenchFile, clock: Clock, transcript: Transcript, stack: ExitStack
-) -> tuple[Instruments, dict[str, Identity]]:
-    instruments, identities = Instruments(), {}
-    for role, entry in description.instruments.items():
-        info = DRIVERS[entry.driver]
-        framing = Framing(
-            write_end=info.framing.write_end,
-            read_end=info.framing.read_end,
-            timeout_s=max(entry.timeout_s, info.framing.timeout_s),
-        )
-        session = Session(role, entry.resource, framing, transcript)
-        session.open()
-        stack.callback(session.close)
-        driver = info.create(session, clock)
-        identities[role] = driver.identity()
-        _check_serial(session, entry, identities[role])
-        driver.prepare()
-        instruments.sessions[role] = session
-        _sort_in(instruments, role, driver)
-    return instruments, identities
-
-
-def _sort_in(instruments: Instruments, role: str, driver: Instrument) -> None:
-    instruments.all[role] = driver
-    if isinstance(driver, VoltageSource):
-        instruments.cells[role] = driver
-    elif isinstance(driver, Resistors):
-        instruments.resistors[role] = driver
-    elif isinstance(driver, Supply):
-        instruments.supplies[role] = driver
-    elif isinstance(driver, Meter):
-        instruments.meters[role] = driver
-    if isinstance(driver, Relays):
-        instruments.relays[role] = driver
-
-
-def _check_serial(session: Session, entry: InstrumentEntry, identity: Identity) -> None:
-    if entry.serial is not None and entry.serial != identity.serial:
-        raise BenchError(
-            f"the unit with serial number {identity.serial} answers, not {entry.serial}",
-            session.where,
-            "its calibration would not hold: connect the right one, or correct the description",
-        )
-
-
 # ---- putting it together ------------------------------------------------------------------------
 def _spans(profile: Profile, limits: Limits) -> dict[str, tuple[float, float]]:
     """The range that each quantity and output can have, where the bench states none."""
@@ -232,19 +186,18 @@ def _power_path(
     description: BenchFile,
     profile: Profile,
     wiring: Wiring,
-    instruments: Instruments,
+    rack: Rack,
     stamp: Callable[[], int],
 ) -> PowerPath:
     charger = load = None
     charge_v = profile.cells.count * profile.allowed(CELL.at(1)).high
     if wiring.charger is not None:
-        charger = instruments.supplies[wiring.charger.instrument]
+        charger = rack.get(wiring.charger.instrument, Supply)
         ratings = description.instruments[wiring.charger.instrument].limits
         most_v = charger.most(wiring.charger.channel)[0]
         charge_v = min(charge_v, most_v, ratings.voltage_v or most_v)
     if wiring.load is not None:
-        found = instruments.all[wiring.load.instrument]
-        load = found if isinstance(found, Load) else None
+        load = rack.get(wiring.load.instrument, Load)
     return PowerPath(
         charger=charger,
         charger_channel=wiring.charger.channel if wiring.charger else 0,
@@ -257,17 +210,12 @@ def _power_path(
 
 
 def _recorder(
-    wiring: Wiring,
-    instruments: Instruments,
-    stamp: Callable[[], int],
-    sums: Mapping[str, Sequence[str]],
+    wiring: Wiring, rack: Rack, stamp: Callable[[], int], sums: Mapping[str, Sequence[str]]
 ) -> Recorder | None:
     if not wiring.taps:
         return None
     role = next(iter(wiring.taps.values())).at.instrument
-    digitizer = instruments.all[role]
-    if not isinstance(digitizer, Digitizer):
-        return None
+    digitizer = rack.get(role, Digitizer)
     return Recorder(name=role, digitizer=digitizer, taps=wiring.taps, stamp=stamp, sums=sums)
 
 
@@ -275,30 +223,28 @@ def _protect(
     description: BenchFile,
     wiring: Wiring,
     limits: Limits,
-    instruments: Instruments,
+    rack: Rack,
     power: PowerPath,
 ) -> None:
     """Program what the instruments themselves watch, before any output goes on."""
     for name, terminal in wiring.sourced(CELL).items():
         ratings = description.instruments[terminal.instrument].limits
         over_v = OVER * limits.ranges[name].high if name in limits.ranges else 0.0
-        emulator = instruments.cells[terminal.instrument]
+        emulator = rack.get(terminal.instrument, VoltageSource)
         emulator.protect((terminal.channel,), over_v, ratings.current_a or 1.0)
     for name, terminal in wiring.sourced(SUPPLY).items():
         if name not in limits.ranges:
             continue
         ratings = description.instruments[terminal.instrument].limits
-        supply = instruments.supplies[terminal.instrument]
+        supply = rack.get(terminal.instrument, Supply)
         amps = ratings.current_a or supply.most(terminal.channel)[1]
         supply.protect(terminal.channel, OVER * limits.ranges[name].high, amps)
     if "current" in limits.ranges:
         power.protect(limits.ranges["current"].high, -limits.ranges["current"].low)
 
 
-def _configure_meters(
-    wiring: Wiring, instruments: Instruments, spans: Mapping[str, tuple[float, float]]
-) -> None:
-    for role, meter in instruments.meters.items():
+def _configure_meters(wiring: Wiring, rack: Rack, spans: Mapping[str, tuple[float, float]]) -> None:
+    for role, meter in rack.having(Meter).items():
         largest_v = {
             terminal.channel: _largest_v(wiring, name, spans.get(name, (0.0, 20.0)))
             for name, terminal in wiring.meters.items()
@@ -306,13 +252,6 @@ def _configure_meters(
         }
         if largest_v:
             meter.configure(largest_v)
-
-
-def _claim_relays(wiring: Wiring, instruments: Instruments) -> None:
-    for role, relays in instruments.relays.items():
-        used = [t.channel for t in wiring.relays.values() if t.instrument == role]
-        if used:
-            relays.claim(used)
 
 
 def _largest_v(wiring: Wiring, name: str, span: tuple[float, float]) -> float:
@@ -338,13 +277,17 @@ def _links(
 ) -> None:
     if profile.dbc_path is not None:
         bench.messages = Messages(profile.dbc_path)
-    if profile.can is not None and description.can is not None:
-        arguments = _bus_arguments(description.can.interface, description.can.address)
-        open_bus = partial(can.Bus, bitrate=profile.can.bitrate, **arguments)
-        bench.can = CanLink(clock, open_bus, CAN_LATENCY_S)
-        stack.callback(bench.can.close)
-        if bench.messages is not None:
-            bench.partner = Partner(clock, bench.can, bench.messages, profile.can.receives)
+    for name, bus in sorted(description.buses.items(), key=lambda item: item[0] != OWN_BUS):
+        bitrate = bus.bitrate or (profile.can.bitrate if profile.can else None)
+        if bitrate is None:  # the bus of a BMS that has none
+            continue
+        open_bus = partial(can.Bus, bitrate=bitrate, **bus_arguments(bus))
+        bench.buses[name] = CanLink(clock, open_bus, CAN_LATENCY_S, name=name)
+        stack.callback(bench.buses[name].close)
+    if profile.can is not None and bench.can is not None and bench.messages is not None:
+        receives, is_real = profile.can.receives, description.clock == "wall"
+        bench.partner = Partner(clock, bench.can, bench.messages, receives, in_background=is_real)
+        stack.callback(bench.partner.close)
     if profile.console is not None and description.console is not None:
         url = description.console.url
         latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in url else CONSOLE_LATENCY_S
@@ -354,14 +297,16 @@ def _links(
         stack.callback(bench.console.close)
 
 
-def _bus_arguments(interface: str, address: str) -> dict[str, Any]:
+def bus_arguments(bus: BenchCan) -> dict[str, Any]:
     """What python-can wants: `socketcand://host:port/can0` in parts, any other address as it is."""
-    if interface != "socketcand":
-        return {"interface": interface, "channel": address}
-    parts = urlsplit(address)
+    if bus.interface != "socketcand":
+        fd = {"fd": True} if bus.is_fd else {}
+        rate = {} if bus.data_bitrate is None else {"data_bitrate": bus.data_bitrate}
+        return {"interface": bus.interface, "channel": bus.address, **fd, **rate}
+    parts = urlsplit(bus.address)
     if parts.hostname is None or parts.port is None:
         raise DescriptionError(
-            f"the address {address!r} is not socketcand://host:port/channel",
+            f"the address {bus.address!r} is not socketcand://host:port/channel",
             "can.address of the bench",
             "write for example socketcand://192.168.0.7:29536/can0",
         )

@@ -6,7 +6,6 @@ channels on the other; nothing else in the rig may know both.
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,14 +14,18 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Discriminator,
     Field,
     PrivateAttr,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
 
 from rig import bounds
 from rig.description import (
+    ONE,
+    SEVERAL,
     BrokenDescriptionError,
     Description,
     Document,
@@ -37,10 +40,13 @@ from rig.description import (
 from rig.dut.profile import find_described
 from rig.errors import DescriptionError
 from rig.instruments import capabilities
+from rig.instruments.entry import Address, InstrumentEntry
 from rig.instruments.registry import DRIVERS, DriverInfo
 from rig.quantities import kind_of
 from rig.quantity import (
     Amps,
+    BitRate,
+    DataBitRate,
     DegCRange,
     Ratio,
     Seconds,
@@ -50,70 +56,16 @@ from rig.quantity import (
     bounded,
     format,
 )
+from rig.trace.model import OWN_BUS
 from rig.yaml_data import dotted
 
-# ---- addresses ----------------------------------------------------------------------------------
-_SOCKET = re.compile(r"TCPIP\d*::[^:]+::(\d+)::SOCKET", re.IGNORECASE)
-_RESOURCE = re.compile(r"(TCPIP|USB|GPIB|ASRL|PXI|VXI|VICP|PRLGX)\S*", re.IGNORECASE)
 _FILLED = re.compile(r"\$\{(\w+)\}")
-_MOST_PORT = 65_535
-
-
-def _address(text: str) -> str:
-    if not text.strip() or not text.isprintable():
-        raise mistake_error(f'"{text}" is an empty address', "write where it answers")
-    return text
-
-
-def _resource(text: str) -> str:
-    _address(text)
-    if "$" not in text.replace("${", "") and "${" in text:  # what fills it is seen when it starts
-        return text
-    if not _RESOURCE.fullmatch(text):
-        what = f'"{text}" is no VISA resource'
-        raise mistake_error(what, 'write for example "TCPIP::192.168.0.123::7000::SOCKET"')
-    if (socket := _SOCKET.fullmatch(text)) and not 0 < int(socket[1][:9]) <= _MOST_PORT:
-        raise mistake_error(f"there is no port {socket[1]}", f"write 1 to {_MOST_PORT}")
-    return text
 
 
 def _some_words(command: tuple[str, ...]) -> tuple[str, ...]:
     if not command:
         raise mistake_error("an empty command starts nothing", "write what to start")
     return command
-
-
-Address = Annotated[str, AfterValidator(_address)]
-Resource = Annotated[str, AfterValidator(_resource)]
-
-
-# ---- instruments --------------------------------------------------------------------------------
-class Ratings(Description):
-    """The most that this instrument may be set to on this bench."""
-
-    voltage_v: Annotated[Volts | None, Field(alias="voltage", gt=0)] = None
-    current_a: Annotated[Amps | None, Field(alias="current", gt=0)] = None
-
-
-class Calibration(Description):
-    """Its calibration certificate."""
-
-    certificate: str
-    due: datetime.date
-
-
-class InstrumentEntry(Description):
-    """One instrument: who drives it, where it answers."""
-
-    driver: str
-    resource: Annotated[
-        Resource,
-        Field(description="VISA resource", examples=['"TCPIP::192.168.0.123::7000::SOCKET"']),
-    ]
-    limits: Ratings = Ratings()
-    calibration: Calibration | None = None
-    timeout_s: Annotated[Seconds, bounded(bounds.TIME_OUT), Field(alias="time-out")] = 5.0
-    serial: str | None = None  # the unit that must be found there
 
 
 # ---- wiring -------------------------------------------------------------------------------------
@@ -190,15 +142,33 @@ class Wiring(Description):
 
 # ---- links and limits ---------------------------------------------------------------------------
 class BenchCan(Description):
-    """The CAN adapter."""
+    """The CAN adapter of a bus."""
 
-    interface: str
+    interface: Annotated[str, Field(description="python-can's name", examples=["socketcan"])]
     address: Address
+    bitrate: Annotated[BitRate | None, Field(examples=["500 kbit/s"])] = None  # the profile's
+    is_fd: Annotated[bool, Field(alias="fd")] = False
+    data_bitrate: Annotated[DataBitRate | None, Field(alias="data bitrate")] = None  # of CAN FD
     clock: Annotated[
         Ratio,
         bounded(bounds.CLOCK_DRIFT),
         Field(alias="clock drift", description="of its time stamps, at most"),
     ] = 100e-6
+
+
+def _one_or_several(value: Any) -> str:
+    """One bus has words and figures for values, several have buses."""
+    within = value.values() if isinstance(value, Mapping) else ()
+    return SEVERAL if any(isinstance(v, (Mapping, BenchCan)) for v in within) else ONE
+
+
+def _bus_name(text: str) -> str:
+    if text == "console":
+        raise mistake_error('"console" is the name of another link', "name the bus otherwise")
+    return text
+
+
+BusName = Annotated[PlainName, AfterValidator(_bus_name)]
 
 
 class BenchConsole(Description):
@@ -229,6 +199,12 @@ class BenchLimits(Description):
     supply_v: Annotated[Volts, bounded(bounds.SUPPLY), Field(alias="supply")]
 
 
+_OneOrSeveralBuses = Annotated[
+    Annotated[BenchCan, Tag(ONE)] | Annotated[dict[BusName, BenchCan], Tag(SEVERAL)],
+    Discriminator(_one_or_several),
+]
+
+
 class BenchFile(Description):
     """A bench."""
 
@@ -239,7 +215,7 @@ class BenchFile(Description):
     start: BenchStart | None = None
     instruments: dict[str, InstrumentEntry]
     wiring: dict[str, Wiring]
-    can: BenchCan | None = None
+    can: _OneOrSeveralBuses | None = None
     console: BenchConsole | None = None
     limits: BenchLimits
 
@@ -255,10 +231,17 @@ class BenchFile(Description):
         return self
 
     @property
+    def buses(self) -> dict[str, BenchCan]:
+        """The CAN buses by name; one without a name is that of the profile's messages."""
+        if isinstance(self.can, BenchCan):
+            return {OWN_BUS: self.can}
+        return dict(self.can or {})
+
+    @property
     def can_be_multiplied(self) -> bool:
         """Whether it may be started many times at once: its own process names all its addresses."""
         addresses = [entry.resource for entry in self.instruments.values()]
-        addresses += [self.can.address] if self.can else []
+        addresses += [bus.address for bus in self.buses.values()]
         addresses += [self.console.url] if self.console else []
         return self.start is not None and all("${" in address for address in addresses)
 
@@ -274,7 +257,10 @@ class BenchFile(Description):
                     name: entry.model_copy(update={"resource": fill(entry.resource)})
                     for name, entry in self.instruments.items()
                 },
-                "can": self.can and self.can.model_copy(update={"address": fill(self.can.address)}),
+                "can": {
+                    name: bus.model_copy(update={"address": fill(bus.address)})
+                    for name, bus in self.buses.items()
+                },
                 "console": self.console
                 and self.console.model_copy(update={"url": fill(self.console.url)}),
             }
@@ -304,7 +290,7 @@ def read_bench(bench: Path | str) -> Document[BenchFile]:
     path = find_described(bench, "benches")
     document = read(path, BenchFile)
     document.model._folder = path.parent
-    mistakes = [*_drivers(document), *_wires(document), *_shared(document)]
+    mistakes = [*_drivers(document), *_wires(document), *_shared(document), *_buses(document)]
     if mistakes := [*mistakes, *_addresses(document), *_ratings(document)]:
         raise BrokenDescriptionError(mistakes)
     return document
@@ -352,7 +338,8 @@ def _wire(
     wanted = _CAPABILITIES.get(str(key)) or _source_of(str(term), str(key))
     if wanted and not info.can(wanted):
         names = " or ".join(w.__name__ for w in wanted)
-        what = f"{wire.instrument} is a {info.capability.__name__} ({info.title})"
+        is_a = " and ".join(c.__name__ for c in info.capabilities)
+        what = f"{wire.instrument} is a {is_a} ({info.title})"
         yield document.mistake(where, what, f"wire this to a {names}")
     elif wire.channel not in info.channels:
         yield document.mistake(
@@ -417,10 +404,24 @@ def _texts(bench: BenchFile) -> Iterator[tuple[Location, str]]:
     """Give every address, with where it stands."""
     for name, entry in bench.instruments.items():
         yield ("instruments", name, "resource"), entry.resource
-    if bench.can is not None:
-        yield ("can", "address"), bench.can.address
+    for name, bus in bench.buses.items():
+        where = ("can",) if bus is bench.can else ("can", name)
+        yield (*where, "address"), bus.address
     if bench.console is not None:
         yield ("console", "url"), bench.console.url
+
+
+def _buses(document: Document[BenchFile]) -> Iterator[Mistake]:
+    """What an interface can't carry, and a bus whose bit rate nobody states."""
+    bench = document.model
+    for name, bus in bench.buses.items():
+        where: Location = ("can",) if bus is bench.can else ("can", name)
+        if bus.is_fd and bus.interface == "socketcand":
+            what = "socketcand carries classic frames alone"
+            yield document.mistake((*where, "fd"), what, "serve it by another interface: remote")
+        if name != OWN_BUS and bus.bitrate is None:
+            what = f'the bus "{name}" has no bit rate: the profile gives that of "{OWN_BUS}" alone'
+            yield document.mistake(where, what, "add bitrate: 500 kbit/s")
 
 
 def _ratings(document: Document[BenchFile]) -> Iterator[Mistake]:

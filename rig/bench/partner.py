@@ -1,16 +1,17 @@
 """The BMS's partner on the bus, played by the rig: single frames, and traffic in the background.
 
 Counters and checksums that the profile names are made right, or wrong in the one way that a case
-asks for. Traffic is sent by whoever lets time pass (`rig.drive.waiting`, and the bench between two
-instruments), never by a thread: so a stepped run repeats to the byte, and a frame that falls due
-while an instrument is talked to leaves right after, as its stamp in the trace shows.
+asks for. In stepped time, traffic is sent by whoever lets time pass (`rig.drive.waiting`, and the
+bench between two instruments), so that a run repeats to the byte. In real time a thread sends it:
+an instrument that is slow to answer must not silence the partner, or a good BMS opens its paths.
 """
 
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from rig.clock import Clock
 from rig.dut.can_link import CanLink
@@ -130,9 +131,13 @@ class _Stream:
     due_ns: int
 
 
-@dataclass(slots=True)
 class Partner:
     """All that the rig sends on the BMS's bus.
+
+    Parameters
+    ----------
+    in_background
+        Let a thread send the traffic, as real time asks for; else `pump` does.
 
     Attributes
     ----------
@@ -140,43 +145,107 @@ class Partner:
         Draws the jitter; a case puts its own seeded one here.
     """
 
-    clock: Clock
-    can: CanLink
-    messages: Messages
-    receives: Mapping[str, Received]
-    random: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311
-    _senders: dict[str, Sender] = field(default_factory=dict)
-    _streams: dict[str, _Stream] = field(default_factory=dict)
+    def __init__(
+        self,
+        clock: Clock,
+        can: CanLink,
+        messages: Messages,
+        receives: Mapping[str, Received],
+        *,
+        in_background: bool = False,
+    ) -> None:
+        self.clock, self.can, self.messages, self.receives = clock, can, messages, receives
+        self.random = random.Random(0)  # noqa: S311
+        self._senders: dict[str, Sender] = {}
+        self._streams: dict[str, _Stream] = {}
+        self._lock = threading.RLock()  # of all that is above
+        self._failure: Exception | None = None  # of the thread, for whoever looks next
+        self._changed, self._is_closed = threading.Event(), False
+        self._thread: threading.Thread | None = None
+        if in_background:
+            self._thread = threading.Thread(target=self._serve, name="partner", daemon=True)
+            self._thread.start()
 
     def reset(self) -> None:
         """Be a partner that was just switched on and is silent."""
-        self._streams.clear()
-        self._senders.clear()
+        with self._lock:
+            self._streams.clear()
+            self._senders.clear()
+        self._tell_failure()
 
     def frames(self, step: Send) -> Iterator[Outgoing]:
         """Give the frames of a step, without end."""
-        return self._sender(step.message).frames(step.signals, step.wrong)
+        frames = self._sender(step.message).frames(step.signals, step.wrong)
+        while True:
+            with self._lock:  # traffic of the same message has the same counter
+                frame = next(frames)
+            yield frame
 
     def begin(self, traffic: StartPeriodic) -> None:
         """Start (or change) a message's traffic; its first frame leaves at once, jitter apart."""
-        frames = self._sender(traffic.message).frames(traffic.signals, traffic.wrong)
-        now_ns = self.clock.now_ns()
-        stream = _Stream(traffic, frames, slot_ns=now_ns, due_ns=now_ns)
-        stream.due_ns += self._jitter_ns(traffic)
-        self._streams[traffic.message] = stream
-        self.pump()
+        with self._lock:
+            frames = self._sender(traffic.message).frames(traffic.signals, traffic.wrong)
+            now_ns = self.clock.now_ns()
+            stream = _Stream(traffic, frames, slot_ns=now_ns, due_ns=now_ns)
+            stream.due_ns += self._jitter_ns(traffic)
+            self._streams[traffic.message] = stream
+            self._send_due()
+        self._changed.set()
+        self._tell_failure()
 
     def end(self, message: str) -> None:
         """End a message's traffic."""
-        self._streams.pop(message, None)
+        with self._lock:
+            self._streams.pop(message, None)
+        self._tell_failure()
 
     @property
     def due_ns(self) -> int | None:
-        """When the next frame falls due; None: nothing is to be sent."""
-        return min((stream.due_ns for stream in self._streams.values()), default=None)
+        """When `pump` has to be called next; None: there is nothing for it to send."""
+        return None if self._thread is not None else self._next_due_ns()
 
     def pump(self) -> None:
         """Send what has fallen due; what is late by whole periods is left out, not made up for."""
+        if self._thread is None:
+            self._send_due()
+        self._tell_failure()
+
+    def close(self) -> None:
+        """End the thread, where there is one."""
+        self._is_closed = True
+        self._changed.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    # ---- private ---------------------------------------------------------------------------------
+    def _serve(self) -> None:
+        """Send what falls due until `close`; waits poll, so that all systems keep time alike."""
+        while not self._is_closed:
+            self._changed.clear()
+            due_ns = self._next_due_ns()
+            if due_ns is None:
+                self._changed.wait()
+            elif not self.clock.wait(self._changed.is_set, due_ns):
+                self._try_to_send()
+
+    def _try_to_send(self) -> None:
+        with self._lock:
+            try:
+                self._send_due()
+            except Exception as error:  # noqa: BLE001  whatever it is must end the case, in its thread
+                self._failure = error
+                self._streams.clear()
+
+    def _tell_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _next_due_ns(self) -> int | None:
+        with self._lock:
+            return min((stream.due_ns for stream in self._streams.values()), default=None)
+
+    def _send_due(self) -> None:
         if not self._streams:
             return
         now_ns = self.clock.now_ns()

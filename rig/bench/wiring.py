@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rig.bench.description import BenchFile, Shunt, Terminal
-from rig.quantities import CURRENT, Kind, kind_of, unit_of
+from rig.instruments.capabilities import Load, Relays, Supply, VoltageSource
+from rig.instruments.registry import DRIVERS
+from rig.quantities import CELL, CURRENT, SUPPLY, Kind, kind_of, number_of, unit_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,54 @@ class Wiring:
     def sourced(self, kind: Kind) -> dict[str, Terminal]:
         """The terminals that feed quantities of a kind."""
         return {name: t for name, t in self.sources.items() if kind_of(name) is kind}
+
+
+# What is switched off when, by keys and kinds of the wiring. The charger before the load, or it
+# would lift the pack; the supply before the cells, so that the BMS sees no half of them.
+_OFF: tuple[Kind | str, ...] = ("charge", "discharge", SUPPLY, CELL, "open", "short")
+_CAN: Mapping[type, Kind | str] = {
+    Load: "discharge",
+    Supply: SUPPLY,
+    VoltageSource: CELL,
+    Relays: "open",
+}
+_LAST = (len(_OFF), 0)
+
+
+def off_order(description: BenchFile) -> list[str]:
+    """All instruments in the order of switching off: current, supply, cells, relays, the rest.
+
+    One that does several things is switched off whole, with the first of them; of several that feed
+    cells, the top of the stack comes first. What is wired to nothing goes by what it can do.
+    """
+    first: dict[str, tuple[int, int]] = {}
+    for role, what, number in _duties(description):
+        first[role] = min(first.get(role, _LAST), (_OFF.index(what), -number))
+    return sorted(description.instruments, key=lambda role: first.get(role, _LAST))
+
+
+def _duties(description: BenchFile) -> Iterator[tuple[str, Kind | str, int]]:
+    """Give what each instrument is there for, and for which cell."""
+    for name, line in description.wiring.items():
+        kind = kind_of(name)
+        for key, wire in line.wires():
+            what: Kind | str = kind if key == "from" and kind is not None else key
+            if what in _OFF:
+                yield wire.instrument, what, number_of(name) or 0
+    for role, entry in description.instruments.items():
+        for capability in DRIVERS[entry.driver].capabilities:
+            if capability in _CAN:
+                yield role, _CAN[capability], 0
+
+
+def relays_of(description: BenchFile) -> dict[str, list[int]]:
+    """Channels that are wired as relays, by instrument."""
+    found: dict[str, list[int]] = {}
+    for line in description.wiring.values():
+        for relay in (line.breaks, line.shorts):
+            if relay is not None:
+                found.setdefault(relay.instrument, []).append(relay.channel)
+    return found
 
 
 def wiring_of(description: BenchFile, spans: Mapping[str, tuple[float, float]]) -> Wiring:

@@ -23,6 +23,7 @@ from rig.description import BrokenDescriptionError, Document, Location, Mistake,
 from rig.dut.profile import Profile
 from rig.quantities import CURRENT, LINK, PACK, SUPPLY, Kind, kind_of, unit_of
 from rig.quantity import format as shown
+from rig.trace.model import OWN_BUS
 from rig.yaml_data import is_file
 
 
@@ -182,10 +183,12 @@ class Fit:
                 yield document.key_mistake(("wiring", term), what, suggest(term, terms))
         for quantity in profile.fed:
             yield from self._driven(quantity)
-        for link in ("can", "console"):
-            if getattr(profile, link) is not None and getattr(bench, link) is None:
+        there = {"can": OWN_BUS in bench.buses, "console": bench.console is not None}
+        for link, is_there in there.items():
+            if getattr(profile, link) is not None and not is_there:
                 what = f"{profile.name} has a {link} link, and the bench has none"
-                yield document.mistake((link,), what, f"add {link}:")
+                named = f" with a bus named {OWN_BUS}" if link == "can" and bench.buses else ""
+                yield document.mistake((link,), what, f"add {link}:{named}")
         yield from self._nominal()
         yield from self._spans()
 

@@ -23,7 +23,7 @@ from rig.dut.profile import Profile
 from rig.errors import BenchError, LimitError, NotReadyError
 from rig.steps import Step
 from rig.steps.conditions import Condition
-from rig.trace.model import Command, Frames, Line, Link, Marker, Reading, Start, Trace
+from rig.trace.model import Command, Frames, Line, Marker, Reading, Start, Trace
 
 _Stamped = TypeVar("_Stamped", Command, Reading)
 
@@ -86,9 +86,8 @@ class _Drive:
     # ---- the record -------------------------------------------------------------------------
     def _record(self) -> Trace:
         bench = self._bench
-        for link in (bench.can, bench.console):
-            if link is not None:
-                link.begin()
+        for link in bench.links():
+            link.begin()
         bench.begin_transcript()
         if self._case.capture is not None:
             bench.arm(self._case.capture)
@@ -104,10 +103,9 @@ class _Drive:
             bench.partner.reset()
         end_ns = self._clock.now_ns()
         waveform = bench.collect() if armed else None
-        frames, links = Frames.none(), dict[str, Link]()
+        of_buses = {name: bus.end() for name, bus in bench.buses.items()}
+        links = {name: link for name, (_, link) in of_buses.items()}
         lines: tuple[Line, ...] = ()
-        if bench.can is not None:
-            frames, links["can"] = bench.can.end()
         if bench.console is not None:
             lines, links["console"] = bench.console.end()
         trace = Trace(
@@ -116,7 +114,7 @@ class _Drive:
             waveform=waveform,
             commands=tuple(self._commands),
             readings=tuple(self._readings),
-            frames=frames,
+            frames=Frames.merged([frames for frames, _ in of_buses.values()]),
             lines=lines,
             links=links,
             markers=self._markers,
@@ -145,9 +143,8 @@ class _Drive:
             self._markers[step.mark] = Marker(
                 name=step.mark, time_ns=self._clock.now_ns(), begin_ns=begin_ns
             )
-        for link in (self._bench.can, self._bench.console):
-            if link is not None:
-                link.poll()
+        for link in self._bench.links():
+            link.poll()
 
     # ---- what steps may use (rig.steps.driver.Driver) -----------------------------------------
     @property

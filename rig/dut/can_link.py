@@ -8,10 +8,10 @@ at the end of a case are joined by a line; nothing is sent for it, so a silent b
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import select
 import socket
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,20 @@ import numpy as np
 
 from rig.clock import Clock
 from rig.errors import BenchError
-from rig.trace.model import Frames, Link
+from rig.trace.model import (
+    CLASSIC_BYTES,
+    ERROR,
+    EXTENDED,
+    FD,
+    FD_BYTES,
+    OWN_BUS,
+    PASSIVE,
+    REMOTE,
+    SENT,
+    SWITCHED,
+    Frames,
+    Link,
+)
 
 # Its client logs a warning for every frame that TCP cut in two, and then reads it rightly.
 # What is an error to it reaches us as an exception.
@@ -33,7 +46,6 @@ _SYNC_FRAMES = 2  # the lesser of two lags counts
 _SYNC_WAIT_NS = 500_000_000
 _ECHO_WAIT_NS = 500_000_000
 ANSWERS_WITHIN_S = 5.0  # wall time, for each word of a network gateway
-_EXTENDED, _REMOTE, _ERROR, _OWN = 1, 2, 4, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +62,8 @@ class CanLink:
 
     Parameters
     ----------
+    name : str
+        Of the bus on its bench.
     clock : Clock
         The rig's time.
     open_bus : callable
@@ -61,16 +75,16 @@ class CanLink:
         Wall time that a network gateway may take for a word, or to take one in.
     """
 
-    name = "can"
-
     def __init__(
         self,
         clock: Clock,
         open_bus: Callable[[], can.BusABC],
         latency_s: float,
         *,
+        name: str = OWN_BUS,
         answers_within_s: float = ANSWERS_WITHIN_S,
     ) -> None:
+        self.name = name
         self._clock, self._open, self._latency_ns = clock, open_bus, round(latency_s * 1e9)
         self._within_s = answers_within_s
         self._ear = self._connect()
@@ -81,14 +95,17 @@ class CanLink:
         self._frames: list[can.Message] = []
         self._sent_frames: set[int] = set()  # indices into _frames of the rig's own
         self._posted: Counter[tuple[int, bytes]] = Counter()  # sent, and not heard yet
+        # A thread of the partner's may post, while ours takes in what came.
+        self._sending, self._counting = threading.Lock(), threading.Lock()
         self._points: list[ClockPoint] = []
+        self._newest: ClockPoint | None = None  # of the newest frame, when it was taken in
         self._looks_ns = (clock.now_ns(),) * 2  # the last look at the bus, and the one before
 
     def poll(self) -> None:
         """Take in every frame that has arrived."""
         if not self._clock.wakes_at_arrival:
             self._looks_ns = self._clock.now_ns(), self._looks_ns[0]
-        due = self._clock.handed_over(self.name) - self._handed_before
+        due, heard = self._clock.handed_over(self.name) - self._handed_before, self._heard
         while True:
             before = self._heard
             while (frame := self._receive(self._ear, 0.0)) is not None:
@@ -97,9 +114,15 @@ class CanLink:
                 break
             if self._heard == before:
                 self._await_more()
+        if self._heard != heard:
+            self._newest = self._newest_point()
+        self._drain_mouth()
+
+    def _drain_mouth(self) -> None:
+        """Read what the sending connection hears of the bus too; unread, it would fill up."""
         if self._mouth is not None:
             while self._receive(self._mouth, 0.0) is not None:
-                pass  # the sending connection hears the bus too; left unread it would fill up
+                pass
 
     def renew(self) -> None:
         """Know nothing any more: bench and time have begun anew, and the connections are the same.
@@ -108,20 +131,22 @@ class CanLink:
         """
         self._fall_silent()
         self.poll()
-        self._frames, self._points, self._sent_frames = [], [], set()
+        self._forget()
         self._posted.clear()
         self._looks_ns = (self._clock.now_ns(),) * 2
 
     def begin(self) -> None:
         """Forget what was heard before and find the adapter's clock."""
         self.poll()
-        self._frames, self._points, self._sent_frames = [], [], set()
+        self._forget()
         self._synchronise()
 
     def end(self) -> tuple[Frames, Link]:
         """Everything heard since `begin`, on the rig's time base."""
         self._synchronise()
         self.poll()
+        if not self._points and self._frames and self._newest is not None:
+            self._points.append(self._newest)  # a bus that was silent at both ends of the case
         received = sum(not f.is_error_frame for f in self._frames)
         link = Link(
             name=self.name,
@@ -148,25 +173,29 @@ class CanLink:
     def owed(self) -> int:
         """Number of the rig's frames that have not been seen to leave: nobody acknowledged them."""
         self.poll()
-        return self._posted.total()
+        with self._counting:
+            return self._posted.total()
 
     def forget_owed(self) -> None:
         """Wait no more for frames that were lost: an adapter in bus-off drops what it is given."""
-        self._posted.clear()
+        with self._counting:
+            self._posted.clear()
 
     def post(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
         """Hand a frame to the adapter and return: when it leaves, if it does, the trace shows."""
-        if not self._is_alive():  # python-can would try to connect a second time for 10 s
-            raise self._lost("the connection was closed by its far end")
-        mouth = self._mouth = self._mouth or self._connect()
         message = can.Message(arbitration_id=can_id, data=data, is_extended_id=extended)
-        self._posted[can_id, data] += 1
-        try:
-            mouth.send(message)
-        except (OSError, can.CanError) as error:
-            raise self._lost(f"sending 0x{can_id:X} failed: {_cause(error)}") from error
-        self._sent += 1
-        self._clock.expect(self.name, self._sent)
+        with self._sending:
+            if not self._is_alive():  # python-can would try to connect a second time for 10 s
+                raise self._lost("the connection was closed by its far end")
+            mouth = self._mouth = self._mouth or self._connect()
+            with self._counting:
+                self._posted[can_id, data] += 1
+            try:
+                mouth.send(message)
+            except Exception as error:  # as in `_receive`
+                raise self._lost(f"sending 0x{can_id:X} failed: {_cause(error)}") from error
+            self._sent += 1
+            self._clock.expect(self.name, self._sent)
 
     def send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
         """Send a frame and return when it has left: a bare `send` returns long before that."""
@@ -192,14 +221,17 @@ class CanLink:
         """Close both connections; nobody is left to be told of one that was broken."""
         for bus in (self._ear, self._mouth):
             if bus is not None:
-                with contextlib.suppress(OSError, can.CanError):
-                    bus.shutdown()
+                _shut_down(bus)
+
+    def _forget(self) -> None:
+        self._frames, self._points, self._sent_frames, self._newest = [], [], set(), None
 
     def _fall_silent(self) -> None:
         """Close the sending connection: it hears the whole bus again, which costs as much again."""
-        if self._mouth is not None:
-            self._mouth.shutdown()
-            self._mouth = None
+        with self._sending:
+            if self._mouth is not None:
+                _shut_down(self._mouth)
+                self._mouth = None
 
     def _synchronise(self) -> None:
         self.poll()
@@ -233,19 +265,19 @@ class CanLink:
         frames = self._frames
         n = len(frames)
         if not n or not self._points:
-            return Frames.none()
-        data = np.zeros((n, 8), np.uint8)
-        raw = np.frombuffer(b"".join(bytes(f.data).ljust(8, b"\0")[:8] for f in frames), np.uint8)
-        data[:] = raw.reshape(n, 8)
+            return Frames.none(self.name)
+        width = FD_BYTES if any(f.is_fd for f in frames) else CLASSIC_BYTES
+        raw = b"".join(bytes(f.data).ljust(width, b"\0")[:width] for f in frames)
         flags = np.array([_flags(f) for f in frames], np.uint8)
-        flags[sorted(self._sent_frames)] |= _OWN
+        flags[sorted(self._sent_frames)] |= SENT
         stamps = np.array([_stamp_ns(f) for f in frames], np.int64)
         return Frames(
             time_ns=self._to_rig(stamps),
             can_id=np.array([f.arbitration_id for f in frames], np.uint32),
             length=np.array([f.dlc for f in frames], np.uint8),
-            data=data,
+            data=np.frombuffer(bytearray(raw), np.uint8).reshape(n, width),
             flags=flags,
+            buses=(self.name,),
             time_u_s=max(point.late_ns for point in self._points) / 1e9 / 12**0.5,
         )
 
@@ -266,7 +298,7 @@ class CanLink:
         socket.setdefaulttimeout(self._within_s)
         try:
             return self._open()
-        except (OSError, can.CanError, ValueError) as error:
+        except Exception as error:  # as in `_receive`
             raise self._lost(f"the bus can't be opened: {_cause(error)}") from error
         finally:
             socket.setdefaulttimeout(before)
@@ -274,7 +306,7 @@ class CanLink:
     def _receive(self, bus: can.BusABC, timeout_s: float) -> can.Message | None:
         try:
             return bus.recv(timeout_s)
-        except (OSError, can.CanError) as error:
+        except Exception as error:  # a backend of others raises what it likes
             raise self._lost(f"receiving failed: {_cause(error)}") from error
 
     def _await_more(self) -> None:
@@ -289,9 +321,10 @@ class CanLink:
     def _keep(self, frame: can.Message) -> None:
         """Keep a frame; one of the rig's own comes back as the adapter sent it."""
         sent = frame.arbitration_id, bytes(frame.data)
-        if self._posted[sent]:
-            self._posted[sent] -= 1
-            self._sent_frames.add(len(self._frames))
+        with self._counting:
+            if self._posted[sent]:
+                self._posted[sent] -= 1
+                self._sent_frames.add(len(self._frames))
         self._frames.append(frame)
         self._heard += 1
 
@@ -312,7 +345,16 @@ class CanLink:
             return False
 
     def _lost(self, what: str) -> BenchError:
-        return BenchError(what, "CAN", "check the adapter, its bit rate and the wiring, then rerun")
+        where = "CAN" if self.name == OWN_BUS else f"CAN bus {self.name}"
+        return BenchError(what, where, "check the adapter, its bit rate and the wiring, then rerun")
+
+
+def _shut_down(bus: can.BusABC) -> None:
+    """Close a connection; one that is broken is let go of, or it would try again when collected."""
+    try:
+        bus.shutdown()
+    except Exception:  # noqa: BLE001  a backend of others raises what it likes
+        can.BusABC.shutdown(bus)
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -327,7 +369,10 @@ def _stamp_ns(frame: can.Message) -> int:
 
 def _flags(frame: can.Message) -> int:
     return (
-        _EXTENDED * frame.is_extended_id
-        + _REMOTE * frame.is_remote_frame
-        + _ERROR * frame.is_error_frame
+        EXTENDED * frame.is_extended_id
+        | REMOTE * frame.is_remote_frame
+        | ERROR * frame.is_error_frame
+        | FD * frame.is_fd
+        | SWITCHED * (frame.is_fd and frame.bitrate_switch)
+        | PASSIVE * (frame.is_fd and frame.error_state_indicator)
     )

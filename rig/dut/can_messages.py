@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from rig.dut.e2e import CrcKind, crc_of_frames, one_crc
 from rig.errors import DescriptionError
+from rig.trace.model import ERROR, EXTENDED, FD_BYTES, REMOTE, SENT
 
 if TYPE_CHECKING:
     from cantools.database.can import Database, Message
     from cantools.database.can.signal import Signal
-
-_EXTENDED, _REMOTE, _ERROR, _SENT = 1, 2, 4, 8  # bits of a frame's flags
 
 
 class FrameTable(Protocol):
@@ -43,17 +42,18 @@ class FrameTable(Protocol):
 
     @property
     def data(self) -> NDArray[np.uint8]:
-        """Shape (n, 8)."""
+        """Shape (n, 8), or (n, 64) where there are FD frames."""
 
     @property
     def flags(self) -> NDArray[np.uint8]:
-        """Bit 0 extended, 1 remote, 2 error frame, 3 sent by the rig; shape (n,)."""
+        """Bits as `rig.trace.model` names them, shape (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where a signal's bits lie in the frame's eight bytes, and what they mean."""
+    """Where a signal's bits lie in eight of the frame's bytes, and what they mean."""
 
+    first: int  # of the eight bytes: 0, but in a long frame
     big_endian: bool
     shift: int
     length: int
@@ -143,8 +143,8 @@ class Messages:
     # ---- from the bus ----------------------------------------------------------------------------
     def rows(self, frames: FrameTable, message: str) -> NDArray[np.intp]:
         """Return the indices of the data frames that are this message and came from the BMS."""
-        wanted = np.uint8(_EXTENDED if self.is_extended(message) else 0)
-        mask = np.uint8(_EXTENDED | _REMOTE | _ERROR | _SENT)
+        wanted = np.uint8(EXTENDED if self.is_extended(message) else 0)
+        mask = np.uint8(EXTENDED | REMOTE | ERROR | SENT)
         right_kind = frames.flags & mask == wanted
         return np.flatnonzero((frames.can_id == self.can_id(message)) & right_kind)
 
@@ -169,7 +169,7 @@ class Messages:
 
     def decode_one(self, message: str, data: bytes) -> dict[str, float]:
         """Decode all signals of one frame that it is long enough to hold."""
-        word = np.frombuffer(data[:8].ljust(8, b"\0"), np.uint8).reshape(1, 8)
+        word = np.frombuffer(data.ljust(FD_BYTES, b"\0"), np.uint8).reshape(1, FD_BYTES)
         layouts = {s.name: self._layout(message, s.name) for s in self.message(message).signals}
         return {
             name: float(_physical(word, layout)[0])
@@ -189,7 +189,9 @@ class Messages:
         at = self._crc_byte(message, signal)
         rows = self.rows(frames, message)
         data, length = frames.data[rows], frames.length[rows]
-        right = crc_of_frames(kind, data, length, at, data_id) == data[:, at]
+        right = (
+            crc_of_frames(kind, data, length, at, data_id) == data[:, min(at, data.shape[1] - 1)]
+        )
         return np.asarray(right & (length > at))
 
     def spare_is_zero(self, frames: FrameTable, message: str) -> NDArray[np.bool_]:
@@ -198,19 +200,19 @@ class Messages:
         What lies beyond the length that the DBC gives counts too.
         """
         rows = self.rows(frames, message)
-        words = np.ascontiguousarray(frames.data[rows]).view("<u8").reshape(-1).astype(np.uint64)
-        return np.asarray(words & np.uint64(self._spare(message)) == 0)
+        spare = np.frombuffer(self._spare(message).to_bytes(FD_BYTES, "little"), np.uint8)
+        return np.asarray(~np.any(frames.data[rows] & spare[: frames.data.shape[1]], axis=1))
 
     def _spare(self, message: str) -> int:
-        """Bits of the eight bytes, read little-endian, in which no signal lies."""
+        """Bits of a frame, read little-endian, in which no signal lies."""
         used = 0
         for signal in self.message(message).signals:
             layout = self._layout(message, signal.name)
             bits = (1 << layout.length) - 1 << layout.shift
             if layout.big_endian:
                 bits = int.from_bytes(bits.to_bytes(8, "big"), "little")
-            used |= bits
-        return ~used & (1 << 64) - 1
+            used |= bits << 8 * layout.first
+        return ~used & (1 << 8 * FD_BYTES) - 1
 
     def seal(
         self, message: str, data: bytes, signal: str, data_id: int, kind: CrcKind = "E2E P01"
@@ -256,15 +258,19 @@ def _initial(signal: Signal) -> float:
 
 
 def _layout_of(signal: Signal) -> _Layout:
-    big_endian = signal.byte_order == "big_endian"
+    big_endian, begin = signal.byte_order == "big_endian", signal.start
     if big_endian:  # the DBC's start is the most significant bit, counted inside its byte from 0
-        top = signal.start // 8 * 8 + 7 - signal.start % 8
-        shift, last = 64 - top - signal.length, (top + signal.length - 1) // 8
-    else:
-        shift, last = signal.start, (signal.start + signal.length - 1) // 8
+        begin = begin // 8 * 8 + 7 - begin % 8
+    last = (begin + signal.length - 1) // 8
+    first = 0 if last < 8 else begin // 8
+    if last - first >= 8:
+        what = f"{signal.name} lies across nine bytes of a long frame"
+        raise DescriptionError(what, "DBC", "begin it at a whole byte, or make it shorter")
+    within = begin - 8 * first
     return _Layout(
+        first=first,
         big_endian=big_endian,
-        shift=shift,
+        shift=64 - within - signal.length if big_endian else within,
         length=signal.length,
         is_signed=signal.is_signed,
         is_float=signal.is_float,
@@ -275,8 +281,11 @@ def _layout_of(signal: Signal) -> _Layout:
 
 
 def _raw(data: NDArray[np.uint8], layout: _Layout) -> NDArray[np.uint64]:
-    """Return a signal's bits, right-aligned. `data` has shape (n, 8)."""
-    words = np.ascontiguousarray(data).view(">u8" if layout.big_endian else "<u8").reshape(-1)
+    """Return a signal's bits, right-aligned, of frames that hold it; `data` as a table has it."""
+    eight = np.zeros((data.shape[0], 8), np.uint8)
+    there = data[:, layout.first : layout.first + 8]
+    eight[:, : there.shape[1]] = there  # at the end of a frame fewer are left
+    words = eight.view(">u8" if layout.big_endian else "<u8").reshape(-1)
     mask = np.uint64((1 << layout.length) - 1)
     return (words.astype(np.uint64) >> np.uint64(layout.shift)) & mask
 

@@ -35,7 +35,7 @@ def crc_of_frames(
     ----------
     kind : str
         "SAE J1850" knows no data ID; "E2E P01" takes it in mode BOTH.
-    data : uint8, shape (n, 8)
+    data : uint8, shape (n, 8) or (n, 64)
     length : uint8, shape (n,)
         Bytes beyond it are not part of the frame.
     crc_at : int
@@ -48,7 +48,7 @@ def crc_of_frames(
 
 def one_crc(kind: CrcKind, data: bytes, crc_at: int, data_id: int) -> int:
     """Return the checksum of one frame, as `crc_of_frames` does of many."""
-    padded = np.frombuffer(data.ljust(8, b"\0"), np.uint8).reshape(1, 8)
+    padded = np.frombuffer(data, np.uint8).reshape(1, len(data))
     length = np.array([len(data)], np.uint8)
     return int(crc_of_frames(kind, padded, length, crc_at, data_id)[0])
 

@@ -25,7 +25,7 @@ from rig.expectations.subjects import CONSOLE, TELEMETRY, Subject
 from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import SILENCE, due_every_ns
-from rig.judge.instants import SENT, readings_of
+from rig.judge.instants import readings_of
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import (
@@ -41,7 +41,7 @@ from rig.judge.wording import show, show_measured
 from rig.quantities import kind_of, number_of
 from rig.quantity import Seconds
 from rig.steps.resolver import Resolver
-from rig.trace.model import Reading, Trace
+from rig.trace.model import SENT, Reading, Trace
 
 # Figures that may differ from the profile's, with their words and units.
 _FIGURES = {

@@ -65,7 +65,10 @@ class Instrument(Protocol):
         """Bring it to a known state with its outputs off, whatever was done to it before."""
 
     def safe(self) -> None:
-        """Switch everything off now."""
+        """Switch everything off now, even where nothing but `identity` was said before."""
+
+    def energised(self) -> tuple[int, ...]:
+        """Ask the instrument which of its channels are on, or which of its relays are moved."""
 
     def check(self) -> None:
         """Raise BenchError if it tripped, restarted or refused something since `prepare`."""

@@ -90,6 +90,15 @@ class Choice:
         if answer.upper() not in self.answers[word]:
             raise refused(session, command, question, answer)
 
+    def get(self, session: Session, channel: int | str = "") -> str:
+        """Ask for the word that holds now; an answer that means none of them is a BenchError."""
+        question = self.readback.format(channel=channel)
+        answer = session.query(question)
+        for word, spellings in self.answers.items():
+            if answer.upper() in spellings:
+                return word
+        raise session.out_of_step(f"{question} was answered by {answer[:80]!r}")
+
 
 ON_OFF: Mapping[str, Sequence[str]] = {"1": ("1", "ON"), "0": ("0", "OFF")}
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 from rig.clock import Clock
-from rig.instruments import capabilities
+from rig.instruments.capabilities import (
+    Digitizer,
+    Instrument,
+    Load,
+    Meter,
+    Relays,
+    Resistors,
+    Supply,
+    VoltageSource,
+)
 from rig.instruments.drivers import (
     iet_prs,
     itech_it8500_plus,
@@ -35,25 +44,24 @@ class DriverInfo:
 
     name: str
     title: str  # maker and model, for people
-    capability: type  # one of the protocols of `capabilities`
-    create: Callable[[Session, Clock], capabilities.Instrument]
+    capabilities: tuple[type, ...]  # which protocols of `capabilities` it fulfils
+    create: Callable[[Session, Clock], Instrument]
     channels: tuple[int, ...]  # (0,): it has just one, and a description needs not name it
     framing: Framing
     most_v: float | None = None  # that it can be set to, on any channel; None: it sets none, or
     most_a: float | None = None  # its own name tells
     port: str = ""  # usual address of its SCPI socket, for people
-    also: tuple[type, ...] = ()  # what else it can do, with a card for it in one of its slots
 
     def can(self, wanted: tuple[type, ...]) -> bool:
         """Tell whether it can do any of these."""
-        return bool({self.capability, *self.also} & set(wanted))
+        return not set(wanted).isdisjoint(self.capabilities)
 
 
 _OURS = (
     DriverInfo(
         name="ngi-n83624",
         title="NGI N83624 cell emulator",
-        capability=capabilities.VoltageSource,
+        capabilities=(VoltageSource,),
         create=ngi_n83624.NgiN83624,
         channels=ngi_n83624.NgiN83624.channels,
         framing=ngi_n83624.FRAMING,
@@ -64,7 +72,7 @@ _OURS = (
     DriverInfo(
         name="tdk-genesys-plus",
         title="TDK-Lambda Genesys+ supply",
-        capability=capabilities.Supply,
+        capabilities=(Supply,),
         create=tdk_genesys_plus.TdkGenesysPlus,
         channels=tdk_genesys_plus.TdkGenesysPlus.channels,
         framing=tdk_genesys_plus.FRAMING,
@@ -73,7 +81,7 @@ _OURS = (
     DriverInfo(
         name="keysight-e36312a",
         title="Keysight E36312A supply",
-        capability=capabilities.Supply,
+        capabilities=(Supply,),
         create=keysight_e36312a.KeysightE36312A,
         channels=keysight_e36312a.KeysightE36312A.channels,
         framing=keysight_e36312a.FRAMING,
@@ -84,7 +92,7 @@ _OURS = (
     DriverInfo(
         name="itech-it8500-plus",
         title="ITECH IT8500+ electronic load",
-        capability=capabilities.Load,
+        capabilities=(Load,),
         create=itech_it8500_plus.ItechIt8500Plus,
         channels=itech_it8500_plus.ItechIt8500Plus.channels,
         framing=itech_it8500_plus.FRAMING,
@@ -93,7 +101,7 @@ _OURS = (
     DriverInfo(
         name="iet-prs",
         title="IET Labs PRS-200/300 programmable resistor",
-        capability=capabilities.Resistors,
+        capabilities=(Resistors,),
         create=iet_prs.IetPrs,
         channels=iet_prs.IetPrs.channels,
         framing=iet_prs.FRAMING,
@@ -101,7 +109,7 @@ _OURS = (
     DriverInfo(
         name="rigol-dho",
         title="Rigol DHO oscilloscope",
-        capability=capabilities.Digitizer,
+        capabilities=(Digitizer,),
         create=rigol_dho.RigolDho,
         channels=rigol_dho.RigolDho.channels,
         framing=rigol_dho.FRAMING,
@@ -110,8 +118,7 @@ _OURS = (
     DriverInfo(
         name="keysight-daq970a",
         title="Keysight DAQ970A scanning meter",
-        capability=capabilities.Meter,
-        also=(capabilities.Relays,),
+        capabilities=(Meter, Relays),  # the relays with a card for them in one of its slots
         create=keysight_daq970a.KeysightDaq970a,
         channels=keysight_daq970a.KeysightDaq970a.channels,
         framing=keysight_daq970a.FRAMING,

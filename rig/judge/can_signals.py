@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.judge.budget import Budget, Row, normal
-from rig.judge.instants import SENT, window_ns
+from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, Question
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show
-from rig.trace.model import Frames, Trace
+from rig.trace.model import SENT, Frames, Trace
 
 SILENCE = 3.0  # this many periods without the message are a silence, no longer jitter
 SAME = 1e-9  # relative: a decoded value is raw * factor, in floats

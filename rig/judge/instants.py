@@ -17,9 +17,8 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, NotReached
 from rig.judge.wording import said_crossing, show
 from rig.quantities import unit_of
-from rig.trace.model import Channel, Command, Marker, Reading, Trace, Waveform
+from rig.trace.model import SENT, Channel, Command, Marker, Reading, Trace, Waveform
 
-SENT = 8  # bit of Frames.flags: the rig's own
 # Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm (measurement.md 3.2).
 RIG_RATE_TOLERANCE = 50e-6
 

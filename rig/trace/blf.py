@@ -2,7 +2,8 @@
 
 Layout as python-can's `BLFWriter` writes it (its reader, CANoe, CANalyzer and MATLAB read it): a
 file header, then zlib containers of objects with stamps in ns. Ours are built as numpy records,
-so that the stamp stays an exact integer and no Python loop runs over frames.
+so that the stamp stays an exact integer and no Python loop runs over frames. A bus is a channel,
+counted from 1.
 
 Epoch: the header's measurement start is a date in UTC, as python-can reads and writes it, and a
 stamp is the time since then. The date has whole milliseconds, as good as a computer's clock is. The
@@ -22,15 +23,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.errors import EvidenceError
-from rig.trace.model import Frames
-
-EXTENDED, REMOTE, ERROR, SENT = 1, 2, 4, 8  # bits of Frames.flags
+from rig.trace.model import (
+    CLASSIC_BYTES,
+    ERROR,
+    EXTENDED,
+    FD,
+    FD_BYTES,
+    PASSIVE,
+    REMOTE,
+    SENT,
+    SWITCHED,
+    Frames,
+)
 
 _FILE_HEADER = struct.Struct("<4sLBBBBBBBBQQLL8H8H")
 _FILE_HEADER_SIZE = 144
 _CONTAINER = struct.Struct("<4sHHLLH6xL4x")
 _CONTAINER_SIZE = 128 * 1024
-_LOG_CONTAINER, _CAN_MESSAGE, _CAN_ERROR_EXT = 10, 1, 73
+_LOG_CONTAINER, _CAN_MESSAGE, _CAN_ERROR_EXT, _CAN_FD_MESSAGE = 10, 1, 73, 100
 _TIME_ONE_NANS = 2
 _ID_EXTENDED = 0x8000_0000
 _MS = 1_000_000
@@ -67,6 +77,23 @@ _ERROR_FRAME = np.dtype(
         ("data", "u1", 8),
     ]
 )
+_FD_MESSAGE = np.dtype(
+    [
+        *_HEADER,
+        ("flags", "u1"),
+        ("dlc", "u1"),
+        ("can_id", "<u4"),
+        ("frame_length", "<u4"),
+        ("bit_count", "u1"),
+        ("fd_flags", "u1"),
+        ("length", "u1"),
+        ("pad", "u1", 5),
+        ("data", "u1", FD_BYTES),
+    ]
+)
+_KINDS = {_CAN_MESSAGE: _MESSAGE, _CAN_ERROR_EXT: _ERROR_FRAME, _CAN_FD_MESSAGE: _FD_MESSAGE}
+_FD_LENGTHS = np.array([*range(9), 12, 16, 20, 24, 32, 48, 64])  # by the code that the frame bears
+_EDL, _BRS, _ESI = 1, 2, 4  # bits of fd_flags
 
 
 def start_ns(frames: Frames) -> int:
@@ -118,47 +145,57 @@ def _container(objects: bytes) -> bytes:
 
 
 def _objects(frames: Frames) -> bytes:
-    """Return all objects in order; error frames are longer than others."""
-    error = (frames.flags & ERROR) != 0
-    messages = _filled(_MESSAGE, _CAN_MESSAGE, frames, ~error)
-    remote, sent = (frames.flags[~error] & bit != 0 for bit in (REMOTE, SENT))
-    messages["flags"] = remote * np.uint8(0x80) | sent * np.uint8(1)
-    if not error.any():
-        return messages.tobytes()
-    errors = _filled(_ERROR_FRAME, _CAN_ERROR_EXT, frames, error)
-    errors["flags_ext"] = frames.flags[error]
-    rows = np.zeros((error.size, _ERROR_FRAME.itemsize), np.uint8)
-    rows[~error, : _MESSAGE.itemsize] = _bytes_of(messages)
-    rows[error] = _bytes_of(errors)
-    sizes = np.where(error, _ERROR_FRAME.itemsize, _MESSAGE.itemsize)
-    return rows[np.arange(_ERROR_FRAME.itemsize) < sizes[:, None]].tobytes()
+    """Return all objects in order; each kind has a length of its own."""
+    kinds = np.where(frames.flags & FD != 0, _CAN_FD_MESSAGE, _CAN_MESSAGE)
+    kinds[frames.flags & ERROR != 0] = _CAN_ERROR_EXT
+    present = np.unique(kinds)
+    filled = {kind: _filled(int(kind), frames, kinds == kind) for kind in present}
+    if len(filled) == 1:
+        return filled[present[0]].tobytes()
+    width = max((records.dtype.itemsize for records in filled.values()), default=0)
+    rows, sizes = np.zeros((kinds.size, width), np.uint8), np.zeros(kinds.size, np.intp)
+    for kind, records in filled.items():
+        size = records.dtype.itemsize
+        rows[kinds == kind, :size] = records.view(np.uint8).reshape(records.size, size)
+        sizes[kinds == kind] = size
+    return rows[np.arange(width) < sizes[:, None]].tobytes()
 
 
-def _bytes_of(records: NDArray[np.void]) -> NDArray[np.uint8]:
-    return records.view(np.uint8).reshape(records.size, records.dtype.itemsize)
-
-
-def _filled(
-    dtype: np.dtype[np.void], kind: int, frames: Frames, which: NDArray[np.bool_]
-) -> NDArray[np.void]:
-    """Return records of one kind with all that both kinds share."""
-    records = np.zeros(int(which.sum()), dtype)
+def _filled(kind: int, frames: Frames, which: NDArray[np.bool_]) -> NDArray[np.void]:
+    """Return the records of one kind."""
+    records = np.zeros(int(which.sum()), _KINDS[kind])
+    flags, length = frames.flags[which], frames.length[which]
     records["signature"], records["header_size"], records["header_version"] = b"LOBJ", 32, 1
-    records["object_size"], records["object_type"] = dtype.itemsize, kind
-    records["time_flags"], records["channel"] = _TIME_ONE_NANS, 1
-    records["time_ns"] = frames.time_ns[which]
-    records["length"], records["data"] = frames.length[which], frames.data[which]
-    extended = frames.flags[which] & EXTENDED != 0
+    records["object_size"], records["object_type"] = records.dtype.itemsize, kind
+    records["time_flags"], records["channel"] = _TIME_ONE_NANS, frames.bus[which] + np.uint16(1)
+    records["time_ns"], records["length"] = frames.time_ns[which], length
+    records["data"] = frames.data[which, : records["data"].shape[1]]
+    extended = flags & EXTENDED != 0
     records["can_id"] = frames.can_id[which] | extended * np.uint32(_ID_EXTENDED)
+    if kind == _CAN_ERROR_EXT:
+        records["flags_ext"] = flags
+        return records
+    remote, sent = flags & REMOTE != 0, flags & SENT != 0
+    records["flags"] = remote * np.uint8(0x80) | sent * np.uint8(1)
+    if kind == _CAN_FD_MESSAGE:
+        records["dlc"] = np.searchsorted(_FD_LENGTHS, length)
+        switched, passive = flags & SWITCHED != 0, flags & PASSIVE != 0
+        records["fd_flags"] = _EDL | switched * np.uint8(_BRS) | passive * np.uint8(_ESI)
     return records
 
 
-def frames_from_blf(content: bytes, time_u_s: float, where: str, begin_ns: int = 0) -> Frames:
+def frames_from_blf(
+    content: bytes,
+    time_u_s: float,
+    where: str,
+    begin_ns: int = 0,
+    buses: tuple[str, ...] = ("can",),
+) -> Frames:
     """Return the frames of a file that `frames_to_blf` wrote; `begin_ns` is their `start_ns`."""
     if content[:4] != b"LOGG":
         raise EvidenceError("not a BLF file", where, "restore the run folder from its archive")
     try:
-        found = _parsed(_unpacked(content), time_u_s)
+        found = _parsed(_unpacked(content), time_u_s, buses)
     except (struct.error, zlib.error, ValueError) as cause:
         what = f"the BLF file is damaged ({cause})"
         raise EvidenceError(what, where, "restore the run folder from its archive") from cause
@@ -176,47 +213,79 @@ def _unpacked(content: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _parsed(objects: bytes, time_u_s: float) -> Frames:
-    starts, error = _layout(objects)
-    raw = np.frombuffer(objects + b"\0" * _ERROR_FRAME.itemsize, np.uint8)
-    rows = raw[starts[:, None] + np.arange(_ERROR_FRAME.itemsize)]
-    messages = np.ascontiguousarray(rows[:, : _MESSAGE.itemsize]).view(_MESSAGE).reshape(-1)
-    errors = np.ascontiguousarray(rows).view(_ERROR_FRAME).reshape(-1)
+def _parsed(objects: bytes, time_u_s: float, buses: tuple[str, ...]) -> Frames:
+    starts = _starts(objects)
+    raw = np.frombuffer(objects, np.uint8)
+    kinds = np.frombuffer(objects, "<u4")[starts // 4 + 3]
+    n, present = starts.size, np.unique(kinds)
+    width = FD_BYTES if _CAN_FD_MESSAGE in present else CLASSIC_BYTES
+    frames = Frames(
+        time_ns=np.zeros(n, np.int64),
+        can_id=np.zeros(n, np.uint32),
+        length=np.zeros(n, np.uint8),
+        data=np.zeros((n, width), np.uint8),
+        flags=np.zeros(n, np.uint8),
+        time_u_s=time_u_s,
+        buses=buses,
+    )
+    for kind in present:
+        which = kinds == kind
+        records = np.arange(_KINDS[int(kind)].itemsize)
+        chosen = raw[starts[which][:, None] + records]
+        _take(int(kind), chosen.view(_KINDS[int(kind)]).reshape(-1), frames, which)
+    if n and int(frames.bus.max()) >= len(buses):
+        raise ValueError(f"channel {int(frames.bus.max()) + 1}, and the buses are {buses}")
+    return frames
 
-    def pick(name: str) -> NDArray[np.generic]:
-        chosen = error.reshape(-1, *[1] * (messages[name].ndim - 1))
-        return np.asarray(np.where(chosen, errors[name], messages[name]))
 
-    can_id = pick("can_id").astype(np.uint32)
+def _take(kind: int, records: NDArray[np.void], frames: Frames, which: NDArray[np.bool_]) -> None:
+    """Put the records of one kind where they belong."""
+    can_id = records["can_id"]
+    frames.time_ns[which] = records["time_ns"]
+    frames.can_id[which] = can_id & np.uint32(0x1FFF_FFFF)
+    frames.length[which] = records["length"]
+    frames.data[which, : records["data"].shape[1]] = records["data"]
+    frames.bus[which] = records["channel"] - 1
+    if kind == _CAN_ERROR_EXT:
+        frames.flags[which] = records["flags_ext"]
+        return
     flags = (
         (can_id >> 31).astype(np.uint8) * np.uint8(EXTENDED)
-        | (messages["flags"] >> 7) * np.uint8(REMOTE)
-        | (messages["flags"] & 1) * np.uint8(SENT)
+        | (records["flags"] >> 7) * np.uint8(REMOTE)
+        | (records["flags"] & 1) * np.uint8(SENT)
     )
-    return Frames(
-        time_ns=messages["time_ns"].astype(np.int64),
-        can_id=can_id & np.uint32(0x1FFF_FFFF),
-        length=pick("length").astype(np.uint8),
-        data=pick("data").astype(np.uint8),
-        flags=np.where(error, errors["flags_ext"], flags).astype(np.uint8),
-        time_u_s=time_u_s,
-    )
+    if kind == _CAN_FD_MESSAGE:
+        told = records["fd_flags"]
+        flags |= np.uint8(FD) | (told >> 1 & 1) * np.uint8(SWITCHED)
+        flags |= (told >> 2 & 1) * np.uint8(PASSIVE)
+    frames.flags[which] = flags
 
 
-def _layout(objects: bytes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return where each object begins and whether it is an error frame."""
-    size = _MESSAGE.itemsize
-    if len(objects) % size == 0:
-        records = np.frombuffer(objects, _MESSAGE)
-        if np.all(records["signature"] == b"LOBJ") and np.all(records["object_size"] == size):
-            return np.arange(records.size, dtype=np.int64) * size, np.zeros(records.size, np.bool_)
+def _starts(objects: bytes) -> NDArray[np.intp]:
+    """Return where each object begins; all of them are of a kind and a length that we write."""
+    words = np.frombuffer(objects, "<u4", len(objects) // 4)
+    found = np.flatnonzero(words == int.from_bytes(b"LOBJ", "little")) * 4
+    found = found[found + _MESSAGE.itemsize <= len(objects)]
+    ends = np.append(found[1:], len(objects))
+    if found.size and found[0] == 0 and np.array_equal(words[found // 4 + 2], ends - found):
+        starts = found
+    else:  # the word lies in a frame's data, or the file is damaged: one after the other then
+        starts = _followed(objects)
+    for kind in np.unique(kinds := words[starts // 4 + 3]):
+        sizes = np.unique(words[starts[kinds == kind] // 4 + 2])
+        if int(kind) not in _KINDS or sizes.tolist() != [_KINDS[int(kind)].itemsize]:
+            raise ValueError(f"an object of kind {kind} and {sizes.tolist()} bytes")
+    return starts
+
+
+def _followed(objects: bytes) -> NDArray[np.intp]:
     starts, at = [], 0
-    while at < len(objects):  # error frames are rare, and so is this loop
+    while at < len(objects):
+        if at + _MESSAGE.itemsize > len(objects):
+            raise ValueError(f"it ends within an object, at byte {at}")
         starts.append(at)
-        step = struct.unpack_from("<L", objects, at + 8)[0]
-        if step not in (_MESSAGE.itemsize, _ERROR_FRAME.itemsize):
-            raise ValueError(f"an object of {step} bytes")
-        at += step
-    found = np.array(starts, np.int64)
-    kinds = np.frombuffer(objects, np.uint8)[found + 12]
-    return found, kinds == _CAN_ERROR_EXT
+        size = int(struct.unpack_from("<L", objects, at + 8)[0])
+        if size < _MESSAGE.itemsize or at + size > len(objects):
+            raise ValueError(f"an object of {size} bytes at byte {at}")
+        at += size
+    return np.array(starts, np.intp)

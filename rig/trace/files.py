@@ -48,6 +48,7 @@ class _Rest:
     can_time_u_s: float
     has_waveform: bool
     can_start_ns: int = 0  # see rig.trace.blf; version 1 had neither this nor a date
+    can_buses: tuple[str, ...] = ("can",)  # names of the BLF's channels; version 2 knew one bus
     begun_utc_ns: int = 0
     unready: bool = False  # evidence of before this was told apart has it not
     start: Start | None = None  # nor this
@@ -55,7 +56,7 @@ class _Rest:
 
 
 # Its version is that of all the files of a trace. Version 1 named no schema.
-TRACE: Document[_Rest] = Document("trace", 2, TypeAdapter(_Rest), unnamed=1)
+TRACE: Document[_Rest] = Document("trace", 3, TypeAdapter(_Rest), unnamed=1)
 
 
 def save(trace: Trace, folder: Path) -> None:
@@ -76,6 +77,7 @@ def save(trace: Trace, folder: Path) -> None:
         markers=trace.markers,
         can_time_u_s=trace.frames.time_u_s,
         can_start_ns=start_ns(trace.frames),
+        can_buses=trace.frames.buses,
         begun_utc_ns=trace.begun_utc_ns,
         has_waveform=trace.waveform is not None,
         unready=trace.unready,
@@ -95,7 +97,9 @@ def load(folder: Path) -> Trace:
         waveform=_load_waveform(waveform) if rest.has_waveform else None,
         commands=rest.commands,
         readings=rest.readings,
-        frames=frames_from_blf(_read(blf), rest.can_time_u_s, str(blf), rest.can_start_ns),
+        frames=frames_from_blf(
+            _read(blf), rest.can_time_u_s, str(blf), rest.can_start_ns, rest.can_buses
+        ),
         lines=tuple(_line_from(text, folder) for text in _read_lines(folder / "console.txt")),
         links=rest.links,
         markers=rest.markers,

@@ -7,8 +7,8 @@ else. Must not read a file, a clock or an instrument. Arrays are numpy, shapes s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,28 +67,86 @@ class Reading:
     instrument: str
 
 
+EXTENDED, REMOTE, ERROR, SENT, FD, SWITCHED, PASSIVE = (1 << bit for bit in range(7))
+CLASSIC_BYTES, FD_BYTES = 8, 64
+OWN_BUS = "can"  # name of the bus that the profile's messages are on
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
-    """CAN frames in order of time; n of them."""
+    """CAN frames of all buses in order of time; n of them.
+
+    `data` is as wide as the longest frame there can be: 64 bytes where any is FD, else 8. Bytes
+    beyond a frame's length are 0. The bits of `flags` are EXTENDED identifier, REMOTE request,
+    ERROR frame, SENT by the rig; CAN FD, its bit rate SWITCHED, its sender error PASSIVE.
+    """
 
     time_ns: NDArray[np.int64]  # (n,) end of frame, on the rig's time base
     can_id: NDArray[np.uint32]  # (n,)
-    length: NDArray[np.uint8]  # (n,)
-    data: NDArray[np.uint8]  # (n, 8)
-    flags: NDArray[np.uint8]  # (n,) bit 0 extended, 1 remote, 2 error frame, 3 sent by the rig
-    time_u_s: float  # standard uncertainty of the adapter's clock against the rig's
+    length: NDArray[np.uint8]  # (n,) bytes
+    data: NDArray[np.uint8]  # (n, 8) or (n, 64)
+    flags: NDArray[np.uint8]  # (n,)
+    time_u_s: float  # standard uncertainty of the adapters' clocks against the rig's: the largest
+    buses: tuple[str, ...] = (OWN_BUS,)  # their names on the bench
+    bus: NDArray[np.uint8] = field(default_factory=lambda: _FIRST)  # (n,) index into `buses`
+
+    def __post_init__(self) -> None:
+        if self.bus is _FIRST:
+            object.__setattr__(self, "bus", np.zeros(self.time_ns.size, np.uint8))
 
     @staticmethod
-    def none() -> Frames:
+    def none(bus: str = OWN_BUS) -> Frames:
         """No frames at all."""
         return Frames(
             time_ns=np.empty(0, np.int64),
             can_id=np.empty(0, np.uint32),
             length=np.empty(0, np.uint8),
-            data=np.empty((0, 8), np.uint8),
+            data=np.empty((0, CLASSIC_BYTES), np.uint8),
             flags=np.empty(0, np.uint8),
             time_u_s=0.0,
+            buses=(bus,),
         )
+
+    def on(self, bus: str) -> Frames:
+        """Give those of one bus; none where it was not recorded."""
+        if self.buses == (bus,):
+            return self
+        if bus not in self.buses:
+            return Frames.none(bus)
+        rows = np.flatnonzero(self.bus == self.buses.index(bus))
+        return replace(
+            self,
+            time_ns=self.time_ns[rows],
+            can_id=self.can_id[rows],
+            length=self.length[rows],
+            data=self.data[rows],
+            flags=self.flags[rows],
+            buses=(bus,),
+            bus=np.zeros(rows.size, np.uint8),
+        )
+
+    @staticmethod
+    def merged(of_buses: Sequence[Frames]) -> Frames:
+        """Bring the frames of several buses, of one each, in order of time."""
+        if len(of_buses) <= 1:
+            return of_buses[0] if of_buses else Frames.none()
+        order = np.argsort(np.concatenate([f.time_ns for f in of_buses]), kind="stable")
+        width = max(f.data.shape[1] for f in of_buses)
+        wide = [np.pad(f.data, ((0, 0), (0, width - f.data.shape[1]))) for f in of_buses]
+        numbers = [np.full(f.time_ns.size, i, np.uint8) for i, f in enumerate(of_buses)]
+        return Frames(
+            time_ns=np.concatenate([f.time_ns for f in of_buses])[order],
+            can_id=np.concatenate([f.can_id for f in of_buses])[order],
+            length=np.concatenate([f.length for f in of_buses])[order],
+            data=np.concatenate(wide)[order],
+            flags=np.concatenate([f.flags for f in of_buses])[order],
+            time_u_s=max(f.time_u_s for f in of_buses),
+            buses=tuple(f.buses[0] for f in of_buses),
+            bus=np.concatenate(numbers)[order],
+        )
+
+
+_FIRST: NDArray[np.uint8] = np.empty(0, np.uint8)  # stands for: all on the first bus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

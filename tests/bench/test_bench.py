@@ -382,7 +382,7 @@ def test_safe_reaches_the_others_and_comes_back_after_a_session_was_lost(
     bench: Bench, truth: Truth
 ) -> None:
     bench.set({"current": 10.0})
-    session = bench._instruments.sessions["charger"]
+    session = bench._rack.sessions["charger"]
     session.close()
     with pytest.raises(BenchError, match="session is closed"):
         bench.set({"current": 12.0})
@@ -395,8 +395,8 @@ def test_safe_reaches_the_others_and_comes_back_after_a_session_was_lost(
 
 
 def test_protections_are_programmed_before_the_first_output(parts: tuple[Bench, Truth]) -> None:
-    emulator = parts[0]._instruments.sessions["emulator"]
-    aux = parts[0]._instruments.sessions["aux"]
+    emulator = parts[0]._rack.sessions["emulator"]
+    aux = parts[0]._rack.sessions["aux"]
 
     assert emulator.query_numbers("PRO:VOLT?(@1,4)", 2) == pytest.approx([4.725, 4.725])
     assert emulator.query_numbers("PRO:CURR?(@1,4)", 2) == pytest.approx([1000.0, 1000.0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import pytest
@@ -13,6 +15,7 @@ from rig.bench.partner import Outgoing, Partner, Sender
 from rig.dut.can_messages import Messages
 from rig.dut.profile import Profile, load_profile
 from rig.dut.received import Received
+from rig.errors import BenchError
 from rig.steps.frame_fault import FrameFault
 from rig.steps.start_periodic import StartPeriodic
 
@@ -216,3 +219,100 @@ def test_nothing_falls_due_once_it_is_quiet() -> None:
 
     assert partner.due_ns is None
     assert posted.frames == [(0, 0)]
+
+
+# ---- in real time -------------------------------------------------------------------------------
+class HandMovedClock(ScriptedClock):
+    """Real time as a thread sees it, moved on by hand; nobody waits on the wall for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._moved = threading.Condition()
+
+    def move_to(self, ms: int) -> None:
+        with self._moved:
+            self.time_ns = ms * MS
+            self._moved.notify_all()
+
+    def wait(self, ready: Callable[[], bool], until_ns: int) -> bool:
+        with self._moved:
+            while not (done := ready()) and self.time_ns < until_ns:
+                self._moved.wait(1e-3)  # `ready` may turn without a move
+        return done
+
+
+class Signalled(Posted):
+    """Tells of each frame, and breaks when it is told to."""
+
+    def __init__(self, clock: ScriptedClock) -> None:
+        super().__init__(clock)
+        self.came, self.is_broken = threading.Semaphore(0), False
+
+    def post(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
+        self.came.release()
+        if self.is_broken:
+            raise BenchError("the bus is gone", "CAN", "look for it")
+        super().post(can_id, data, extended=extended)
+
+    def awaited(self) -> bool:
+        return self.came.acquire(timeout=5.0)
+
+
+@pytest.fixture
+def lively() -> Iterator[tuple[Partner, HandMovedClock, Signalled]]:
+    assert PROFILE.can is not None
+    assert PROFILE.dbc_path is not None
+    clock = HandMovedClock()
+    posted = Signalled(clock)
+    partner = Partner(
+        clock,  # type: ignore[arg-type]
+        posted,  # type: ignore[arg-type]
+        Messages(PROFILE.dbc_path),
+        PROFILE.can.receives,
+        in_background=True,
+    )
+    yield partner, clock, posted
+    partner.close()
+
+
+Lively = tuple[Partner, HandMovedClock, Signalled]
+
+
+def test_in_real_time_frames_leave_while_nobody_lets_time_pass(lively: Lively) -> None:
+    partner, clock, posted = lively
+
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    for ms in (0, 100, 200, 300):  # this thread, as one that waits for an instrument, sends nothing
+        clock.move_to(ms)
+        assert posted.awaited()
+
+    assert posted.frames == [(0, 0), (100, 1), (200, 2), (300, 3)]
+    assert partner.due_ns is None  # and no wait has to end for it
+
+
+def test_traffic_that_begins_later_and_is_due_sooner_wakes_the_thread(lively: Lively) -> None:
+    partner, clock, posted = lively
+    partner.begin(StartPeriodic(message="HostAlive", period_s=10.0))
+    assert posted.awaited()
+
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    assert posted.awaited()
+    clock.move_to(100)
+
+    assert posted.awaited()
+    assert posted.frames == [(0, 0), (0, 1), (100, 2)]
+
+
+def test_what_breaks_in_the_thread_is_told_to_who_looks_next_and_once(lively: Lively) -> None:
+    partner, clock, posted = lively
+    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    assert posted.awaited()
+    posted.is_broken = True
+    clock.move_to(100)
+    assert posted.awaited()
+
+    partner.close()  # the thread has come to its end
+
+    with pytest.raises(BenchError, match="the bus is gone"):
+        partner.pump()
+    partner.pump()

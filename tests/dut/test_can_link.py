@@ -197,3 +197,22 @@ def test_a_clock_that_looks_now_and_then_says_so_in_the_uncertainty(phase_ns: in
     known = np.array([t for t in true_ns if t <= clock.now_ns()][-frames.time_ns.size :])
     assert np.abs(frames.time_ns - known).max() * 1e-9 <= 2.0 * frames.time_u_s
     assert frames.time_u_s * 12**0.5 >= 0.003  # latency, and what a look may be late
+
+
+def test_a_lone_frame_of_a_bus_that_is_silent_at_both_ends_of_a_case_is_kept() -> None:
+    clock = LookingClock()
+    with can.Bus(interface="virtual", channel="sparse", preserve_timestamps=True) as sender:
+        bus = CanLink(
+            clock, lambda: can.Bus(interface="virtual", channel="sparse"), 0.001, name="sparse"
+        )
+        bus.begin()
+        clock.sleep_until(clock.now_ns() + 20_000_000)
+        sender.send(can.Message(arbitration_id=5, data=b"\1", timestamp=500.0))
+        sent_ns = clock.now_ns()
+        bus.poll()
+
+        frames, _ = bus.end()
+        bus.close()
+
+    assert (frames.can_id.tolist(), frames.buses) == ([5], ("sparse",))
+    assert abs(frames.time_ns[0] - sent_ns) * 1e-9 <= 2.0 * frames.time_u_s

@@ -38,6 +38,13 @@ BO_ 2566844416 Extended: 4 BMS
 BO_ 773 HostAlive: 8 HOST
  SG_ Count : 0|8@1+ (1,0) [1|200] "" BMS
  SG_ Volts : 8|16@1+ (0.01,0) [0|600] "V" BMS
+BO_ 304 Long: 64 BMS
+ SG_ Early : 4|12@1- (0.5,1) [0|0] "" HOST
+ SG_ Middle : 171|21@1+ (1,0) [0|0] "" HOST
+ SG_ Whole : 256|64@1- (1,0) [0|0] "" HOST
+ SG_ Big : 331|24@0- (0.1,0) [0|0] "" HOST
+ SG_ Last : 504|8@1+ (1,0) [0|255] "" HOST
+ SG_ Astride : 402|63@1+ (1,0) [0|0] "" HOST
 SIG_VALTYPE_ 272 Real : 1;
 """
 EXTENDED_ID = 2566844416 & 0x1FFF_FFFF
@@ -87,6 +94,33 @@ def test_every_signal_reads_as_cantools_reads_it(
     truth = [database.decode_simple(bytes(row), decode_choices=False)[signal] for row in data]
     assert time_ns.tolist() == frames.time_ns.tolist()
     assert values.tolist() == [float(value) for value in truth]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("signal", ["Early", "Middle", "Whole", "Big", "Last"])
+@settings(max_examples=20)
+@given(data=arrays(np.uint8, (3, 64)))
+def test_a_signal_of_a_long_frame_reads_as_cantools_reads_it(
+    messages: Messages, signal: str, data: np.ndarray
+) -> None:
+    frames = some_frames(304, data, length=64)
+
+    _, values = messages.decode(frames, "Long", signal)
+
+    database = messages.message("Long")
+    truth = [database.decode_simple(bytes(row), decode_choices=False)[signal] for row in data]
+    assert values.tolist() == [float(value) for value in truth]  # type: ignore[arg-type]
+
+
+def test_a_long_message_is_not_read_in_frames_of_eight_bytes(messages: Messages) -> None:
+    frames = some_frames(304, np.ones((2, 8)))
+
+    assert messages.decode(frames, "Long", "Early")[1].size == 2
+    assert messages.decode(frames, "Long", "Last")[1].size == 0
+
+
+def test_a_signal_across_nine_bytes_is_refused(messages: Messages) -> None:
+    with pytest.raises(DescriptionError, match="Astride lies across nine bytes"):
+        messages.decode(some_frames(304, np.ones((2, 64)), length=64), "Long", "Astride")
 
 
 @given(number=st.floats(width=32, allow_nan=False))

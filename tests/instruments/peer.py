@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -57,7 +58,8 @@ class Peer:
                 reply = self._answer(line)
                 if reply is None:
                     return
-                connection.sendall(reply)
+                with contextlib.suppress(OSError):  # whoever asked may have gone meanwhile
+                    connection.sendall(reply)
 
 
 def a_dictionary(replies: dict[bytes, bytes | None]) -> Answer:

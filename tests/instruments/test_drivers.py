@@ -25,7 +25,7 @@ def test_a_driver_knows_its_instrument_and_offers_its_capability(
 
     assert identity.model
     assert isinstance(driver, Instrument)
-    assert isinstance(driver, DRIVERS[name].capability)
+    assert all(isinstance(driver, capability) for capability in DRIVERS[name].capabilities)
 
 
 def test_a_driver_refuses_an_instrument_of_another_kind(virtual: VirtualBench) -> None:

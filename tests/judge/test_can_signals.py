@@ -205,6 +205,17 @@ def test_a_message_that_never_came_is_the_bms_s_fault_only_on_a_live_bus() -> No
     assert the_finding(BECOMES, can_trace(own)).verdict == "error"
 
 
+def test_another_bus_neither_answers_for_the_bms_nor_proves_that_its_bus_was_heard() -> None:
+    same_name = replace(flagged(1.2), buses=("charger",))
+    both = Frames.merged([Frames.none(), same_name])
+
+    assert the_finding(BECOMES, can_trace(flagged(1.2))).verdict == "pass"
+    found = the_finding(BECOMES, can_trace(both))
+
+    assert found.verdict == "error"
+    assert "no proof that the bus was connected" in found.sentence
+
+
 def test_frames_that_nobody_acknowledged_prove_that_the_bms_left_the_bus() -> None:
     link = replace(a_link(), unanswered=7)
     trace = replace(can_trace(Frames.none()), links={"can": link})

@@ -64,15 +64,30 @@ NUMBERS = st.floats(allow_nan=False)
 INSTANTS = st.integers(-(2**40), 2**62)
 
 
-def frames_of(n: int, earliest_ns: int = 0) -> st.SearchStrategy[Frames]:
-    return st.builds(
-        Frames,
-        time_ns=arrays(np.int64, n, elements=st.integers(earliest_ns, 2**62)),
-        can_id=arrays(np.uint32, n, elements=st.integers(0, 2**29 - 1)),
-        length=arrays(np.uint8, n, elements=st.integers(0, 8)),
-        data=arrays(np.uint8, (n, 8)),
-        flags=arrays(np.uint8, n, elements=st.integers(0, 15)),
-        time_u_s=st.floats(0, 1),
+LENGTHS = (*range(9), 12, 16, 20, 24, 32, 48, 64)  # that a CAN FD frame can have
+FD = 16
+
+
+@st.composite
+def frames_of(draw: st.DrawFn, n: int, earliest_ns: int = 0) -> Frames:
+    """Frames of up to three buses, classic ones, FD and error frames among each other."""
+    buses = draw(st.sampled_from([("can",), ("pack", "charger"), ("a", "b", "c")]))
+    flags = draw(arrays(np.uint8, n, elements=st.integers(0, 15)))
+    length = draw(arrays(np.uint8, n, elements=st.integers(0, 8)))
+    is_fd = draw(arrays(np.bool_, n)) & draw(st.booleans()) & (flags & 6 == 0)
+    flags[is_fd] |= FD | draw(arrays(np.uint8, n, elements=st.sampled_from([0, 32, 64, 96])))[is_fd]
+    length[is_fd] = draw(arrays(np.uint8, n, elements=st.sampled_from(LENGTHS)))[is_fd]
+    data = draw(arrays(np.uint8, (n, 64 if is_fd.any() else 8)))
+    data[~is_fd, 8:] = 0
+    return Frames(
+        time_ns=draw(arrays(np.int64, n, elements=st.integers(earliest_ns, 2**62))),
+        can_id=draw(arrays(np.uint32, n, elements=st.integers(0, 2**29 - 1))),
+        length=length,
+        data=data,
+        flags=flags,
+        time_u_s=draw(st.floats(0, 1)),
+        buses=buses,
+        bus=draw(arrays(np.uint8, n, elements=st.integers(0, len(buses) - 1))),
     )
 
 
@@ -279,7 +294,8 @@ def read_by_python_can(content: bytes) -> list[can.Message]:
 def test_frames_come_back_as_they_were(frames: Frames) -> None:
     content = frames_to_blf(frames)
 
-    assert_same(frames_from_blf(content, frames.time_u_s, "x", start_ns(frames)), frames)
+    read = frames_from_blf(content, frames.time_u_s, "x", start_ns(frames), frames.buses)
+    assert_same(read, frames)
 
 
 @given(frames=st.integers(1, 5).flatmap(frames_of))
@@ -305,9 +321,13 @@ def test_python_can_reads_the_same_frames(frames: Frames) -> None:
         assert message.is_extended_id == bool(flags & 1)
         assert message.is_error_frame == bool(flags & 4)
         assert message.dlc == length
+        assert message.channel == frames.bus[i]
         if not flags & 4:
             assert message.is_remote_frame == bool(flags & 2)
             assert message.is_rx == (not flags & 8)
+            assert message.is_fd == bool(flags & FD)
+            assert message.bitrate_switch == bool(flags & 32)
+            assert message.error_state_indicator == bool(flags & 64)
         if not flags & 2:
             assert bytes(message.data) == frames.data[i, :length].tobytes()
 
@@ -333,6 +353,53 @@ def test_many_frames_fill_many_containers(error_every: int) -> None:
     messages = read_by_python_can(content)
     assert len(messages) == n
     assert bytes(messages[-1].data) == frames.data[-1].tobytes()
+
+
+def some_frames(n: int, bus: str, *, fd: bool = False, at_us: int = 0) -> Frames:
+    """A frame a millisecond, each filled with its own number."""
+    length = 64 if fd else 8
+    return Frames(
+        time_ns=(np.arange(n, dtype=np.int64) * 1_000 + at_us) * 1_000,
+        can_id=np.full(n, 0x100, np.uint32),
+        length=np.full(n, length, np.uint8),
+        data=np.repeat(np.arange(n, dtype=np.uint8)[:, None], length, axis=1),
+        flags=np.full(n, FD if fd else 0, np.uint8),
+        time_u_s=2e-4 if fd else 1e-4,
+        buses=(bus,),
+    )
+
+
+def test_frames_of_two_buses_are_one_record_in_order_of_time() -> None:
+    slow, fast = some_frames(3, "pack"), some_frames(3, "charger", fd=True, at_us=500)
+
+    both = Frames.merged([slow, fast])
+
+    assert [both.buses[i] for i in both.bus] == ["pack", "charger"] * 3
+    assert np.all(np.diff(both.time_ns) > 0)
+    assert both.data[:, 7].tolist() == [0, 0, 1, 1, 2, 2]
+    assert both.data[:, 63].tolist() == [0, 0, 0, 1, 0, 2]
+    assert (both.time_u_s, both.length.tolist()) == (2e-4, [8, 64] * 3)
+    assert_same(frames_from_blf(frames_to_blf(both), 2e-4, "x", 0, both.buses), both)
+
+
+def test_a_single_bus_is_its_own_record() -> None:
+    frames = some_frames(3, "pack")
+
+    assert Frames.merged([frames]) is frames
+
+
+def test_data_that_looks_like_an_object_is_data() -> None:
+    frames = Frames.merged([some_frames(3, "a", fd=True), some_frames(3, "b")])
+    frames.data[0, :60] = np.frombuffer(b"LOBJ" * 15, np.uint8)
+
+    assert_same(frames_from_blf(frames_to_blf(frames), 2e-4, "x", 0, ("a", "b")), frames)
+
+
+def test_a_channel_that_is_no_bus_is_damage() -> None:
+    content = frames_to_blf(Frames.merged([some_frames(1, "a"), some_frames(1, "b")]))
+
+    with pytest.raises(EvidenceError, match="channel 2"):
+        frames_from_blf(content, 0.0, "x", 0, ("a",))
 
 
 # ---- damage ----------------------------------------------------------------------------------
@@ -366,9 +433,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> N
 def test_a_trace_of_a_later_rig_is_refused(tmp_path: Path) -> None:
     files.save(an_empty_trace(), tmp_path)
     path = tmp_path / "trace.json"
-    path.write_text(path.read_text(encoding="utf-8").replace("trace/2", "trace/3"))
+    path.write_text(path.read_text(encoding="utf-8").replace("trace/3", "trace/4"))
 
-    with pytest.raises(EvidenceError, match=r"newer rig.*version 3, and this rig reads up to 2"):
+    with pytest.raises(EvidenceError, match=r"newer rig.*version 4, and this rig reads up to 3"):
         files.load(tmp_path)
 
 

@@ -57,6 +57,10 @@ class IetPrs:
     def safe(self) -> None:
         """Nothing to switch off: a resistor feeds nothing."""
 
+    def energised(self) -> tuple[int, ...]:
+        """None: a resistor feeds nothing."""
+        return ()
+
     def check(self) -> None:
         """Find a restart and refused commands."""
         check_events(self.session)

@@ -92,8 +92,13 @@ class ItechIt8500Plus:
         check_errors(self.session)
 
     def safe(self) -> None:
-        """Input off."""
+        """Input off; a load that nobody spoke to before is not in remote, and takes no command."""
+        self.session.write("SYST:REM")
         self.input(on=False)
+
+    def energised(self) -> tuple[int, ...]:
+        """Whether its input is on."""
+        return self.channels if INPUT.get(self.session) == "1" else ()
 
     def check(self) -> None:
         """Find trips, a restart, refused commands."""

@@ -72,6 +72,14 @@ class KeysightDaq970a:
         if self._relays:
             self._rest(self._relays)
 
+    def energised(self) -> tuple[int, ...]:
+        """Relays in use that are moved."""
+        if not self._relays:
+            return ()
+        question = f"ROUT:CLOS? {channel_list(self._relays)}"
+        closed = self.session.query_numbers(question, len(self._relays))
+        return tuple(n for n, is_closed in zip(self._relays, closed, strict=True) if is_closed)
+
     def check(self) -> None:
         """Find a restart and refused commands."""
         check_events(self.session)

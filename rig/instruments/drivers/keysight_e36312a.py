@@ -88,6 +88,10 @@ class KeysightE36312A:
         for channel in self.channels:
             self.output(channel, on=False)
 
+    def energised(self) -> tuple[int, ...]:
+        """Channels whose output is on."""
+        return tuple(n for n in self.channels if OUTPUT.get(self.session, n) == "1")
+
     def check(self) -> None:
         """Find trips, a restart, refused commands."""
         check_events(self.session)

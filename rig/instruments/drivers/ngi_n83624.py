@@ -89,10 +89,14 @@ class NgiN83624:
     def safe(self) -> None:
         """All outputs off, from the top of the stack down."""
         self._on.clear()
-        lit = self.session.query_numbers(f"OUTP:ONOFF?{channel_list(self.channels)}", 24)
-        for channel in reversed([n for n, on in zip(self.channels, lit, strict=True) if on]):
+        for channel in reversed(self.energised()):
             self.session.write(f"OUTP{channel}:ONOFF 0")
         self._confirm("OUTP:ONOFF", 0, self.channels)
+
+    def energised(self) -> tuple[int, ...]:
+        """Channels whose output is on."""
+        lit = self.session.query_numbers(f"OUTP:ONOFF?{channel_list(self.channels)}", 24)
+        return tuple(n for n, on in zip(self.channels, lit, strict=True) if on)
 
     def check(self) -> None:
         """Find out whether a protection switched a channel off behind our back."""

@@ -131,6 +131,10 @@ class RigolDho:
     def safe(self) -> None:
         """Nothing to switch off: an oscilloscope feeds nothing."""
 
+    def energised(self) -> tuple[int, ...]:
+        """None: an oscilloscope feeds nothing."""
+        return ()
+
     def check(self) -> None:
         """Find a restart and refused commands."""
         check_events(self.session)

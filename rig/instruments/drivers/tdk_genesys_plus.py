@@ -74,6 +74,10 @@ class TdkGenesysPlus:
         """Output off."""
         self.output(0, on=False)
 
+    def energised(self) -> tuple[int, ...]:
+        """Whether its output is on."""
+        return self.channels if OUTPUT.get(self.session) == "1" else ()
+
     def check(self) -> None:
         """Find trips, a restart, refused commands."""
         check_events(self.session)
