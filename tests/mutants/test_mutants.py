@@ -241,7 +241,7 @@ def test_a_worker_whose_case_takes_long_is_not_frozen(
 ) -> None:
     monkeypatch.setattr("rig.pool.BEAT_S", 0.1, raising=False)
     short, *_ = cases_of(a_work(plan, "one", order=("power_up",)))
-    long = replace(short, id="long", steps=(*short.steps, Hold(duration_s=1500.0)))
+    long = replace(short, id="long", steps=(*short.steps, Hold(duration_s=400.0)))
     events = run_all([a_work(None, "one", cases=(short, long))], 1)
     next(events)
     monkeypatch.setattr("rig.pool.FROZEN_AFTER_S", 1.0, raising=False)
