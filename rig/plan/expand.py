@@ -21,7 +21,7 @@ from rig.plan.complete import complete
 from rig.plan.families import FAMILIES, Draft, Family, Options
 from rig.plan.model import PlanCase, PlanFile
 from rig.plan.reported import with_time_for_reports
-from rig.plan.stimulus import stimuli
+from rig.plan.stimulus import targets_of
 from rig.plan.written import written_case
 from rig.quantities import CELL, SUPPLY, TEMPERATURE
 from rig.steps.power import Power
@@ -175,7 +175,7 @@ def _targets(planned: PlanCase, profile: Profile) -> tuple[str, ...]:
     every = {
         target
         for name in profile.protections
-        for target in (s.target for s in stimuli(profile, name))
+        for target in targets_of(profile, name)
     }
     return tuple(sorted(cells | sensors | (every - numbered)))
 
