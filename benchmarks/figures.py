@@ -71,6 +71,11 @@ BENCHMARKS = (
         reduced="python benchmarks/begin.py 3",
     ),
     Benchmark(
+        name="growth",
+        full=("python benchmarks/growth.py",),
+        reduced="python benchmarks/growth.py 16 64 128",
+    ),
+    Benchmark(
         name="side_by_side",
         full=("python benchmarks/side_by_side.py",),
         reduced="python benchmarks/side_by_side.py testplans/smoke.yaml",

@@ -772,6 +772,11 @@ class Profile(Description):
         fed += [SUPPLY] if self.supply and self.supply.can_switch else []
         return {name: kind.unit for kind in fed for name in self.names_of(kind)}
 
+    @cached_property
+    def periods(self) -> Mapping[str, float]:
+        """Give how often each message is promised to come, in s."""
+        return {name: promise.period.value for name, promise in self.messages.items()}
+
     @property
     def closes_at_start(self) -> tuple[str, ...]:
         """Give the outputs that close once it is powered, whoever asks or does not."""

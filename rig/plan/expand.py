@@ -172,11 +172,7 @@ def _targets(planned: PlanCase, profile: Profile) -> tuple[str, ...]:
     cells = set(CELL.names(planned.cell_numbers(profile.cells.count)))
     sensors = set(TEMPERATURE.names(planned.sensor_numbers(len(profile.temperature_names))))
     numbered = {*profile.cell_names, *profile.temperature_names}
-    every = {
-        target
-        for name in profile.protections
-        for target in targets_of(profile, name)
-    }
+    every = {target for name in profile.protections for target in targets_of(profile, name)}
     return tuple(sorted(cells | sensors | (every - numbered)))
 
 

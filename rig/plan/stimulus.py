@@ -175,10 +175,15 @@ def crossing(
 def acting(profile: Profile, values: Mapping[str, float]) -> dict[str, Protection]:
     """Protections that act, sooner or later, while the quantities have these values."""
     moved = profile.hierarchy.apart(values)
+    of_kind: dict[Kind | None, list[float]] = {}
+    for name, value in moved.items():
+        of_kind.setdefault(kind_of(name), []).append(value)
+    watched = {p.kind for p in profile.protections.values() if p.kind is not None}
+    seen = {kind: _seen(profile, kind, moved, of_kind) for kind in watched}
     return {
         name: p
         for name, p in profile.protections.items()
-        if p.kind is not None and _exceeds(p, _seen(profile, p.kind, moved))
+        if p.kind is not None and _exceeds(p, seen[p.kind])
     }
 
 
@@ -302,20 +307,25 @@ def _stage(profile: Profile, other: Protection, protection: Protection) -> Toler
     return Toleranced(level, other.threshold.tolerance * scale, other.unit)
 
 
-def _seen(profile: Profile, kind: Kind, moved: Mapping[str, float]) -> list[float]:
-    """Give the values that there are of a kind, once these were set; what was not is told once.
+def _seen(
+    profile: Profile,
+    kind: Kind,
+    moved: Mapping[str, float],
+    of_kind: Mapping[Kind | None, list[float]],
+) -> set[float]:
+    """Give the values that there are of a kind, once these were set, each just once.
 
     So it costs what was set, not what there is: plans ask it for each of many cells.
     """
     if kind.is_sum:
         now = {**profile.nominal_values, **moved}
-        return [profile.hierarchy.value(name, now) for name in profile.names_of(kind)]
+        return {profile.hierarchy.value(name, now) for name in profile.names_of(kind)}
     single = kinds()[kind.derived.of] if kind.derived else kind
-    names = profile.names_of(single)
-    values = [value for name, value in moved.items() if kind_of(name) is single]
-    if len(values) < len(names):
-        values.append(profile.nominal_values[names[0]])
-    return [kind.derived.value(values)] if kind.derived and values else values
+    names, of_it = profile.names_of(single), of_kind.get(single, [])
+    values = set(of_it)
+    if len(of_it) < len(names):
+        values.add(profile.nominal_values[names[0]])
+    return {kind.derived.value([*values])} if kind.derived and values else values
 
 
 def _exceeds(protection: Protection, values: Iterable[float]) -> bool:
