@@ -73,7 +73,7 @@ BENCHMARKS = (
     Benchmark(
         name="growth",
         full=("python benchmarks/growth.py",),
-        reduced="python benchmarks/growth.py 16 64 128",
+        reduced="python benchmarks/growth.py 16 32 64 128",
     ),
     Benchmark(
         name="side_by_side",
