@@ -71,6 +71,16 @@ BENCHMARKS = (
         reduced="python benchmarks/begin.py 3",
     ),
     Benchmark(
+        name="growth",
+        full=("python benchmarks/growth.py",),
+        reduced="python benchmarks/growth.py 16 32 64 128",
+    ),
+    Benchmark(
+        name="code_lines",
+        full=("python benchmarks/code_lines.py",),
+        reduced="python benchmarks/code_lines.py",
+    ),
+    Benchmark(
         name="side_by_side",
         full=("python benchmarks/side_by_side.py",),
         reduced="python benchmarks/side_by_side.py testplans/smoke.yaml",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -63,6 +63,13 @@ class Description(BaseModel):
         populate_by_name=True,
         alias_generator=lambda name: name.replace("_", " "),
     )
+
+    def __copy__(self) -> Self:
+        """Copy it, for `model_copy`; what the copy knows by a `cached_property` it finds anew."""
+        copied = super().__copy__()
+        for name in copied.__dict__.keys() - type(self).model_fields:
+            del copied.__dict__[name]
+        return copied
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -146,3 +147,19 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
 
     assert places
     assert all(line >= 1 and column >= 1 and mend for line, column, mend in places)
+
+
+class _Square(Description):
+    side: int
+
+    @cached_property
+    def area(self) -> int:
+        return self.side**2
+
+
+def test_a_copy_that_is_changed_works_out_anew_what_follows() -> None:
+    square = _Square(side=3)
+    assert square.area == 9
+
+    assert square.model_copy(update={"side": 4}).area == 16
+    assert square.model_copy() == square

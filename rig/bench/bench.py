@@ -145,10 +145,11 @@ class Bench:
 
     def _sums_of(self, done: Sequence[Command], values: Iterable[str]) -> Iterator[Command]:
         """Say of each sum that was set when it became so: once the last of its parts was."""
-        for name in values:
-            parts = self.profile.hierarchy.parts(name)
+        sums = self.profile.hierarchy.sums
+        for name in (name for name in values if name in sums):
+            parts = sums[name]
             of = [command for command in done if command.quantity in parts]
-            if name not in parts and of:
+            if of:
                 yield Command(
                     quantity=name,
                     value=sum(self._commanded[part] for part in parts),

@@ -597,7 +597,7 @@ class Protection(Description):
         return self
 
     # -- in the words of a case ------------------------------------------------------------------
-    @property
+    @cached_property  # asked 100 000 times for a plan
     def kind(self) -> Kind | None:
         """What its threshold is a level of; None: it has none."""
         return watched().get(self.watches)
@@ -760,17 +760,22 @@ class Profile(Description):
         counts = dict.fromkeys((CELL, BLEED, BALANCE), self.cells.count)
         return Hierarchy({**counts, TEMPERATURE: sensors, MODULE: self.cells.modules or 0})
 
-    @property
-    def settable(self) -> dict[str, str]:
+    @cached_property
+    def settable(self) -> Mapping[str, str]:
         """Give the quantities that a case can set, with their units; sums by their parts."""
-        return self.fed | {name: unit_of(name) for name in self.hierarchy.sums}
+        return {**self.fed, **{name: unit_of(name) for name in self.hierarchy.sums}}
 
-    @property
-    def fed(self) -> dict[str, str]:
+    @cached_property
+    def fed(self) -> Mapping[str, str]:
         """Give the quantities that instruments feed, with their units."""
         fed = [CELL, TEMPERATURE, *([CURRENT] if self.has_current else [])]
         fed += [SUPPLY] if self.supply and self.supply.can_switch else []
         return {name: kind.unit for kind in fed for name in self.names_of(kind)}
+
+    @cached_property
+    def periods(self) -> Mapping[str, float]:
+        """Give how often each message is promised to come, in s."""
+        return {name: promise.period.value for name, promise in self.messages.items()}
 
     @property
     def closes_at_start(self) -> tuple[str, ...]:
@@ -778,8 +783,8 @@ class Profile(Description):
         asked = self.contactors.both if self.contactors else ()
         return tuple(output for output in self.start.closes if output not in asked)
 
-    @property
-    def nominal_values(self) -> dict[str, float]:
+    @cached_property  # as often as `hierarchy`
+    def nominal_values(self) -> Mapping[str, float]:
         """Give the quantities that a case starts from (the supply is on)."""
         values = dict.fromkeys(self.cell_names, self.nominal.cells_v)
         values |= dict.fromkeys(self.temperature_names, self.nominal.temperatures_degc)
@@ -794,7 +799,7 @@ class Profile(Description):
 
     def values_at(self, values: Mapping[str, float]) -> dict[str, float]:
         """Give what each quantity is that instruments feed, once a case has set these."""
-        return self.nominal_values | self.hierarchy.apart(values)
+        return {**self.nominal_values, **self.hierarchy.apart(values)}
 
     def disturbs_settings(self, line: str) -> bool:
         """Whether a typed line may leave the BMS with other settings than the factory's."""

@@ -19,7 +19,7 @@ from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
 from rig.expectations.subjects import BALANCING, Subject
 from rig.expectations.words import Words
-from rig.judge.instants import channel_of, index_at, marker_of, readings_of
+from rig.judge.instants import channel_of, index_at, marker_of
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import Finding, Verdict
@@ -186,6 +186,7 @@ def _bleed(cell: int, reading: Reading, level: float) -> _Bleed:
 def _by_output(observed: Observed, marker: Marker) -> list[_Bleed]:
     """Read the balancing outputs, where the BMS has them: recorded, or by the meter."""
     trace, found = observed.trace, []
+    at_mark = _at_mark(trace, marker)
     for name, output in observed.outputs.items():
         cell = number_of(name)
         if kind_of(name) is not BALANCE or cell is None:
@@ -195,7 +196,7 @@ def _by_output(observed: Observed, marker: Marker) -> list[_Bleed]:
             shown = f"is on for {share * 100:.0f} % of {show(_LOOK_S, 's')}"
             found.append(_Bleed(cell=cell, surely=share >= _ON_SHARE, shown=shown))
             continue
-        readings = [r for r in readings_of(trace, name) if r in _at_mark(trace, marker)]
+        readings = [r for r in observed.readings(name) if r in at_mark]
         if readings:
             best = max(readings, key=lambda reading: reading.value)
             found.append(_bleed(cell, best, output.closed_above))

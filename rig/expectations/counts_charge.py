@@ -21,7 +21,7 @@ from rig.expectations.subjects import ENERGY, Subject
 from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import adapter_row
-from rig.judge.instants import marker_of, readings_of
+from rig.judge.instants import marker_of
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided
@@ -113,7 +113,7 @@ class CountsCharge(Expectation):
         times, values = observed.signal(self.message, self.signal)
         ends = [_newest(trace, self, times, mark) for mark in (self.begin, self.end)]
         begin_ns, end_ns = (int(times[at]) for at in ends)
-        stretches = _stretches(trace, begin_ns, end_ns)
+        stretches = _stretches(observed, begin_ns, end_ns)
         counted_ah = float(values[ends[1]] - values[ends[0]]) * self.ah_per_unit
         flowed_ah = sum(s.amps * s.hours for s in stretches)
         gross_ah = sum(abs(s.amps) * s.hours for s in stretches)
@@ -155,28 +155,28 @@ def _newest(trace: Trace, wanted: CountsCharge, times: np.ndarray, mark: str) ->
     return before
 
 
-def _stretches(trace: Trace, begin_ns: int, end_ns: int) -> list[_Stretch]:
+def _stretches(observed: Observed, begin_ns: int, end_ns: int) -> list[_Stretch]:
     """Cut the time between two frames where the current was commanded."""
     found: list[_Stretch] = []
     amps = 0.0  # a case starts without current
     since_ns = float(begin_ns)
-    for command in trace.commands:
+    for command in observed.trace.commands:
         if command.quantity != "current" or command.before_ns >= end_ns:
             continue
         settled_ns = command.after_ns + command.settle_s * 1e9
         if settled_ns > begin_ns:
-            found.append(_held(trace, amps, since_ns, max(float(command.before_ns), since_ns)))
+            found.append(_held(observed, amps, since_ns, max(float(command.before_ns), since_ns)))
             found.append(_switched(command, amps, found[-1].end_ns, min(settled_ns, end_ns)))
             since_ns = found[-1].end_ns
         amps = command.value
-    found.append(_held(trace, amps, since_ns, float(end_ns)))
+    found.append(_held(observed, amps, since_ns, float(end_ns)))
     return [stretch for stretch in found if stretch.end_ns > stretch.begin_ns]
 
 
-def _held(trace: Trace, amps: float, begin_ns: float, end_ns: float) -> _Stretch:
+def _held(observed: Observed, amps: float, begin_ns: float, end_ns: float) -> _Stretch:
     """Take a commanded current as the meter read it; no current was commanded off, and is 0."""
     inside = [
-        r for r in readings_of(trace, "current") if begin_ns <= r.before_ns and r.after_ns <= end_ns
+        r for r in observed.readings("current") if begin_ns <= r.before_ns and r.after_ns <= end_ns
     ]
     if amps == 0.0 or end_ns <= begin_ns:
         return _Stretch(begin_ns=begin_ns, end_ns=end_ns, amps=0.0)

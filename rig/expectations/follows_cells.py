@@ -18,7 +18,6 @@ from rig.expectations.expectation import Expectation, must_be_read
 from rig.expectations.subjects import ENERGY, Subject
 from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
-from rig.judge.instants import readings_of
 from rig.judge.listening import must_have_listened
 from rig.judge.measurement import Measurement
 from rig.judge.observed import Observed
@@ -125,7 +124,7 @@ class _Look:
 def _looks(observed: Observed, wanted: FollowsCells) -> list[_Look]:
     trace = observed.trace
     times, values = observed.signal(wanted.message, wanted.signal)
-    by_cell = [readings_of(trace, cell) for cell in wanted.cells]
+    by_cell = [observed.readings(cell) for cell in wanted.cells]
     rounds = list(zip(*by_cell, strict=False))
     if not rounds or len({len(readings) for readings in by_cell}) > 1:
         raise NoEvidence("the cells were not all read by a meter, as often as each other")

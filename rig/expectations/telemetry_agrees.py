@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -25,7 +25,6 @@ from rig.expectations.subjects import CONSOLE, TELEMETRY, Subject
 from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import SILENCE, due_every_ns
-from rig.judge.instants import readings_of
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import (
@@ -36,6 +35,7 @@ from rig.judge.rules import (
     why_undecided,
     worst,
 )
+from rig.judge.stillness import Stillness
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
 from rig.quantities import kind_of, number_of
@@ -128,17 +128,17 @@ class TelemetryAgrees(Expectation):
         """Judge every reading of the quantity; the worst stands for all."""
         trace = observed.trace
         reports = _reports(observed, self)
-        readings = readings_of(trace, self.quantity)
+        readings = observed.readings(self.quantity)
         if not readings:
             raise NoEvidence(f"{self.quantity} was never read by a meter, or it gave no number")
         must_have_listened(trace, reports.link)
-        found = [_compared(trace, self, reports, reading) for reading in readings]
+        found = [_compared(observed.stillness, self, reports, reading) for reading in readings]
         compared = [comparison for comparison in found if comparison is not None]
         finding = _judged(self, compared, len(readings)) if compared else None
         if finding is not None and finding.verdict is Verdict.FAIL:
             return finding
         unreported = [reading for reading, its in zip(readings, found, strict=True) if its is None]
-        missing = _missing(trace, self, reports, unreported)
+        missing = _missing(observed, self, reports, unreported)
         return missing or finding or _no_report(trace, self.question, reports, readings)
 
 
@@ -246,10 +246,10 @@ def _number(text: str) -> float:
 
 
 def _compared(
-    trace: Trace, wanted: TelemetryAgrees, reports: _Reports, reading: Reading
+    stillness: Stillness, wanted: TelemetryAgrees, reports: _Reports, reading: Reading
 ) -> _Comparison | None:
     """Return the reading with its report, None where none was sent while all stood still."""
-    begin_ns, end_ns = _still_around(trace, wanted, reports, reading)
+    begin_ns, end_ns = _still_around(stillness, wanted, reports, reading)
     usable = np.flatnonzero((reports.times >= begin_ns) & (reports.times <= end_ns))
     if not usable.size:
         return None
@@ -260,21 +260,13 @@ def _compared(
 
 
 def _still_around(
-    trace: Trace, wanted: TelemetryAgrees, reports: _Reports, reading: Reading
+    stillness: Stillness, wanted: TelemetryAgrees, reports: _Reports, reading: Reading
 ) -> tuple[float, float]:
     """Return when all stood still around a reading, and a report would have been its own.
 
     The end lies before the begin where nothing stood still.
     """
-    steady_ns = max(
-        (c.after_ns + (c.settle_s + wanted.settle_s) * 1e9 for c in trace.commands
-         if c.after_ns <= reading.before_ns),
-        default=float(trace.begin_ns),
-    )  # fmt: skip
-    changed_ns = min(
-        (c.before_ns for c in trace.commands if c.after_ns > reading.before_ns),
-        default=trace.end_ns,
-    )
+    steady_ns, changed_ns = stillness.around(reading.before_ns, wanted.settle_s)
     if reading.before_ns > changed_ns:
         return steady_ns, -math.inf
     if reports.period_ns is None:
@@ -287,18 +279,18 @@ def _still_around(
 
 
 def _missing(
-    trace: Trace,
+    observed: Observed,
     wanted: TelemetryAgrees,
     reports: _Reports,
     unreported: list[Reading],
 ) -> Finding | None:
     """Judge readings without a report though it was due: the BMS's fault if its link was alive."""
-    period_ns = reports.period_ns
+    trace, period_ns = observed.trace, reports.period_ns
     if period_ns is None:
         return None
     silent: list[Reading] = []
     for reading in unreported:
-        begin_ns, end_ns = _still_around(trace, wanted, reports, reading)
+        begin_ns, end_ns = _still_around(observed.stillness, wanted, reports, reading)
         if end_ns - begin_ns < SILENCE * period_ns or _is_off(trace, reading):
             continue
         silent.append(reading)
@@ -334,7 +326,7 @@ def _others(trace: Trace, link: str, begin_ns: float, end_ns: float) -> int:
 
 
 def _no_report(
-    trace: Trace, question: Question, reports: _Reports, readings: list[Reading]
+    trace: Trace, question: Question, reports: _Reports, readings: Sequence[Reading]
 ) -> Finding:
     """Judge that the BMS never reported: its fault if its link was alive."""
     received = trace.links[reports.link].received

@@ -25,7 +25,6 @@ from rig.expectations.expectation import Expectation, Needs
 from rig.expectations.subjects import OUTPUT, Subject
 from rig.expectations.words import Words
 from rig.judge.budget import Budget, Row
-from rig.judge.instants import readings_of
 from rig.judge.listening import must_have_shown_closed
 from rig.judge.observed import Observed
 from rig.judge.outputs import Change, Watched, watch
@@ -181,7 +180,7 @@ def staircase_levels(observed: Observed, quantity: str) -> list[Level]:
     if not commands:
         raise NoEvidence(f"the bench never applied it: no command of {quantity}")
     ends = [command.before_ns for command in commands[1:]] + [trace.end_ns]
-    readings = readings_of(trace, quantity)
+    readings = observed.readings(quantity)
     if not readings:
         raise NoEvidence(f"no level of {quantity} was read back by a meter")
     worst = max(reading.accuracy for reading in readings)
@@ -193,7 +192,7 @@ def staircase_levels(observed: Observed, quantity: str) -> list[Level]:
     ]
 
 
-def _is_on_the_way(commands: list[Command], i: int, readings: list[Reading]) -> bool:
+def _is_on_the_way(commands: list[Command], i: int, readings: Sequence[Reading]) -> bool:
     """Tell whether a current's other source is told 0 A before the one that gives it: no level.
 
     Nobody reads it, and nothing flowed there; only the staircase's own start comes from 0 A.
@@ -215,7 +214,7 @@ def _first_of_staircase(steps: Sequence[Step], commands: list[Command], quantity
     return max(at_start[0] - 1, 0) if at_start else 0
 
 
-def _level(command: Command, end_ns: int, readings: list[Reading], worst: float) -> Level:
+def _level(command: Command, end_ns: int, readings: Sequence[Reading], worst: float) -> Level:
     """Return a step with what the meter read while it was in force, else with its set value."""
     inside = [r for r in readings if r.before_ns >= command.after_ns and r.after_ns <= end_ns]
     read = inside[-1] if inside else None

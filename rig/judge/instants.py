@@ -6,7 +6,6 @@ against the rig's clock) cancels in their difference and what they don't share d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, NotReached
 from rig.judge.wording import said_crossing, show
 from rig.quantities import unit_of
-from rig.trace.model import SENT, Channel, Command, Marker, Reading, Trace, Waveform
+from rig.trace.model import SENT, Channel, Command, Marker, Trace, Waveform
 
 # Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm (measurement.md 3.2).
 RIG_RATE_TOLERANCE = 50e-6
@@ -136,11 +135,6 @@ def channel_of(trace: Trace, name: str) -> tuple[Waveform, Channel] | None:
         return None
     channel = waveform.channels[name]
     return (waveform, channel) if channel.values.size else None
-
-
-def readings_of(trace: Trace, quantity: str) -> list[Reading]:
-    """Return the readings of a quantity, without those in which the instrument gave no number."""
-    return [r for r in trace.readings if r.quantity == quantity and math.isfinite(r.value)]
 
 
 # ---- marks --------------------------------------------------------------------------------------

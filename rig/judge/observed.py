@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,12 @@ from numpy.typing import NDArray
 from rig.facts import Output
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.rules import NoEvidence
+from rig.judge.stillness import Stillness
 from rig.steps import Step
-from rig.trace.model import Trace
+from rig.trace.model import Reading, Trace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, for what is worked out once for all judges
 class Observed:
     """A trace, and how it is read: a judge needs nothing else."""
 
@@ -34,6 +37,23 @@ class Observed:
     def rows(self, message: str) -> NDArray[np.intp]:
         """Return the indices of the frames that are this message, received from the BMS."""
         return self.decode.rows(self.trace.frames, message)
+
+    def readings(self, quantity: str) -> Sequence[Reading]:
+        """Return the readings of a quantity, without those in which the meter gave no number."""
+        return self._readings.get(quantity, ())
+
+    @cached_property
+    def _readings(self) -> Mapping[str, Sequence[Reading]]:
+        found: dict[str, list[Reading]] = {}
+        for reading in self.trace.readings:
+            if math.isfinite(reading.value):
+                found.setdefault(reading.quantity, []).append(reading)
+        return found
+
+    @cached_property
+    def stillness(self) -> Stillness:
+        """When nothing was commanded."""
+        return Stillness(self.trace)
 
     def output(self, name: str) -> Output:
         """Return how an output shows that it conducts."""

@@ -19,7 +19,6 @@ from rig.judge.instants import (
     edge_at,
     elapsed,
     index_at,
-    readings_of,
     sampling_of,
 )
 from rig.judge.observed import Observed
@@ -188,7 +187,7 @@ def _watch_meter(observed: Observed, name: str, from_ns: float, *, closing: bool
     output = observed.output(name)
     if output.steady_s > 0.0:
         raise NoEvidence(f"{name} may blink, which takes a record of it; the bench made none")
-    readings = [r for r in readings_of(observed.trace, name) if r.after_ns >= from_ns]
+    readings = [r for r in observed.readings(name) if r.after_ns >= from_ns]
     if not readings:
         raise NoEvidence(f"{name} was neither recorded nor read by a meter")
     closed = [reading.value > output.closed_above for reading in readings]

@@ -6,7 +6,7 @@ The record is as fine as the tightest time limit asks for and as long as the ste
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rig.case import Capture, Case
@@ -27,7 +27,8 @@ _TAIL_S = 0.2  # after the last step, so that the record outlasts it
 
 def complete(case: Case, profile: Profile) -> Case:
     """Fill in outputs, capture and duration; what is complete stays as it is."""
-    recorded = [name for wanted in case.expectations for name in wanted.needs().outputs]
+    needs = [wanted.needs() for wanted in case.expectations]
+    recorded = [name for need in needs for name in need.outputs]
     metered = [name for wanted in case.expectations for name in wanted.metered(profile)]
     outputs = {name: _output(profile, name) for name in dict.fromkeys((*recorded, *metered))}
     steps = _seen_steady(case.steps, outputs.values())
@@ -37,10 +38,10 @@ def complete(case: Case, profile: Profile) -> Case:
         steps=steps,
         prints_every_s=profile.console.every_s if profile.console else None,
         cells=profile.cells.count,
-        periods={name: promise.period.value for name, promise in profile.messages.items()},
+        periods=profile.periods,
         outputs=outputs,
         start=_start(profile) if case.begins == "ready" else None,
-        capture=_capture(case, profile, duration_s),
+        capture=_capture(case, needs, profile, duration_s),
         duration_s=duration_s,
     )
 
@@ -73,9 +74,10 @@ def _seen_steady(steps: tuple[Step, ...], outputs: Iterable[Output]) -> tuple[St
     return steps if steps[: len(ahead)] == ahead else (*ahead, *steps)
 
 
-def _capture(case: Case, profile: Profile, duration_s: float) -> Capture | None:
+def _capture(
+    case: Case, needs: Sequence[Needs], profile: Profile, duration_s: float
+) -> Capture | None:
     """Record what is judged by its waveform, and what makes that understandable."""
-    needs = [wanted.needs() for wanted in case.expectations]
     outputs = [name for need in needs for name in need.outputs]
     crossed = (name for need in needs for name in need.quantities)
     quantities = [name for name in crossed if kind_of(name) is not TEMPERATURE]

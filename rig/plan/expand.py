@@ -21,7 +21,7 @@ from rig.plan.complete import complete
 from rig.plan.families import FAMILIES, Draft, Family, Options
 from rig.plan.model import PlanCase, PlanFile
 from rig.plan.reported import with_time_for_reports
-from rig.plan.stimulus import stimuli
+from rig.plan.stimulus import targets_of
 from rig.plan.written import written_case
 from rig.quantities import CELL, SUPPLY, TEMPERATURE
 from rig.steps.power import Power
@@ -172,11 +172,7 @@ def _targets(planned: PlanCase, profile: Profile) -> tuple[str, ...]:
     cells = set(CELL.names(planned.cell_numbers(profile.cells.count)))
     sensors = set(TEMPERATURE.names(planned.sensor_numbers(len(profile.temperature_names))))
     numbered = {*profile.cell_names, *profile.temperature_names}
-    every = {
-        target
-        for name in profile.protections
-        for target in (s.target for s in stimuli(profile, name))
-    }
+    every = {target for name in profile.protections for target in targets_of(profile, name)}
     return tuple(sorted(cells | sensors | (every - numbered)))
 
 

@@ -53,13 +53,13 @@ def _needed_s(
 ) -> float:
     """How long all must stand still around a reading, until its report surely came."""
     read = steps[at]
-    quantities = read.quantities if isinstance(read, Read) else ()
+    quantities = set(read.quantities if isinstance(read, Read) else ())
     asked = _is_asked(steps[at + 1 : at + 2], profile)
     return max(
         (
             report.settle_s + PERIODS * _period_s(report, profile)
             for report in reports
-            if not set(quantities).isdisjoint(_quantities(report))
+            if not quantities.isdisjoint(_quantities(report))
             if not (asked and report.message is None)
         ),
         default=0.0,

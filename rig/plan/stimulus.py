@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from rig.dut.profile import Profile, Protection
 from rig.instants import Crossing, Instant, Mark
+from rig.quantities import Kind, kind_of, kinds
 from rig.quantity import Toleranced
 from rig.steps import Step
 from rig.steps.fault import Fault
@@ -51,19 +52,28 @@ class Stimulus:
 
 def stimuli(profile: Profile, name: str, targets: Iterable[str] | None = None) -> list[Stimulus]:
     """Provoke protection `name` at each of its cells or sensors (or at those in `targets`)."""
-    protection = profile.protections[name]
-    chosen = list(protection.quantities(profile) or (protection.message or protection.command,))
+    chosen = targets_of(profile, name)
     if targets is not None:
-        chosen = [t for t in chosen if t in set(targets)]
-    return [_stimulus(profile, name, str(target)) for target in chosen]
+        meant = set(targets)
+        chosen = [t for t in chosen if t in meant]
+    protection = profile.protections[name]
+    if protection.threshold is None or protection.is_of_spread:
+        return [_stimulus(profile, name, target) for target in chosen]
+    value = beyond(profile, name)
+    return [_level(name, protection, t, value, home(profile, t)) for t in chosen]
+
+
+def targets_of(profile: Profile, name: str) -> list[str]:
+    """Name each cell, sensor or other thing at which protection `name` can be provoked."""
+    protection = profile.protections[name]
+    watched = protection.quantities(profile) or (protection.message or protection.command,)
+    return [str(target) for target in watched]
 
 
 def _stimulus(profile: Profile, name: str, target: str) -> Stimulus:
     protection = profile.protections[name]
     if protection.is_of_spread:
         return _spread(profile, name, target)
-    if protection.threshold is not None:
-        return _level(name, protection, target, beyond(profile, name), home(profile, target))
     if protection.watches in ("sense wire", "sensor open", "sensor short", "link"):
         return _fault(name, protection, target)
     if protection.watches == "host message":
@@ -164,12 +174,16 @@ def crossing(
 
 def acting(profile: Profile, values: Mapping[str, float]) -> dict[str, Protection]:
     """Protections that act, sooner or later, while the quantities have these values."""
-    now = profile.values_at(values)
+    moved = profile.hierarchy.apart(values)
+    of_kind: dict[Kind | None, list[float]] = {}
+    for name, value in moved.items():
+        of_kind.setdefault(kind_of(name), []).append(value)
+    watched = {p.kind for p in profile.protections.values() if p.kind is not None}
+    seen = {kind: _seen(profile, kind, moved, of_kind) for kind in watched}
     return {
         name: p
         for name, p in profile.protections.items()
-        if p.threshold is not None
-        and any(_exceeds(profile, p, q, now) for q in p.quantities(profile))
+        if p.kind is not None and _exceeds(p, seen[p.kind])
     }
 
 
@@ -293,11 +307,29 @@ def _stage(profile: Profile, other: Protection, protection: Protection) -> Toler
     return Toleranced(level, other.threshold.tolerance * scale, other.unit)
 
 
-def _exceeds(
-    profile: Profile, protection: Protection, quantity: str, now: Mapping[str, float]
-) -> bool:
-    if protection.kind is not None and protection.kind.derived and protection.is_of_spread:
-        cells = [now[c] for c in protection.quantities(profile)]
-        return protection.kind.derived.value(cells) > protection.level
-    beyond_it = profile.hierarchy.value(quantity, now) - protection.level
-    return beyond_it > 0 if protection.rising else beyond_it < 0
+def _seen(
+    profile: Profile,
+    kind: Kind,
+    moved: Mapping[str, float],
+    of_kind: Mapping[Kind | None, list[float]],
+) -> set[float]:
+    """Give the values that there are of a kind, once these were set, each just once.
+
+    So it costs what was set, not what there is: plans ask it for each of many cells.
+    """
+    if kind.is_sum:
+        now = {**profile.nominal_values, **moved}
+        return {profile.hierarchy.value(name, now) for name in profile.names_of(kind)}
+    single = kinds()[kind.derived.of] if kind.derived else kind
+    names, of_it = profile.names_of(single), of_kind.get(single, [])
+    values = set(of_it)
+    if len(of_it) < len(names):
+        values.add(profile.nominal_values[names[0]])
+    return {kind.derived.value([*values])} if kind.derived and values else values
+
+
+def _exceeds(protection: Protection, values: Iterable[float]) -> bool:
+    level = protection.level
+    if protection.rising:
+        return any(value > level for value in values)
+    return any(value < level for value in values)

@@ -78,7 +78,7 @@ class Set(Step):
 
     def _instruments(self) -> int:
         """Count the kinds of quantity: each has an instrument of its own."""
-        return len({kind_of(name) for name in self.values})
+        return len(set(map(kind_of, self.values)))
 
     def commanded(self) -> Iterator[tuple[str, float]]:
         yield from self.values.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 
 from rig.dut.profile import Balancing, Profile, Protection
 from rig.expectations import Expectation
@@ -35,27 +36,24 @@ def balancing(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: A
     if rules is None:
         return
     levels = _Levels(profile, rules)
+    draft = partial(_draft, profile, tuple(_read_rightly(profile)))
     for n in levels.cells:
-        yield _draft(profile, (f"{CELL.at(n)} is high", CELL.at(n)), [levels.high(n)], (n,))
+        yield draft((f"{CELL.at(n)} is high", CELL.at(n)), [levels.high(n)], (n,))
     for situation, high in _several(levels):
-        yield _draft(profile, situation, [levels.high(*high)], high)
-    yield _draft(profile, ("all cells are equal", "equal"), [levels.equal], ())
-    yield _draft(profile, ("a cell is high but low in charge", "low-charge"), [levels.low], ())
-    yield _draft(
-        profile, ("a bleeding cell falls low", "falls-low"), [levels.high(1), levels.emptied], ()
-    )
+        yield draft(situation, [levels.high(*high)], high)
+    yield draft(("all cells are equal", "equal"), [levels.equal], ())
+    yield draft(("a cell is high but low in charge", "low-charge"), [levels.low], ())
+    yield draft(("a bleeding cell falls low", "falls-low"), [levels.high(1), levels.emptied], ())
     if rules.spread_v:
-        yield _draft(
-            profile, ("a bleeding cell is level", "level"), [levels.high(1), levels.equal], ()
-        )
+        yield draft(("a bleeding cell is level", "level"), [levels.high(1), levels.equal], ())
     if rules.rest_below_a is not None and profile.has_current:
         for doing, sign in (("charging", 1.0), ("discharging", -1.0)):
             flowing = {"current": sign * 5.0 * rules.rest_below_a}
             stages = [levels.high(1) | flowing]
-            yield _draft(profile, (f"a cell is high while {doing}", doing), stages, ())
+            yield draft((f"a cell is high while {doing}", doing), stages, ())
             stages = [levels.high(1), flowing]
             ends = (f"{doing} begins while a cell bleeds", f"bleeding-{doing}")
-            yield _draft(profile, ends, stages, ())
+            yield draft(ends, stages, ())
 
 
 def _several(levels: _Levels) -> Iterator[tuple[tuple[str, str], tuple[int, ...]]]:
@@ -291,13 +289,15 @@ def _watches_a_cell(protection: Protection) -> bool:
 # ---- what they share -----------------------------------------------------------------------------
 def _draft(
     profile: Profile,
+    rightly: Sequence[Expectation],
     situation: tuple[str, str],
     stages: Sequence[Mapping[str, float]],
     expected: tuple[int, ...],
 ) -> Draft:
     """Go through the stages, then look which cells bleed, and what the BMS says of it.
 
-    `situation` is said in full for the title, and in short for the case's id.
+    `situation` is said in full for the title, and in short for the case's id; `rightly` is expected
+    of what is read while some bleed.
     """
     rules = profile.balancing
     wait_s = (rules.at_rest_s + rules.begins_within_s if rules else 0.0) + 0.5
@@ -312,7 +312,7 @@ def _draft(
         steps=[*steps, *_look(profile, "looked"), *_read_cells(profile, expected)],
         expectations=[
             *_bleeding(profile, expected, "looked"),
-            *_read_rightly(profile, expected),
+            *(rightly if expected else ()),
         ],
         traces_to=rules.traces_to if rules else (),
     )
@@ -346,14 +346,19 @@ def _bleeding(profile: Profile, cells: tuple[int, ...], mark: str) -> Iterator[E
     if rules is None or rules.signal is None:
         return
     for n in range(1, profile.cells.count + 1):
-        message, signal = rules.signal.replace("{n}", str(n)).split(".", 1)
-        yield SignalStays(
-            message=message,
-            signal=signal,
-            value=1.0 if n in cells else 0.0,
-            begin=f"{mark} settled",
-            end=f"{mark} told",
-        )
+        yield _told(rules.signal, n, mark, bleeds=n in cells)
+
+
+@lru_cache(maxsize=1 << 16)  # all but few of them are the same in each of a plan's cases
+def _told(named: str, cell: int, mark: str, *, bleeds: bool) -> SignalStays:
+    message, signal = named.replace("{n}", str(cell)).split(".", 1)
+    return SignalStays(
+        message=message,
+        signal=signal,
+        value=float(bleeds),
+        begin=f"{mark} settled",
+        end=f"{mark} told",
+    )
 
 
 def _read_cells(profile: Profile, bleeding: tuple[int, ...]) -> list[Step]:
@@ -362,10 +367,10 @@ def _read_cells(profile: Profile, bleeding: tuple[int, ...]) -> list[Step]:
     return [Read(quantities=profile.cell_names)] if read else []
 
 
-def _read_rightly(profile: Profile, bleeding: tuple[int, ...]) -> Iterator[Expectation]:
+def _read_rightly(profile: Profile) -> Iterator[Expectation]:
     """Every cell is told rightly while some bleed: the bleed current falsifies no reading."""
     report = profile.telemetry.cell_voltage
-    if not bleeding or report is None or report.accuracy is None:
+    if report is None or report.accuracy is None:
         return
     for n, cell in enumerate(profile.cell_names, 1):
         yield agrees(report, n, cell)[0]  # the console is asked for while one bleeds for long
