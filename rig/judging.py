@@ -94,7 +94,7 @@ def _borne(found: Finding, wanted: Expectation, case: Case, made_by: Mapping[str
     return replace(
         found,
         claims=claims,
-        requirements=tuple(dict.fromkeys(borne)),
+        requirements=tuple(dict.fromkeys(borne if claims else case.traces_to)),
         instruments=tuple(dict.fromkeys(made_by[record] for record in records)),
         records=tuple(records),
     )

@@ -104,7 +104,7 @@ class Finding:
     budget: tuple[BudgetRow, ...] = ()
     marks: tuple[EventMark, ...] = ()
     claims: tuple[str, ...] = ()  # ids of what the profile says that it answers
-    requirements: tuple[str, ...] = ()  # of these claims
+    requirements: tuple[str, ...] = ()  # of these claims; where there is none, of the case
     instruments: tuple[str, ...] = ()  # whose samples, readings, frames, lines it was judged by
     records: tuple[str, ...] = ()  # and where these are: "signals.parquet: cell 3", "can.blf"
 

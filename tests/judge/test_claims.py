@@ -26,7 +26,7 @@ OPENS = Trips(
 KEEPS = Stays(output="led", is_open=False, claims=(f"{OF}/keeps/led",))
 
 
-def found(*expectations: object) -> tuple[Finding, ...]:
+def found(*expectations: object, whole: tuple[str, ...] = ("timers/wrap",)) -> tuple[Finding, ...]:
     rises = np.linspace(3.5, 3.8, 10_000)
     opens = np.where(np.arange(10_000) < 8_000, 12.0, 0.0)
     waveform = a_waveform(
@@ -41,7 +41,8 @@ def found(*expectations: object) -> tuple[Finding, ...]:
     )
     case = replace(
         a_case(*expectations),  # type: ignore[arg-type]
-        claims=("timers/wrap",),
+        claims=whole,
+        traces_to=("SRS-9",),
         requirements={f"{OF}/delay": ("SRS-1", "SRS-2"), f"{OF}/opens/charge path": ("SRS-2",)},
     )
     return judge(case, trace).findings
@@ -107,3 +108,10 @@ def test_a_judgement_of_before_claims_is_read_and_names_none() -> None:
         assert stored["findings"][0].pop(name)
 
     assert JUDGEMENT_JSON.validate_python(stored).findings[0].claims == ()
+
+
+def test_what_answers_no_claim_bears_the_requirements_of_its_case() -> None:
+    (opens,) = found(replace(OPENS, claims=()), whole=())
+
+    assert opens.claims == ()
+    assert opens.requirements == ("SRS-9",)
