@@ -51,6 +51,8 @@ class Case:
     capture: Capture | None
     seed: int  # of this case alone, derived from the run's seed and the id
     traces_to: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()  # ids that it answers as a whole, beside those of expectations
+    requirements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of claims, by path
     severity: str = "normal"  # blocker critical normal minor trivial
     tags: tuple[str, ...] = ()
     source: str = ""  # file:line of the plan that it came from

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from rig.case import Case
+from rig.dut.claims import path_of
 from rig.expectations.expectation import Expectation
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.lag import fell_behind
@@ -12,7 +14,9 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, NotReached, worst
 from rig.judge.start import judge_start
 from rig.judge.verdict import NOT_REACHED, Finding, Judgement, Verdict
-from rig.trace.model import OWN_BUS, Trace
+from rig.trace.model import CAN, CONSOLE, OWN_BUS, REST, SIGNALS, Trace
+
+_READINGS, _COMMANDS = f"{REST}: readings, ", f"{REST}: commands, "
 
 
 def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
@@ -27,7 +31,11 @@ def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     if trace.error is not None:
         return _without_steps(case, trace, started)
     seen = observed(case, trace, decode)
-    judged = tuple(judge_expectation(wanted, seen) for wanted in case.expectations)
+    made_by = _made_by(trace)
+    judged = tuple(
+        _borne(judge_expectation(wanted, seen), wanted, case, made_by)
+        for wanted in case.expectations
+    )
     findings = (*judged, *started)
     verdict = worst(finding.verdict for finding in findings)
     return Judgement(
@@ -76,6 +84,37 @@ def judge_expectation(wanted: Expectation, seen: Observed) -> Finding:
         return wanted.question.answer(Verdict.INCONCLUSIVE, f"{NOT_REACHED}{reason}")
     except NoEvidence as reason:
         return wanted.question.answer(Verdict.ERROR, f"nothing can be said: {reason}")
+
+
+def _borne(found: Finding, wanted: Expectation, case: Case, made_by: Mapping[str, str]) -> Finding:
+    """Let a finding bear the claims that it answers, and what it was judged by."""
+    claims = tuple(dict.fromkeys((*wanted.claims, *case.claims)))
+    borne = (r for claim in claims for r in case.requirements.get(path_of(claim), ()))
+    records = [record for record in _looked_at(found, wanted) if record in made_by]
+    return replace(
+        found,
+        claims=claims,
+        requirements=tuple(dict.fromkeys(borne if claims else case.traces_to)),
+        instruments=tuple(dict.fromkeys(made_by[record] for record in records)),
+        records=tuple(records),
+    )
+
+
+def _looked_at(found: Finding, wanted: Expectation) -> Iterator[str]:
+    """Give the records that an expectation is judged by, as far as they were made."""
+    means = found.means.split(" and ")
+    parts = [f"{SIGNALS}: ", _COMMANDS, *([_READINGS] if "meter" in means else [])]
+    yield from (part + name for name in wanted.looks_at() for part in parts)
+    yield from (file for link, file in (("CAN", CAN), ("console", CONSOLE)) if link in means)
+
+
+def _made_by(trace: Trace) -> dict[str, str]:
+    """Give the instrument that made each record of a trace: "trace.json: readings, cell 3"."""
+    channels = trace.waveform.channels if trace.waveform else {}
+    made = {f"{SIGNALS}: {name}": channel.instrument for name, channel in channels.items()}
+    made |= {_READINGS + reading.quantity: reading.instrument for reading in trace.readings}
+    made |= {_COMMANDS + command.quantity: command.instrument for command in trace.commands}
+    return made | {CAN: OWN_BUS, CONSOLE: "console"}
 
 
 def _sentence(verdict: Verdict, findings: tuple[Finding, ...]) -> str:

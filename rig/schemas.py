@@ -92,7 +92,7 @@ def _plan_words(kind: type[Any]) -> Iterable[str]:
 
 
 def _own_fields(kind: type[Any]) -> list[str]:
-    return [field.name for field in fields(kind) if field.name not in ("mark", "kind")]
+    return [field.name for field in fields(kind) if field.name not in ("mark", "kind", "claims")]
 
 
 def _first_paragraph(kind: type[Any]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from rig.case import Case
 from rig.description import Document, Mistake, suggest
 from rig.dut.profile import Profile
+from rig.plan.coverage import matching, promised, untested
 from rig.plan.model import PlanFile
-from rig.plan.promises import matching, promised, untested
 
 
 def left_out_mistakes(

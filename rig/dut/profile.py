@@ -726,6 +726,10 @@ class Profile(Description):
     timers: Timers | None = None
     energy: Energy | None = None
     contactors: Contactors | None = None
+    was: Annotated[
+        dict[str, str],
+        Field(description="former paths of renamed claims, each with its path now"),
+    ] = Field(default_factory=dict)
 
     _folder: Path = PrivateAttr(default=Path())
 

@@ -62,9 +62,9 @@ class Judgements:
 
 
 RUN = Document("run", 1, TypeAdapter(RunFacts))
-CASE: Document[Case] = Document("case", 1, CASE_JSON, unnamed=1)
-JUDGEMENT: Document[Judgement] = Document("judgement", 1, JUDGEMENT_JSON, unnamed=1)
+CASE: Document[Case] = Document("case", 2, CASE_JSON, unnamed=1)
+JUDGEMENT: Document[Judgement] = Document("judgement", 2, JUDGEMENT_JSON, unnamed=1)
 MANIFEST = Document("manifest", 1, TypeAdapter(Manifest))
 # Version 1 was the judgements alone, which nothing tied to their run.
-JUDGEMENTS = Document("judgements", 2, TypeAdapter(Judgements), unnamed=1)
+JUDGEMENTS = Document("judgements", 3, TypeAdapter(Judgements), unnamed=1)
 JUDGEMENTS_1: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation
+from rig.expectations.expectation import Around, Expectation
 from rig.expectations.subjects import BALANCING, Subject
 from rig.expectations.words import Words
 from rig.judge.instants import channel_of, index_at, marker_of
@@ -97,6 +97,13 @@ class Balances(Expectation):
         shown = ", ".join(outputs.replace("{n}", str(n)) for n in every)
         what = f'at "{self.at}" it was not read which cells bleed'
         names.refuse(what, f"give the mark to a step read: [{shown}]")
+
+    def answers(self, around: Around) -> Iterator[str]:
+        del around
+        yield from (f"balancing@{cell}" for cell in CELL.names(self.cells))
+
+    def looks_at(self) -> tuple[str, ...]:
+        return BLEED.names(self.cells)
 
     def sentence(self) -> str:
         cells = ", ".join(map(str, self.cells))

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from rig.description import Pattern
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.answering import answered
+from rig.expectations.expectation import Around, Expectation, Needs, crossed
 from rig.expectations.subjects import CONSOLE, Subject
 from rig.expectations.words import Timed, Words, after_words, seconds
 from rig.instants import Instant
@@ -58,6 +59,9 @@ class ConsoleSays(Expectation):
     def comes_s(self, until: Condition) -> float | None:
         is_it = isinstance(until, ConsoleLine) and until.pattern == self.pattern
         return (self.low_s + self.high_s) / 2 if is_it else None
+
+    def answers(self, around: Around) -> Iterator[str]:
+        return answered(around, self.pattern, self.since)
 
     def sentence(self) -> str:
         when = said_window(self.low_s, self.high_s, self.since)

@@ -16,7 +16,7 @@ from pydantic import Field
 from rig.description import Names
 from rig.dut.charge import REMAINING, SOC_STEP, promised, signals_of
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, must_be_read
+from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.subjects import ENERGY, Subject
 from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
@@ -98,6 +98,13 @@ class CountsCharge(Expectation):
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)
         must_be_read(CURRENT.word, names)
+
+    def answers(self, around: Around) -> Iterator[str]:
+        del around
+        yield f"energy/{self.quantity}/counted"
+
+    def looks_at(self) -> tuple[str, ...]:
+        return (CURRENT.word,)
 
     def sentence(self) -> str:
         return (

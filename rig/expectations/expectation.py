@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
-from rig.dut.profile import Profile
+from rig.dut.profile import Profile, Protection
 from rig.expectations.subjects import Subject
 from rig.expectations.words import Words
 from rig.instants import Crossing, Instant
@@ -22,6 +22,7 @@ from rig.kinds import kinds_of, one_of
 from rig.quantities import LINK
 from rig.steps.conditions import Condition
 from rig.steps.resolver import Resolver
+from rig.steps.step import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,26 @@ class Needs:
     outputs: tuple[str, ...] = ()
     quantities: tuple[str, ...] = ()  # whose crossing of a level is looked for
     window_s: float = math.inf  # the time limit that the record must be fine enough for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """The case around an expectation, as far as it says which claims that answers."""
+
+    profile: Profile
+    name: str | None  # of the protection that the case is about
+    at: str | None  # where that is provoked, if the case says so
+    steps: tuple[Step, ...]
+
+    @property
+    def protection(self) -> Protection | None:
+        """The protection that the case is about."""
+        return self.profile.protections.get(self.name or "")
+
+    def of_protection(self, *parts: str, at: str | None = None) -> Iterator[str]:
+        """Give ids of its claims, at the place where it is provoked."""
+        place = self.at or at
+        yield from (f"protections/{self.name}/{p}" + (f"@{place}" if place else "") for p in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +67,14 @@ class Expectation(ABC):
         What it is expected of; a plan names that first.
     words
         What a plan says behind the name.
+    claims
+        Ids of the profile's claims that it answers (see `rig.dut.claims`); no part of what is
+        expected, so that two of the same are equal whatever they answer.
     """
 
     subject: ClassVar[Subject]
     words: ClassVar[type[Words]]
+    claims: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     @abstractmethod
@@ -103,6 +128,12 @@ class Expectation(ABC):
         }
         return {word: mark for word, mark in named.items() if mark is not None}
 
+    # ---- what it answers -------------------------------------------------------------------------
+    def answers(self, around: Around) -> Iterator[str]:
+        """Name the claims that it answers where nobody has said so; not all need be there."""
+        del around
+        yield from ()
+
     # ---- what it needs --------------------------------------------------------------------------
     def needs(self) -> Needs:
         """Say what the digitizer must record for it; nothing by default."""
@@ -119,6 +150,13 @@ class Expectation(ABC):
         if message is not None:
             name = message if signal is None else f"{message}.{signal}"
             yield name, getattr(self, "value", None)
+
+    def looks_at(self) -> tuple[str, ...]:
+        """Name the quantities and outputs that it is judged by, recorded or read."""
+        own = (getattr(self, "quantity", None), getattr(self, "output", None))
+        need = self.needs()
+        names = (*own, *crossed(getattr(self, "since", None)), *need.outputs, *need.quantities)
+        return tuple(dict.fromkeys(name for name in names if name))
 
     def comes_s(self, until: Condition) -> float | None:
         """When the condition is expected to come true, in the middle of its window."""
@@ -157,7 +195,7 @@ class Expectation(ABC):
         return one_of(Expectation, source, handler)
 
 
-def crossed(since: Instant) -> tuple[str, ...]:
+def crossed(since: Instant | None) -> tuple[str, ...]:
     """Name the quantity whose crossing an instant is."""
     return (since.quantity,) if isinstance(since, Crossing) else ()
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from rig.description import Names
 from rig.dut.charge import CELL_SUM, REMAINING, promised, signals_of
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, must_be_read
+from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.subjects import ENERGY, Subject
 from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
@@ -94,6 +94,13 @@ class FollowsCells(Expectation):
         Expectation.check(self, names)
         for cell in self.cells:
             must_be_read(cell, names)
+
+    def answers(self, around: Around) -> Iterator[str]:
+        del around
+        yield f"energy/{self.quantity}/of the cells"
+
+    def looks_at(self) -> tuple[str, ...]:
+        return self.cells
 
     def sentence(self) -> str:
         voltages = f", beyond ± {show(self.accuracy_v, 'V')} of it" if self.accuracy_v else ""

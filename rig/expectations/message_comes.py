@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 
 from rig.description import mistake_error
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.expectation import Around, Expectation, Needs, crossed
 from rig.expectations.subjects import MESSAGE, Subject
 from rig.expectations.words import Timed, Words, after_words, seconds
-from rig.instants import Instant
+from rig.instants import Instant, Mark
 from rig.judge.can_signals import Times, adapter_row, equal, unanswered
 from rig.judge.instants import At, elapsed, find_instant
 from rig.judge.listening import must_have_listened
@@ -23,6 +23,8 @@ from rig.judge.rules import NoEvidence
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import said_message, said_window, show, show_range
 from rig.quantity import unitless
+from rig.steps.fault import Fault
+from rig.steps.power import Power
 from rig.steps.resolver import Resolver
 from rig.trace.model import Trace
 
@@ -89,6 +91,20 @@ class MessageComes(Expectation):
 
     def signals_named(self) -> Iterator[tuple[str, float | None]]:
         yield from ((f"{self.message}.{name}", value) for name, value in self.where.items())
+
+    def answers(self, around: Around) -> Iterator[str]:
+        events = around.profile.events
+        if events is not None and self.message == events.message:
+            code = self.where.get(events.code)
+            for short in (s for s, its in events.codes.items() if its == code):
+                yield f"events/{short}@{self.where.get(events.tripped, 1.0):g}"
+        starts = [
+            Mark(mark=s.mark) for s in around.steps if isinstance(s, Power) and s.on and s.mark
+        ]
+        if self.since in starts and self.at_least:
+            yield f"messages/{self.message}/after power-up"
+        if any(isinstance(s, Fault) and s.target == "can bus" for s in around.steps):
+            yield "can/back"
 
     def sentence(self) -> str:
         what = said_message(self.message, self.where)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from rig.dut.e2e import CrcKind
 from rig.dut.messages import MessageContent
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation
+from rig.expectations.expectation import Around, Expectation
 from rig.expectations.subjects import MESSAGE, Subject
 from rig.expectations.words import Spanned, Words, span_words
 from rig.judge.can_signals import SILENCE, must_outlast, silent
@@ -57,6 +57,10 @@ class MessageSound(Expectation):
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         sound = True if self.counter else "but for its counter"
         return self.message, {"is sound": sound} | span_words(self.begin, self.end)
+
+    def answers(self, around: Around) -> Iterator[str]:
+        if around.profile.events and self.message == around.profile.events.message:
+            yield "events/bytes"
 
     def sentence(self) -> str:
         span = said_span(self.begin, self.end)

@@ -10,7 +10,7 @@ import numpy as np
 
 from rig.dut.e2e import CrcKind
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation
+from rig.expectations.expectation import Around, Expectation
 from rig.expectations.subjects import MESSAGE, Subject
 from rig.expectations.words import Spanned, Words, span_words
 from rig.judge.budget import Budget, normal
@@ -77,6 +77,11 @@ class MessageTiming(Expectation):
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         every = f"{exact(self.period_s, 's')} ± {exact(self.tolerance_s, 's')}"
         return self.message, {"every": every} | span_words(self.begin, self.end)
+
+    def answers(self, around: Around) -> Iterator[str]:
+        del around
+        parts = {"period": True, "counter": self.counter, "crc": self.crc}
+        yield from (f"messages/{self.message}/{part}" for part, there in parts.items() if there)
 
     def sentence(self) -> str:
         period = show_range(*self._limits_s, "s")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.expectation import Around, Expectation, Needs, crossed
 from rig.expectations.subjects import OUTPUT, Subject
 from rig.expectations.words import Caused, Words, after_words, seconds
 from rig.instants import Instant
@@ -69,6 +69,9 @@ class Recovers(Expectation):
             output=self.output, is_open=False
         )
         return (self.low_s + self.high_s) / 2 if is_it else None
+
+    def answers(self, around: Around) -> Iterator[str]:
+        yield from around.of_protection("recovers")
 
     def sentence(self) -> str:
         return f"{self.output} closes {said_window(self.low_s, self.high_s, self.since)}"

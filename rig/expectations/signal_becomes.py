@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.answering import is_full, told
+from rig.expectations.expectation import Around, Expectation, Needs, crossed
 from rig.expectations.subjects import SIGNAL, Subject
 from rig.expectations.words import Number, Timed, Words, after_words, seconds
 from rig.instants import Instant
@@ -79,6 +80,19 @@ class SignalBecomes(Expectation):
             message=self.message, signal=self.signal, value=self.value
         )
         return (self.low_s + self.high_s) / 2 if is_it else None
+
+    def answers(self, around: Around) -> Iterator[str]:
+        profile, p, said = around.profile, around.protection, f"{self.message}.{self.signal}"
+        if p is not None and said in p.says:
+            goes = self.value != p.says[said]
+            yield from around.of_protection(f"{'takes back' if goes else 'says'}/{said}")
+            if not p.opens:  # a warning: the flag is its whole reaction
+                yield from around.of_protection("recovers" if goes else "delay")
+        if profile.settings and profile.settings.loss and said in profile.settings.loss.says:
+            yield "settings/loss"
+        if is_full(profile, self.message, self.signal, self.value):
+            yield "energy/full"
+        yield from told(around, said, self.value, "comes")
 
     def sentence(self) -> str:
         when = said_window(self.low_s, self.high_s, self.since)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation
+from rig.expectations.answering import told
+from rig.expectations.expectation import Around, Expectation
 from rig.expectations.subjects import SIGNAL, Subject
 from rig.expectations.words import Number, Spanned, Words, span_words
 from rig.judge.can_signals import equal, first_broken, frames_between, silence
@@ -49,6 +50,12 @@ class SignalStays(Expectation):
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         stays = {"stays": unitless(self.value)}
         return f"{self.message}.{self.signal}", stays | span_words(self.begin, self.end)
+
+    def answers(self, around: Around) -> Iterator[str]:
+        said, rules = f"{self.message}.{self.signal}", around.profile.balancing
+        if rules and rules.signal and self.value and rules.signal.replace("{n}", "1") == said:
+            yield "balancing/signal"
+        yield from told(around, said, self.value, "never")
 
     def sentence(self) -> str:
         span = said_span(self.begin, self.end)

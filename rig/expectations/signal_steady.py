@@ -9,8 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from rig.dut.charge import signals_of
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation
+from rig.expectations.expectation import Around, Expectation
 from rig.expectations.subjects import SIGNAL, Subject
 from rig.expectations.words import Number, Spanned, Words, span_words
 from rig.judge.can_signals import SAME, Seen, Values, first_broken, frames_between, silence
@@ -68,6 +69,12 @@ class SignalSteady(Expectation):
         most = {"steps at most": self.most_step, "moves at most": self.most_span}
         words = {word: unitless(value) for word, value in most.items() if value is not None}
         return f"{self.message}.{self.signal}", words | span_words(self.begin, self.end)
+
+    def answers(self, around: Around) -> Iterator[str]:
+        part = "steady" if self.most_step is None else "steps"
+        for name, signal in signals_of(around.profile).items():
+            if signal == (self.message, self.signal):
+                yield f"energy/{name}/{part}"
 
     def sentence(self) -> str:
         step, span = self.most_step, self.most_span

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from rig.description import mistake_error
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation
+from rig.expectations.expectation import Around, Expectation
 from rig.expectations.subjects import SIGNAL, Subject
 from rig.expectations.words import Number, Spanned, Words, span_words
 from rig.judge.can_signals import SAME, equal, first_broken, frames_between, silence
@@ -88,6 +88,16 @@ class SignalWithin(Expectation):
         if self.once_sent:
             words["once sent"] = True
         return f"{self.message}.{self.signal}", words
+
+    def answers(self, around: Around) -> Iterator[str]:
+        allowance, said = around.profile.allowance, f"{self.message}.{self.signal}"
+        if allowance is None:
+            return
+        for way, limit in allowance.currents.items():
+            if limit.signal == said and around.name is None:  # else 0, since its path is open
+                yield f"allowance/{way}@{around.at}"
+        if allowance.charge_voltage and allowance.charge_voltage.signal == said:
+            yield "allowance/charge voltage"
 
     def sentence(self) -> str:
         unit = f" {self.unit}" if self.unit else ""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, Needs
+from rig.expectations.expectation import Around, Expectation, Needs
 from rig.expectations.subjects import OUTPUT, Subject
 from rig.expectations.words import Spanned, State, Words, span_words
 from rig.judge.instants import index_at, window_ns
@@ -52,6 +52,10 @@ class Stays(Expectation):
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         state = "open" if self.is_open else "closed"
         return self.output, {"stays": state} | span_words(self.begin, self.end)
+
+    def answers(self, around: Around) -> Iterator[str]:
+        if not self.is_open:
+            yield from around.of_protection(f"keeps/{self.output}")
 
     def sentence(self) -> str:
         state = "open" if self.is_open else "closed"

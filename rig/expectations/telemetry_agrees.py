@@ -20,7 +20,7 @@ from pydantic import Field
 
 from rig.description import Names, suggest
 from rig.dut.profile import Profile, Report
-from rig.expectations.expectation import Expectation, must_be_read
+from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.subjects import CONSOLE, TELEMETRY, Subject
 from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
@@ -117,6 +117,13 @@ class TelemetryAgrees(Expectation):
     def means(self) -> str:
         """How it is looked at."""
         return "console and meter" if self.message is None else "CAN and meter"
+
+    def answers(self, around: Around) -> Iterator[str]:
+        report = _report(around.profile, self.quantity, self.teller)
+        reports = around.profile.telemetry.reports()
+        name = next((name for name, r in reports.items() if r is report), None)
+        also = report is not None and self.pattern is not None and report.console is None
+        yield f"telemetry/{name}{'/also on console' if also else ''}@{self.quantity}"
 
     def sentence(self) -> str:
         source = f"{self.message}.{self.signal}" if self.message else f"/{self.pattern}/"

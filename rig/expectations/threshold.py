@@ -21,7 +21,7 @@ from pydantic import BeforeValidator, Field
 
 from rig import bounds
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, Needs
+from rig.expectations.expectation import Around, Expectation, Needs
 from rig.expectations.subjects import OUTPUT, Subject
 from rig.expectations.words import Words
 from rig.judge.budget import Budget, Row
@@ -123,6 +123,10 @@ class ThresholdIs(Expectation):
         level = f"{exact(self.level, self.unit)} ± {tolerance}"
         word = "opens at" if self.is_open else "closes at"
         return self.output, {word: level, "reaction": exact(self.delay_s, "s")}
+
+    def answers(self, around: Around) -> Iterator[str]:
+        part = "threshold" if self.is_open else "recovers/level"
+        yield from around.of_protection(part, at=self.quantity)
 
     def sentence(self) -> str:
         verb = "opens" if self.is_open else "closes"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, Needs, crossed
+from rig.expectations.answering import refused
+from rig.expectations.expectation import Around, Expectation, Needs, crossed
 from rig.expectations.subjects import OUTPUT, Subject
 from rig.expectations.words import Caused, Words, after_words, seconds
 from rig.instants import Instant
@@ -60,6 +61,15 @@ class Trips(Expectation):
             output=self.output, is_open=True
         )
         return (self.low_s + self.high_s) / 2 if is_it else None
+
+    def answers(self, around: Around) -> Iterator[str]:
+        p, place = around.protection, around.at or next(iter(crossed(self.since)), None)
+        if p is None:
+            return
+        yield from around.of_protection("acts", f"opens/{self.output}", at=place)
+        if p.delay and (self.low_s, self.high_s) == (p.delay.low, p.delay.high):
+            yield from around.of_protection("delay", at=place)
+        yield from refused(around)
 
     def sentence(self) -> str:
         return f"{self.output} opens {said_window(self.low_s, self.high_s, self.since)}"

@@ -103,6 +103,10 @@ class Finding:
     high: float | None = None
     budget: tuple[BudgetRow, ...] = ()
     marks: tuple[EventMark, ...] = ()
+    claims: tuple[str, ...] = ()  # ids of what the profile says that it answers
+    requirements: tuple[str, ...] = ()  # of these claims; where there is none, of the case
+    instruments: tuple[str, ...] = ()  # whose samples, readings, frames, lines it was judged by
+    records: tuple[str, ...] = ()  # and where these are: "signals.parquet: cell 3", "can.blf"
 
 
 # How a finding was seen that is of no expectation: of the case's start, or what no trace can show.

@@ -16,8 +16,8 @@ from rig.errors import DescriptionError
 from rig.mutants.order import cheap_first, killers_first
 from rig.mutants.result import RELEASED, Control, Extent, Outcome, Result, Row, Variant
 from rig.mutants.reverse import lost_without_family
+from rig.plan.coverage import sentence_of, untested
 from rig.plan.model import load_plan
-from rig.plan.promises import sentence_of, untested
 from rig.pool import Done, Ran, Until, Work, run_all
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from rig.case import Capture, Case
+from rig.dut.claims import known, requirements_of
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Needs
+from rig.expectations.expectation import Around, Needs
 from rig.facts import Output, StartPromise
 from rig.quantities import CURRENT, TEMPERATURE, kind_of
 from rig.steps import Step
@@ -43,7 +45,30 @@ def complete(case: Case, profile: Profile) -> Case:
         start=_start(profile) if case.begins == "ready" else None,
         capture=_capture(case, needs, profile, duration_s),
         duration_s=duration_s,
+        **_claimed(case, profile),
     )
+
+
+def _claimed(case: Case, profile: Profile) -> dict[str, Any]:
+    """Let each expectation name what it answers: what was said, else what its kind tells."""
+    around = around_of(case, profile)
+    answering = [known(profile, e.claims or e.answers(around)) for e in case.expectations]
+    pairs = zip(case.expectations, answering, strict=True)
+    whole = known(profile, case.claims)
+    every = dict.fromkeys((*whole, *(name for names in answering for name in names)))
+    return {
+        "expectations": tuple(
+            e if e.claims == names else replace(e, claims=names) for e, names in pairs
+        ),
+        "claims": whole,
+        "requirements": requirements_of(profile, every),
+    }
+
+
+def around_of(case: Case, profile: Profile) -> Around:
+    """Give what the expectations of a case see of it."""
+    at = case.parameters.get("at")
+    return Around(profile=profile, name=case.protection, at=at, steps=case.steps)
 
 
 def _output(profile: Profile, name: str) -> Output:

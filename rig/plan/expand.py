@@ -218,6 +218,7 @@ def expand_family(
                 expectations=tuple(draft.expectations),
                 seed=case_seed(seed, case_id),
                 traces_to=(*draft.traces_to, *origin.traces_to),
+                claims=draft.claims,
                 severity=origin.severity or draft.severity,
                 begins=draft.begins,
             )

@@ -182,6 +182,10 @@ class PlanCase(Description):
     steps: tuple[PlanStep, ...] = ()
     expect: tuple[Annotated[dict[str, Expected], BeforeValidator(with_keys)], ...] = ()
     traces_to: Names = ()
+    claims: Annotated[
+        Names,
+        Field(description="ids of claims that it answers beside those that its expectations tell"),
+    ] = ()
     severity: Literal["blocker", "critical", "normal", "minor", "trivial"] | None = None
     tags: Names = ()
 
@@ -195,7 +199,9 @@ class PlanCase(Description):
                 "a case has either a family or a name",
                 "write family: trip, or name: … with steps and expect",
             )
-        unfit = {"steps", "expect", "protection", "begins"} if self.family else _OF_FAMILIES
+        unfit = (
+            {"steps", "expect", "protection", "begins", "claims"} if self.family else _OF_FAMILIES
+        )
         if stray := {n.replace("_", " ") for n in self.model_fields_set} & unfit:
             kind = "a family expands by itself" if self.family else "a case written out has none"
             raise mistake_error(f'{kind}: "{sorted(stray)[0]}"', "remove it, or make two cases")

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
 from rig.case import Case
+from rig.dut.claims import claims_of, path_of
 from rig.dut.profile import Profile
+from rig.plan.complete import around_of
 from rig.steps import Step
 
 __all__ = ["plan_text", "written_out"]
@@ -49,10 +52,22 @@ def written_out(case: Case, name: str, profile: Profile) -> dict[str, Any]:
         entry["begins"] = case.begins
     entry["steps"] = [_step(step) for step in case.steps]
     entry["expect"] = [dict([wanted.written(profile)]) for wanted in case.expectations]
+    if claims := _claims_beside(case, profile):
+        entry["claims"] = claims
     if case.traces_to:
         entry["traces to"] = list(dict.fromkeys(case.traces_to))
     entry["severity"] = case.severity
     return entry
+
+
+def _claims_beside(case: Case, profile: Profile) -> list[str]:
+    """Give the claims that it answers and a case written out would not tell by itself."""
+    around = around_of(replace(case, parameters={}), profile)
+    told = {claim for wanted in case.expectations for claim in wanted.answers(around)}
+    told |= {path_of(claim) for claim in told}
+    every = (claim for wanted in case.expectations for claim in wanted.claims)
+    named = (c if c in claims_of(profile) else path_of(c) for c in (*case.claims, *every))
+    return [claim for claim in dict.fromkeys(named) if claim not in told]
 
 
 class _Dumper(yaml.SafeDumper):

@@ -10,7 +10,8 @@ import re
 from dataclasses import replace
 
 from rig.case import Case
-from rig.description import BrokenDescriptionError, Location, Mistake
+from rig.description import BrokenDescriptionError, Location, Mistake, suggest
+from rig.dut.claims import claims_of, known, today
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.reading import expected
@@ -48,6 +49,7 @@ def written_case(plan: PlanFile, case: PlanCase, profile: Profile) -> Case:
         capture=None,
         seed=0,
         traces_to=(*plan.traces_to, *case.traces_to),
+        claims=tuple(today(profile, claim) for claim in case.claims),
         severity=case.severity or "normal",
         tags=(*plan.tags, *case.tags),
         source=case.source,
@@ -78,6 +80,10 @@ class _Resolver:
         if case.protection is not None:
             names = self._names.at("protection")
             names.known(case.protection, profile.protections, "protection")
+        for i, claim in enumerate(case.claims):
+            if not known(profile, [today(profile, claim)]):
+                mend = suggest(claim, list(claims_of(profile)))
+                self._add(("claims", i), f'{profile.name} claims no "{claim}"', mend)
 
     def steps(self) -> tuple[Step, ...]:
         """Resolve all steps."""

@@ -27,7 +27,21 @@ from rig.clock import Lag
 from rig.documents import Document, parsed_object
 from rig.errors import EvidenceError
 from rig.trace.blf import frames_from_blf, frames_to_blf, start_ns
-from rig.trace.model import Channel, Command, Line, Link, Marker, Reading, Start, Trace, Waveform
+from rig.trace.model import (
+    CAN,
+    CONSOLE,
+    REST,
+    SIGNALS,
+    Channel,
+    Command,
+    Line,
+    Link,
+    Marker,
+    Reading,
+    Start,
+    Trace,
+    Waveform,
+)
 
 _MEND = "restore the run folder from its archive, or run the case again"
 
@@ -63,9 +77,9 @@ def save(trace: Trace, folder: Path) -> None:
     """Write a trace into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
     if trace.waveform is not None:
-        _save_waveform(trace.waveform, folder / "signals.parquet")
-    (folder / "can.blf").write_bytes(frames_to_blf(trace.frames, trace.begun_utc_ns))
-    _write(folder / "console.txt", console_text(trace))
+        _save_waveform(trace.waveform, folder / SIGNALS)
+    (folder / CAN).write_bytes(frames_to_blf(trace.frames, trace.begun_utc_ns))
+    _write(folder / CONSOLE, console_text(trace))
     _write(folder / "scpi.txt", scpi_text(trace))
     rest = _Rest(
         begin_ns=trace.begin_ns,
@@ -84,13 +98,13 @@ def save(trace: Trace, folder: Path) -> None:
         start=trace.start,
         lags=trace.lags,
     )
-    (folder / "trace.json").write_bytes(TRACE.dump(rest, indent=1) + b"\n")
+    (folder / REST).write_bytes(TRACE.dump(rest, indent=1) + b"\n")
 
 
 def load(folder: Path) -> Trace:
     """Read a trace back; EvidenceError names the file that is missing or damaged."""
-    rest = TRACE.load(_read(folder / "trace.json"), str(folder / "trace.json"))
-    blf, waveform = folder / "can.blf", folder / "signals.parquet"
+    rest = TRACE.load(_read(folder / REST), str(folder / REST))
+    blf, waveform = folder / CAN, folder / SIGNALS
     return Trace(
         begin_ns=rest.begin_ns,
         end_ns=rest.end_ns,
@@ -100,7 +114,7 @@ def load(folder: Path) -> Trace:
         frames=frames_from_blf(
             _read(blf), rest.can_time_u_s, str(blf), rest.can_start_ns, rest.can_buses
         ),
-        lines=tuple(_line_from(text, folder) for text in _read_lines(folder / "console.txt")),
+        lines=tuple(_line_from(text, folder) for text in _read_lines(folder / CONSOLE)),
         links=rest.links,
         markers=rest.markers,
         error=rest.error,
@@ -114,8 +128,8 @@ def load(folder: Path) -> Trace:
 
 def check_version(folder: Path) -> None:
     """Raise EvidenceError where a trace is damaged, or of a version that this rig does not read."""
-    where = str(folder / "trace.json")
-    TRACE.check_schema(parsed_object(_read(folder / "trace.json"), where).get("schema"), where)
+    where = str(folder / REST)
+    TRACE.check_schema(parsed_object(_read(folder / REST), where).get("schema"), where)
 
 
 def console_text(trace: Trace) -> str:
@@ -170,7 +184,7 @@ def _line_from(text: str, folder: Path) -> Line:
             text=_unescaped(said),
         )
     except ValueError as cause:
-        raise EvidenceError(f"damaged: {text!r}", str(folder / "console.txt"), _MEND) from cause
+        raise EvidenceError(f"damaged: {text!r}", str(folder / CONSOLE), _MEND) from cause
 
 
 # ---- the waveform -------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ class Reading:
 
 EXTENDED, REMOTE, ERROR, SENT, FD, SWITCHED, PASSIVE = (1 << bit for bit in range(7))
 CLASSIC_BYTES, FD_BYTES = 8, 64
+# The files of a stored trace, as findings name what they were judged by.
+SIGNALS, CAN, CONSOLE, REST = "signals.parquet", "can.blf", "console.txt", "trace.json"
 OWN_BUS = "can"  # name of the bus that the profile's messages are on
 
 

@@ -26,10 +26,10 @@ from rig.expectations.stays import Stays
 from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.trips import Trips
 from rig.instants import Crossing, Instant, Mark
+from rig.plan.coverage import untested
 from rig.plan.expand import expand, expand_family, families
 from rig.plan.families import FAMILIES, Options
 from rig.plan.model import load_plan
-from rig.plan.promises import untested
 from rig.plan.stimulus import paths
 from rig.quantity import Toleranced
 from rig.steps.hold import Hold

@@ -11,6 +11,7 @@ import pytest
 
 from rig.case import Case
 from rig.dut.profile import find_described, load_profile
+from rig.plan.coverage import untested
 from rig.plan.expand import expand
 from rig.plan.model import load_plan, parse_plan
 from rig.plan.writing import plan_text, written_out
@@ -47,6 +48,11 @@ def test_a_case_reads_back_as_it_was(case: Case) -> None:
         case.severity,
         case.begins,
     )
+
+
+@pytest.mark.parametrize("case", ONE_EACH, ids=lambda case: case.family)
+def test_a_case_read_back_answers_the_same_claims(case: Case) -> None:
+    assert untested(ESP32, [read_back(case)]) == untested(ESP32, [case])
 
 
 def test_that_an_output_may_open_again_is_read_back() -> None:

@@ -92,6 +92,7 @@ def bounce(profile: Profile, options: Options) -> Iterator[Draft]:
                 *says(stimulus, protection),
                 *back.expectations,
             ],
+            claims=[f"protections/{stimulus.protection}/counter"],
         )
 
 

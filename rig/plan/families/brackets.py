@@ -106,7 +106,13 @@ def _inside(
             Hold(duration_s=inside_s),
         ],
         expectations=[
-            Trips(output=output, since=since, low_s=delay.low, high_s=delay.high),
+            Trips(
+                output=output,
+                since=since,
+                low_s=delay.low,
+                high_s=delay.high,
+                claims=(f"protections/{stimulus.protection}/threshold/inside",),
+            ),
             *keeps(profile, replace(stimulus, values=values), protection),
             *shown_in(profile, inside_s, stays_silent(protection, None, None, there.values())),
         ],
@@ -134,6 +140,7 @@ def _beyond(profile: Profile, stimulus: Stimulus, protection: Protection) -> Dra
             *says(nearer, protection),
         ],
         parameters={"bracket": "beyond"},
+        claims=[f"protections/{stimulus.protection}/threshold/beyond"],
     )
 
 
@@ -160,13 +167,15 @@ def _warning(profile: Profile, stimulus: Stimulus, protection: Protection) -> Dr
         *says(beyond_it, protection),
         *keeps(profile, stimulus, protection),
     ]
-    levels = str(protection.threshold)
+    of = f"protections/{stimulus.protection}"
+    claims, levels = [f"{of}/threshold"], str(protection.threshold)
     level = protection.recovers.level if protection.recovers else None
     if level is not None:
         levels += f" and taken back at {level}"
         back_steps, back = _taken_back(profile, stimulus, protection)
         steps += back_steps
         expected += back
+        claims.append(f"{of}/recovers/level")
     return draft_of(
         f"{whose(protection.short, stimulus.target)} is told at {levels}",
         stimulus,
@@ -174,6 +183,7 @@ def _warning(profile: Profile, stimulus: Stimulus, protection: Protection) -> Dr
         steps=[RandomPhase(span_s=phase_s(profile)), *steps],
         expectations=expected,
         parameters={"bracket": "both"},
+        claims=claims,
     )
 
 

@@ -92,11 +92,6 @@ def recovers_by_itself(protection: Protection) -> bool:
     return protection.recovers is not None and bool(protection.opens or protection.says)
 
 
-def reboots(protection: Protection) -> bool:
-    """Whether it lets go by the start that its trip brings about."""
-    return protection.recovers is not None and protection.recovers.when == "rebooted"
-
-
 def recovers_by_level(protection: Protection) -> bool:
     """Whether it lets go once a level is passed the other way."""
     return recovers_by_itself(protection) and protection.recovery_level is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rig.dut.claims import reboots
 from rig.dut.contactors import Contactors
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
@@ -18,7 +19,7 @@ from rig.expectations.signal_stays import SignalStays
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.instants import Crossing, Instant, Mark
-from rig.plan.families.choosing import chosen, delay_of, has_level, reboots, slowest_s
+from rig.plan.families.choosing import chosen, delay_of, has_level, slowest_s
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import closes
 from rig.plan.families.requesting import saying

@@ -41,6 +41,7 @@ class Draft:
     expectations: Sequence[Expectation]
     severity: str = "normal"
     traces_to: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()  # that it answers as a whole, beside those of its expectations
     begins: Begins = "ready"
 
 
@@ -88,6 +89,7 @@ def draft_of(  # noqa: PLR0913 -- the parts of a case, by name
     steps: Sequence[Step],
     expectations: Sequence[Expectation],
     parameters: Mapping[str, str] | None = None,
+    claims: Sequence[str] = (),
     begins: Begins = "ready",
 ) -> Draft:
     """Draft of a case about one protection, provoked by one stimulus."""
@@ -99,5 +101,6 @@ def draft_of(  # noqa: PLR0913 -- the parts of a case, by name
         expectations=expectations,
         severity=protection.severity,
         traces_to=protection.traces_to,
+        claims=tuple(claims),
         begins=begins,
     )

@@ -286,6 +286,7 @@ def _loaded_draft(
         ],
         severity=profile.protections[furthest].severity,
         traces_to=(*promise.traces_to, *load.traces_to),
+        claims=("events/loaded bus",),
     )
 
 

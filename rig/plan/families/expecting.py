@@ -37,10 +37,13 @@ def recovers(
         yield Recovers(output=o, since=since, low_s=time.low, high_s=time.high, lasts=lasts)
 
 
-def closes(outputs: Iterable[str], since: str, high_s: float) -> Iterator[Expectation]:
+def closes(
+    outputs: Iterable[str], since: str, high_s: float, *, claim: str = ""
+) -> Iterator[Expectation]:
     """These outputs are closed so long after a mark, and stay so; sooner is as good."""
     for o in outputs:
-        yield Recovers(output=o, since=Mark(mark=since), low_s=0.0, high_s=high_s)
+        claims = (f"{claim}@{o}",) if claim else ()
+        yield Recovers(output=o, since=Mark(mark=since), low_s=0.0, high_s=high_s, claims=claims)
 
 
 def keeps(profile: Profile, stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from rig.dut.claims import reboots
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.message_sound import message_sound
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_within import SignalWithin
-from rig.plan.families.choosing import chosen, delay_of, look_s, reboots
+from rig.plan.families.choosing import chosen, delay_of, look_s
 from rig.plan.families.draft import Draft, Options, draft_of, phase_s, whose
 from rig.plan.families.expecting import signals_of, until_said_s
 from rig.plan.stimulus import Stimulus, acting, opened, stimuli

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rig.dut.claims import reboots
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
@@ -14,7 +15,6 @@ from rig.instants import Instant, Mark
 from rig.plan.families.choosing import (
     delay_of,
     each_stimulus,
-    reboots,
     recovers_by_itself,
     recovers_by_level,
     recovery_time_of,
@@ -209,6 +209,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
             clear, high_s = _clear(profile, means)
             too_soon, refused = _too_soon(profile, protection, means)
             cleared = Mark(mark=_CLEARED)
+            claim = f"protections/{stimulus.protection}/latched/{means}"
             time = Interval(0.0, high_s, "s")
             tripped_s = until_said_s(protection, delay_of(protection))
             yield draft_of(
@@ -230,7 +231,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
                     *trips(stimulus, protection),
                     *holds_on(protection, TRIPPED, "waited"),
                     *refused,
-                    *closes(protection.opens, _CLEARED, high_s),
+                    *closes(protection.opens, _CLEARED, high_s, claim=claim),
                     *unsays(_as_cleared_by(protection, means), cleared, time),
                 ],
             )

@@ -156,7 +156,12 @@ def _restart(profile: Profile, cause: str, talk: Talk | None = None) -> Talk:
             for output in paths(profile)
         ),
         *(
-            ConsoleSays(pattern=pattern, since=Mark(mark=RESET), high_s=lasts_s + later_s)
+            ConsoleSays(
+                pattern=pattern,
+                since=Mark(mark=RESET),
+                high_s=lasts_s + later_s,
+                claims=(f"resets/{cause}",) if pattern == promised.says else (),
+            )
             for pattern, later_s in _start_lines(profile, promised.says)
         ),
     )
@@ -282,7 +287,10 @@ def _low_but_enough(profile: Profile, volts: float) -> Draft:
     talk.expect(*(Stays(output=o, is_open=False) for o in profile.start.closes))
     talk.expect(*no_flag(profile), *never_starts(profile))
     shown = format(volts, "V")
-    return _supply_draft(profile, f"a supply of {shown} resets nothing", talk, f"to {shown}")
+    return replace(
+        _supply_draft(profile, f"a supply of {shown} resets nothing", talk, f"to {shown}"),
+        claims=("resets/low supply",),
+    )
 
 
 def _dips(profile: Profile, cause: str) -> Draft:

@@ -237,7 +237,8 @@ def _kept(profile: Profile, cause: str, measured: str) -> Draft:
         talk.read(name, value, f"read {name}")
     talk.provoke(changed, stimulus, "closed")
     short = profile.protections[measured].short
-    return talk.draft(f"saved settings outlive {cause}", after=cause, measured=short)
+    kept = (f"settings/kept@{cause}",)
+    return talk.draft(f"saved settings outlive {cause}", claims=kept, after=cause, measured=short)
 
 
 def _forgotten(profile: Profile, cause: str) -> Draft:
@@ -344,7 +345,7 @@ def _cut_while_saving(profile: Profile, name: str, cuts: int) -> Draft:
             )
         )
     title = f"{name} is the old or the new value after {cuts} power cuts while it is saved"
-    return talk.draft(title, cut="saving")
+    return talk.draft(title, claims=("settings/kept@power cut",), cut="saving")
 
 
 def _cut_while_starting(profile: Profile, name: str, cuts: int) -> Draft:
@@ -364,7 +365,8 @@ def _cut_while_starting(profile: Profile, name: str, cuts: int) -> Draft:
         *(Stays(output=o, is_open=True, begin=f"off {cuts}", end="ready") for o in paths(profile)),
         *closes(profile.closes_at_start, "on", profile.start.up_within_s),
     )
-    return talk.draft(f"{name} is kept through {cuts} power cuts after a start", cut="starting")
+    title = f"{name} is kept through {cuts} power cuts after a start"
+    return talk.draft(title, claims=("settings/kept@power cut",), cut="starting")
 
 
 # ---- parts --------------------------------------------------------------------------------------
@@ -409,9 +411,12 @@ class _Asked(Talk):
         )
         self.expect_all(says(stimulus, protection))
 
-    def draft(self, title: str, name: str = "", **parameters: str) -> Draft:
-        """Make a case of it."""
+    def draft(
+        self, title: str, name: str = "", claims: tuple[str, ...] = (), **parameters: str
+    ) -> Draft:
+        """Make a case of it; one about a setting that is named shows that this acts."""
         named = {"setting": name} if name else {}
+        acts = (f"settings/{name}/acts",) if name else ()
         self.outlast()
         return Draft(
             title=title,
@@ -421,6 +426,7 @@ class _Asked(Talk):
             expectations=self.expectations,
             severity="critical",
             traces_to=self._promised.traces_to,
+            claims=(*acts, *claims),
         )
 
 

@@ -59,7 +59,7 @@ def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
         expectations=[
             *said,
             *(Stays(output=o, is_open=True, begin="before", end="on") for o in own),
-            *closes(own, "on", ready_s + closed_s),
+            *closes(own, "on", ready_s + closed_s, claim="start/closes"),
             *(Stays(output=o, is_open=True, begin="before") for o in asked_for),
         ],
         severity="critical",
@@ -87,7 +87,7 @@ def _asked_to_close(profile: Profile, contactors: Contactors) -> Draft:
             saying(profile, contactors, contactors.request.close, "asked"),
             Hold(duration_s=closed_s + AFTER_S),
         ],
-        expectations=list(closes(on_request, "asked", closed_s)),
+        expectations=list(closes(on_request, "asked", closed_s, claim="start/closes")),
         severity="critical",
         traces_to=start.traces_to,
         begins="off",

@@ -159,5 +159,6 @@ def _draft(  # noqa: PLR0913, PLR0917 -- the parts of a case
         expectations=expectations,
         severity=severity,
         traces_to=profile.timers.traces_to if profile.timers else (),
+        claims=("timers/wrap",),
         begins=begins,
     )
