@@ -16,7 +16,7 @@ from rig.virtual.guests import pbmslsuite_o
 from rig.virtual.guests.esp32 import Chip
 from rig.virtual.guests.reference import bms, esp32_4s, esp32_16s
 from rig.virtual.guests.variants import named
-from rig.virtual.guests.variants.library import variants_of
+from rig.virtual.guests.variants.catalogue import variants_of
 from rig.virtual.kernel import Kernel
 from rig.virtual.seeds import Random
 
