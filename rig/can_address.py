@@ -43,6 +43,11 @@ class Address(str):
         """Its number, from 1; None: its identifiers are those that the DBC gives."""
         return _parts(self).module
 
+    @property
+    def whole(self) -> Self:
+        """The same of all modules: as the DBC has it."""
+        return type(self)(_text(_parts(self).name, None, self.bus))
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
