@@ -18,6 +18,11 @@ OWN_BUS = "can"  # name of the bus that the profile's own messages are on
 _TEXT = re.compile(r"(.*?)(?: of module ([1-9][0-9]*))?(?: on (.+))?", re.DOTALL)
 
 
+def bus_told(bus: str) -> str:
+    """Give a bus's name as a sentence has it."""
+    return "CAN" if bus == OWN_BUS else bus
+
+
 class _Parts(NamedTuple):
     name: str
     module: int | None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from rig.can_address import MessageAddress
+from rig.can_address import MessageAddress, bus_told
 from rig.description import mistake_error
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, Needs, crossed
@@ -190,5 +190,6 @@ def _bus_was_alive(trace: Trace, bus: str, begin_ns: int, end_ns: int) -> None:
     something_left = ((times > begin_ns) & (times < end_ns)).any()
     if not something_left and not unanswered(trace, bus):
         raise NoEvidence(
-            "nothing at all came on CAN in that time: no proof that the bus was connected"
+            f"nothing at all came on {bus_told(bus)} in that time:"
+            " no proof that the bus was connected"
         )

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.can_address import MessageAddress, SignalAddress
+from rig.can_address import MessageAddress, SignalAddress, bus_told
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
@@ -54,8 +54,8 @@ def silent(
     if not others:
         heard = int((frames.flags & SENT == 0).sum())
         raise NoEvidence(
-            f"nothing at all came on CAN for {span} ({heard} frames in the whole case): no proof"
-            " that the bus was connected and the BMS powered"
+            f"nothing at all came on {bus_told(message.bus)} for {span} ({heard} frames in the"
+            " whole case): no proof that the bus was connected and the BMS powered"
         )
     sentence = f"no {message} in {span}; the bus was alive ({others} other frames, none dropped)"
     return question.answer(Verdict.FAIL, sentence)

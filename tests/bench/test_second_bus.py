@@ -33,8 +33,8 @@ plan: own
 cases:
   - name: it starts
     begins: off
-    steps: [{power: on}, {hold: 1 s}]
-    expect: [{charge path: stays open}, {Offer.Last on charger: stays 63}]
+    steps: [{power: on}, {hold: 1 s, as: up}, {hold: 500 ms}]
+    expect: [{BMS_Status.OV: {stays: 0, from: up}}, {Offer.Last on charger: stays 63}]
 """
 OF_CHARGER = "\nbuses:\n  charger: {dbc: charger.dbc}\n"
 DBC = """\

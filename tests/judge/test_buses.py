@@ -153,6 +153,44 @@ def test_a_bus_that_nobody_listened_to_answers_nothing(decode: ByBus, trace: Tra
     assert "no stack link" in other.sentence
 
 
+def test_a_bus_on_which_nothing_comes_proves_nothing_whatever_the_others_say(
+    decode: ByBus, trace: Trace
+) -> None:
+    silent = a_trace(
+        frames=Frames.merged([trace.frames.on(OWN_BUS), Frames.none(STACK)]),
+        links=trace.links.values(), marks={"go": (0.95, 1.0), "end": (1.9, 1.9)},
+    )  # fmt: skip
+    message = MessageAddress("Cells on stack")
+    never = MessageComes(message=message, since=Mark(mark="go"), at_least=0, at_most=0, high_s=0.5)
+
+    own, *others = found(
+        decode, silent, stays("Cells.Voltage1", 4.0), stays("Cells.Voltage1 on stack", 3.1), never
+    )
+
+    assert own.verdict.value == "pass"
+    assert [f.verdict.value for f in others] == ["error"] * 2
+    assert all("nothing at all came on stack" in f.sentence for f in others)
+
+
+def test_each_bus_is_as_uncertain_as_its_own_adapter(decode: ByBus) -> None:
+    own = together([cells(0x200, steady(4.0), OWN_BUS),
+                    cells(0x300, steady(0.0), OWN_BUS, flags=SENT)], OWN_BUS)  # fmt: skip
+    stack = cells(0x200, RISING, STACK, time_u_s=3e-3)
+    trace = a_trace(
+        frames=Frames.merged([own, stack]),
+        links=[a_link(), a_link(STACK)], marks={"go": (0.95, 1.001)},
+    )  # fmt: skip
+    signal = SignalAddress("Cells.Voltage1 on stack")
+    wanted = SignalBecomes(signal=signal, value=3.7, since=Mark(mark="go"), high_s=0.2)
+
+    [finding] = found(decode, trace, wanted, steps=(Send(message="Ask", mark="go"),))
+
+    clocks = {
+        r.name: r.half_width for r in finding.budget if r.name.startswith("CAN adapter clock")
+    }
+    assert clocks == {"CAN adapter clock": 3e-3, "CAN adapter clock (cause)": 1e-4}
+
+
 def test_what_is_promised_of_a_message_is_promised_of_each_modules(trace: Trace) -> None:
     periods = {"Cells on stack": 0.1}
     message = MessageAddress("Cells of module 3 on stack")
