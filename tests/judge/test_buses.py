@@ -185,9 +185,7 @@ def test_each_bus_is_as_uncertain_as_its_own_adapter(decode: ByBus) -> None:
 
     [finding] = found(decode, trace, wanted, steps=(Send(message="Ask", mark="go"),))
 
-    clocks = {
-        r.name: r.half_width for r in finding.budget if r.name.startswith("CAN adapter clock")
-    }
+    clocks = {r.name: r.standard for r in finding.budget if r.name.startswith("CAN adapter clock")}
     assert clocks == {"CAN adapter clock": 3e-3, "CAN adapter clock (cause)": 1e-4}
 
 
