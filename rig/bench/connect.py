@@ -1,7 +1,7 @@
 """From a bench description and a profile to a connected bench, and back to a safe state.
 
 Order at start: the bench's own process, clock, sessions, known states with all outputs off,
-protections, the digitizer's correction, links to the BMS. Must not power the BMS.
+protections, the digitizers' correction, links to the BMS. Must not power the BMS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rig.bench.limits import Limits, limits_of
 from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Recorder
-from rig.bench.wiring import Wiring, off_order, relays_of, wiring_of
+from rig.bench.wiring import Tap, Wiring, off_order, relays_of, wiring_of
 from rig.clock import Clock, SteppedClock, WallClock
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
@@ -74,7 +74,7 @@ def connect(
             wiring=wiring,
             limits=limits,
             power=power,
-            recorder=_recorder(wiring, rack, stamp, profile.hierarchy.sums),
+            recorders=_recorders(wiring, rack, stamp, profile.hierarchy.sums),
         )
         _protect(filled, wiring, limits, rack, power)
         _configure_meters(wiring, rack, _spans(profile, limits))
@@ -173,13 +173,6 @@ def _check_wired(description: BenchFile, profile: Profile, wiring: Wiring) -> No
             f"bench {description.name}, wiring",
             "add them, or use a bench that is wired for this BMS",
         )
-    recording = {tap.at.instrument for tap in wiring.taps.values()}
-    if len(recording) > 1:
-        raise DescriptionError(
-            f"taps lie on {', '.join(sorted(recording))}: one digitizer records a case",
-            f"bench {description.name}, wiring",
-            "move the taps to one digitizer: two would have two time bases",
-        )
 
 
 def _power_path(
@@ -209,14 +202,17 @@ def _power_path(
     )
 
 
-def _recorder(
+def _recorders(
     wiring: Wiring, rack: Rack, stamp: Callable[[], int], sums: Mapping[str, Sequence[str]]
-) -> Recorder | None:
-    if not wiring.taps:
-        return None
-    role = next(iter(wiring.taps.values())).at.instrument
-    digitizer = rack.get(role, Digitizer)
-    return Recorder(name=role, digitizer=digitizer, taps=wiring.taps, stamp=stamp, sums=sums)
+) -> list[Recorder]:
+    """One for each digitizer that something is wired to, in the order of the wiring."""
+    taps: dict[str, dict[str, Tap]] = {}
+    for name, tap in wiring.taps.items():
+        taps.setdefault(tap.at.instrument, {})[name] = tap
+    return [
+        Recorder(digitizer=rack.get(role, Digitizer), taps=its, stamp=stamp, sums=sums)
+        for role, its in taps.items()
+    ]
 
 
 def _protect(

@@ -1,7 +1,7 @@
 """One case on one bench, from the first step to the trace. Must not judge, nor know a protection.
 
 Every case starts at home: nominal values, and a BMS that was just powered up and is ready. Then
-the digitizer begins one record over the whole case, the steps are done one by one, and what was
+each digitizer begins one record over the whole case, the steps are done one by one, and what was
 recorded comes back as a Trace, also where the bench failed half-way.
 """
 
@@ -42,7 +42,7 @@ def nothing_recorded(error: str) -> Trace:
     return Trace(
         begin_ns=0,
         end_ns=0,
-        waveform=None,
+        waveforms=(),
         commands=(),
         readings=(),
         frames=Frames.none(),
@@ -102,7 +102,7 @@ class _Drive:
         if bench.partner is not None:
             bench.partner.reset()
         end_ns = self._clock.now_ns()
-        waveform = bench.collect() if armed else None
+        waveforms = bench.collect() if armed else ()
         of_buses = {name: bus.end() for name, bus in bench.buses.items()}
         links = {name: link for name, (_, link) in of_buses.items()}
         lines: tuple[Line, ...] = ()
@@ -111,7 +111,7 @@ class _Drive:
         trace = Trace(
             begin_ns=self._begin_ns,
             end_ns=end_ns,
-            waveform=waveform,
+            waveforms=waveforms,
             commands=tuple(self._commands),
             readings=tuple(self._readings),
             frames=Frames.merged([frames for frames, _ in of_buses.values()]),
@@ -244,12 +244,11 @@ def _later(line: Line, lag_ns: int) -> Line:
 def _from_zero(trace: Trace) -> Trace:
     """Count a trace's time from its begin, so that two equal cases have equal traces."""
     zero = trace.begin_ns
-    waveform = trace.waveform
     return replace(
         trace,
         begin_ns=0,
         end_ns=trace.end_ns - zero,
-        waveform=waveform and replace(waveform, start_ns=waveform.start_ns - zero),
+        waveforms=tuple(replace(w, start_ns=w.start_ns - zero) for w in trace.waveforms),
         commands=tuple(_shifted(c, zero) for c in trace.commands),
         readings=tuple(_shifted(r, zero) for r in trace.readings),
         frames=replace(trace.frames, time_ns=trace.frames.time_ns - zero),

@@ -1,6 +1,7 @@
 """A trace as files that other tools read, and back, exactly. The one edge of this room with I/O.
 
-    signals.parquet   the digitizer's record: a column for each channel, unit and scale beside it
+    signals.parquet   the digitizer's record: a column for each channel, unit and scale beside it;
+                      where several recorded, signals-2.parquet and so on, each on its own clock
     can.blf           CAN frames, dated (see rig.trace.blf)
     console.txt       a line of the console each: seconds, how late it may be stamped, text
     scpi.txt          the instruments' transcript
@@ -15,13 +16,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import AliasChoices, ConfigDict, Field, TypeAdapter
 
 from rig.clock import Lag
 from rig.documents import Document, parsed_object
@@ -31,7 +32,6 @@ from rig.trace.model import (
     CAN,
     CONSOLE,
     REST,
-    SIGNALS,
     Channel,
     Command,
     Line,
@@ -41,6 +41,7 @@ from rig.trace.model import (
     Start,
     Trace,
     Waveform,
+    signals_file,
 )
 
 _MEND = "restore the run folder from its archive, or run the case again"
@@ -60,7 +61,8 @@ class _Rest:
     links: Mapping[str, Link]
     markers: Mapping[str, Marker]
     can_time_u_s: float
-    has_waveform: bool
+    # How many files of signals there are; version 3 said whether there was the one.
+    waveforms: Annotated[int, Field(validation_alias=AliasChoices("waveforms", "has_waveform"))]
     can_start_ns: int = 0  # see rig.trace.blf; version 1 had neither this nor a date
     can_buses: tuple[str, ...] = ("can",)  # names of the BLF's channels; version 2 knew one bus
     begun_utc_ns: int = 0
@@ -70,14 +72,14 @@ class _Rest:
 
 
 # Its version is that of all the files of a trace. Version 1 named no schema.
-TRACE: Document[_Rest] = Document("trace", 3, TypeAdapter(_Rest), unnamed=1)
+TRACE: Document[_Rest] = Document("trace", 4, TypeAdapter(_Rest), unnamed=1)
 
 
 def save(trace: Trace, folder: Path) -> None:
     """Write a trace into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    if trace.waveform is not None:
-        _save_waveform(trace.waveform, folder / SIGNALS)
+    for number, waveform in enumerate(trace.waveforms):
+        _save_waveform(waveform, folder / signals_file(number))
     (folder / CAN).write_bytes(frames_to_blf(trace.frames, trace.begun_utc_ns))
     _write(folder / CONSOLE, console_text(trace))
     _write(folder / "scpi.txt", scpi_text(trace))
@@ -93,7 +95,7 @@ def save(trace: Trace, folder: Path) -> None:
         can_start_ns=start_ns(trace.frames),
         can_buses=trace.frames.buses,
         begun_utc_ns=trace.begun_utc_ns,
-        has_waveform=trace.waveform is not None,
+        waveforms=len(trace.waveforms),
         unready=trace.unready,
         start=trace.start,
         lags=trace.lags,
@@ -104,11 +106,13 @@ def save(trace: Trace, folder: Path) -> None:
 def load(folder: Path) -> Trace:
     """Read a trace back; EvidenceError names the file that is missing or damaged."""
     rest = TRACE.load(_read(folder / REST), str(folder / REST))
-    blf, waveform = folder / CAN, folder / SIGNALS
+    blf = folder / CAN
     return Trace(
         begin_ns=rest.begin_ns,
         end_ns=rest.end_ns,
-        waveform=_load_waveform(waveform) if rest.has_waveform else None,
+        waveforms=tuple(
+            _load_waveform(folder / signals_file(number)) for number in range(rest.waveforms)
+        ),
         commands=rest.commands,
         readings=rest.readings,
         frames=frames_from_blf(

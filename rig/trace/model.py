@@ -32,7 +32,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waveform:
-    """One capture of the digitizer."""
+    """One capture of one digitizer, on that one's own clock."""
 
     start_ns: int  # rig time of sample 0
     start_u_s: float  # standard uncertainty of start_ns against the rig's clock
@@ -72,6 +72,11 @@ CLASSIC_BYTES, FD_BYTES = 8, 64
 # The files of a stored trace, as findings name what they were judged by.
 SIGNALS, CAN, CONSOLE, REST = "signals.parquet", "can.blf", "console.txt", "trace.json"
 OWN_BUS = "can"  # name of the bus that the profile's messages are on
+
+
+def signals_file(number: int) -> str:
+    """Name the file of a record by its place in `Trace.waveforms`."""
+    return SIGNALS if number == 0 else f"signals-{number + 1}.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +213,7 @@ class Trace:
 
     begin_ns: int
     end_ns: int
-    waveform: Waveform | None
+    waveforms: tuple[Waveform, ...]  # one of each digitizer that recorded; no channel is in two
     commands: tuple[Command, ...]
     readings: tuple[Reading, ...]
     frames: Frames
@@ -221,3 +226,12 @@ class Trace:
     start: Start | None = None  # None: the case starts the BMS itself, or stored before this was
     lags: tuple[Lag, ...] = ()  # who fell how far behind the wall clock
     transcript: tuple[str, ...] = field(default=())  # SCPI traffic, one line each
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """All that was recorded, by quantity or output, whichever digitizer did it."""
+        return {name: c for waveform in self.waveforms for name, c in waveform.channels.items()}
+
+    def record_of(self, name: str) -> Waveform | None:
+        """Give the record that holds a quantity or output; None where there is none."""
+        return next((w for w in self.waveforms if name in w.channels), None)
