@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from reports import words
 from rig.case import Case
+from rig.console_name import is_console
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.recovers import Recovers
@@ -344,8 +345,8 @@ def _channel(wanted: Expectation | None) -> str:
             | SignalSteady(signal=signal)
         ):
             return signal
-        case ConsoleSays():
-            return "console"
+        case ConsoleSays(console=console):
+            return console
         case _:
             return ""
 
@@ -445,11 +446,12 @@ def _event_lanes(
             names=frozenset([n]),
         )
         for n in names
-        if n not in drawn and n != "console"
+        if n not in drawn and not is_console(n)
     ]
-    said = tuple((line.time_ns - trace.begin_ns) / 1e9 for line in trace.lines[:400])
-    if said:
-        lanes.append(Lane("console", "", 20.0, ticks=said, names=frozenset(["console"])))
+    for console in sorted({line.console for line in trace.lines}):
+        lines = trace.said_on(console)[:400]
+        said = tuple((line.time_ns - trace.begin_ns) / 1e9 for line in lines)
+        lanes.append(Lane(console, "", 20.0, ticks=said, names=frozenset([console])))
     if not trace.waveforms and len(trace.frames.time_ns):
         lanes += _frame_lanes(trace)
     return lanes

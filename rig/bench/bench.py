@@ -19,6 +19,7 @@ from rig.bench.recorder import Level, Recorder
 from rig.bench.wiring import Wiring
 from rig.can_address import OWN_BUS
 from rig.case import Capture
+from rig.console_name import OWN_CONSOLE
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
@@ -67,7 +68,7 @@ class Bench:
     ) -> None:
         self.description, self.profile, self.clock = description, profile, rack.clock
         self.buses: dict[str, CanLink] = {}  # by name; that of the profile's messages first
-        self.console: ConsoleLink | None = None
+        self.consoles: dict[str, ConsoleLink] = {}  # by name; the BMS's own first
         self.messages: Messages | None = None
         self.partner: Partner | None = None  # who sends on the BMS's bus
         self._rack, self._wiring, self._limits = rack, wiring, limits
@@ -111,9 +112,14 @@ class Bench:
         """The bus that the profile's messages are on."""
         return self.buses.get(OWN_BUS)
 
+    @property
+    def console(self) -> ConsoleLink | None:
+        """The console that the profile speaks of."""
+        return self.consoles.get(OWN_CONSOLE)
+
     def links(self) -> list[CanLink | ConsoleLink]:
         """All that is listened to."""
-        return [*self.buses.values(), *([self.console] if self.console is not None else [])]
+        return [*self.buses.values(), *self.consoles.values()]
 
     # ---- commands --------------------------------------------------------------------------------
     def set(self, values: Mapping[str, float]) -> list[Command]:

@@ -24,10 +24,11 @@ from rig.bench.recorder import Recorder
 from rig.bench.wiring import Tap, Wiring, off_order, relays_of, wiring_of
 from rig.can_address import OWN_BUS
 from rig.clock import Clock, SteppedClock, WallClock
+from rig.console_name import OWN_CONSOLE
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
-from rig.dut.profile import Profile
+from rig.dut.profile import LINE_ENDS, Profile
 from rig.errors import BenchError, DescriptionError
 from rig.instruments.capabilities import Digitizer, Load, Meter, Supply, VoltageSource
 from rig.quantities import CELL, PACK, SUPPLY, TEMPERATURE, kind_of
@@ -284,13 +285,16 @@ def _links(
         receives, is_real = profile.can.receives, description.clock == "wall"
         bench.partner = Partner(clock, bench.can, bench.messages, receives, in_background=is_real)
         stack.callback(bench.partner.close)
-    if profile.console is not None and description.console is not None:
-        url = description.console.url
-        latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in url else CONSOLE_LATENCY_S
-        bench.console = ConsoleLink(
-            clock, url, profile.console.baud, latency_s, profile.console.line_end
-        )
-        stack.callback(bench.console.close)
+    for name, console in sorted(description.consoles.items(), key=lambda c: c[0] != OWN_CONSOLE):
+        own = profile.console if name == OWN_CONSOLE else None
+        baud = console.baud or (own.baud if own else None)
+        if baud is None:  # the console of a BMS that has none
+            continue
+        line_end = LINE_ENDS[console.newline or (own.newline if own else "LF")]
+        latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in console.url else CONSOLE_LATENCY_S
+        link = ConsoleLink(clock, console.url, baud, latency_s, line_end, name=name)
+        bench.consoles[name] = link
+        stack.callback(link.close)
 
 
 def bus_arguments(bus: BenchCan) -> dict[str, Any]:

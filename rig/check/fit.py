@@ -20,6 +20,7 @@ from rig.check.values import (
     reported_values,
     said_values,
 )
+from rig.console_name import OWN_CONSOLE
 from rig.description import BrokenDescriptionError, Document, Location, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.quantities import CURRENT, LINK, PACK, SUPPLY, Kind, kind_of, unit_of
@@ -183,11 +184,11 @@ class Fit:
                 yield document.key_mistake(("wiring", term), what, suggest(term, terms))
         for quantity in profile.fed:
             yield from self._driven(quantity)
-        there = {"can": OWN_BUS in bench.buses, "console": bench.console is not None}
+        there = {"can": OWN_BUS in bench.buses, "console": OWN_CONSOLE in bench.consoles}
         for link, is_there in there.items():
             if getattr(profile, link) is not None and not is_there:
                 what = f"{profile.name} has a {link} link, and the bench has none"
-                named = f" with a bus named {OWN_BUS}" if link == "can" and bench.buses else ""
+                named = f" with one named {link}" if getattr(bench, link) else ""
                 yield document.mistake((link,), what, f"add {link}:{named}")
         yield from self._nominal()
         yield from self._spans()

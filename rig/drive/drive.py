@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 from rig.bench.bench import Bench
 from rig.bench.partner import Partner
 from rig.case import Case
+from rig.console_name import OWN_CONSOLE
 from rig.drive.home import go_home
 from rig.drive.starting import Starting
 from rig.drive.waiting import not_there, sleep_ns, wait_for
@@ -105,9 +106,9 @@ class _Drive:
         waveforms = bench.collect() if armed else ()
         of_buses = {name: bus.end() for name, bus in bench.buses.items()}
         links = {name: link for name, (_, link) in of_buses.items()}
-        lines: tuple[Line, ...] = ()
-        if bench.console is not None:
-            lines, links["console"] = bench.console.end()
+        of_consoles = {name: console.end() for name, console in bench.consoles.items()}
+        links |= {name: link for name, (_, link) in of_consoles.items()}
+        lines = [line for said, _ in of_consoles.values() for line in said]
         trace = Trace(
             begin_ns=self._begin_ns,
             end_ns=end_ns,
@@ -115,7 +116,7 @@ class _Drive:
             commands=tuple(self._commands),
             readings=tuple(self._readings),
             frames=Frames.merged([frames for frames, _ in of_buses.values()]),
-            lines=lines,
+            lines=tuple(sorted(lines, key=lambda line: line.time_ns)),
             links=links,
             markers=self._markers,
             error=error,
@@ -183,12 +184,12 @@ class _Drive:
             raise not_there("sends on CAN", "CAN bus", message)
         return self._bench.partner
 
-    def type_line(self, line: str) -> None:
-        if self._bench.console is None:
-            raise not_there("types a line", "console", line)
-        if self.profile.disturbs_settings(line):
+    def type_line(self, line: str, console: str) -> None:
+        if console not in self._bench.consoles:
+            raise not_there("types a line", console, line)
+        if console == OWN_CONSOLE and self.profile.disturbs_settings(line):
             self._bench.settings = "disturbed"
-        self._bench.console.type(line)
+        self._bench.consoles[console].type(line)
 
     def reset(self) -> None:
         if self._bench.console is None:

@@ -3,7 +3,8 @@
     signals.parquet   the digitizer's record: a column for each channel, unit and scale beside it;
                       where several recorded, signals-2.parquet and so on, each on its own clock
     can.blf           CAN frames, dated (see rig.trace.blf)
-    console.txt       a line of the console each: seconds, how late it may be stamped, text
+    console.txt       a line of a console each: seconds, how late it may be stamped, text; one that
+                      is not the BMS's own is named behind the lateness
     scpi.txt          the instruments' transcript
     trace.json        everything else, with the units in its names
 
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from pydantic import AliasChoices, ConfigDict, Field, TypeAdapter
 
 from rig.clock import Lag
+from rig.console_name import OWN_CONSOLE
 from rig.documents import Document, parsed_object
 from rig.errors import EvidenceError
 from rig.trace.blf import frames_from_blf, frames_to_blf, start_ns
@@ -176,16 +178,19 @@ def _line_text(line: Line) -> str:
     """Return "12.345678901<tab>-0.000120000<tab>text": seconds, earliest end before that."""
     sign = "-" if line.time_ns < 0 else ""
     seconds, ns = divmod(abs(line.time_ns), 1_000_000_000)
-    return f"{sign}{seconds}.{ns:09d}\t-{line.late_ns}ns\t{_escaped(line.text)}"
+    on = "" if line.console == OWN_CONSOLE else f" {line.console}"
+    return f"{sign}{seconds}.{ns:09d}\t-{line.late_ns}ns{on}\t{_escaped(line.text)}"
 
 
 def _line_from(text: str, folder: Path) -> Line:
     try:
         time, late, said = text.split("\t", maxsplit=2)
+        late, _, console = late.partition(" ")
         return Line(
             time_ns=int(time.replace(".", "")),
             late_ns=int(late.removeprefix("-").removesuffix("ns")),
             text=_unescaped(said),
+            console=console or OWN_CONSOLE,
         )
     except ValueError as cause:
         raise EvidenceError(f"damaged: {text!r}", str(folder / CONSOLE), _MEND) from cause

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rig.can_address import OWN_BUS
 from rig.clock import Lag
+from rig.console_name import OWN_CONSOLE
 from rig.trace.text import plain
 
 
@@ -163,6 +164,7 @@ class Line:
     time_ns: int
     late_ns: int
     text: str  # as it came, escape codes included
+    console: str = OWN_CONSOLE  # its name on the bench
 
     @property
     def plain(self) -> str:
@@ -178,7 +180,7 @@ class Line:
 class Link:
     """Proof that something was listening on a link: without it, silence proves nothing."""
 
-    name: str  # "can", "console"
+    name: str  # of a bus or console: "can", "console"
     alive: bool  # the receiver was connected and reading from begin to end
     received: int  # frames or lines in this case
     dropped: int
@@ -217,7 +219,7 @@ class Trace:
     commands: tuple[Command, ...]
     readings: tuple[Reading, ...]
     frames: Frames
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...]  # of all consoles, in order of time
     links: Mapping[str, Link]
     markers: Mapping[str, Marker]
     error: str | None = None  # the bench failed: what, where, how to mend; the verdict is `error`
@@ -235,3 +237,7 @@ class Trace:
     def record_of(self, name: str) -> Waveform | None:
         """Give the record that holds a quantity or output; None where there is none."""
         return next((w for w in self.waveforms if name in w.channels), None)
+
+    def said_on(self, console: str) -> tuple[Line, ...]:
+        """Give the lines of one console."""
+        return tuple(line for line in self.lines if line.console == console)
