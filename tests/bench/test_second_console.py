@@ -31,7 +31,7 @@ cases:
   - name: the gateway reboots
     steps:
       - type on: {console of the gateway: reboot}
-        mark: typed
+        as: typed
       - wait for: {console of the gateway: ^reboot$, within: 1 s}
       - type: version
       - hold: 1.5 s
