@@ -21,7 +21,7 @@ def is_console(name: str) -> bool:
 
 def _console(name: str) -> str:
     if not is_console(name):
-        raise mistake_error(f'"{name}" names no console', f"write {OWN_CONSOLE} {name}")
+        raise mistake_error(f'"{name}" names no console', f'write "{OWN_CONSOLE} {name}"')
     return name
 
 

@@ -1,4 +1,4 @@
-"""A second console costs a bench a line of its file; plans type, wait and look at it by its name."""
+"""A second console costs a bench a line of its file; plans type there and listen by its name."""
 
 from __future__ import annotations
 
