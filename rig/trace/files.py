@@ -12,7 +12,7 @@ Arrays come back equal to the bit. Must not interpret what it stores.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,11 +26,12 @@ from pydantic import ConfigDict, TypeAdapter
 from rig.clock import Lag
 from rig.documents import Document, parsed_object
 from rig.errors import EvidenceError
-from rig.trace.blf import frames_from_blf, frames_to_blf, start_ns
+from rig.trace.blf import frames_from_blf, start_ns, write_blf
 from rig.trace.model import (
     CAN,
     CONSOLE,
     REST,
+    SCPI,
     SIGNALS,
     Channel,
     Command,
@@ -42,6 +43,7 @@ from rig.trace.model import (
     Trace,
     Waveform,
 )
+from rig.trace.texts import decoded, encoded, of_line, of_text, to_line, unescaped
 
 _MEND = "restore the run folder from its archive, or run the case again"
 
@@ -78,9 +80,10 @@ def save(trace: Trace, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if trace.waveform is not None:
         _save_waveform(trace.waveform, folder / SIGNALS)
-    (folder / CAN).write_bytes(frames_to_blf(trace.frames, trace.begun_utc_ns))
-    _write(folder / CONSOLE, console_text(trace))
-    _write(folder / "scpi.txt", scpi_text(trace))
+    with (folder / CAN).open("wb") as file:
+        write_blf(file, trace.frames, trace.begun_utc_ns)
+    _write(folder / CONSOLE, map(of_line, trace.lines))
+    _write(folder / SCPI, map(of_text, trace.transcript))
     rest = _Rest(
         begin_ns=trace.begin_ns,
         end_ns=trace.end_ns,
@@ -122,7 +125,7 @@ def load(folder: Path) -> Trace:
         unready=rest.unready,
         start=rest.start,
         lags=rest.lags,
-        transcript=tuple(map(_unescaped, _read_lines(folder / "scpi.txt"))),
+        transcript=tuple(map(unescaped, _read_lines(folder / SCPI))),
     )
 
 
@@ -134,12 +137,12 @@ def check_version(folder: Path) -> None:
 
 def console_text(trace: Trace) -> str:
     """Give the console's lines as they are stored."""
-    return "".join(f"{_line_text(line)}\n" for line in trace.lines)
+    return "".join(map(of_line, trace.lines))
 
 
 def scpi_text(trace: Trace) -> str:
     """Give the instruments' transcript as it is stored."""
-    return "".join(f"{_escaped(line)}\n" for line in trace.transcript)
+    return "".join(map(of_text, trace.transcript))
 
 
 def _read(path: Path) -> bytes:
@@ -150,39 +153,18 @@ def _read(path: Path) -> bytes:
 
 
 # ---- text ---------------------------------------------------------------------------------------
-def _write(path: Path, text: str) -> None:
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+def _write(path: Path, lines: Iterable[str]) -> None:
+    with path.open("wb") as file:
+        file.writelines(map(encoded, lines))
 
 
 def _read_lines(path: Path) -> list[str]:
-    return _read(path).decode("utf-8", "surrogatepass").split("\n")[:-1]
-
-
-def _escaped(text: str) -> str:
-    """Keep one line one line; only a backslash and the two line ends are changed."""
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def _unescaped(text: str) -> str:
-    parts = (part.replace("\\n", "\n").replace("\\r", "\r") for part in text.split("\\\\"))
-    return "\\".join(parts)
-
-
-def _line_text(line: Line) -> str:
-    """Return "12.345678901<tab>-0.000120000<tab>text": seconds, earliest end before that."""
-    sign = "-" if line.time_ns < 0 else ""
-    seconds, ns = divmod(abs(line.time_ns), 1_000_000_000)
-    return f"{sign}{seconds}.{ns:09d}\t-{line.late_ns}ns\t{_escaped(line.text)}"
+    return decoded(_read(path)).split("\n")[:-1]
 
 
 def _line_from(text: str, folder: Path) -> Line:
     try:
-        time, late, said = text.split("\t", maxsplit=2)
-        return Line(
-            time_ns=int(time.replace(".", "")),
-            late_ns=int(late.removeprefix("-").removesuffix("ns")),
-            text=_unescaped(said),
-        )
+        return to_line(text)
     except ValueError as cause:
         raise EvidenceError(f"damaged: {text!r}", str(folder / CONSOLE), _MEND) from cause
 
