@@ -21,11 +21,12 @@ import can
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.can_address import OWN_BUS
 from rig.clock import Clock
 from rig.errors import BenchError
 from rig.trace import candump
 from rig.trace.log import Log
-from rig.trace.model import OWN_BUS, Frames, Link
+from rig.trace.model import Frames, Link
 from rig.trace.unfinished import Offset
 
 # Its client logs a warning for every frame that TCP cut in two, and then reads it rightly.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.can_address import OWN_BUS
 from rig.clock import Lag
 from rig.trace.text import plain
 
@@ -73,7 +74,6 @@ CLASSIC_BYTES, FD_BYTES = 8, 64
 # The files of a stored trace, as findings name what they were judged by.
 SIGNALS, CAN, CONSOLE, REST = "signals.parquet", "can.blf", "console.txt", "trace.json"
 SCPI = "scpi.txt"  # the instruments' transcript, by which nothing is judged
-OWN_BUS = "can"  # name of the bus that the profile's messages are on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
