@@ -232,8 +232,8 @@ class CanLink:
                 _shut_down(bus)
 
     def _forget(self) -> None:
-        bus = "_".join(self.name.split())  # as a log's column
-        self._frames = Log(f"{self.name}.log", partial(candump.of_message, bus))
+        bus = candump.plain_name(self.name)
+        self._frames = Log(f"{bus}.log", partial(candump.of_message, bus))
         self._errors, self._is_fd = 0, False
         self._newest_of: dict[int, tuple[int, can.Message]] = {}  # by identifier, with its number
         self._points, self._newest = [], None

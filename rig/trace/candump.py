@@ -12,6 +12,7 @@ A frame is written when it comes, in Python; read are whole arrays at a time.
 from __future__ import annotations
 
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,11 @@ class Message(Protocol):
     bitrate_switch: bool
     error_state_indicator: bool
     is_rx: bool
+
+
+def plain_name(bus: str) -> str:
+    """Give a bus's name as a column of a log, and a file, can bear it."""
+    return quote(bus, safe="").replace("%", "_")
 
 
 def of_message(bus: str, frame: Message) -> str:

@@ -73,7 +73,7 @@ def load_unfinished(folder: Path) -> Trace:
 
 
 def _trace(folder: Path, told: Progress) -> Trace:
-    of_buses = [_frames(folder / f"{bus}.log", bus, at) for bus, at in told.offsets.items()]
+    of_buses = [_frames(folder, bus, offset) for bus, offset in told.offsets.items()]
     lines: tuple[Line, ...] | StoredLines[Line] = ()
     if (folder / CONSOLE).is_file():
         lines = StoredLines(folder / CONSOLE, to_line)
@@ -98,7 +98,8 @@ def _trace(folder: Path, told: Progress) -> Trace:
     )
 
 
-def _frames(path: Path, bus: str, offset: Offset) -> Frames:
+def _frames(folder: Path, bus: str, offset: Offset) -> Frames:
+    path = folder / f"{candump.plain_name(bus)}.log"
     parts = [candump.parsed(lines) for lines in whole_lines(path)]
     count = sum(part.time_ns.size for part in parts)
     is_fd = any(part.is_fd for part in parts)
