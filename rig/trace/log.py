@@ -20,7 +20,7 @@ from rig.trace.texts import StoredLines, encoded
 
 T = TypeVar("T")
 _STAY = 1_000  # newest records that stay in memory, for those who look back at what just came
-_PIECE = 1 << 20  # bytes of whole lines that are handed out at once
+_PIECE = 1 << 17  # bytes of whole lines that are handed out at once
 
 
 class Growing(Protocol):

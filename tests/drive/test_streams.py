@@ -48,9 +48,9 @@ def test_what_was_streamed_closes_into_the_same_files(
     case = a_case(esp32, *STEPS, Hold(duration_s=60.0, mark="held"))
     streams = Streams(tmp_path / "live", every_s=0.0)
 
-    bench.begin_case()
+    bench.begin_case(seed=1)
     files.save(drive_case(case, bench), tmp_path / "of memory")
-    bench.begin_case()
+    bench.begin_case(seed=1)
     files.save(drive_case(case, bench, streams), tmp_path / "of files")
 
     assert (tmp_path / "live" / "can.log").stat().st_size > 10_000
@@ -80,7 +80,7 @@ def test_memory_does_not_grow_with_the_length_of_a_case(
     bench: Bench, esp32: Profile, tmp_path: Path
 ) -> None:
     peaks = []
-    for number, length_s in enumerate((60.0, 60.0, 600.0)):  # the first one imports and warms up
+    for number, length_s in enumerate((30.0, 30.0, 300.0)):  # the first one imports and warms up
         streams = Streams(tmp_path / f"{number}", every_s=0.0)
         gc.collect()
         tracemalloc.start()
@@ -89,8 +89,8 @@ def test_memory_does_not_grow_with_the_length_of_a_case(
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
 
-    assert trace.frames.time_ns.size > 20_000  # 28 MB as messages
-    assert peaks[2] < peaks[1] + 6_000_000, peaks
+    assert trace.frames.time_ns.size > 15_000  # 13 MB as messages
+    assert peaks[2] < peaks[1] + 2_000_000, peaks
 
 
 def test_a_short_case_leaves_no_files(bench: Bench, esp32: Profile, tmp_path: Path) -> None:
