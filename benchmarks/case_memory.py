@@ -30,7 +30,7 @@ from rig.plan.model import parse_plan
 from rig.trace import files
 
 BENCH, DUT = "virtual-esp32-4s", "esp32-4s"
-LENGTHS_S = (60, 600, 3600)
+LENGTHS_S = (60, 300, 1200)
 WANTED_MB, LOOK_S = 4.0, 0.01
 PLAN = """plan: memory
 for: esp32-4s
