@@ -19,6 +19,7 @@ from rig.bench.description import BenchFile
 from rig.case import Case
 from rig.drive.drive import drive_case, nothing_recorded
 from rig.drive.home import read_firmware
+from rig.drive.streams import Streams
 from rig.dut.profile import Profile
 from rig.errors import BenchError, LimitError, RigError
 from rig.judge.decoder import ByBus
@@ -123,11 +124,11 @@ class Lane:
             return error
         return bench
 
-    def drive(self, case: Case, bench: Bench) -> Trace:
+    def drive(self, case: Case, bench: Bench, streams: Streams | None = None) -> Trace:
         """Drive a case; a signal lets go of the bench, which may then be in any state."""
         try:
             began_ns = bench.clock.now_ns()
-            trace = drive_case(case, bench)
+            trace = drive_case(case, bench, streams)
             self.lasted_s = (bench.clock.now_ns() - began_ns) / 1e9
         except BenchError as error:  # not even the time can be had any more
             trace = nothing_recorded(str(error))

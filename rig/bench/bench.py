@@ -8,7 +8,7 @@ protection, nor judge.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from rig.bench.description import BenchFile
@@ -28,9 +28,16 @@ from rig.errors import BenchError, RigError
 from rig.instruments.capabilities import Identity, Measured, Meter, Relays
 from rig.quantities import BLEED, CELL, Kind, kind_of, together
 from rig.rack import Knowledge, Rack
+from rig.trace.log import Log
 from rig.trace.model import Command, Reading, Waveform
 
 CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
+# So often, in the bench's time, somebody takes in what came on its links while a step lasts.
+KEEP_UP_NS = 2_000_000_000
+
+
+def no_one() -> None:
+    """Nobody stores what comes."""
 
 
 class Bench:
@@ -58,6 +65,8 @@ class Bench:
         self._faults: set[tuple[FaultKind, str]] = set()
         self._is_recording = False
         self._is_checked = False
+        self._kept_up_ns = 0
+        self.on_kept_up: Callable[[], None] = no_one  # whoever stores what comes
         self._known: Knowledge | None = None  # by the drivers when the first case began
         self.is_new = False  # built anew, and nothing was commanded since
         # Of the BMS: what an earlier session left, or a case of this one, is restored at its home.
@@ -82,6 +91,7 @@ class Bench:
         for link in self.links():
             link.renew()
         self._forget_all()
+        self._kept_up_ns = 0
         self.is_new, self._is_checked, self.settings = True, True, "factory"
 
     @property
@@ -97,6 +107,15 @@ class Bench:
     def links(self) -> list[CanLink | ConsoleLink]:
         """All that is listened to."""
         return [*self.buses.values(), *self.consoles.values()]
+
+    def keep_up(self) -> None:
+        """Take in what came on all links, where nobody did for a while."""
+        now_ns = self.clock.now_ns()
+        if now_ns - self._kept_up_ns >= KEEP_UP_NS:
+            self._kept_up_ns = now_ns
+            for link in self.links():
+                link.poll()
+            self.on_kept_up()
 
     # ---- commands --------------------------------------------------------------------------------
     def set(self, values: Mapping[str, float]) -> list[Command]:
@@ -321,12 +340,13 @@ class Bench:
         """Which units the instruments are, by role."""
         return dict(self._rack.identities)
 
-    def begin_transcript(self) -> None:
-        """Forget what was said to instruments so far."""
-        self._rack.transcript.take()
+    def begin_transcript(self) -> Log[str]:
+        """Forget what was said to instruments so far; give what will be."""
+        log = self._rack.transcript.begin()
         self._stamp()
+        return log
 
-    def end_transcript(self) -> tuple[str, ...]:
+    def end_transcript(self) -> Sequence[str]:
         """What was said to instruments since `begin_transcript`."""
         return self._rack.transcript.take()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from rig.bench.bench import Bench
+from rig.bench.bench import KEEP_UP_NS, Bench
 from rig.clock import Links
 from rig.errors import BenchError
 from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
@@ -44,17 +44,17 @@ def _listen(bench: Bench) -> bool:
 
 
 def _wait(bench: Bench, ready: Callable[[], bool], until_ns: int, links: Links) -> bool:
-    """Wait as the clock does, and let the partner send what falls due meanwhile."""
+    """Wait as the clock does; let the partner send what falls due, and keep what comes."""
     partner = bench.partner
-    if partner is None:
-        return bench.clock.wait(ready, until_ns, links)
     while True:
-        partner.pump()
-        due_ns = partner.due_ns
-        if due_ns is None or due_ns >= until_ns:
-            return bench.clock.wait(ready, until_ns, links)
-        if bench.clock.wait(ready, due_ns, links):
-            return True
+        due_ns = min(until_ns, bench.clock.now_ns() + KEEP_UP_NS)
+        if partner is not None:
+            partner.pump()
+            due_ns = min(due_ns, due_ns if partner.due_ns is None else partner.due_ns)
+        done = bench.clock.wait(ready, due_ns, links)
+        bench.keep_up()
+        if done or due_ns >= until_ns:
+            return done
 
 
 def not_there(does: str, link: str, where: str) -> BenchError:
@@ -99,10 +99,12 @@ def _console_test(bench: Bench, condition: ConsoleLine) -> Callable[[], bool]:
     if console is None:
         raise not_there("waits for a console line", condition.console, condition.pattern)
     pattern = re.compile(condition.pattern)
-    already = len(console.lines())
+    looked_at = console.count()
 
     def seen() -> bool:
+        nonlocal looked_at
         _listen(bench)
-        return any(line.search(pattern) for line in console.lines()[already:])
+        lines, looked_at = console.lines(looked_at), console.count()
+        return any(line.search(pattern) for line in lines)
 
     return seen

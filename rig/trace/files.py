@@ -14,7 +14,7 @@ Arrays come back equal to the bit. Must not interpret what it stores.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 from pydantic import AliasChoices, ConfigDict, Field, TypeAdapter
 
 from rig.clock import Lag
-from rig.console_name import OWN_CONSOLE
 from rig.documents import Document, parsed_object
 from rig.errors import EvidenceError
-from rig.trace.blf import frames_from_blf, frames_to_blf, start_ns
+from rig.trace.blf import frames_from_blf, start_ns, write_blf
 from rig.trace.model import (
     CAN,
     CONSOLE,
     REST,
+    SCPI,
     Channel,
     Command,
     Line,
@@ -45,6 +45,7 @@ from rig.trace.model import (
     Waveform,
     signals_file,
 )
+from rig.trace.texts import decoded, encoded, of_line, of_text, to_line, unescaped
 
 _MEND = "restore the run folder from its archive, or run the case again"
 
@@ -83,9 +84,10 @@ def save(trace: Trace, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, waveform in enumerate(trace.waveforms):
         _save_waveform(waveform, folder / signals_file(number))
-    (folder / CAN).write_bytes(frames_to_blf(trace.frames, trace.begun_utc_ns))
-    _write(folder / CONSOLE, console_text(trace))
-    _write(folder / "scpi.txt", scpi_text(trace))
+    with (folder / CAN).open("wb") as file:
+        write_blf(file, trace.frames, trace.begun_utc_ns)
+    _write(folder / CONSOLE, map(of_line, trace.lines))
+    _write(folder / SCPI, map(of_text, trace.transcript))
     rest = _Rest(
         begin_ns=trace.begin_ns,
         end_ns=trace.end_ns,
@@ -131,7 +133,7 @@ def load(folder: Path) -> Trace:
         unready=rest.unready,
         start=rest.start,
         lags=rest.lags,
-        transcript=tuple(map(_unescaped, _read_lines(folder / "scpi.txt"))),
+        transcript=tuple(map(unescaped, _read_lines(folder / SCPI))),
     )
 
 
@@ -143,12 +145,12 @@ def check_version(folder: Path) -> None:
 
 def console_text(trace: Trace) -> str:
     """Give the console's lines as they are stored."""
-    return "".join(f"{_line_text(line)}\n" for line in trace.lines)
+    return "".join(map(of_line, trace.lines))
 
 
 def scpi_text(trace: Trace) -> str:
     """Give the instruments' transcript as it is stored."""
-    return "".join(f"{_escaped(line)}\n" for line in trace.transcript)
+    return "".join(map(of_text, trace.transcript))
 
 
 def _read(path: Path) -> bytes:
@@ -159,42 +161,18 @@ def _read(path: Path) -> bytes:
 
 
 # ---- text ---------------------------------------------------------------------------------------
-def _write(path: Path, text: str) -> None:
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+def _write(path: Path, lines: Iterable[str]) -> None:
+    with path.open("wb") as file:
+        file.writelines(map(encoded, lines))
 
 
 def _read_lines(path: Path) -> list[str]:
-    return _read(path).decode("utf-8", "surrogatepass").split("\n")[:-1]
-
-
-def _escaped(text: str) -> str:
-    """Keep one line one line; only a backslash and the two line ends are changed."""
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def _unescaped(text: str) -> str:
-    parts = (part.replace("\\n", "\n").replace("\\r", "\r") for part in text.split("\\\\"))
-    return "\\".join(parts)
-
-
-def _line_text(line: Line) -> str:
-    """Return "12.345678901<tab>-0.000120000<tab>text": seconds, earliest end before that."""
-    sign = "-" if line.time_ns < 0 else ""
-    seconds, ns = divmod(abs(line.time_ns), 1_000_000_000)
-    on = "" if line.console == OWN_CONSOLE else f" {line.console}"
-    return f"{sign}{seconds}.{ns:09d}\t-{line.late_ns}ns{on}\t{_escaped(line.text)}"
+    return decoded(_read(path)).split("\n")[:-1]
 
 
 def _line_from(text: str, folder: Path) -> Line:
     try:
-        time, late, said = text.split("\t", maxsplit=2)
-        late, _, console = late.partition(" ")
-        return Line(
-            time_ns=int(time.replace(".", "")),
-            late_ns=int(late.removeprefix("-").removesuffix("ns")),
-            text=_unescaped(said),
-            console=console or OWN_CONSOLE,
-        )
+        return to_line(text)
     except ValueError as cause:
         raise EvidenceError(f"damaged: {text!r}", str(folder / CONSOLE), _MEND) from cause
 

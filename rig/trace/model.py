@@ -7,8 +7,9 @@ else. Must not read a file, a clock or an instrument. Arrays are numpy, shapes s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,7 @@ EXTENDED, REMOTE, ERROR, SENT, FD, SWITCHED, PASSIVE = (1 << bit for bit in rang
 CLASSIC_BYTES, FD_BYTES = 8, 64
 # The files of a stored trace, as findings name what they were judged by.
 SIGNALS, CAN, CONSOLE, REST = "signals.parquet", "can.blf", "console.txt", "trace.json"
+SCPI = "scpi.txt"  # the instruments' transcript, by which nothing is judged
 
 
 def signals_file(number: int) -> str:
@@ -123,7 +125,17 @@ class Frames:
         if bus not in self.buses:
             return Frames.none(bus)
         at = self.buses.index(bus)
-        rows = np.flatnonzero(self.bus == at)
+        chosen = self.rows(np.flatnonzero(self.bus == at))
+        return replace(
+            chosen,
+            time_u_s=self.each_u_s[at] if self.each_u_s else self.time_u_s,
+            each_u_s=(),
+            buses=(bus,),
+            bus=np.zeros(chosen.time_ns.size, np.uint8),
+        )
+
+    def rows(self, rows: NDArray[np.intp] | slice) -> Frames:
+        """Give those of some rows; of a slice without a copy."""
         return replace(
             self,
             time_ns=self.time_ns[rows],
@@ -131,11 +143,47 @@ class Frames:
             length=self.length[rows],
             data=self.data[rows],
             flags=self.flags[rows],
-            time_u_s=self.each_u_s[at] if self.each_u_s else self.time_u_s,
-            each_u_s=(),
-            buses=(bus,),
-            bus=np.zeros(rows.size, np.uint8),
+            bus=self.bus[rows],
         )
+
+    @staticmethod
+    def room(
+        count: int,
+        *,
+        is_fd: bool,
+        bus: str,
+        time_u_s: float,
+        memory: Callable[[int], Any] = bytearray,
+    ) -> Frames:
+        """Give rows of zeros for so many frames of one bus; `memory` makes so many bytes."""
+        widths = (8, 4, 1, 1, 1, FD_BYTES if is_fd else CLASSIC_BYTES)
+        kinds = (np.int64, np.uint32, np.uint8, np.uint8, np.uint8, np.uint8)
+        block = np.frombuffer(memory(count * sum(widths)), np.uint8)
+        parts = np.split(block, count * np.cumsum(widths)[:-1])
+        columns = [part.view(kind) for part, kind in zip(parts, kinds, strict=True)]
+        time_ns, can_id, length, flags, numbers, data = columns
+        return Frames(
+            time_ns=time_ns,
+            can_id=can_id,
+            length=length,
+            data=data.reshape(count, widths[-1]),
+            flags=flags,
+            time_u_s=time_u_s,
+            buses=(bus,),
+            bus=numbers,
+        )
+
+    @property
+    def is_fd(self) -> bool:
+        """Whether any of them is CAN FD."""
+        return bool(np.any(self.flags & FD))
+
+    def put(self, first: int, frames: Frames) -> None:
+        """Put frames into the rows from `first` on."""
+        rows = slice(first, first + frames.time_ns.size)
+        self.time_ns[rows], self.can_id[rows] = frames.time_ns, frames.can_id
+        self.length[rows], self.flags[rows] = frames.length, frames.flags
+        self.data[rows, : frames.data.shape[1]] = frames.data
 
     @staticmethod
     def merged(of_buses: Sequence[Frames]) -> Frames:
@@ -224,7 +272,7 @@ class Trace:
     commands: tuple[Command, ...]
     readings: tuple[Reading, ...]
     frames: Frames
-    lines: tuple[Line, ...]  # of all consoles, in order of time
+    lines: Sequence[Line]  # of all consoles, in order of time
     links: Mapping[str, Link]
     markers: Mapping[str, Marker]
     error: str | None = None  # the bench failed: what, where, how to mend; the verdict is `error`
@@ -232,7 +280,7 @@ class Trace:
     unready: bool = False  # the error is that the BMS did not get ready; no step was done
     start: Start | None = None  # None: the case starts the BMS itself, or stored before this was
     lags: tuple[Lag, ...] = ()  # who fell how far behind the wall clock
-    transcript: tuple[str, ...] = field(default=())  # SCPI traffic, one line each
+    transcript: Sequence[str] = field(default=())  # SCPI traffic, one line each
 
     @property
     def channels(self) -> dict[str, Channel]:

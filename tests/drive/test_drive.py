@@ -76,7 +76,9 @@ def test_the_word_ready_is_heard_in_colour(
     assert link is not None
     heard = link.lines
     monkeypatch.setattr(
-        link, "lines", lambda: [replace(x, text=f"\x1b[0;32m{x.text}\x1b[0m") for x in heard()]
+        link,
+        "lines",
+        lambda since=0: [replace(x, text=f"\x1b[0;32m{x.text}\x1b[0m") for x in heard(since)],
     )
     whole_line = console.model_copy(update={"ready": f"{console.ready}$"})
     monkeypatch.setattr(bench, "profile", esp32.model_copy(update={"console": whole_line}))
