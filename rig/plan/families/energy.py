@@ -34,12 +34,11 @@ from rig.steps.power import Power
 from rig.steps.read import Read
 from rig.steps.set import Set
 
-_OFF_S = 0.5  # without supply, before a start
-_TOLD_S = 1.2  # until every frame has said a standing value, at the least
 _SHARE = 0.9  # of the lowest threshold: a current that trips nothing
 
 
 # ---- what the cells' voltages make of it --------------------------------------------------------
+@family("from cells")
 def from_cells(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Start it at every point of its table and between: charge follows; so does the sum."""
     energy = profile.energy
@@ -87,7 +86,7 @@ def _start_at(profile: Profile, volts: float) -> list[Step]:
     return [
         Power(on=False),
         Set(values=dict.fromkeys(profile.cell_names, volts)),
-        Hold(duration_s=_OFF_S),
+        Hold(duration_s=OFF_S),
         Power(on=True),
         Hold(duration_s=profile.start.up_within_s),
     ]
@@ -109,10 +108,11 @@ def _cell_levels(profile: Profile, settles_s: float) -> Iterator[Step]:
 
 
 def _told_s(profile: Profile) -> float:
-    return look_s(profile, _TOLD_S, profile.messages)
+    return look_s(profile, STANDS_S, profile.messages)
 
 
 # ---- what is counted ----------------------------------------------------------------------------
+@family("charge counted")
 def charge_counted(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Draw a known charge and give it back, fast and slowly; and once more after a correction."""
     energy = profile.energy
@@ -252,6 +252,7 @@ def _flow(amps: float, seconds: float) -> list[Step]:
 
 
 # ---- full and empty -----------------------------------------------------------------------------
+@family("full")
 def full(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Hold it at full: it is told in time and once; neither a peak nor half of it will do."""
     if profile.energy is None or (promise := profile.energy.full) is None:
@@ -331,6 +332,7 @@ def _becomes_full(profile: Profile, promise: FullPromise) -> Iterator[Expectatio
         yield ConsoleNeverSays(pattern=promise.console, begin="told", end="over")
 
 
+@family("charge ends")
 def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Run past empty, past the reserve and past full: every value stays within 0 and rated."""
     energy = profile.energy
@@ -382,6 +384,7 @@ def _volts_at(energy: Energy, soc: float) -> float:
 
 
 # ---- health -------------------------------------------------------------------------------------
+@family("health")
 def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Run it for a while at the edges of each temperature range: nobody ages in minutes."""
     energy = profile.energy
@@ -428,7 +431,6 @@ def _draft(
     parameters: Mapping[str, str] = {"situation": name}
     return Draft(
         title=title,
-        protection=None,
         parameters=parameters,
         steps=steps,
         expectations=expectations,
