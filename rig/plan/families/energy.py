@@ -23,8 +23,9 @@ from rig.expectations.signal_within import SignalWithin
 from rig.expectations.stays import Stays
 from rig.instants import Mark
 from rig.plan.families.choosing import look_s
-from rig.plan.families.draft import Draft, Options
+from rig.plan.families.draft import Draft, Options, family
 from rig.plan.families.requesting import asked_to_close
+from rig.plan.families.timing import OFF_S, STANDS_S
 from rig.plan.stimulus import just_inside, paths
 from rig.quantities import TEMPERATURE
 from rig.quantity import format

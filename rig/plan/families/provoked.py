@@ -274,7 +274,7 @@ def _told(low_s: float) -> float:
     return low_s if low_s >= LINK_RESOLVES_S else 0.0
 
 
-# ---- which --------------------------------------------------------------------------------------
+# ---- which ------------------------------------------------------------------------------------
 def at_each(profile: Profile, name: str, targets: Iterable[str] | None = None) -> list[Provoked]:
     """One protection at each of its cells or sensors, or at those of the targets."""
     protection = profile.protections[name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rig.steps.step import MOST_COMMAND_S
 
-# ---- the bench ------------------------------------------------------------------------------------
+# ---- the bench ----------------------------------------------------------------------------------
 COMMAND_S = MOST_COMMAND_S  # instruments are commanded one after the other (instruments.md 5)
 AFTER_S = 0.3  # recorded beyond the latest allowed reaction
 RECORD_APART_S = 0.05  # a record lies on the rig's clock to some ms, a line is obeyed within 1 or 2
@@ -22,7 +22,7 @@ HOLD_CUT_SHORT_S = 2.0  # ... so it lasts that long, with the stage acting that 
 SUPPLY_DIP_S = 0.3  # a bench's supply takes as long to fall
 BENCH_OFF = {"V": 0.005, "A": 0.3, "°C": 0.5}  # its sources and their settling, by unit
 
-# ---- what tells something -------------------------------------------------------------------------
+# ---- what tells something -----------------------------------------------------------------------
 LINK_RESOLVES_S = 0.05  # what a link's own latency leaves of a time; below, only "in time" counts
 ONE_TASK_S = 0.05  # event and output come in one run of a task: which clock is first means nothing
 ANSWERS_APART_S = 0.01  # an answer must not be taken for the next line's: more than stamps are late
@@ -39,7 +39,7 @@ SETTLED_S = 1.0  # until lowest and highest are told
 QUIET_S = 10.0  # in which every message comes often
 SAME_LOAD_S = 2.0  # in which a number that is wrong for a frame shows
 
-# ---- the BMS, where its profile says nothing ------------------------------------------------------
+# ---- the BMS, where its profile says nothing ----------------------------------------------------
 NO_DELAY_S = 1.0  # where no delay is promised, a reaction must still be seen
 NO_RECOVERY_S = 3.0  # where no time is promised, a recovery must still come
 PHASE_S = 0.5  # spans the period of every task that nobody states
@@ -55,7 +55,7 @@ FLOWS_AGAIN_S = 2.0  # a current still demanded flows again once its protection 
 LINK_EMPTIES_S = 1.0  # for a load to empty the DC link
 CURRENT_GONE = 0.5  # of the threshold: where a current that a path has cut off is surely falling
 
-# ---- how long is long -----------------------------------------------------------------------------
+# ---- how long is long ---------------------------------------------------------------------------
 LONGER = 1.3  # delays are waited for what must not come
 HOLD_DELAYS, HOLD_S = 10.0, 60.0  # protections.md 2: ten times the delay and a minute at least
 DIP_S = 0.3  # longer than any scan that somebody states; a plan may ask for less ("dip: 50 ms")
