@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import FunctionType
+from typing import Any
 
 from rig.kinds import modules_of
 from rig.plan.families.draft import Draft, Family, Options, Part, family, named_families
@@ -28,5 +29,5 @@ def families() -> Mapping[str, Family]:
         A plugin can't be loaded.
     """
     modules_of(__name__)
-    plugged = {name: made for name, made in brought("rig.families", "family", FunctionType)}
+    plugged: dict[str, Any] = dict(brought("rig.families", "family", FunctionType))
     return dict(sorted({**named_families(), **plugged}.items()))

@@ -101,10 +101,9 @@ def bleeding(profile: Profile, cells: tuple[int, ...], mark: str) -> Iterator[Ex
 
 
 def _told_by_cell(profile: Profile) -> Iterator[tuple[int, SignalAddress]]:
-    rules = profile.balancing
-    for n in range(1, profile.cells.count + 1) if rules else ():
-        if (said := rules.signal_for(n)) is not None:
-            yield n, said
+    if (rules := profile.balancing) is not None:
+        every = ((n, rules.signal_for(n)) for n in range(1, profile.cells.count + 1))
+        yield from ((n, said) for n, said in every if said is not None)
 
 
 @lru_cache(maxsize=1 << 16)  # all but few of them are the same in each of a plan's cases

@@ -100,7 +100,7 @@ class _Ladder:
     # Expectations
 
     def closes(self, since: str, time: Interval | None = None) -> Recovers:
-        """The main contactor closes, and stays so; unless said, how full the link was is unknown."""
+        """The main contactor closes, and stays so: at once, where the link may be full still."""
         time = time or Interval(0.0, self.says.closed_in.high, "s")
         since_mark = Mark(mark=since)
         return Recovers(output=self.says.main, since=since_mark, low_s=time.low, high_s=time.high)
@@ -309,19 +309,21 @@ def contactor_faults(profile: Profile, options: Options) -> Iterator[Draft]:
     for ladder in _ladders(profile):
         opening = ladder.says.opened_by
         for number, (name, _) in enumerate(chosen(profile, options, lambda p: bool(p.opens))):
-            if name not in opening:
-                continue
-            for it in at_each(profile, name, options.targets)[:1]:
-                watched = Hold(duration_s=COILS_S if number else FIRST_COILS_S)
-                yield _fault_while_closed(ladder, it, watched)
-                if _is_quiet(it.protection):
-                    yield _fault_while_open(ladder, it)
-                    if it.delay.low > INTO_PRECHARGE_S:
-                        yield _fault_while_precharging(ladder, it, watched)
+            watched = Hold(duration_s=COILS_S if number else FIRST_COILS_S)
+            for it in at_each(profile, name, options.targets)[:1] if name in opening else ():
+                yield from _fault_in_each_state(ladder, it, watched)
         for name, _ in chosen(profile, options, has_threshold):
             if name not in opening:
                 for it in at_each(profile, name, options.targets)[:1]:
                     yield _left_alone(ladder, it)
+
+
+def _fault_in_each_state(ladder: _Ladder, it: Provoked, watched: Hold) -> Iterator[Draft]:
+    yield _fault_while_closed(ladder, it, watched)
+    if _is_quiet(it.protection):
+        yield _fault_while_open(ladder, it)
+        if it.delay.low > INTO_PRECHARGE_S:
+            yield _fault_while_precharging(ladder, it, watched)
 
 
 def _is_quiet(protection: Protection) -> bool:

@@ -196,7 +196,7 @@ def _is_slow_at_a_cell(protection: Protection) -> bool:
 
 
 def _for_long(loss: _Loss) -> Part:
-    p, carried, mended = loss.protection, loss.carried, loss.mended()
+    carried, mended = loss.carried, loss.mended()
     return Part(
         [
             Hold(duration_s=loss.look_s(SEEN_S)),

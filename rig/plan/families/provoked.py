@@ -173,9 +173,9 @@ class Provoked:
                 yield stays(said, 1 - value, begin, end)
 
     def release(self, tripped: str = TRIPPED) -> Release:
-        """From when a recovery's time counts; at the mark `tripped` it surely has acted and said so.
+        """From when a recovery's time counts, and how long it may take.
 
-        Its marks bear `nth` already, but `tripped` as given.
+        At the mark `tripped` it surely has acted and said so; that one bears `nth` already.
         """
         profile, p, time = self.profile, self.protection, self.recovery
         applied, removed = Mark(mark=APPLIED + self.nth), Mark(mark=REMOVED + self.nth)
@@ -241,7 +241,7 @@ class Provoked:
         )
 
     # ---- a case ---------------------------------------------------------------------------------
-    def draft(
+    def draft(  # noqa: PLR0913 -- what a case is made of
         self,
         title: str,
         steps: Sequence[Step],
