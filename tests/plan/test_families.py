@@ -32,6 +32,7 @@ from rig.instants import Crossing, Instant, Mark
 from rig.plan.coverage import untested
 from rig.plan.expand import expand, expand_family
 from rig.plan.families import Options, draft, families
+from rig.plan.families.contexts import CONTEXTS
 from rig.plan.model import load_plan
 from rig.plan.stimulus import paths
 from rig.quantity import Toleranced
@@ -575,6 +576,35 @@ def test_a_file_in_the_folder_of_the_families_is_a_family(
 def test_two_families_of_one_name_are_a_mistake() -> None:
     with pytest.raises(DescriptionError, match='there is a family "trip" already'):
         draft.family("trip")(lambda profile, options: iter(()))  # noqa: ARG005
+
+
+# ---- contexts ---------------------------------------------------------------------------------
+def tripped_while(profile: Profile, *names: str) -> list[Case]:
+    return cases_of("trip", profile, Options(settings={"while": list(names)}))
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_a_trip_in_a_context_is_the_trip_after_what_brings_that_about(
+    name: str, esp32: Profile
+) -> None:
+    apart = {case.id: case for case in cases_of("trip", esp32)}
+
+    for case in tripped_while(esp32, name):
+        alone = apart[case.id.replace(f"-{name}", "")]
+        begun = len(case.steps) - len(alone.steps)
+        assert begun > 0
+        assert case.steps[begun:] == alone.steps
+        assert case.expectations[-len(alone.expectations) :] == alone.expectations
+
+
+def test_contexts_do_not_combine_where_one_undoes_the_other(esp32: Profile) -> None:
+    assert not tripped_while(esp32, "charging", "discharging")
+    assert not tripped_while(esp32, "bleeding", "charging")  # cells bleed at rest
+
+
+def test_a_context_that_there_is_not_is_named_with_those_that_there_are(esp32: Profile) -> None:
+    with pytest.raises(DescriptionError, match='no context "raining", but charging, discharging'):
+        tripped_while(esp32, "raining")
 
 
 # ---- values that do not stand still, causes that overlap --------------------------------------

@@ -113,7 +113,7 @@ def with_current(profile: Profile, options: Options) -> Iterator[Draft]:
 
     Where no current flows again until it is asked for, that takes a case each.
     """
-    ways = flows(profile)
+    ways = list(flows(profile).values())
     together = _closes_by_itself(profile)
     for amps in ([ways] if together else [[amps] for amps in ways]) if ways else ():
         for it in one_each(profile, options, _is_no_current):

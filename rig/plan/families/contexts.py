@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
 from rig.dut.profile import Profile
 from rig.dut.resets import Timers
-from rig.plan.families.draft import Part
+from rig.plan.families.bleeding import bleeds
+from rig.plan.families.draft import Options, Part, setting
 from rig.plan.families.provoked import Provoked
 from rig.plan.families.requesting import asked_to_close, lasts_s
 from rig.plan.families.timing import AFTER_S
+from rig.quantities import CELL, number_of
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.power import Power
@@ -21,15 +27,71 @@ def flowing(amps: float) -> Part:
     return Part([Set(values={"current": amps}), Hold(duration_s=AFTER_S)])
 
 
-def flows(profile: Profile) -> list[float]:
+def flows(profile: Profile) -> dict[str, float]:
     """Give a charge and a discharge current that no protection minds."""
-    found = []
-    ways = (("charge current", 1.0), ("discharge current", -1.0)) if profile.has_current else ()
-    for watches, sign in ways:
+    found = {}
+    for doing, watches, sign in _WAYS if profile.has_current else ():
         levels = [abs(p.level) for p in profile.protections.values() if p.watches == watches]
         if levels:
-            found.append(round(sign * _CURRENT * min(levels), 1))
+            found[doing] = round(sign * _CURRENT * min(levels), 1)
     return found
+
+
+_WAYS = (("charging", "charge current", 1.0), ("discharging", "discharge current", -1.0))
+
+
+def _flowing(it: Provoked, doing: str) -> Part | None:
+    amps = flows(it.profile).get(doing)
+    return None if amps is None or it.protection.unit == "A" else flowing(amps)
+
+
+def _bleeding(it: Provoked) -> Part | None:
+    """The cell at which it is provoked bleeds, at rest; else the first one."""
+    profile, rules, p = it.profile, it.profile.balancing, it.protection
+    if rules is None or p.is_of_spread or p.unit == "A":
+        return None
+    at_rest = Part([Set(values={"current": 0.0})] if profile.has_current else [])
+    return at_rest + bleeds(profile, rules, (p.kind is CELL and number_of(it.target)) or 1)
+
+
+# None: the BMS or its bench has no such thing, or it can't be while this is tried.
+CONTEXTS: dict[str, Callable[[Provoked], Part | None]] = {
+    "charging": partial(_flowing, doing="charging"),
+    "discharging": partial(_flowing, doing="discharging"),
+    "bleeding": _bleeding,
+}
+
+
+def together(it: Provoked, names: Iterable[str]) -> Part | None:
+    """Several contexts at once; None where one can't be, or one undoes what another has set."""
+    whole = Part()
+    for name in names:
+        if (part := CONTEXTS[name](it)) is None or _moved(part) & _moved(whole):
+            return None
+        whole += part
+    return whole
+
+
+def _moved(part: Part) -> set[str]:
+    return {quantity for step in part.steps if isinstance(step, Set) for quantity in step.values}
+
+
+def contexts_of(options: Options) -> tuple[str, ...]:
+    """Read the contexts that a plan names: `while: bleeding`, or a list of them.
+
+    Raises
+    ------
+    DescriptionError
+        There is no such context.
+    """
+    return setting(options, "while", (), _known)
+
+
+def _known(given: Any) -> tuple[str, ...]:
+    names = (given,) if isinstance(given, str) else tuple(given)
+    if stray := [name for name in names if name not in CONTEXTS]:
+        raise ValueError(f'there is no context "{stray[0]}", but {", ".join(CONTEXTS)}')
+    return names
 
 
 def near_wrap(it: Provoked, timers: Timers) -> Part:

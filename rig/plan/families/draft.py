@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from rig.case import Begins
 from rig.dut.profile import Profile
@@ -17,6 +17,8 @@ from rig.quantity import Interval, format
 from rig.steps import Step
 from rig.steps.random_phase import RandomPhase
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -26,7 +28,6 @@ class Options:
     targets: tuple[str, ...] | None = None  # "cell 3", "temperature 1"; None: each
     repeats: int = 1
     settings: Mapping[str, object] = field(default_factory=dict)  # a family's own
-    contexts: tuple[str, ...] = ()  # in which it is tried, all of them at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ def random_phase(profile: Profile, mark: str | None = None) -> RandomPhase:
     return RandomPhase(span_s=max(PHASE_S, longest_period_s(profile)), mark=mark)
 
 
-def setting(options: Options, name: str, default: float, read: Callable[[Any], float]) -> float:
-    """A family's own number, as the plan gives it, else its default.
+def setting(options: Options, name: str, default: T, read: Callable[[Any], T]) -> T:
+    """A family's own setting, as the plan gives it, else its default.
 
     Raises
     ------

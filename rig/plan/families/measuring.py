@@ -32,7 +32,7 @@ def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
     current = profile.telemetry.current
     if current is None or current.accuracy is None:
         return
-    starts = round(setting(options, "starts", 4, int))
+    starts = setting(options, "starts", 4, int)
     steps: list[Step] = []
     for n in range(1, starts + 1):
         steps += [

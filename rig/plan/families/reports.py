@@ -73,7 +73,7 @@ def timing(
 @family("telemetry")
 def telemetry(profile: Profile, options: Options) -> Iterator[Draft]:
     """What it reports agrees with the meter, over the whole range that is promised."""
-    points = round(setting(options, "points", 9, _at_least_two))
+    points = setting(options, "points", 9, _at_least_two)
     for name, report in profile.telemetry.reports().items():
         if name not in _READ or report.accuracy is None:
             continue

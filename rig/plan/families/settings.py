@@ -280,7 +280,7 @@ def power_cuts(profile: Profile, options: Options) -> Iterator[Draft]:
     """Cut the supply while settings are saved, and while it starts: they are kept, each time."""
     if (promised := profile.settings) is None:
         return
-    cuts = round(setting(options, "cuts", _CUTS, float))
+    cuts = setting(options, "cuts", _CUTS, int)
     name = next(iter(promised.each))
     yield _cut_while_saving(profile, promised, name, cuts)
     yield _cut_while_starting(profile, name, cuts)

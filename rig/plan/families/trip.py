@@ -9,7 +9,8 @@ from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.instants import Crossing
 from rig.plan.families.choosing import delay_of, has_threshold, is_slow
-from rig.plan.families.draft import Draft, Options, after, family, setting, whose
+from rig.plan.families.contexts import contexts_of, together
+from rig.plan.families.draft import Draft, Options, Part, after, family, setting, whose
 from rig.plan.families.expecting import all_stay, shown_in, stay
 from rig.plan.families.provoked import Provoked, each
 from rig.plan.families.timing import (
@@ -30,13 +31,17 @@ from rig.steps.set import Set
 @family("trip")
 def trip(profile: Profile, options: Options) -> Iterator[Draft]:
     """Provoke each protection at each cell or sensor: it acts in its time, and says so."""
+    names = contexts_of(options)
+    said = " and ".join(names)
     for it in each(profile, options):
-        part = it.trip()
-        yield it.draft(
-            f"{whose(it.name, it.target)} acts {after(it.delay)}",
-            [it.random_phase, *part.steps],
-            part.expectations,
-        )
+        if (context := together(it, names)) is not None:
+            part = context + Part([it.random_phase]) + it.trip()
+            yield it.draft(
+                f"{whose(it.name, it.target)} acts {after(it.delay)}{said and ' while ' + said}",
+                part.steps,
+                part.expectations,
+                {"while": "-".join(names)} if names else None,
+            )
 
 
 @family("hold")
