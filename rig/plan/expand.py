@@ -208,9 +208,9 @@ def expand_family(
                 steps=with_time_for_reports(draft.steps, draft.expectations, profile),
                 expectations=tuple(draft.expectations),
                 seed=case_seed(seed, case_id),
-                traces_to=(*draft.traces_to, *origin.traces_to),
+                traces_to=(*(draft.traces_to or ()), *origin.traces_to),
                 claims=draft.claims,
-                severity=origin.severity or draft.severity,
+                severity=origin.severity or draft.severity or "normal",
                 begins=draft.begins,
             )
             yield complete(case, profile)

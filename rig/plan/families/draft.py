@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Any, TypeVar
 
 from rig.case import Begins
@@ -18,6 +19,7 @@ from rig.steps import Step
 from rig.steps.random_phase import RandomPhase
 
 T = TypeVar("T")
+S = TypeVar("S")  # a section of a profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +52,10 @@ class Draft:
     parameters: Mapping[str, str] = field(default_factory=dict)
     steps: Sequence[Step]
     expectations: Sequence[Expectation]
-    severity: str = "normal"
-    traces_to: tuple[str, ...] = ()
+    severity: str | None = None  # of its family, unless said
+    traces_to: tuple[str, ...] | None = (
+        None  # the requirements of its family's section, unless said
+    )
     claims: tuple[str, ...] = ()  # that it answers as a whole, beside those of its expectations
     begins: Begins = "ready"
 
@@ -75,6 +79,28 @@ def family(name: str) -> Callable[[Family], Family]:
             what = f'there is a family "{name}" already: {known.__module__}'
             raise DescriptionError(what, function.__module__, "give it a name of its own")
         return function
+
+    return add
+
+
+def family_of(
+    name: str, section: Callable[[Profile], S | None], *, severity: str = "normal"
+) -> Callable[[Callable[[Profile, Options, S], Iterator[Draft]]], Family]:
+    """Make a function a family that goes by a section of the profile, and yields nothing without.
+
+    Its cases are of this severity and trace to the section's requirements, unless they say.
+    """
+
+    def add(function: Callable[[Profile, Options, S], Iterator[Draft]]) -> Family:
+        @wraps(function)
+        def made(profile: Profile, options: Options) -> Iterator[Draft]:
+            if (promised := section(profile)) is not None:
+                borne = getattr(promised, "traces_to", ())
+                for draft in function(profile, options, promised):
+                    traces_to = borne if draft.traces_to is None else draft.traces_to
+                    yield replace(draft, severity=draft.severity or severity, traces_to=traces_to)
+
+        return family(name)(made)
 
     return add
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rig.can_address import MessageAddress
-from rig.dut.profile import Profile
+from rig.dut.profile import Profile, Start
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.message_comes import MessageComes
 from rig.instants import Mark
 from rig.plan.families.choosing import can_be_there_at_start, look_s
-from rig.plan.families.draft import Draft, Options, Part, family, random_phase, whose
+from rig.plan.families.draft import Draft, Options, Part, family, family_of, random_phase, whose
 from rig.plan.families.expecting import closes, stay
 from rig.plan.families.provoked import TRIPPED, Provoked, each, one_each
 from rig.plan.families.requesting import SPOKEN, not_yet, saying
@@ -26,35 +26,32 @@ from rig.steps.send import Send
 _DUE = "due"
 
 
-@family("power up")
-def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("power up", lambda profile: profile.start, severity="critical")
+def power_up(profile: Profile, options: Options, start: Start) -> Iterator[Draft]:  # noqa: ARG001
     """Start it: open until it is ready, then closed in time, and heard on its bus."""
-    start, own = profile.start, profile.closes_at_start
+    own = profile.closes_at_start
     ready_s, closed_s = start.ready_within_s, start.closed_within_s
     asked_for = profile.contactors.both if profile.contactors else ()  # and nobody asks
     said: list[Expectation] = []
     if profile.console is not None:
         ready = profile.console.ready
         said = [ConsoleSays(pattern=ready, since=Mark(mark="on"), high_s=ready_s)]
-    yield _draft(
-        profile,
-        f"after power-up it is ready within {format(ready_s, 's')} and closes its outputs",
-        Part(
-            [
-                Power(on=False, mark="off"),
-                Hold(duration_s=OFF_S),
-                random_phase(profile, "before"),
-                Power(on=True, mark="on"),
-                Hold(duration_s=ready_s + closed_s + AFTER_S),
-            ],
-            [
-                *said,
-                *stay(own, "before", "on", is_open=True),
-                *closes(own, "on", ready_s + closed_s, claim="start/closes"),
-                *stay(asked_for, "before", is_open=True),
-            ],
-        ),
-        {},
+    yield Draft(
+        title=f"after power-up it is ready within {format(ready_s, 's')} and closes its outputs",
+        steps=[
+            Power(on=False, mark="off"),
+            Hold(duration_s=OFF_S),
+            random_phase(profile, "before"),
+            Power(on=True, mark="on"),
+            Hold(duration_s=ready_s + closed_s + AFTER_S),
+        ],
+        expectations=[
+            *said,
+            *stay(own, "before", "on", is_open=True),
+            *closes(own, "on", ready_s + closed_s, claim="start/closes"),
+            *stay(asked_for, "before", is_open=True),
+        ],
+        begins="off",
     )
     yield from _asked_to_close(profile)
     yield from _messages_come(profile)
@@ -66,21 +63,19 @@ def _asked_to_close(profile: Profile) -> Iterator[Draft]:
     if contactors is None:
         return
     on_request = [o for o in profile.start.closes if o not in profile.closes_at_start]
-    yield _draft(
-        profile,
-        f"asked to after power-up it closes within {format(closed_s, 's')}",
-        Part(
-            [
-                Power(on=True),
-                Hold(duration_s=profile.start.ready_within_s),
-                *not_yet(profile, contactors),
-                random_phase(profile, "before"),
-                saying(profile, contactors, contactors.request.close, "asked"),
-                Hold(duration_s=closed_s + AFTER_S),
-            ],
-            list(closes(on_request, "asked", closed_s, claim="start/closes")),
-        ),
-        {"then": "asked"},
+    yield Draft(
+        title=f"asked to after power-up it closes within {format(closed_s, 's')}",
+        parameters={"then": "asked"},
+        steps=[
+            Power(on=True),
+            Hold(duration_s=profile.start.ready_within_s),
+            *not_yet(profile, contactors),
+            random_phase(profile, "before"),
+            saying(profile, contactors, contactors.request.close, "asked"),
+            Hold(duration_s=closed_s + AFTER_S),
+        ],
+        expectations=list(closes(on_request, "asked", closed_s, claim="start/closes")),
+        begins="off",
     )
 
 
@@ -94,43 +89,23 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
         return
     within_s = can.speaks_within_s
     partner, promise = next(iter(can.receives.items()))
-    yield _draft(
-        profile,
-        f"within {format(within_s, 's')} of power-up every message has come",
-        Part(
-            [
-                Power(on=False),
-                Hold(duration_s=OFF_S),
-                random_phase(profile),
-                Power(on=True, mark="on"),
-                Hold(duration_s=profile.start.ready_within_s),
-                Send(message=partner, count=SPOKEN, period_s=promise.period_s),
-                Hold(duration_s=within_s),
-            ],
-            [
-                MessageComes(message=MessageAddress(name), since=Mark(mark="on"), high_s=within_s)
-                for name in profile.messages
-            ],
-        ),
-        {"then": "messages"},
-        can.traces_to,
-    )
-
-
-def _draft(
-    profile: Profile,
-    title: str,
-    part: Part,
-    parameters: dict[str, str],
-    traces_to: tuple[str, ...] | None = None,
-) -> Draft:
-    return Draft(
-        title=title,
-        parameters=parameters,
-        steps=part.steps,
-        expectations=part.expectations,
-        severity="critical",
-        traces_to=profile.start.traces_to if traces_to is None else traces_to,
+    yield Draft(
+        title=f"within {format(within_s, 's')} of power-up every message has come",
+        parameters={"then": "messages"},
+        steps=[
+            Power(on=False),
+            Hold(duration_s=OFF_S),
+            random_phase(profile),
+            Power(on=True, mark="on"),
+            Hold(duration_s=profile.start.ready_within_s),
+            Send(message=partner, count=SPOKEN, period_s=promise.period_s),
+            Hold(duration_s=within_s),
+        ],
+        expectations=[
+            MessageComes(message=MessageAddress(name), since=Mark(mark="on"), high_s=within_s)
+            for name in profile.messages
+        ],
+        traces_to=can.traces_to,
         begins="off",
     )
 

@@ -5,17 +5,15 @@ bms-defects.md D96, D97: what compares time stamps fails after 49.7 days, and no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from rig.dut.profile import Balancing, Profile
 from rig.dut.resets import Timers
-from rig.expectations import Expectation
 from rig.expectations.balances import Balances
 from rig.plan.families.bleeding import begins_after_rest, bleed_outputs
 from rig.plan.families.choosing import chosen, delay_of
 from rig.plan.families.contexts import near_wrap
-from rig.plan.families.draft import Draft, Options, family
+from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import all_stay, never_ready
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.reports import timing
@@ -29,26 +27,25 @@ from rig.steps.read import Read
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
 
+_WRAP = ("timers/wrap",)
 
-@family("timer wrap")
-def timer_wrap(profile: Profile, options: Options) -> Iterator[Draft]:
+
+@family_of("timer wrap", lambda profile: profile.timers, severity="critical")
+def timer_wrap(profile: Profile, options: Options, timers: Timers) -> Iterator[Draft]:
     """Go over the wrap at rest, with trips and recoveries pending, and about to balance."""
-    timers, rules = profile.timers, profile.balancing
-    if timers is None:
-        return
     yield _at_rest(profile, timers)
     for it in _one_of_each_kind(profile, options):
-        part = near_wrap(it, timers)
-        yield _draft(
-            timers,
-            f"{it.short} acts in time over the wrap of the timers",
-            it.short,
-            [*part.steps, *it.tripped()],
-            [*it.trips(), *it.says()],
+        yield Draft(
+            title=f"{it.short} acts in time over the wrap of the timers",
+            parameters={"pending": it.short},
+            steps=[*near_wrap(it, timers).steps, *it.tripped()],
+            expectations=[*it.trips(), *it.says()],
             severity=it.protection.severity,
+            claims=_WRAP,
+            begins="off",
         )
-    if rules is not None:
-        yield _rest_before_balancing(profile, timers, rules)
+    if profile.balancing is not None:
+        yield _rest_before_balancing(profile, timers, profile.balancing)
 
 
 def _one_of_each_kind(profile: Profile, options: Options) -> Iterator[Provoked]:
@@ -72,18 +69,17 @@ def _at_rest(profile: Profile, timers: Timers) -> Draft:
     ]
     silent = (at_each(profile, name)[0].stays_silent(None, "over") for name in profile.protections)
     # Begun while it runs, so that frames are heard before the wrap whatever comes after it.
-    return _draft(
-        timers,
-        "nothing stops, opens or is said when the timers wrap",
-        "at rest",
-        [*traffic, Hold(duration_s=timers.wrap_after_s + WRAP_WATCHED_S, mark="over")],
-        [
+    return Draft(
+        title="nothing stops, opens or is said when the timers wrap",
+        parameters={"pending": "at rest"},
+        steps=[*traffic, Hold(duration_s=timers.wrap_after_s + WRAP_WATCHED_S, mark="over")],
+        expectations=[
             *(timing(name, promise, None, "over") for name, promise in profile.messages.items()),
             *all_stay(profile, {}, None, "over"),
             *(e for each in silent for e in each),
             *never_ready(profile, None, "over"),
         ],
-        begins="ready",
+        claims=_WRAP,
     )
 
 
@@ -94,11 +90,10 @@ def _rest_before_balancing(profile: Profile, timers: Timers, rules: Balancing) -
     flowing = -max(2.0, 3.0 * (rules.rest_below_a or 0.0))
     asked = asked_to_close(profile)
     before_s = timers.wrap_after_s - SETTLED_BEFORE_S - lasts_s(asked) - 0.5 * rules.at_rest_s
-    return _draft(
-        timers,
-        "balancing begins in time though the timers wrap while it rests",
-        "rest",
-        [
+    return Draft(
+        title="balancing begins in time though the timers wrap while it rests",
+        parameters={"pending": "rest"},
+        steps=[
             Power(on=True, mark="on"),
             Set(values={"current": 0.0}),
             Hold(duration_s=SETTLED_BEFORE_S),
@@ -110,24 +105,10 @@ def _rest_before_balancing(profile: Profile, timers: Timers, rules: Balancing) -
             Hold(duration_s=rules.at_rest_s + rules.begins_within_s + AFTER_S),
             Read(quantities=bleed_outputs(profile), mark="bled"),
         ],
-        [*begins_after_rest(rules, 1, "flowing", REMOVED), Balances(cells=(1,), at="bled")],
-    )
-
-
-def _draft(
-    timers: Timers,
-    title: str,
-    what: str,
-    steps: Sequence[Step],
-    expectations: Sequence[Expectation],
-    **other: Any,
-) -> Draft:
-    return Draft(
-        title=title,
-        parameters={"pending": what},
-        steps=steps,
-        expectations=expectations,
-        traces_to=timers.traces_to,
-        claims=("timers/wrap",),
-        **({"severity": "critical", "begins": "off"} | other),
+        expectations=[
+            *begins_after_rest(rules, 1, "flowing", REMOVED),
+            Balances(cells=(1,), at="bled"),
+        ],
+        claims=_WRAP,
+        begins="off",
     )
