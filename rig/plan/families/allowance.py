@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.signal_within import SignalWithin
 from rig.plan.families.choosing import look_s, recovers_by_level
-from rig.plan.families.draft import Draft, Options, family
+from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import becomes, between, stays
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.resetting import power_cycle
@@ -27,12 +27,9 @@ from rig.steps.set import Set
 _FOLLOWED = 0.6  # of its time, a partner has followed
 
 
-@family("limits")
-def limits(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("limits", lambda profile: profile.allowance)
+def limits(profile: Profile, options: Options, allowance: Allowance) -> Iterator[Draft]:
     """Walk each cell and sensor through the curves; see the ends, the return, the warning."""
-    allowance = profile.allowance
-    if allowance is None:
-        return
     seen = _Seen(profile, allowance)
     wanted = options.targets
     for target in (*profile.cell_names, *profile.temperature_names):
@@ -59,24 +56,6 @@ class _Seen:
         said = [limit.signal for limit in self.allowance.currents.values()]
         said += [voltage.signal] if voltage else []
         return look_s(self.profile, LIMIT_SEEN_S, (signal.message for signal in said))
-
-    def draft(
-        self,
-        title: str,
-        parameters: dict[str, str],
-        steps: Sequence[Step],
-        expectations: Sequence[Expectation],
-        severity: str = "normal",
-    ) -> Draft:
-        """Draft a case about limits."""
-        return Draft(
-            title=title,
-            parameters=parameters,
-            steps=steps,
-            expectations=expectations,
-            severity=severity,
-            traces_to=self.allowance.traces_to,
-        )
 
     def current(self, way: str, values: Mapping[str, float], soc: float | None = None) -> Interval:
         """Give the current limit one way; where its path may be open, 0 is right too."""
@@ -179,12 +158,12 @@ def _walk_draft(seen: _Seen, target: str, points: list[float], *, upwards: bool)
             fallen = [replace(within, low=0.0) for within in fallen]
         expectations += fallen
     side = "above" if upwards else "below"
-    return seen.draft(
-        f"limits follow {target} {side} nominal along their curves",
-        {"at": target, "side": side},
-        steps,
-        expectations,
-        "critical",
+    return Draft(
+        title=f"limits follow {target} {side} nominal along their curves",
+        parameters={"at": target, "side": side},
+        steps=steps,
+        expectations=expectations,
+        severity="critical",
     )
 
 
@@ -231,17 +210,17 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
     told = [said.message for said in (limit.signal, soc) if said]  # the latter perhaps more rarely
     off, *held_and_on = power_cycle(OFF_S)
     risen_s = profile.start.up_within_s + seen.allowance.full_within_s
-    return seen.draft(
-        f"started {at}, it limits the {way} current",
-        {"at": at},
-        [
+    return Draft(
+        title=f"started {at}, it limits the {way} current",
+        parameters={"at": at},
+        steps=[
             off,
             Set(values=values),
             *held_and_on,
             Hold(duration_s=risen_s, mark="risen"),
             Hold(duration_s=look_s(profile, 2.0 * LIMIT_SEEN_S, told), mark="looked"),
         ],
-        [
+        expectations=[
             _within(limit.signal, seen.current(way, values, end), "risen", "looked"),
             *_end_soc(seen, way, end),
         ],
@@ -296,7 +275,12 @@ def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, it: Provoked) -> D
     steps += [Hold(duration_s=allowance.full_within_s, mark="full"), look.marked("looked")]
     expectations.append(_within(limit.signal, seen.current(way, {}), "full", "looked"))
     title = f"after {it.whose} the {way} current limit rises slowly"
-    return seen.draft(title, {"after": it.short}, steps, expectations)
+    return Draft(
+        title=title,
+        parameters={"after": it.short},
+        steps=steps,
+        expectations=expectations,
+    )
 
 
 # ---- a partner that does not keep to it -------------------------------------------------------
@@ -334,10 +318,10 @@ def _fall(seen: _Seen, exceeded: Exceeded, way: str, limit: CurrentLimit) -> _Fa
 
 def _ignored_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> Draft:
     """Keep the current up: the warning comes, but not before a partner could have followed."""
-    return seen.draft(
-        f"a {way} current that stays beyond a fallen limit is told, after the partner's time",
-        {"way": way, "partner": "ignores"},
-        [
+    return Draft(
+        title=f"a {way} current that stays beyond a fallen limit is told, after the partner's time",
+        parameters={"way": way, "partner": "ignores"},
+        steps=[
             Hold(duration_s=seen.allowance.full_within_s),
             Set(values={"current": fall.current_a}),
             Hold(duration_s=1.0, mark="flowing"),
@@ -346,7 +330,7 @@ def _ignored_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> Dr
             Set(values={"current": fall.followed_a}, mark="followed"),
             Hold(duration_s=exceeded.clears_within_s + AFTER_S),
         ],
-        [
+        expectations=[
             stays(exceeded.says, 0.0, None, "flowing"),
             becomes(exceeded.says, 1.0, "fallen", exceeded.after),
             becomes(exceeded.says, 0.0, "followed", Interval(0.0, exceeded.clears_within_s, "s")),
@@ -358,10 +342,10 @@ def _followed_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> D
     """Follow in time: no warning, neither then nor later, nor within the margin before."""
     most_a = seen.current(way, {}).high + 0.5 * exceeded.margin_a
     sign = 1.0 if fall.current_a > 0.0 else -1.0
-    return seen.draft(
-        f"a {way} current that follows a falling limit in time is not told of",
-        {"way": way, "partner": "follows"},
-        [
+    return Draft(
+        title=f"a {way} current that follows a falling limit in time is not told of",
+        parameters={"way": way, "partner": "follows"},
+        steps=[
             Hold(duration_s=seen.allowance.full_within_s),
             Set(values={"current": round(sign * most_a, 3)}),
             Hold(duration_s=exceeded.after.high + AFTER_S),
@@ -371,5 +355,5 @@ def _followed_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> D
             Set(values={"current": fall.followed_a}, mark="followed"),
             Hold(duration_s=exceeded.after.high),
         ],
-        [stays(exceeded.says, 0.0)],
+        expectations=[stays(exceeded.says, 0.0)],
     )

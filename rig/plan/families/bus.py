@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rig.can_address import MessageAddress
-from rig.dut.profile import Console, Profile
+from rig.dut.profile import Can, Console, Profile
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.message_comes import MessageComes
@@ -19,7 +19,7 @@ from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.instants import Mark
 from rig.plan.families.choosing import chosen
-from rig.plan.families.draft import Draft, Options, Part, family, random_phase
+from rig.plan.families.draft import Draft, Options, Part, family_of, random_phase
 from rig.plan.families.expecting import closes, never_ready, stay
 from rig.plan.families.partner import Watched, watched_messages
 from rig.plan.families.provoked import Provoked, at_each
@@ -45,16 +45,16 @@ _BROKEN, _MENDED, _SETTLED = "broken", "mended", "settled"
 _BOUNCES = 6
 
 
-@family("bus fault")
-def bus_fault(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("bus fault", lambda profile: profile.can, severity="critical")
+def bus_fault(profile: Profile, options: Options, can: Can) -> Iterator[Draft]:  # noqa: ARG001
     """Break and short the bus: brief, long with a violation meanwhile, bouncing, at the start."""
     link = profile.links.get(CAN_BUS)
-    if link is None or profile.can is None or profile.can.back_within_s is None:
+    if link is None or can.back_within_s is None:
         return
     partners = list(watched_messages(profile, Options()))  # the bus is everybody's
     missed_meanwhile = any(p.is_at_home for p in partners)
     for kind in link.faults:
-        bus = _Bus(profile, partners, kind, profile.can.back_within_s)
+        bus = _Bus(profile, partners, kind, can.back_within_s)
         yield bus.brief()
         yield bus.long()
         if not missed_meanwhile:  # how many of its frames get through is anybody's guess
@@ -212,8 +212,6 @@ class _Bus:
             parameters={"fault": self.kind, "when": when},
             steps=part.steps,
             expectations=part.expectations,
-            severity="critical",
-            traces_to=self.profile.can.traces_to if self.profile.can else (),
         )
 
 

@@ -19,7 +19,7 @@ from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.instants import Crossing, Instant, Mark
 from rig.plan.families.choosing import chosen, has_level, has_threshold, slowest_s
-from rig.plan.families.draft import Draft, Options, family, random_phase
+from rig.plan.families.draft import Draft, Options, family_of, random_phase
 from rig.plan.families.expecting import becomes, closes, stay, stays
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.requesting import saying
@@ -54,6 +54,10 @@ class _Ladder:
 
     profile: Profile
     says: Contactors
+
+    @property
+    def traces_to(self) -> tuple[str, ...]:
+        return self.says.traces_to
 
     @property
     def said_s(self) -> float:
@@ -133,57 +137,37 @@ class _Ladder:
         time = Interval(0.0, high_s + self.said_s, "s")
         return becomes(self.says.states.signal, value, since, time)
 
-    def draft(
-        self,
-        title: str,
-        parameters: dict[str, str],
-        steps: Sequence[Step],
-        expectations: Sequence[Expectation],
-        traces_to: tuple[str, ...] | None = None,
-    ) -> Draft:
-        """Draft a case about no protection."""
-        return Draft(
-            title=title,
-            parameters=parameters,
-            steps=[random_phase(self.profile), *steps],
-            expectations=expectations,
-            severity="blocker",
-            traces_to=self.says.traces_to if traces_to is None else traces_to,
-        )
 
-
-def _ladders(profile: Profile) -> Iterator[_Ladder]:
-    if profile.contactors is not None:
-        yield _Ladder(profile, profile.contactors)
+def _ladder(profile: Profile) -> _Ladder | None:
+    return _Ladder(profile, profile.contactors) if profile.contactors else None
 
 
 # ---- closing ------------------------------------------------------------------------------------
-@family("contactor closing")
-def closing(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("contactor closing", _ladder, severity="blocker")
+def closing(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:  # noqa: ARG001
     """Close upon an empty link: precharge first, the main contactor once the link has come up."""
-    for ladder in _ladders(profile):
-        says, level = ladder.says, profile.outputs[ladder.says.main].closed_above_v
-        main = Crossing(quantity=says.main, level=level, rising=True, after="asked")
-        low_s, high_s = says.overlap.low, says.overlap.high
-        yield ladder.draft(
-            f"{says.main} closes once the link has come up, {says.precharge} before it",
-            {},
-            [
-                *ladder.emptied(),
-                ladder.close("asked"),
-                Hold(duration_s=says.closed_in.high + says.overlap.high + ladder.said_s + AFTER_S),
-            ],
-            [
-                *ladder.all_open("emptied", "asked"),
-                ladder.begins("asked"),
-                ladder.closes("asked", says.closed_in),
-                _link_first(ladder),
-                Trips(output=says.precharge, since=main, low_s=low_s, high_s=high_s),
-                _once(ladder),
-                ladder.state(says.states.precharging, "asked", says.begins_within_s),
-                ladder.state(says.states.closed, main, 0.0),
-            ],
-        )
+    says, level = ladder.says, profile.outputs[ladder.says.main].closed_above_v
+    main = Crossing(quantity=says.main, level=level, rising=True, after="asked")
+    low_s, high_s = says.overlap.low, says.overlap.high
+    yield Draft(
+        title=f"{says.main} closes once the link has come up, {says.precharge} before it",
+        steps=[
+            random_phase(ladder.profile),
+            *ladder.emptied(),
+            ladder.close("asked"),
+            Hold(duration_s=says.closed_in.high + says.overlap.high + ladder.said_s + AFTER_S),
+        ],
+        expectations=[
+            *ladder.all_open("emptied", "asked"),
+            ladder.begins("asked"),
+            ladder.closes("asked", says.closed_in),
+            _link_first(ladder),
+            Trips(output=says.precharge, since=main, low_s=low_s, high_s=high_s),
+            _once(ladder),
+            ladder.state(says.states.precharging, "asked", says.begins_within_s),
+            ladder.state(says.states.closed, main, 0.0),
+        ],
+    )
 
 
 def _link_first(ladder: _Ladder) -> Recovers:
@@ -210,19 +194,18 @@ def _once(ladder: _Ladder) -> Cycles:
 
 
 # ---- requests and power -------------------------------------------------------------------------
-@family("contactor requests")
-def requests(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("contactor requests", _ladder, severity="blocker")
+def requests(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:  # noqa: ARG001
     """Take the request back, cut the supply, reset, in each state: only a new request closes."""
-    for ladder in _ladders(profile):
-        yield _withdrawn(ladder, "closed", ladder.says.main)
-        yield _withdrawn(ladder, "precharging", ladder.says.precharge)
-        yield _no_request(ladder)
-        cuts: dict[str, list[Step]] = {"supply": power_cycle(held="off", on="on")}
-        if profile.console is not None:
-            cuts["reset"] = [Reset(mark="on")]
-        for means, steps in cuts.items():
-            for state in ("closed", "precharging", "open"):
-                yield _cut(ladder, state, means, steps)
+    yield _withdrawn(ladder, "closed", ladder.says.main)
+    yield _withdrawn(ladder, "precharging", ladder.says.precharge)
+    yield _no_request(ladder)
+    cuts: dict[str, list[Step]] = {"supply": power_cycle(held="off", on="on")}
+    if profile.console is not None:
+        cuts["reset"] = [Reset(mark="on")]
+    for means, steps in cuts.items():
+        for state in ("closed", "precharging", "open"):
+            yield _cut(ladder, state, means, steps)
 
 
 def _into(ladder: _Ladder, state: str) -> list[Step]:
@@ -237,10 +220,11 @@ def _into(ladder: _Ladder, state: str) -> list[Step]:
 
 def _withdrawn(ladder: _Ladder, state: str, output: str) -> Draft:
     says = ladder.says
-    return ladder.draft(
-        f"a request to open is obeyed while {state}",
-        {"request": "open", "while": state},
-        [
+    return Draft(
+        title=f"a request to open is obeyed while {state}",
+        parameters={"request": "open", "while": state},
+        steps=[
+            random_phase(ladder.profile),
             *_into(ladder, state),
             ladder.open("asked"),
             Hold(duration_s=says.opens_within_s + HEARD_S, mark="opened"),
@@ -248,7 +232,7 @@ def _withdrawn(ladder: _Ladder, state: str, output: str) -> Draft:
             _WATCHED,
             *ladder.anew("again"),
         ],
-        [
+        expectations=[
             ladder.opens(output, Mark(mark="asked")),
             *ladder.all_open("opened", "watched"),
             ladder.state(says.states.open, "asked", says.opens_within_s),
@@ -259,10 +243,11 @@ def _withdrawn(ladder: _Ladder, state: str, output: str) -> Draft:
 
 def _no_request(ladder: _Ladder) -> Draft:
     says = ladder.says
-    return ladder.draft(
-        f"no request leaves {says.main} as it is",
-        {"request": "none", "while": "closed"},
-        [
+    return Draft(
+        title=f"no request leaves {says.main} as it is",
+        parameters={"request": "none", "while": "closed"},
+        steps=[
+            random_phase(ladder.profile),
             _SETTLE,
             ladder.ask(says.request.none, "asked"),
             _WATCHED,
@@ -271,7 +256,7 @@ def _no_request(ladder: _Ladder) -> Draft:
             ladder.ask(says.request.none),
             _SETTLE,
         ],
-        [
+        expectations=[
             ladder.main_open("asked", "watched", is_open=False),
             Stays(output=says.precharge, is_open=True, begin="asked"),
             ladder.main_open("opened"),
@@ -281,10 +266,11 @@ def _no_request(ladder: _Ladder) -> Draft:
 
 def _cut(ladder: _Ladder, state: str, means: str, cut: Sequence[Step]) -> Draft:
     start = ladder.profile.start
-    return ladder.draft(
-        f"{means} gone while {state}: open until a new request, though the old one goes on",
-        {"cut": means, "while": state},
-        [
+    return Draft(
+        title=f"{means} gone while {state}: open until a new request, though the old one goes on",
+        parameters={"cut": means, "while": state},
+        steps=[
+            random_phase(ladder.profile),
             *_into(ladder, state),
             *cut,
             _NO_CURRENT,
@@ -293,29 +279,28 @@ def _cut(ladder: _Ladder, state: str, means: str, cut: Sequence[Step]) -> Draft:
             Hold(duration_s=start.up_within_s + COILS_S, mark="watched"),
             *ladder.anew("again"),
         ],
-        [
+        expectations=[
             *ladder.all_open("on", "watched"),
             *closes(ladder.profile.closes_at_start, "on", start.up_within_s),
             ladder.closes("again"),
         ],
-        start.traces_to,
+        traces_to=start.traces_to,
     )
 
 
 # ---- faults -------------------------------------------------------------------------------------
-@family("contactor faults")
-def contactor_faults(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("contactor faults", _ladder, severity="blocker")
+def contactor_faults(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:
     """A fault in each state opens both; they stay open, fault gone or not, until a new request."""
-    for ladder in _ladders(profile):
-        opening = ladder.says.opened_by
-        for number, (name, _) in enumerate(chosen(profile, options, lambda p: bool(p.opens))):
-            watched = Hold(duration_s=COILS_S if number else FIRST_COILS_S)
-            for it in at_each(profile, name, options.targets)[:1] if name in opening else ():
-                yield from _fault_in_each_state(ladder, it, watched)
-        for name, _ in chosen(profile, options, has_threshold):
-            if name not in opening:
-                for it in at_each(profile, name, options.targets)[:1]:
-                    yield _left_alone(ladder, it)
+    opening = ladder.says.opened_by
+    for number, (name, _) in enumerate(chosen(profile, options, lambda p: bool(p.opens))):
+        watched = Hold(duration_s=COILS_S if number else FIRST_COILS_S)
+        for it in at_each(profile, name, options.targets)[:1] if name in opening else ():
+            yield from _fault_in_each_state(ladder, it, watched)
+    for name, _ in chosen(profile, options, has_threshold):
+        if name not in opening:
+            for it in at_each(profile, name, options.targets)[:1]:
+                yield _left_alone(ladder, it)
 
 
 def _fault_in_each_state(ladder: _Ladder, it: Provoked, watched: Hold) -> Iterator[Draft]:
@@ -421,23 +406,23 @@ def _left_alone(ladder: _Ladder, it: Provoked) -> Draft:
 
 
 # ---- a link that does not come up ---------------------------------------------------------------
-@family("precharge fails")
-def precharge_fails(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("precharge fails", _ladder, severity="blocker")
+def precharge_fails(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:  # noqa: ARG001
     """A load holds the link down: the stated number of tries, then a latched fault."""
-    for ladder in _ladders(profile):
-        load_a = ladder.says.failure.load_a
-        for number, means in enumerate(ladder.says.failure.cleared_by):
-            for times in (1.0, _HEAVY) if number == 0 else (1.0,):
-                yield _all_tries(ladder, load_a * times, means)
-        yield _load_goes(ladder)
+    load_a = ladder.says.failure.load_a
+    for number, means in enumerate(ladder.says.failure.cleared_by):
+        for times in (1.0, _HEAVY) if number == 0 else (1.0,):
+            yield _all_tries(ladder, load_a * times, means)
+    yield _load_goes(ladder)
 
 
 def _all_tries(ladder: _Ladder, load_a: float, means: str) -> Draft:
     says, failure = ladder.says, ladder.says.failure
-    return ladder.draft(
-        f"{load_a:g} A at the link: {failure.tries} tries, then open until {means}",
-        {"load": f"{load_a:g} A", "cleared by": means},
-        [
+    return Draft(
+        title=f"{load_a:g} A at the link: {failure.tries} tries, then open until {means}",
+        parameters={"load": f"{load_a:g} A", "cleared by": means},
+        steps=[
+            random_phase(ladder.profile),
             *ladder.emptied(load_a),
             ladder.close("asked"),
             # As long again as three more pauses take: whoever goes on trying is seen.
@@ -448,14 +433,14 @@ def _all_tries(ladder: _Ladder, load_a: float, means: str) -> Draft:
             *_cleared(ladder, means),
             *ladder.anew("again"),
         ],
-        [
+        expectations=[
             _tries(ladder),
             ladder.main_open("asked", "watched"),
             *ladder.all_open("failed", "watched"),
             *_failure_said(ladder),
             ladder.closes("again"),
         ],
-        (*says.traces_to, *failure.traces_to),
+        traces_to=(*says.traces_to, *failure.traces_to),
     )
 
 
@@ -497,19 +482,20 @@ def _load_goes(ladder: _Ladder) -> Draft:
     """A load that goes after the first try: the next one brings the link up."""
     says, failure = ladder.says, ladder.says.failure
     closed_s = failure.pause.high + says.closed_in.high
-    return ladder.draft(
-        f"a load that goes after the first try: the second one closes {says.main}",
-        {"load": "gone after a try"},
-        [
+    return Draft(
+        title=f"a load that goes after the first try: the second one closes {says.main}",
+        parameters={"load": "gone after a try"},
+        steps=[
+            random_phase(ladder.profile),
             *ladder.emptied(failure.load_a),
             ladder.close("asked"),
             Hold(duration_s=failure.each.high + 0.5 * failure.pause.low),
             _NO_CURRENT.marked("gone"),
             Hold(duration_s=closed_s + AFTER_S),
         ],
-        [
+        expectations=[
             ladder.main_open("asked", "gone"),
             ladder.closes("gone", Interval(0.0, closed_s, "s")),
         ],
-        (*says.traces_to, *failure.traces_to),
+        traces_to=(*says.traces_to, *failure.traces_to),
     )

@@ -53,9 +53,7 @@ class Draft:
     steps: Sequence[Step]
     expectations: Sequence[Expectation]
     severity: str | None = None  # of its family, unless said
-    traces_to: tuple[str, ...] | None = (
-        None  # the requirements of its family's section, unless said
-    )
+    traces_to: tuple[str, ...] | None = None  # of its family's section, unless said
     claims: tuple[str, ...] = ()  # that it answers as a whole, beside those of its expectations
     begins: Begins = "ready"
 

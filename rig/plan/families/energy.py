@@ -5,11 +5,11 @@ All of them go by the profile's section ``energy:``, and find nothing where ther
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from rig.dut.charge import CELL_SUM, HEALTH, REMAINING, SOC, SOC_STEP, percent_of, signals_of
-from rig.dut.energy import ChargePromise, Energy, FullPromise
+from rig.dut.energy import ChargePromise, Energy, FullPromise, HealthPromise
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
@@ -23,7 +23,7 @@ from rig.expectations.signal_within import SignalWithin
 from rig.expectations.stays import Stays
 from rig.instants import Mark
 from rig.plan.families.choosing import look_s
-from rig.plan.families.draft import Draft, Options, family
+from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.requesting import asked_to_close
 from rig.plan.families.timing import OFF_S, STANDS_S
 from rig.plan.stimulus import just_inside, paths
@@ -39,26 +39,25 @@ _SHARE = 0.9  # of the lowest threshold: a current that trips nothing
 
 
 # ---- what the cells' voltages make of it --------------------------------------------------------
-@family("from cells")
-def from_cells(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("from cells", lambda profile: profile.energy)
+def from_cells(profile: Profile, options: Options, energy: Energy) -> Iterator[Draft]:  # noqa: ARG001
     """Start it at every point of its table and between: charge follows; so does the sum."""
-    energy = profile.energy
-    if energy is None:
-        return
     charge = energy.state_of_charge
     named = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
-    yield _draft(
-        "started anywhere on its table, it tells the charge that the voltage stands for",
-        ("open-circuit", charge.traces_to),
-        [step for volts in _sweep_v(profile, energy) for step in _started_at(profile, volts)],
-        [follows(profile, name) for name in named],
+    yield Draft(
+        title="started anywhere on its table, it tells the charge that the voltage stands for",
+        parameters={"situation": "open-circuit"},
+        steps=[step for volts in _sweep_v(profile, energy) for step in _started_at(profile, volts)],
+        expectations=[follows(profile, name) for name in named],
+        traces_to=charge.traces_to,
     )
     if energy.cell_sum is not None:
-        yield _draft(
-            "the sum of the cells is told, whichever of them moves",
-            ("cell-sum", energy.cell_sum.traces_to),
-            list(_cell_levels(profile, energy.cell_sum.settles_s)),
-            [follows(profile, CELL_SUM)],
+        yield Draft(
+            title="the sum of the cells is told, whichever of them moves",
+            parameters={"situation": "cell-sum"},
+            steps=list(_cell_levels(profile, energy.cell_sum.settles_s)),
+            expectations=[follows(profile, CELL_SUM)],
+            traces_to=energy.cell_sum.traces_to,
         )
 
 
@@ -113,12 +112,9 @@ def _told_s(profile: Profile) -> float:
 
 
 # ---- what is counted ----------------------------------------------------------------------------
-@family("charge counted")
-def charge_counted(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("charge counted", lambda profile: profile.energy)
+def charge_counted(profile: Profile, options: Options, energy: Energy) -> Iterator[Draft]:  # noqa: ARG001
     """Draw a known charge and give it back, fast and slowly; and once more after a correction."""
-    energy = profile.energy
-    if energy is None:
-        return
     most = _currents(profile)
     rest_s = _rest_s(energy)
     charge = energy.state_of_charge
@@ -161,10 +157,10 @@ def _there_and_back(
     spans = [("begun", "drawn"), ("rested", "back"), ("begun", "back")]
     moves = [("begun", "drawn", False), ("rested", "back", True)]
     said = f"{format(-discharge_a, 'A')} and {format(charge_a, 'A')}"
-    return _draft(
-        f"charge drawn and given back at {said} is counted both ways",
-        (how, profile.energy.state_of_charge.traces_to if profile.energy else ()),
-        [
+    return Draft(
+        title=f"charge drawn and given back at {said} is counted both ways",
+        parameters={"situation": how},
+        steps=[
             Hold(duration_s=_told_s(profile), mark="begun"),
             *_flow(discharge_a, long_s),
             Hold(duration_s=_told_s(profile), mark="drawn"),
@@ -172,12 +168,13 @@ def _there_and_back(
             *_flow(charge_a, back_s),
             Hold(duration_s=_told_s(profile), mark="back"),
         ],
-        [
+        expectations=[
             *(counts(profile, name, *span) for name in reported for span in spans),
             *(_ordered(profile, name, move) for name in reported for move in moves),
             _small_steps(profile, "begun", "back"),
             *_paths_closed(profile),
         ],
+        traces_to=profile.energy.state_of_charge.traces_to if profile.energy else (),
     )
 
 
@@ -187,10 +184,11 @@ def _after_rest(
     """Draw charge where the curve is steep, rest until it is corrected, charge on from there."""
     discharge_a, charge_a = most
     reported = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
-    return _draft(
-        "rest corrects what was counted where the curve is steep; charging goes on from there",
-        ("after-rest", profile.energy.state_of_charge.traces_to if profile.energy else ()),
-        [
+    return Draft(
+        title="rest corrects what was counted where the curve is steep; charging goes on from"
+        " there",
+        parameters={"situation": "after-rest"},
+        steps=[
             *_conducting_at(profile, steep_v, "begun"),
             *_flow(discharge_a, 40.0),
             Hold(duration_s=_told_s(profile), mark="drawn"),
@@ -199,7 +197,7 @@ def _after_rest(
             *_flow(charge_a, 30.0),
             Hold(duration_s=_told_s(profile), mark="back"),
         ],
-        [
+        expectations=[
             *(follows(profile, name) for name in reported),
             *(counts(profile, name, "begun", "drawn") for name in reported),
             *(counts(profile, name, "rested", "back") for name in reported),
@@ -208,6 +206,7 @@ def _after_rest(
             _small_steps(profile, "begun", "drawn"),
             _small_steps(profile, "rested", "back"),
         ],
+        traces_to=profile.energy.state_of_charge.traces_to if profile.energy else (),
     )
 
 
@@ -253,11 +252,9 @@ def _flow(amps: float, seconds: float) -> list[Step]:
 
 
 # ---- full and empty -----------------------------------------------------------------------------
-@family("full")
-def full(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("full", lambda p: p.energy.full if p.energy else None)
+def full(profile: Profile, options: Options, promise: FullPromise) -> Iterator[Draft]:  # noqa: ARG001
     """Hold it at full: it is told in time and once; neither a peak nor half of it will do."""
-    if profile.energy is None or (promise := profile.energy.full) is None:
-        return
     tail_a, wait_s = 0.5 * promise.below_a, promise.for_s + promise.within_s + 1.0
     above = dict.fromkeys(profile.cell_names, round(promise.above_v + 0.02, 4))
     below = dict.fromkeys(profile.cell_names, round(promise.above_v - 0.02, 4))
@@ -288,11 +285,12 @@ def full(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
         Hold(duration_s=wait_s, mark="told"),
         Hold(duration_s=promise.for_s, mark="over"),
     ]
-    yield _draft(
-        f"full is told once it has lasted {format(promise.for_s, 's')}, and once only",
-        ("dwell", promise.traces_to),
-        held,
-        list(_becomes_full(profile, promise)),
+    yield Draft(
+        title=f"full is told once it has lasted {format(promise.for_s, 's')}, and once only",
+        parameters={"situation": "dwell"},
+        steps=held,
+        expectations=list(_becomes_full(profile, promise)),
+        traces_to=promise.traces_to,
     )
 
 
@@ -313,8 +311,12 @@ def _full_draft(profile: Profile, situation: str, steps: Sequence[Step]) -> Draf
     ]
     if promise is not None and promise.console is not None:
         expected.append(ConsoleNeverSays(pattern=promise.console))
-    return _draft(
-        titles[situation], (situation, promise.traces_to if promise else ()), steps, expected
+    return Draft(
+        title=titles[situation],
+        parameters={"situation": situation},
+        steps=steps,
+        expectations=expected,
+        traces_to=promise.traces_to if promise else (),
     )
 
 
@@ -333,12 +335,9 @@ def _becomes_full(profile: Profile, promise: FullPromise) -> Iterator[Expectatio
         yield ConsoleNeverSays(pattern=promise.console, begin="told", end="over")
 
 
-@family("charge ends")
-def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("charge ends", lambda profile: profile.energy)
+def charge_ends(profile: Profile, options: Options, energy: Energy) -> Iterator[Draft]:  # noqa: ARG001
     """Run past empty, past the reserve and past full: every value stays within 0 and rated."""
-    energy = profile.energy
-    if energy is None:
-        return
     capacity_ah = profile.cells.capacity_ah or 0.0
     remaining = energy.remaining_capacity
     reserve = remaining.reserve_ah / capacity_ah if remaining else 0.0
@@ -349,17 +348,18 @@ def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa:
         amps = charge_a if name == "full" else discharge_a
         seconds = 36.0 * past * capacity_ah / abs(amps)
         turned_a = discharge_a if name == "full" else charge_a
-        yield _draft(
-            f"past {name}, charge and remaining capacity stay between 0 and rated",
-            (name, remaining.traces_to if remaining else energy.state_of_charge.traces_to),
-            [
+        yield Draft(
+            title=f"past {name}, charge and remaining capacity stay between 0 and rated",
+            parameters={"situation": name},
+            steps=[
                 *_conducting_at(profile, _volts_at(energy, soc), "begun"),
                 *_flow(amps, seconds),
                 Hold(duration_s=_told_s(profile), mark="there"),
                 *_flow(turned_a, 0.5 * seconds * abs(amps / turned_a)),
                 Hold(duration_s=_told_s(profile), mark="back"),
             ],
-            list(_within_ends(profile, rising=name == "full")),
+            expectations=list(_within_ends(profile, rising=name == "full")),
+            traces_to=remaining.traces_to if remaining else energy.state_of_charge.traces_to,
         )
 
 
@@ -385,12 +385,9 @@ def _volts_at(energy: Energy, soc: float) -> float:
 
 
 # ---- health -------------------------------------------------------------------------------------
-@family("health")
-def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("health", lambda p: p.energy.health if p.energy else None)
+def health(profile: Profile, options: Options, top: HealthPromise) -> Iterator[Draft]:  # noqa: ARG001
     """Run it for a while at the edges of each temperature range: nobody ages in minutes."""
-    energy = profile.energy
-    if energy is None or energy.health is None:
-        return
     signal = signals_of(profile)[HEALTH]
     discharge_a, _ = _currents(profile)
     steps: list[Step] = [Hold(duration_s=_told_s(profile), mark="begun")]
@@ -400,17 +397,17 @@ def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG0
             *([Set(values={"current": 0.5 * discharge_a})] if profile.has_current else []),
             Hold(duration_s=15.0),
         ]
-    top = energy.health
-    yield _draft(
-        "health does not fall in minutes, in cold or heat",
-        ("temperatures", top.traces_to),
-        [*steps, Hold(duration_s=0.0, mark="over")],
-        [
+    yield Draft(
+        title="health does not fall in minutes, in cold or heat",
+        parameters={"situation": "temperatures"},
+        steps=[*steps, Hold(duration_s=0.0, mark="over")],
+        expectations=[
             SignalSteady(
                 signal=signal, most_span=top.per_hour / top.factor, begin="begun", end="over"
             ),
             SignalWithin(signal=signal, low=0.0, high=1.0 / top.factor),
         ],
+        traces_to=top.traces_to,
     )
 
 
@@ -422,23 +419,6 @@ def _edges_degc(profile: Profile) -> list[float]:
 
 
 # ---- what they share ----------------------------------------------------------------------------
-def _draft(
-    title: str,
-    situation: tuple[str, tuple[str, ...]],
-    steps: Sequence[Step],
-    expectations: Sequence[Expectation],
-) -> Draft:
-    name, traces_to = situation
-    parameters: Mapping[str, str] = {"situation": name}
-    return Draft(
-        title=title,
-        parameters=parameters,
-        steps=steps,
-        expectations=expectations,
-        traces_to=traces_to,
-    )
-
-
 def _ordered(profile: Profile, name: str, move: tuple[str, str, bool]) -> SignalOrdered:
     """Expect a quantity to move one way, but for the rounding of its last step."""
     begin, end, rising = move

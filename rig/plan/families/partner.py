@@ -6,8 +6,8 @@ the BMS promises to refuse is no sign of life, and neither is a frame of somebod
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from rig.dut.profile import Profile
 from rig.dut.received import Received
@@ -75,6 +75,11 @@ class Watched(Provoked):
         """Send it again, and wait until that has been heard."""
         return [self.traffic(mark=REMOVED), Hold(duration_s=self.back.high + AFTER_S)]
 
+    @property
+    def traces_to(self) -> tuple[str, ...]:
+        """Those of its protection, and of the message."""
+        return (*self.protection.traces_to, *self.received.traces_to)
+
     def traffic(
         self,
         period_s: float | None = None,
@@ -133,16 +138,15 @@ def _healthy(watched: Watched) -> Iterator[Draft]:
         ("slow", 0.55 * low_s, 0.25 * low_s, hold_s),  # gaps of 0.8 time-outs at most
     ):
         said = f"{format(every_s, 's')} + up to {format(jitter_s, 's')}"
-        yield _draft(
-            watched,
+        yield watched.draft(
             f"{watched.message} {how}, every {said}, is never missed",
-            how,
             [
                 watched.random_phase,
                 watched.traffic(every_s, jitter_s=jitter_s),
                 Hold(duration_s=for_s),
             ],
             _nothing_happens(watched),
+            {"partner": how},
         )
 
 
@@ -157,12 +161,11 @@ def _disturbed(watched: Watched) -> Draft:
         *(jump, FrameFault(what="swapped", every=0)),
     ]
     phases = [s for w in ways for s in (watched.traffic(wrong=w), Hold(duration_s=DISTURBED_S))]
-    return _draft(
-        watched,
+    return watched.draft(
         f"{watched.message} with some frames wrong, repeated, swapped or of another is not missed",
-        "disturbed",
         [watched.random_phase, watched.traffic(), Hold(duration_s=1.0), *phases],
         _nothing_happens(watched),
+        {"partner": "disturbed"},
     )
 
 
@@ -174,10 +177,8 @@ def _nothing_happens(watched: Watched, end: str | None = None) -> list[Expectati
 def _away(watched: Watched) -> Iterator[Draft]:
     for times in _AWAY:
         away_s = times * watched.delay.high
-        yield _draft(
-            watched,
+        yield watched.draft(
             f"{watched.message} away for {format(away_s, 's')} is missed, and back in its time",
-            f"away {times:g} time-outs",
             [
                 *_begun(watched),
                 *watched.last(),
@@ -185,6 +186,7 @@ def _away(watched: Watched) -> Iterator[Draft]:
                 *watched.is_back,
             ],
             _lost_and_back(watched),
+            {"partner": f"away {times:g} time-outs"},
         )
 
 
@@ -205,12 +207,11 @@ def _away_again(watched: Watched) -> Draft:
         expected += _missed_and_heard(watched, lost, back, lasts=again is None)
         if again is not None:  # it is commanded, so no recovery looks at it
             expected += stay(watched.opens, kept, again, is_open=False)
-    return _draft(
-        watched,
+    return watched.draft(
         f"{watched.message} lost {_AGAIN} times in a row is missed and back each time",
-        "again",
         [*_begun(watched), *rounds],
         expected,
+        {"partner": "again"},
     )
 
 
@@ -245,10 +246,8 @@ def _refused(watched: Watched) -> Iterator[Draft]:
         how = f"{wrong.what} {wrong.by}" if wrong.by else wrong.what
         # One flipped bit after the other is to go over the whole frame.
         period_s = watched.period_s * (0.125 if wrong.what == "bit" else 1.0)
-        yield _draft(
-            watched,
+        yield watched.draft(
             f"{watched.message} that is wrong ({how}) is no sign of life",
-            how,
             [
                 *_begun(watched),
                 *watched.last(),
@@ -258,6 +257,7 @@ def _refused(watched: Watched) -> Iterator[Draft]:
                 *watched.is_back,
             ],
             _lost_and_back(watched),
+            {"partner": how},
         )
 
 
@@ -286,10 +286,8 @@ def _counted(watched: Watched) -> Iterator[Draft]:
         wrong=spoiled,
         mark=APPLIED,
     )
-    yield _draft(
-        watched,
+    yield watched.draft(
         f"{_REFUSED_FRAMES} refused {watched.message} are counted",
-        "counted",
         [
             # Good frames between would have their counters skip.
             StopPeriodic(message=watched.message),
@@ -303,6 +301,7 @@ def _counted(watched: Watched) -> Iterator[Draft]:
             becomes(count, _REFUSED_FRAMES, APPLIED, Interval(0.0, told_s, "s")),
             stays(count, _REFUSED_FRAMES, "told"),
         ],
+        {"partner": "counted"},
     )
 
 
@@ -310,10 +309,8 @@ def _counted(watched: Watched) -> Iterator[Draft]:
 def _burst(watched: Watched) -> Draft:
     """Send it back to back: then its frames, its absence and its return count as before."""
     hold_s = watched.delay.high + 1.0
-    return _draft(
-        watched,
+    return watched.draft(
         f"after {_BURST_FRAMES} {watched.message} back to back the next ones count",
-        "burst",
         [
             *_begun(watched),
             Send(message=watched.message, signals=watched.asks, count=_BURST_FRAMES),
@@ -323,15 +320,5 @@ def _burst(watched: Watched) -> Draft:
             *watched.is_back,
         ],
         [*_nothing_happens(watched, APPLIED), *_lost_and_back(watched)],
+        {"partner": "burst"},
     )
-
-
-def _draft(
-    watched: Watched,
-    title: str,
-    how: str,
-    steps: Sequence[Step],
-    expectations: Sequence[Expectation],
-) -> Draft:
-    draft = watched.draft(title, steps, expectations, {"partner": how})
-    return replace(draft, traces_to=(*draft.traces_to, *watched.received.traces_to))

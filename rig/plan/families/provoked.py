@@ -76,6 +76,11 @@ class Provoked:
         """Outputs that it opens."""
         return self.protection.opens
 
+    @property
+    def traces_to(self) -> tuple[str, ...]:
+        """Requirements of a case about it."""
+        return self.protection.traces_to
+
     # ---- times ----------------------------------------------------------------------------------
     @property
     def delay(self) -> Interval:
@@ -259,7 +264,7 @@ class Provoked:
             steps=steps,
             expectations=tuple(expectations),
             severity=self.protection.severity,
-            traces_to=self.protection.traces_to,
+            traces_to=self.traces_to,
             claims=tuple(claims),
             begins=begins,
         )

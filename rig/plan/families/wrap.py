@@ -20,7 +20,6 @@ from rig.plan.families.reports import timing
 from rig.plan.families.requesting import asked_to_close, lasts_s
 from rig.plan.families.timing import AFTER_S, BY_HARDWARE_S, SETTLED_BEFORE_S, WRAP_WATCHED_S
 from rig.plan.stimulus import REMOVED, home
-from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.read import Read
