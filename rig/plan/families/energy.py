@@ -5,7 +5,7 @@ All of them go by the profile's section ``energy:``, and find nothing where ther
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
 from rig.dut.charge import CELL_SUM, HEALTH, REMAINING, SOC, SOC_STEP, percent_of, signals_of
@@ -16,19 +16,17 @@ from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.counts_charge import counts
 from rig.expectations.follows_cells import follows
-from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_ordered import SignalOrdered
 from rig.expectations.signal_steady import SignalSteady
-from rig.expectations.signal_within import SignalWithin
-from rig.expectations.stays import Stays
 from rig.instants import Mark
 from rig.plan.families.choosing import look_s
 from rig.plan.families.draft import Draft, Options, family_of
+from rig.plan.families.expecting import becomes, between, stay
 from rig.plan.families.requesting import asked_to_close
 from rig.plan.families.timing import OFF_S, STANDS_S
 from rig.plan.stimulus import just_inside, paths
 from rig.quantities import TEMPERATURE
-from rig.quantity import format
+from rig.quantity import Interval, format
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.power import Power
@@ -112,18 +110,20 @@ def _told_s(profile: Profile) -> float:
 
 
 # ---- what is counted ----------------------------------------------------------------------------
-@family_of("charge counted", lambda profile: profile.energy)
-def charge_counted(profile: Profile, options: Options, energy: Energy) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("charge counted", lambda p: p.energy.state_of_charge if p.energy else None)
+def charge_counted(
+    profile: Profile,
+    options: Options,  # noqa: ARG001
+    charge: ChargePromise,
+) -> Iterator[Draft]:
     """Draw a known charge and give it back, fast and slowly; and once more after a correction."""
-    most = _currents(profile)
-    rest_s = _rest_s(energy)
-    charge = energy.state_of_charge
+    most, rest = _currents(profile), charge.corrected_at_rest
+    rest_s = rest.after_s + 2.0 if rest else 5.0
     counted_s = _uncorrected_s(charge, profile.nominal.cells_v, rest_s)
     yield _there_and_back(profile, ("fast", most), rest_s=counted_s, long_s=30.0)
-    yield _there_and_back(profile, ("slow", _small(profile, energy)), rest_s=2.0, long_s=120.0)
-    steep = _steep(charge)
-    if steep is not None:
-        yield _after_rest(profile, most, rest_s, steep)
+    yield _there_and_back(profile, ("slow", _small(profile, charge)), rest_s=2.0, long_s=120.0)
+    if (steep_v := _steep(charge)) is not None:
+        yield _after_rest(profile, most, rest_s, steep_v)
 
 
 def _currents(profile: Profile) -> tuple[float, float]:
@@ -135,16 +135,11 @@ def _currents(profile: Profile) -> tuple[float, float]:
     return round(_SHARE * discharge_a, 2), round(_SHARE * charge_a, 2)
 
 
-def _small(profile: Profile, energy: Energy) -> tuple[float, float]:
+def _small(profile: Profile, charge: ChargePromise) -> tuple[float, float]:
     """Give a small current, both ways: some times what may count as rest, or a 50th of 1 C."""
-    rest = energy.state_of_charge.corrected_at_rest
+    rest = charge.corrected_at_rest
     amps = 3.0 * rest.below_a if rest else (profile.cells.capacity_ah or 1.0) / 50.0
     return -round(amps, 3), round(amps, 3)
-
-
-def _rest_s(energy: Energy) -> float:
-    rest = energy.state_of_charge.corrected_at_rest
-    return rest.after_s + 2.0 if rest else 5.0
 
 
 def _there_and_back(
@@ -172,9 +167,8 @@ def _there_and_back(
             *(counts(profile, name, *span) for name in reported for span in spans),
             *(_ordered(profile, name, move) for name in reported for move in moves),
             _small_steps(profile, "begun", "back"),
-            *_paths_closed(profile),
+            *stay(paths(profile), is_open=False),
         ],
-        traces_to=profile.energy.state_of_charge.traces_to if profile.energy else (),
     )
 
 
@@ -206,7 +200,6 @@ def _after_rest(
             _small_steps(profile, "begun", "drawn"),
             _small_steps(profile, "rested", "back"),
         ],
-        traces_to=profile.energy.state_of_charge.traces_to if profile.energy else (),
     )
 
 
@@ -259,80 +252,55 @@ def full(profile: Profile, options: Options, promise: FullPromise) -> Iterator[D
     above = dict.fromkeys(profile.cell_names, round(promise.above_v + 0.02, 4))
     below = dict.fromkeys(profile.cell_names, round(promise.above_v - 0.02, 4))
     nominal = dict.fromkeys(profile.cell_names, profile.nominal.cells_v)
-    peaks: list[Step] = [
-        Set(values={"current": tail_a}),
-        Hold(duration_s=_told_s(profile), mark="begun"),
-    ]
-    for _ in range(5):
-        peaks += [
-            Set(values=above),
-            Hold(duration_s=0.2),
-            Set(values=nominal),
-            Hold(duration_s=1.0),
-        ]
-    yield _full_draft(profile, "peaks", [*peaks, Hold(duration_s=_told_s(profile), mark="over")])
-    short: list[Step] = [
-        Set(values={"current": tail_a} | below),
-        Hold(duration_s=_told_s(profile), mark="begun"),
-        Hold(duration_s=wait_s),
-        Set(values={"current": 2.0 * promise.below_a} | above),
-        Hold(duration_s=wait_s, mark="over"),
-    ]
-    yield _full_draft(profile, "half", short)
-    held: list[Step] = [
-        Set(values={"current": tail_a}),
-        Set(values=above, mark="high"),
-        Hold(duration_s=wait_s, mark="told"),
-        Hold(duration_s=promise.for_s, mark="over"),
-    ]
+    peaks = [Set(values=above), Hold(duration_s=0.2), Set(values=nominal), Hold(duration_s=1.0)]
+    begun, over = (Hold(duration_s=_told_s(profile), mark=mark) for mark in ("begun", "over"))
+    yield Draft(
+        title="peaks of the voltage make nothing full",
+        parameters={"situation": "peaks"},
+        steps=[Set(values={"current": tail_a}), begun, *peaks * 5, over],
+        expectations=list(_not_full(profile, promise)),
+    )
+    yield Draft(
+        title="neither a voltage nor a current below what is stated makes it full alone",
+        parameters={"situation": "half"},
+        steps=[
+            Set(values={"current": tail_a} | below),
+            begun,
+            Hold(duration_s=wait_s),
+            Set(values={"current": 2.0 * promise.below_a} | above),
+            Hold(duration_s=wait_s, mark="over"),
+        ],
+        expectations=list(_not_full(profile, promise)),
+    )
     yield Draft(
         title=f"full is told once it has lasted {format(promise.for_s, 's')}, and once only",
         parameters={"situation": "dwell"},
-        steps=held,
+        steps=[
+            Set(values={"current": tail_a}),
+            Set(values=above, mark="high"),
+            Hold(duration_s=wait_s, mark="told"),
+            Hold(duration_s=promise.for_s, mark="over"),
+        ],
         expectations=list(_becomes_full(profile, promise)),
-        traces_to=promise.traces_to,
     )
 
 
-def _full_draft(profile: Profile, situation: str, steps: Sequence[Step]) -> Draft:
-    """Expect of these steps that they make nothing full."""
-    promise = profile.energy.full if profile.energy else None
-    titles = {
-        "peaks": "peaks of the voltage make nothing full",
-        "half": "neither a voltage nor a current below what is stated makes it full alone",
-    }
-    expected: list[Expectation] = [
-        SignalSteady(
-            signal=signals_of(profile)[SOC],
-            most_span=percent_of(profile, 0.01),
-            begin="begun",
-            end="over",
-        )
-    ]
-    if promise is not None and promise.console is not None:
-        expected.append(ConsoleNeverSays(pattern=promise.console))
-    return Draft(
-        title=titles[situation],
-        parameters={"situation": situation},
-        steps=steps,
-        expectations=expected,
-        traces_to=promise.traces_to if promise else (),
-    )
+def _not_full(profile: Profile, promise: FullPromise) -> Iterator[Expectation]:
+    soc, most_span = signals_of(profile)[SOC], percent_of(profile, 0.01)
+    yield SignalSteady(signal=soc, most_span=most_span, begin="begun", end="over")
+    if promise.console is not None:
+        yield ConsoleNeverSays(pattern=promise.console)
 
 
 def _becomes_full(profile: Profile, promise: FullPromise) -> Iterator[Expectation]:
-    signal = signals_of(profile)[SOC]
-    since, top = Mark(mark="high"), percent_of(profile, 1.0)
-    latest_s = promise.for_s + promise.within_s
-    yield SignalBecomes(signal=signal, value=top, since=since, low_s=promise.for_s, high_s=latest_s)
-    yield SignalWithin(
-        signal=signal, low=percent_of(profile, 0.995), high=top, begin="told", end="over"
-    )
-    if promise.console is not None:
-        yield ConsoleSays(
-            pattern=promise.console, since=since, low_s=promise.for_s, high_s=latest_s
-        )
-        yield ConsoleNeverSays(pattern=promise.console, begin="told", end="over")
+    signal, top = signals_of(profile)[SOC], percent_of(profile, 1.0)
+    time = Interval(promise.for_s, promise.for_s + promise.within_s, "s")
+    yield becomes(signal, top, "high", time)
+    yield between(signal, Interval(percent_of(profile, 0.995), top, ""), "told", "over")
+    if (line := promise.console) is not None:
+        since = Mark(mark="high")
+        yield ConsoleSays(pattern=line, since=since, low_s=time.low, high_s=time.high)
+        yield ConsoleNeverSays(pattern=line, begin="told", end="over")
 
 
 @family_of("charge ends", lambda profile: profile.energy)
@@ -365,12 +333,8 @@ def charge_ends(profile: Profile, options: Options, energy: Energy) -> Iterator[
 
 def _within_ends(profile: Profile, *, rising: bool) -> Iterator[Expectation]:
     tops = {SOC: percent_of(profile, 1.0), REMAINING: profile.cells.capacity_ah or 0.0}
-    for name in tops:
-        if name not in signals_of(profile):
-            continue
-        yield SignalWithin(
-            signal=signals_of(profile)[name], low=0.0, high=tops[name], begin="begun", end="back"
-        )
+    for name in (name for name in tops if name in signals_of(profile)):
+        yield between(signals_of(profile)[name], Interval(0.0, tops[name], ""), "begun", "back")
         yield _ordered(profile, name, ("begun", "there", rising))
         yield _ordered(profile, name, ("there", "back", not rising))
     yield counts(profile, SOC, "there", "back")
@@ -405,9 +369,8 @@ def health(profile: Profile, options: Options, top: HealthPromise) -> Iterator[D
             SignalSteady(
                 signal=signal, most_span=top.per_hour / top.factor, begin="begun", end="over"
             ),
-            SignalWithin(signal=signal, low=0.0, high=1.0 / top.factor),
+            between(signal, Interval(0.0, 1.0 / top.factor, "")),
         ],
-        traces_to=top.traces_to,
     )
 
 
@@ -426,23 +389,12 @@ def _ordered(profile: Profile, name: str, move: tuple[str, str, bool]) -> Signal
     slack = percent_of(profile, SOC_STEP)
     if name == REMAINING and remaining:
         slack = remaining.resolution_ah
-    return SignalOrdered(
-        signal=signals_of(profile)[name], rising=rising, slack=slack, begin=begin, end=end
-    )
+    signal = signals_of(profile)[name]
+    return SignalOrdered(signal=signal, rising=rising, slack=slack, begin=begin, end=end)
 
 
 def _small_steps(profile: Profile, begin: str, end: str) -> SignalSteady:
     """Expect that counting takes small steps."""
     assert profile.energy is not None  # noqa: S101  each family has looked
-    largest = profile.energy.state_of_charge.counts.largest_step
-    return SignalSteady(
-        signal=signals_of(profile)[SOC],
-        most_step=percent_of(profile, largest),
-        begin=begin,
-        end=end,
-    )
-
-
-def _paths_closed(profile: Profile) -> Iterator[Expectation]:
-    """Nothing interrupts the current, so what was read of it stands for all of the time."""
-    yield from (Stays(output=output, is_open=False) for output in paths(profile))
+    most_step = percent_of(profile, profile.energy.state_of_charge.counts.largest_step)
+    return SignalSteady(signal=signals_of(profile)[SOC], most_step=most_step, begin=begin, end=end)
