@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.instants import Mark
+from rig.plan.families.draft import Draft
 from rig.plan.families.timing import ANSWERS_APART_S, CLOSED_S, OUTLAST_S
 from rig.steps import Step
 from rig.steps.conditions import ConsoleLine, OutputState
@@ -40,12 +42,25 @@ class Talk:
         )
         self.expect(ConsoleSays(pattern=answer, since=Mark(mark=mark), high_s=within_s))
 
-    def outlast(self) -> None:
+    def _outlast(self) -> None:
         """Hold at the end for so long that whatever is due is seen to come, or not to."""
         due_s = max((getattr(e, "high_s", 0.0) for e in self.expectations), default=0.0)
         held_s = sum(step.duration_s for step in self.steps if isinstance(step, Hold))
         if held_s <= due_s + OUTLAST_S:
             self.do(Hold(duration_s=round(due_s + OUTLAST_S - held_s, 6)))
+
+    def case(
+        self, title: str, parameters: Mapping[str, str], claims: tuple[str, ...] = ()
+    ) -> Draft:
+        """Make a case of it, which outlasts what is due."""
+        self._outlast()
+        return Draft(
+            title=title,
+            parameters=parameters,
+            steps=self.steps,
+            expectations=self.expectations,
+            claims=claims,
+        )
 
 
 def until_ready(profile: Profile, mark: str, *, already_s: float = 0.0) -> list[Step]:

@@ -10,7 +10,7 @@ from rig.expectations import Expectation
 from rig.expectations.telemetry_agrees import agrees
 from rig.plan.families.bleeding import Levels, begins_after_rest, bleeding, bleeds, look
 from rig.plan.families.choosing import chosen
-from rig.plan.families.draft import Draft, Options, family, random_phase
+from rig.plan.families.draft import Draft, Options, family_of, random_phase
 from rig.plan.families.provoked import at_each
 from rig.plan.families.timing import AFTER_S
 from rig.plan.stimulus import APPLIED
@@ -26,13 +26,14 @@ _WAYS = (("charging", 1.0), ("discharging", -1.0))
 _FLOWS = 5.0  # times the current that counts as rest
 
 
+def _rules(profile: Profile) -> Balancing | None:
+    return profile.balancing
+
+
 # ---- which cells ---------------------------------------------------------------------------------
-@family("balancing")
-def balancing(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("balancing", _rules)
+def balancing(profile: Profile, options: Options, rules: Balancing) -> Iterator[Draft]:  # noqa: ARG001
     """Just the high cells bleed, only at rest, and are read rightly meanwhile."""
-    rules = profile.balancing
-    if rules is None:
-        return
     levels = Levels(profile, rules)
     draft = partial(_draft, profile, rules, tuple(_read_rightly(profile)))
     for n in levels.cells:
@@ -88,7 +89,6 @@ def _draft(  # noqa: PLR0913, PLR0917 -- three of them are the family's
             *bleeding(profile, expected, "looked"),
             *(rightly if expected else ()),
         ],
-        traces_to=rules.traces_to,
     )
 
 
@@ -102,11 +102,10 @@ def _read_rightly(profile: Profile) -> Iterator[Expectation]:
 
 
 # ---- from and to which levels --------------------------------------------------------------------
-@family("balancing levels")
-def balancing_levels(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("balancing levels", _rules)
+def balancing_levels(profile: Profile, options: Options, rules: Balancing) -> Iterator[Draft]:  # noqa: ARG001
     """Come to each level from below and from above: it begins, goes on and ends where stated."""
-    rules = profile.balancing
-    if rules is None or rules.accuracy_v is None:
+    if rules.accuracy_v is None:
         return
     cells, away_v = profile.cell_names, rules.accuracy_v + _INSIDE_V
     if rules.spread_v is not None and rules.until_v is not None:
@@ -145,16 +144,14 @@ def _levels_draft(
         parameters={"level": which},
         steps=steps,
         expectations=expectations,
-        traces_to=rules.traces_to,
     )
 
 
 # ---- when not ------------------------------------------------------------------------------------
-@family("balancing rest")
-def balancing_rest(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("balancing rest", _rules)
+def balancing_rest(profile: Profile, options: Options, rules: Balancing) -> Iterator[Draft]:  # noqa: ARG001
     """End a current: bleeding begins once the stated time of rest is over, not before."""
-    rules = profile.balancing
-    if rules is None or rules.rest_below_a is None or not rules.at_rest_s or rules.signal is None:
+    if rules.rest_below_a is None or not rules.at_rest_s or rules.signal is None:
         return
     for doing, sign in _WAYS:
         amps, latest_s = sign * _FLOWS * rules.rest_below_a, rules.at_rest_s + rules.begins_within_s
@@ -170,15 +167,13 @@ def balancing_rest(profile: Profile, options: Options) -> Iterator[Draft]:  # no
                 Hold(duration_s=latest_s + AFTER_S),
             ],
             expectations=list(begins_after_rest(rules, 1, "flowing", "rest")),
-            traces_to=rules.traces_to,
         )
 
 
-@family("balancing in a fault")
-def balancing_in_a_fault(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("balancing in a fault", _rules)
+def balancing_in_a_fault(profile: Profile, options: Options, rules: Balancing) -> Iterator[Draft]:
     """Provoke each kind of fault while a cell bleeds: nothing bleeds from then on."""
-    rules = profile.balancing
-    if rules is None or not rules.not_in_a_fault:
+    if not rules.not_in_a_fault:
         return
     kinds = set()
     for name, protection in chosen(profile, options, _is_a_quiet_fault):
@@ -199,12 +194,9 @@ def _is_a_quiet_fault(protection: Protection) -> bool:
 
 
 # ---- what is seen meanwhile ----------------------------------------------------------------------
-@family("trips while bleeding")
-def trips_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("trips while bleeding", _rules)
+def trips_while_bleeding(profile: Profile, options: Options, rules: Balancing) -> Iterator[Draft]:
     """Let a bleeding cell leave its range: its protection acts in time all the same."""
-    rules = profile.balancing
-    if rules is None:
-        return
     for name, _ in chosen(profile, options, _watches_a_cell):
         it = at_each(profile, name)[0]
         meanwhile = bleeds(profile, rules, number_of(it.target) or 0)

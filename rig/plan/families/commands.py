@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from rig.dut.profile import Console, Profile
 from rig.plan.families.asking import Talk
-from rig.plan.families.draft import Draft, Options, family
+from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import stay
 from rig.plan.families.resets import never_starts, no_flag
 from rig.steps.hold import Hold
@@ -17,11 +17,10 @@ from rig.steps.type_line import Type
 _JUNK = ("\x00\x01\x02\x7f", "éßø€", "%s%n%d", "\t \t", "; reboot", "st\batus", "Status")
 
 
-@family("console")
-def console(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("console", lambda profile: profile.console)
+def console(profile: Profile, options: Options, promised: Console) -> Iterator[Draft]:  # noqa: ARG001
     """Type sense and nonsense: answers come, and nothing else happens."""
-    promised = profile.console
-    if promised is None or promised.answers_within_s is None:
+    if promised.answers_within_s is None:
         return
     makers: dict[str, Callable[[Profile, Console, float], Talk]] = {
         "nonsense": _nonsense,
@@ -37,7 +36,6 @@ def console(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG
             parameters={"typed": name},
             steps=talk.steps,
             expectations=talk.expectations,
-            traces_to=promised.traces_to,
         )
 
 

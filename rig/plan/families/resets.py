@@ -22,7 +22,7 @@ from rig.instants import Mark
 from rig.plan.families.asking import Talk, until_ready
 from rig.plan.families.bleeding import bleed_outputs
 from rig.plan.families.choosing import can_be_there_at_start, chosen
-from rig.plan.families.draft import Draft, Options, family, random_phase
+from rig.plan.families.draft import Draft, Options, family_of, random_phase
 from rig.plan.families.expecting import closes, flags_stay, stay, stays
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.requesting import lasts_s
@@ -50,14 +50,12 @@ _RAMP_STEP_V = 0.5
 
 
 # ---- a reset in every state ---------------------------------------------------------------------
-@family("reset")
-def reset(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("reset", lambda profile: profile.resets, severity="critical")
+def reset(profile: Profile, options: Options, resets: Resets) -> Iterator[Draft]:
     """Reset it by each cause while nothing is wrong, tripped, latched and balancing."""
-    if profile.resets is None:
-        return
     kinds = list(_one_of_each_kind(profile))
     wanted = {name for name, _ in chosen(profile, options, lambda _: True)}
-    for number, cause in enumerate(profile.resets.causes):
+    for number, cause in enumerate(resets.causes):
         yield _idle(profile, cause)
         # In turn: a reset knows nothing of what is tripped.
         if kinds and kinds[number % len(kinds)] in wanted:
@@ -83,7 +81,8 @@ def _idle(profile: Profile, cause: str) -> Draft:
     talk = _restart(profile, cause, Talk())
     talk.do(Hold(duration_s=profile.start.closed_within_s + AFTER_S, mark="waited"))
     talk.expect(*_closes(profile), *_never_says(profile, cause))
-    return _draft(profile, f"{cause} is told, and it starts as after power-up", talk, cause, "idle")
+    title = f"{cause} is told, and it starts as after power-up"
+    return talk.case(title, {"by": cause, "while": "idle"})
 
 
 def _tripped(it: Provoked, cause: str) -> Draft:
@@ -99,8 +98,8 @@ def _tripped(it: Provoked, cause: str) -> Draft:
             talk.expect(*stay([output], "tripped", "waited", is_open=True))
         else:
             talk.expect(*closes([output], "ready", closed_s))
-    what = f"{it.short} outlasts {cause} while its cause does"
-    return _draft(profile, what, talk, cause, it.short)
+    title = f"{it.short} outlasts {cause} while its cause does"
+    return talk.case(title, {"by": cause, "while": it.short})
 
 
 def _latched(it: Provoked, cause: str) -> Draft:
@@ -112,8 +111,8 @@ def _latched(it: Provoked, cause: str) -> Draft:
     talk.do(Hold(duration_s=1.0, mark="waited"))
     talk.expect(*stay(it.opens, "tripped", "waited", is_open=True))
     talk.expect(*flags_stay(it.protection, "started", "waited"))
-    what = f"{it.short} stays latched through {cause}"
-    return _draft(profile, what, talk, cause, f"{it.short} latched")
+    title = f"{it.short} stays latched through {cause}"
+    return talk.case(title, {"by": cause, "while": f"{it.short} latched"})
 
 
 def _balancing(profile: Profile, rules: Balancing, cause: str) -> Draft:
@@ -128,7 +127,8 @@ def _balancing(profile: Profile, rules: Balancing, cause: str) -> Draft:
     talk.do(Hold(duration_s=profile.start.closed_within_s + AFTER_S))
     talk.expect(Balances(cells=(profile.cells.count,), at="bled"), Balances(cells=(), at="read"))
     talk.expect(*_closes(profile))
-    return _draft(profile, f"no cell bleeds right after {cause}", talk, cause, "balancing")
+    title = f"no cell bleeds right after {cause}"
+    return talk.case(title, {"by": cause, "while": "balancing"})
 
 
 def _restart(profile: Profile, cause: str, talk: Talk) -> Talk:
@@ -196,42 +196,23 @@ def _clears(profile: Profile, protection: Protection, cause: str) -> bool:
     return "reset" in cleared_by or (by_power and "power cycle" in cleared_by)
 
 
-def _draft(profile: Profile, title: str, talk: Talk, cause: str, state: str) -> Draft:
-    return _of_resets(profile.resets, title, talk, {"by": cause, "while": state})
-
-
-def _of_resets(resets: Resets | None, title: str, talk: Talk, parameters: dict[str, str]) -> Draft:
-    talk.outlast()
-    return Draft(
-        title=title,
-        parameters=parameters,
-        steps=talk.steps,
-        expectations=talk.expectations,
-        severity="critical",
-        traces_to=resets.traces_to if resets else (),
-    )
-
-
 # ---- the supply ---------------------------------------------------------------------------------
-@family("supply dip")
-def supply_dip(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("supply dip", lambda profile: profile.resets, severity="critical")
+def supply_dip(profile: Profile, options: Options, resets: Resets) -> Iterator[Draft]:  # noqa: ARG001
     """Let the supply dip, ramp and stay low: nothing happens, or a clean restart."""
-    resets = profile.resets
-    if resets is None:
-        return
     if resets.works_above_v is not None:
-        yield _low_but_enough(profile, resets, resets.works_above_v)
+        yield _low_but_enough(profile, resets.works_above_v)
     for name, cause in resets.causes.items():
         if cause.by == "supply dip":
-            yield _dips(profile, resets, name)
-    yield _slow_ramp(profile, resets)
+            yield _dips(profile, name)
+    yield _slow_ramp(profile)
 
 
 def _supply(volts: float, hold_s: float, mark: str | None = None) -> list[Step]:
     return [Set(values={"supply": volts}, mark=mark), Hold(duration_s=hold_s)]
 
 
-def _low_but_enough(profile: Profile, resets: Resets, volts: float) -> Draft:
+def _low_but_enough(profile: Profile, volts: float) -> Draft:
     """Dip to the least supply that is allowed, and stay there: it goes on as if nothing were."""
     talk, shown = Talk(), format(volts, "V")
     dip = [*_supply(volts, 0.5), *_supply(profile.supply_v, 0.3)]
@@ -239,11 +220,10 @@ def _low_but_enough(profile: Profile, resets: Resets, volts: float) -> Draft:
     talk.expect(*stay(profile.start.closes, is_open=False))
     talk.expect(*no_flag(profile), *never_starts(profile))
     title = f"a supply of {shown} resets nothing"
-    draft = _of_resets(resets, title, talk, {"supply": f"to {shown}"})
-    return replace(draft, claims=("resets/low supply",))
+    return talk.case(title, {"supply": f"to {shown}"}, ("resets/low supply",))
 
 
-def _dips(profile: Profile, resets: Resets, cause: str) -> Draft:
+def _dips(profile: Profile, cause: str) -> Draft:
     """Brown-outs of several lengths: after each it is ready anew, its outputs open till then."""
     talk = Talk()
     falls_s = cause_of(profile, cause).opens_within_s or SUPPLY_DIP_S
@@ -251,7 +231,7 @@ def _dips(profile: Profile, resets: Resets, cause: str) -> Draft:
         # Done more than once, it bears no mark.
         talk.do(*(s.marked(None) for s in reset_by(profile, cause, dip_s=falls_s + low_s)))
         _starts_anew(profile, talk, number)
-    return _of_resets(resets, f"each {cause} starts it anew", talk, {"supply": "dips"})
+    return talk.case(f"each {cause} starts it anew", {"supply": "dips"})
 
 
 def _starts_anew(profile: Profile, talk: Talk, number: int) -> None:
@@ -269,7 +249,7 @@ def _starts_anew(profile: Profile, talk: Talk, number: int) -> None:
         talk.expect(*stay([output], closed, held, is_open=False))
 
 
-def _slow_ramp(profile: Profile, resets: Resets) -> Draft:
+def _slow_ramp(profile: Profile) -> Draft:
     """Take the supply away slowly and bring it back slowly: the outputs close once, and stay so.
 
     It is switched off at the end, so that what was closed then is a whole cycle, and the only one.
@@ -283,7 +263,7 @@ def _slow_ramp(profile: Profile, resets: Resets) -> Draft:
     talk.do(*(step for level in levels[-2::-1] for step in _supply(level, RAMP_DWELL_S)))
     talk.do(*_supply(supply_v, latest_s + AFTER_S, "on"))
     talk.expect(*closes(profile.closes_at_start, "off", rising_s + latest_s))
-    draft = _of_resets(resets, "a supply that falls and rises slowly", talk, {"supply": "ramp"})
+    draft = talk.case("a supply that falls and rises slowly", {"supply": "ramp"})
     ended: list[Step] = [Power(on=False), Hold(duration_s=OFF_S, mark="ended")]
     steps = [*draft.steps, *ended]
     most_s = 2.0 * rising_s + lasts_s(steps)

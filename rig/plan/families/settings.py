@@ -17,7 +17,7 @@ from rig.expectations.console_says import ConsoleSays
 from rig.instants import Crossing, Mark
 from rig.plan.as_set import as_set, factory_value, other_values
 from rig.plan.families.asking import Talk, until_closed, until_ready
-from rig.plan.families.draft import Draft, Options, family, setting
+from rig.plan.families.draft import Draft, Options, family_of, setting
 from rig.plan.families.expecting import becomes, closes, stay
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.resetting import power_cycle, reset_by
@@ -41,17 +41,21 @@ from rig.steps.type_line import Type
 _CUTS = 10
 
 
-@family("settings")
-def settings(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+def _promised(profile: Profile) -> Settings | None:
+    return profile.settings
+
+
+@family_of("settings", _promised, severity="critical")
+def settings(profile: Profile, options: Options, promised: Settings) -> Iterator[Draft]:  # noqa: ARG001
     """Change each setting: its protection acts by the new value and no longer by the old one."""
-    for name, promised in _settings_of(profile).items():
-        if promised.moves == "threshold":
-            yield _threshold(profile, name, promised)
-        elif promised.moves == "recovery level":
-            yield _recovery_level(profile, name, promised)
+    for name, one in promised.each.items():
+        if one.moves == "threshold":
+            yield _threshold(profile, name, one)
+        elif one.moves == "recovery level":
+            yield _recovery_level(profile, name, one)
         else:
             for value in dict.fromkeys(other_values(profile, name)):
-                yield _delay(profile, name, promised, value)
+                yield _delay(profile, name, one, value)
 
 
 def _threshold(profile: Profile, name: str, promised: Setting) -> Draft:
@@ -124,15 +128,15 @@ def _delay(profile: Profile, name: str, promised: Setting, value: float) -> Draf
     return talk.draft(f"{name} of {shown} delays {it.short}", name, to=shown)
 
 
-@family("settings alone")
-def settings_alone(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("settings alone", _promised, severity="critical")
+def settings_alone(profile: Profile, options: Options, promised: Settings) -> Iterator[Draft]:  # noqa: ARG001
     """Change all settings of one protection: none of the others acts, just inside its own."""
-    movable = _movable(profile)
+    movable = _movable(promised)
     for of, names in movable.items():
         talk = _Asked(profile)
         for name in names:
             talk.change(name, _stricter(profile, name), f"set {name}")
-        talk.read_factory(n for n in _settings_of(profile) if n not in names)
+        talk.read_factory(n for n in promised.each if n not in names)
         others = [it for name in movable if name != of for it in at_each(profile, name)[:1]]
         latest_s = max((it.delay.high for it in others), default=0.0)
         for current, mark in ((1.0, "charged"), (-1.0, "discharged")):
@@ -160,13 +164,13 @@ def _all_inside(profile: Profile, others: list[Provoked], sign: float) -> dict[s
     return values
 
 
-@family("settings refused")
-def settings_refused(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("settings refused", _promised, severity="critical")
+def settings_refused(profile: Profile, options: Options, promised: Settings) -> Iterator[Draft]:  # noqa: ARG001
     """Offer what is not legal: it is refused, and the setting stays as it was."""
-    for of, names in _movable(profile).items():
+    for of, names in _movable(promised).items():
         talk = _Asked(profile)
         for name in names:
-            for number, text in enumerate(_illegal(profile, _settings_of(profile)[name])):
+            for number, text in enumerate(_illegal(profile, promised.each[name])):
                 talk.refuse(name, text, f"{name} {number}")
             talk.read_factory([name])
         short = profile.protections[of].short
@@ -192,10 +196,10 @@ def _illegal(profile: Profile, promised: Setting) -> Iterator[str]:
                 yield promised.text(value)
 
 
-@family("settings kept")
-def settings_kept(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("settings kept", _promised, severity="critical")
+def settings_kept(profile: Profile, options: Options, promised: Settings) -> Iterator[Draft]:  # noqa: ARG001
     """Save other settings and reset by each cause: they are kept, unsaved ones are not."""
-    movable = list(_movable(profile))
+    movable = list(_movable(promised))
     if not movable or profile.resets is None:
         return
     causes = list(profile.resets.causes)
@@ -226,11 +230,9 @@ def _kept(profile: Profile, cause: str, measured: str) -> Draft:
     return talk.draft(title, claims=kept, after=cause, measured=it.short)
 
 
-@family("settings restored")
-def settings_restored(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("settings restored", _promised, severity="critical")
+def settings_restored(profile: Profile, options: Options, promised: Settings) -> Iterator[Draft]:  # noqa: ARG001
     """Restore the factory's settings: all are read back, and kept."""
-    if (promised := profile.settings) is None:
-        return
     talk = _Asked(profile)
     talk.change_all()
     talk.save("saved")
@@ -242,12 +244,12 @@ def settings_restored(profile: Profile, options: Options) -> Iterator[Draft]:  #
     yield talk.draft("the factory's settings are restored and kept")
 
 
-@family("storage loss")
-def storage_loss(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("storage loss", _promised, severity="critical")
+def storage_loss(profile: Profile, options: Options, promised: Settings) -> Iterator[Draft]:  # noqa: ARG001
     """Spoil all copies of the settings: the loss is told, and nothing closes until that is seen."""
-    if profile.settings is None or profile.settings.loss is None or profile.console is None:
+    if (loss := promised.loss) is None or profile.console is None:
         return
-    loss, commands = profile.settings.loss, profile.console.commands
+    commands = profile.console.commands
     talk = _Asked(profile)
     talk.change_all()
     talk.save("saved")
@@ -275,11 +277,9 @@ def _told(profile: Profile, loss: Loss) -> Iterator[Expectation]:
         yield from closes([output], "before", LEAD_S + ACKNOWLEDGED_S)
 
 
-@family("power cuts")
-def power_cuts(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("power cuts", _promised, severity="critical")
+def power_cuts(profile: Profile, options: Options, promised: Settings) -> Iterator[Draft]:
     """Cut the supply while settings are saved, and while it starts: they are kept, each time."""
-    if (promised := profile.settings) is None:
-        return
     cuts = setting(options, "cuts", _CUTS, int)
     name = next(iter(promised.each))
     yield _cut_while_saving(profile, promised, name, cuts)
@@ -378,29 +378,16 @@ class _Asked(Talk):
         self, title: str, name: str = "", claims: tuple[str, ...] = (), **parameters: str
     ) -> Draft:
         """Make a case of it; one about a setting that is named shows that this acts."""
-        named = {"setting": name} if name else {}
-        acts = (f"settings/{name}/acts",) if name else ()
-        self.outlast()
-        return Draft(
-            title=title,
-            parameters=named | parameters,
-            steps=self.steps,
-            expectations=self.expectations,
-            severity="critical",
-            traces_to=self._promised.traces_to,
-            claims=(*acts, *claims),
-        )
+        if name:
+            parameters, claims = {"setting": name} | parameters, (f"settings/{name}/acts", *claims)
+        return self.case(title, parameters, claims)
 
 
-def _settings_of(profile: Profile) -> dict[str, Setting]:
-    return profile.settings.each if profile.settings else {}
-
-
-def _movable(profile: Profile) -> dict[str, list[str]]:
+def _movable(promised: Settings) -> dict[str, list[str]]:
     """Protections that settings move, each with the names of those."""
     names: dict[str, list[str]] = {}
-    for name, promised in _settings_of(profile).items():
-        names.setdefault(promised.of, []).append(name)
+    for name, one in promised.each.items():
+        names.setdefault(one.of, []).append(name)
     return names
 
 
