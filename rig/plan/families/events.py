@@ -12,7 +12,7 @@ from rig.expectations.message_comes import MessageComes
 from rig.expectations.message_sound import message_sound
 from rig.instants import Crossing, Instant, Mark
 from rig.plan.families.choosing import look_s
-from rig.plan.families.draft import Draft, Options, family, random_phase
+from rig.plan.families.draft import Draft, Options, family_of, random_phase
 from rig.plan.families.expecting import between
 from rig.plan.families.provoked import TRIPPED, Provoked, at_each, one_each
 from rig.plan.families.timing import (
@@ -36,12 +36,9 @@ _BEGUN, _CLEARED = "begun", "cleared"
 _Due = tuple[Instant, Interval]  # since when, and within what time
 
 
-@family("events")
-def events(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("events", lambda profile: profile.events)
+def events(profile: Profile, options: Options, promise: Events) -> Iterator[Draft]:
     """Provoke each protection and let it recover: just its own events come, in time."""
-    promise = profile.events
-    if promise is None:
-        return
     for it in one_each(profile, options, lambda p: p.short in promise.codes):
         yield _quiet_draft(_Story.of(it, promise))
     if options.protections is None and profile.can is not None and profile.can.bears is not None:

@@ -11,16 +11,15 @@ from dataclasses import dataclass, replace
 
 from rig.can_address import SignalAddress
 from rig.case import Begins
-from rig.dut.links import Link
+from rig.dut.links import FrontEnd, Link
 from rig.dut.profile import Profile, Protection, Report
 from rig.expectations import Expectation
-from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.recovers import Recovers
 from rig.expectations.signal_within import SignalWithin
 from rig.instants import Mark
 from rig.plan.families.choosing import chosen, has_level, is_slow, look_s, slowest_s
-from rig.plan.families.draft import Draft, Options, Part, family
+from rig.plan.families.draft import Draft, Options, Part, family, family_of
 from rig.plan.families.expecting import all_stay, becomes, flags_stay, shown_in, stay
 from rig.plan.families.provoked import Provoked, at_each, each, one_each
 from rig.plan.families.timing import AFTER_S, BENCH_OFF, BETWEEN_S, BLIND_S, BREAK_S, SEEN_S
@@ -348,25 +347,16 @@ def link_bounce(profile: Profile, options: Options) -> Iterator[Draft]:
                 *all_stay(profile),
                 *loss.stays_silent(),
                 *(c.within("steady", _END) for c in carried_by(profile, loss.target, amps=amps)),
-                *_never_says(loss),
+                *loss.no_line(),
             ],
             {"fault": loss.fault.fault},
         )
 
 
-def _never_says(loss: _Loss) -> Iterator[Expectation]:
-    pattern = loss.protection.console_for(None)
-    if pattern is not None and loss.profile.console and loss.profile.console.every_s:
-        yield ConsoleNeverSays(pattern=pattern)
-
-
 # ---- the cells sag ------------------------------------------------------------------------------
-@family("cells sag")
-def cells_sag(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("cells sag", lambda profile: profile.front_end)
+def cells_sag(profile: Profile, options: Options, front_end: FrontEnd) -> Iterator[Draft]:
     """Let the cells sag so far that the front end forgets its limits: they work again at once."""
-    front_end = profile.front_end
-    if front_end is None:
-        return
     low = dict.fromkeys(profile.cell_names, front_end.dips_to_v)
     whole = {name: home(profile, name) for name in profile.cell_names}
     again_s, told = front_end.limits_again_s, front_end.console

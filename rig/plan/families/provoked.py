@@ -5,6 +5,7 @@ Must not know a family.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -13,6 +14,7 @@ from rig.case import Begins
 from rig.dut.claims import reboots
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
+from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.recovers import Recovers
 from rig.expectations.stays import Stays
@@ -176,6 +178,13 @@ class Provoked:
         for said, value in self.protection.says.items():
             if said not in others:
                 yield stays(said, 1 - value, begin, end)
+
+    def no_line(self, end: str | None = None, for_s: float = math.inf) -> Iterator[Expectation]:
+        """No line of it, where the console is known to say something else in that time."""
+        every_s = self.profile.console.every_s if self.profile.console else None
+        pattern = self.protection.console_for(None)
+        if pattern is not None and every_s and for_s >= 2.0 * every_s:
+            yield ConsoleNeverSays(pattern=pattern, end=end)
 
     def release(self, tripped: str = TRIPPED) -> Release:
         """From when a recovery's time counts, and how long it may take.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rig.dut.profile import Profile
-from rig.expectations import Expectation
-from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.instants import Crossing
 from rig.plan.families.choosing import delay_of, has_threshold, is_slow
 from rig.plan.families.contexts import contexts_of, together
@@ -60,7 +58,7 @@ def hold(profile: Profile, options: Options) -> Iterator[Draft]:
             [
                 *stay((o for o in paths(profile) if o not in opens), None, "held", is_open=False),
                 *shown_in(profile, hold_s, it.stays_silent(None, "held", beside)),
-                *_never_says(it, hold_s),
+                *it.no_line("held", hold_s),
             ],
         )
 
@@ -74,14 +72,6 @@ def _hold_s(it: Provoked, values: Mapping[str, float]) -> float:
     # Half of that stage's delay leaves the other half for the command's own time.
     before_s = 0.5 * min(earlier)
     return before_s if before_s >= max(HOLD_BRIEFEST_S, 2.0 * it.delay.high) else HOLD_CUT_SHORT_S
-
-
-def _never_says(it: Provoked, hold_s: float) -> Iterator[Expectation]:
-    """No line of it, where the console is known to say something else in that time."""
-    every_s = it.profile.console.every_s if it.profile.console else None
-    pattern = it.protection.console_for(None)
-    if pattern is not None and every_s is not None and hold_s >= 2.0 * every_s:
-        yield ConsoleNeverSays(pattern=pattern, end="held")
 
 
 @family("pulse")
