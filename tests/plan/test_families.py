@@ -590,7 +590,7 @@ def test_a_trip_in_a_context_is_the_trip_after_what_brings_that_about(
     apart = {case.id: case for case in cases_of("trip", esp32)}
 
     for case in tripped_while(esp32, name):
-        alone = apart[case.id.replace(f"-{name}", "")]
+        alone = apart[case.id.replace(f"-{name.replace(' ', '')}", "")]
         begun = len(case.steps) - len(alone.steps)
         assert begun > 0
         assert case.steps[begun:] == alone.steps
@@ -600,6 +600,15 @@ def test_a_trip_in_a_context_is_the_trip_after_what_brings_that_about(
 def test_contexts_do_not_combine_where_one_undoes_the_other(esp32: Profile) -> None:
     assert not tripped_while(esp32, "charging", "discharging")
     assert not tripped_while(esp32, "bleeding", "charging")  # cells bleed at rest
+
+
+def test_contexts_that_leave_each_other_alone_combine(esp32: Profile) -> None:
+    case = next(c for c in tripped_while(esp32, "discharging", "off nominal") if "OVP" in c.id)
+    before = {q: v for step in case.steps if isinstance(step, Set) for q, v in step.values.items()}
+
+    assert case.title.endswith("while discharging and off nominal")
+    assert before["current"] < 0.0
+    assert all(before[name] > esp32.nominal_of(name) for name in esp32.temperature_names)
 
 
 def test_a_context_that_there_is_not_is_named_with_those_that_there_are(esp32: Profile) -> None:

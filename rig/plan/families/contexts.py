@@ -9,11 +9,13 @@ from typing import Any
 from rig.dut.profile import Profile
 from rig.dut.resets import Timers
 from rig.plan.families.bleeding import bleeds
+from rig.plan.families.choosing import has_level
 from rig.plan.families.draft import Options, Part, setting
 from rig.plan.families.provoked import Provoked
 from rig.plan.families.requesting import asked_to_close, lasts_s
 from rig.plan.families.timing import AFTER_S
-from rig.quantities import CELL, number_of
+from rig.plan.stimulus import home, normal_ends
+from rig.quantities import CELL, TEMPERATURE, number_of
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.power import Power
@@ -54,11 +56,24 @@ def _bleeding(it: Provoked) -> Part | None:
     return at_rest + bleeds(profile, rules, (p.kind is CELL and number_of(it.target)) or 1)
 
 
+def _off_nominal(it: Provoked) -> Part | None:
+    """Cells and sensors, but for those it watches, stand halfway to where something would act."""
+    profile, values = it.profile, dict[str, float]()
+    for p in profile.protections.values():
+        if p.kind in (CELL, TEMPERATURE) and p.kind is not it.protection.kind and has_level(p):
+            _, high = normal_ends(profile, p)
+            for name in p.quantities(profile):
+                values[name] = round(0.5 * (high + home(profile, name)), 6)
+    values.pop(it.target, None)
+    return Part([Set(values=values), Hold(duration_s=AFTER_S)]) if values else None
+
+
 # None: the BMS or its bench has no such thing, or it can't be while this is tried.
 CONTEXTS: dict[str, Callable[[Provoked], Part | None]] = {
     "charging": partial(_flowing, doing="charging"),
     "discharging": partial(_flowing, doing="discharging"),
     "bleeding": _bleeding,
+    "off nominal": _off_nominal,
 }
 
 
