@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rig.can_address import MessageAddress, SignalAddress
 from rig.dut.profile import Profile
 
 
@@ -37,11 +38,14 @@ class Subject:
 
 
 def _is_message(name: str, profile: Profile) -> bool:
-    events = profile.events
-    return name in profile.messages or (events is not None and name == events.message)
+    events, address = profile.events, MessageAddress(name)
+    elsewhere = (address.bus in profile.buses or address.module) and "." not in address.name
+    of_events = events is not None and name == events.message
+    return name in profile.messages or of_events or bool(elsewhere)
 
 
-SIGNAL = Subject("a signal", is_named=lambda name, _: "." in name)  # the DBC is asked later
+# The DBC is asked later.
+SIGNAL = Subject("a signal", is_named=lambda name, _: bool(SignalAddress(name).name))
 MESSAGE = Subject("a message", is_named=_is_message)
 OUTPUT = Subject("an output", is_named=lambda name, profile: name in profile.outputs)
 CONSOLE = Subject("the console", "console")
