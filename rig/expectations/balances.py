@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation
-from rig.expectations.subjects import BALANCING, Subject
+from rig.expectations.subjects import BALANCING
 from rig.expectations.words import Words
 from rig.judge.instants import channel_of, index_at, marker_of
 from rig.judge.observed import Observed
@@ -40,7 +40,7 @@ _ON_SHARE = 0.5  # of that, to count as bleeding
 class BalancesWords(Words):
     """Just these cells bleed at a mark, of all that a step read."""
 
-    leads: ClassVar[tuple[str, ...]] = ("cells",)
+    leads = ("cells",)
     asks: ClassVar[Mapping[str, tuple[str, str]]] = {
         "at": ("at which mark?", "add at: the mark of a step")
     }
@@ -48,7 +48,9 @@ class BalancesWords(Words):
     cells: tuple[int, ...]
     at: str
     low_a: Annotated[
-        Amps, Field(alias="above", description="a cell bleeds when it draws more than this")
+        Amps,
+        Field(alias="above", description="a cell bleeds when it draws more than this"),
+        PlainSerializer(lambda amps: exact(amps, "A")),
     ] = _BLEEDS_A
 
 
@@ -60,17 +62,9 @@ class Balances(Expectation):
     at: str
     low_a: float = _BLEEDS_A  # a cell bleeds when it draws more than this
     kind: Literal["balances"] = "balances"
-    means: ClassVar[str] = "meter"
-    subject: ClassVar[Subject] = BALANCING
-    words: ClassVar[type[Words]] = BalancesWords
-
-    @classmethod
-    def read(cls, name: str, content: BalancesWords, names: Resolver) -> Iterator[Expectation]:
-        yield cls(cells=content.cells, at=content.at, low_a=content.low_a)
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        above = {} if self.low_a == _BLEEDS_A else {"above": exact(self.low_a, "A")}
-        return BALANCING.name, {"cells": list(self.cells), "at": self.at} | above
+    means = "meter"
+    subject = BALANCING
+    words = BalancesWords
 
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)

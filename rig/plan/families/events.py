@@ -9,7 +9,7 @@ from rig.dut.messages import BusLoad, Events
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.message_comes import MessageComes
-from rig.expectations.message_sound import message_sound
+from rig.expectations.message_sound import MessageSound
 from rig.expectations.signal_within import SignalWithin
 from rig.instants import Crossing, Instant, Mark
 from rig.plan.families.choosing import chosen, delay_of, look_s, recovery_time_of
@@ -104,7 +104,7 @@ def _quiet_draft(story: _Story) -> Draft:
             *_no_more(story, _least_s(steps)),
             _in_all(promise, {promise.tripped: 1.0}, 1 + story.others, _least_s(steps)),
             *_value(story),
-            message_sound(promise.message, promise),
+            MessageSound.promised(promise.message, promise),
         ],
     )
 
@@ -331,7 +331,7 @@ def _load_steps(load: BusLoad, due: list[Interval]) -> Iterator[Step]:
 
 
 def _all_sound(profile: Profile, promise: Events) -> Iterator[Expectation]:
-    yield message_sound(promise.message, promise)
+    yield MessageSound.promised(promise.message, promise)
     for name, message in profile.messages.items():
         # Of frames that wait the newest leaves, so numbers are missing.
-        yield replace(message_sound(name, message), counter=None)
+        yield replace(MessageSound.promised(name, message), counter=None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rig.dut.claims import reboots
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
-from rig.expectations.message_sound import message_sound
+from rig.expectations.message_sound import MessageSound
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_within import SignalWithin
 from rig.plan.families.choosing import chosen, delay_of, look_s
@@ -145,4 +145,4 @@ def _bytes(told: _Told) -> Iterator[Expectation]:
     said_in = {said.message for p in told.profile.protections.values() for said in p.says}
     begin = _TRIPPED if told.reboots else None
     for name in sorted(said_in & set(told.profile.messages)):
-        yield message_sound(name, told.profile.messages[name], begin=begin)
+        yield MessageSound.promised(name, told.profile.messages[name], begin=begin)
