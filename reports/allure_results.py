@@ -23,6 +23,7 @@ import allure_commons
 from allure_commons.model2 import Label, Parameter, StatusDetails, TestStepResult
 
 from reports import svg, words
+from reports.differences import SEVERITIES
 from rig.case import Case
 from rig.errors import RigError
 from rig.judge.verdict import Finding, Judgement, Verdict, tries_in_words, worst
@@ -41,7 +42,6 @@ STATUS = {
 # CommonMark 0.31.2, 2.4: any of these with a backslash before it stands for itself.
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#!|~&]")
 CASE_LABEL = "case"  # ties a finished result to the case it came from
-_SEVERITIES = {"blocker", "critical", "normal", "minor", "trivial"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _set_labels(result: Any, told: Told) -> None:
         "epic": "Protections" if case.protection else "Behaviour",
         "feature": case.protection or case.family,
         "story": case.family,
-        "severity": case.severity if case.severity in _SEVERITIES else "normal",
+        "severity": case.severity if case.severity in SEVERITIES else "normal",
         "bench": told.bench,
         CASE_LABEL: case.id,
     }

@@ -19,14 +19,13 @@ from markupsafe import Markup
 
 from reports import svg, words
 from reports.answer import Answer, answer, group_of
-from reports.differences import differences
+from reports.differences import SEVERITIES, differences
 from rig.errors import RigError
 from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
 from rig.judge.verdict import BLAMES, WORST_FIRST, BudgetRow, Finding, Whose, whose_error
 from rig.trace.model import Link
 from rig.trace.text import plain
 
-SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 OUTCOMES = ("fail", DAMAGED, *(v.value for v in WORST_FIRST[1:-1]), NOT_RUN, "pass")  # worst first
 NOT_REACHED = "not reached"  # as `RunCase.counted` has it
 MOST_FIGURES = 80  # waveforms in a page, else it takes too long to make and to open
@@ -105,14 +104,10 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
     verdict, families = answer(run), _families(cases)
     return template().render(
         run=run,
-        meta=run.meta,
         answer=verdict,
         unlooked=_unlooked(verdict),
-        budget=words.duration(verdict.no_time.budget_s) if verdict.no_time else "",
-        title=_title(run, verdict),
         counts=[(o, run.counts[o]) for o in OUTCOMES],
         not_reached=sum(view.counted == NOT_REACHED for view in cases),
-        total=len(run.cases),
         groups={word: _groups(cases, word) for word in (*OUTCOMES, NOT_REACHED)},
         errors=[(w, _groups([c for c in cases if _whose(c) == w], "error")) for w in BLAMES],
         families=families,
@@ -120,10 +115,8 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         spreads=_spreads(run),
         differences=differences(run),
         anchor_of={view.case.id: view.anchor for view in cases},
-        rule=_rule(run),
+        rule="; ".join(dict.fromkeys(c.judgement.rule for c in run.cases if c.judgement)),
         facts=_facts(run),
-        duration=words.duration,
-        plural=words.plural,
         words=words,
         gauge=_gauge,
         percent=_percent,
@@ -203,10 +196,9 @@ def _whose(case: CaseView) -> Whose:
 
 
 def _gauge(found: Finding) -> Markup:
-    value = found.measurement
-    return _drawn(
-        svg.gauge_svg(value.value, value.expanded, found.low, found.high) if value else ""
-    )
+    if (value := found.measurement) is None:
+        return Markup()
+    return _drawn(svg.gauge_svg(value.value, value.expanded, found.low, found.high))
 
 
 def _budget(found: Finding) -> Iterator[tuple[BudgetRow, str, str]]:
@@ -234,8 +226,7 @@ def _groups(cases: Iterable[CaseView], counted: str) -> list[tuple[str, list[Cas
 
 
 def _severity(view: CaseView) -> int:
-    severity = view.case.severity
-    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+    return [*SEVERITIES, view.case.severity].index(view.case.severity)
 
 
 def _families(cases: Sequence[CaseView]) -> list[Family]:
@@ -325,23 +316,12 @@ def _unlooked(verdict: Answer) -> list[tuple[str, list[str]]]:
 
 
 # ---- facts --------------------------------------------------------------------------------------
-def _title(run: Run, verdict: Answer) -> str:
-    return f"{verdict.word} · {run.run_id} · {run.meta.dut}"
-
-
-def _rule(run: Run) -> str:
-    rules = dict.fromkeys(c.judgement.rule for c in run.cases if c.judgement)
-    return "; ".join(rules)
-
-
 def _facts(run: Run) -> list[tuple[str, str]]:
     meta, ended = run.meta, "aborted, last heard of" if run.aborted else "ended"
     local = run.started.astimezone()
+    dut = dict.fromkeys(x for x in (meta.dut_title, meta.dut) if x)
     facts = [
-        (
-            "Device under test",
-            " · ".join(dict.fromkeys(x for x in (meta.dut_title, meta.dut) if x)),
-        ),
+        ("Device under test", " · ".join(dut)),
         ("Serial number", meta.dut_serial),
         ("Firmware", f"{meta.firmware} ({meta.firmware_source})" if meta.firmware else "unknown"),
         ("Bench", run.bench),

@@ -20,13 +20,9 @@ from reports import words
 from rig.case import Case
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
-from rig.expectations.recovers import Recovers
+from rig.expectations.reaction import Reaction
 from rig.expectations.signal_becomes import SignalBecomes
-from rig.expectations.signal_ordered import SignalOrdered
-from rig.expectations.signal_stays import SignalStays
-from rig.expectations.signal_steady import SignalSteady
-from rig.expectations.signal_within import SignalWithin
-from rig.expectations.trips import Trips
+from rig.expectations.subjects import SIGNAL
 from rig.judge.verdict import EventMark, Finding, Judgement
 from rig.quantities import CELL, kind_of, number_of, unit_of
 from rig.trace.model import Channel, Trace
@@ -41,7 +37,7 @@ GAP = 9
 CLOSE_UP_BELOW = 0.06  # of the record: a judged interval shorter than this gets a figure of its own
 MOST_FLAGS = 10
 DEAD_BAND = 1.0  # pixels
-IN_TIME = (Trips, Recovers, SignalBecomes, ConsoleSays)  # expectations with a window of time
+IN_TIME = (Reaction, SignalBecomes, ConsoleSays)  # expectations with a window of time
 # What the judge calls the ends of the allowed window; drawn as a band, not as flags.
 LIMIT_LABELS = ("earliest allowed", "latest allowed")
 
@@ -305,21 +301,12 @@ def _limits_s(found: Finding, wanted: Expectation | None) -> tuple[float | None,
 
 
 def _channel(wanted: Expectation | None) -> str:
-    match wanted:
-        case Trips(output=output) | Recovers(output=output):
-            return output
-        case (
-            SignalBecomes(signal=signal)
-            | SignalStays(signal=signal)
-            | SignalWithin(signal=signal)
-            | SignalOrdered(signal=signal)
-            | SignalSteady(signal=signal)
-        ):
-            return signal
-        case ConsoleSays():
-            return "console"
-        case _:
-            return ""
+    """The strip that an expectation is about; "" where it is about none or several."""
+    if isinstance(wanted, Reaction):
+        return wanted.output
+    if isinstance(wanted, ConsoleSays):
+        return wanted.subject.name
+    return wanted.subject.name_of(wanted) if wanted and wanted.subject is SIGNAL else ""
 
 
 def _visible(window: Allowed, axis: Axis) -> bool:

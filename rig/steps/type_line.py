@@ -25,7 +25,6 @@ class Type(Step):
     acts: ClassVar[bool] = True
 
     line: str
-    mark: str | None = None
     kind: Literal["type"] = "type"
 
     @classmethod
