@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from rig.can_address import OWN_BUS
 from rig.case import Case
 from rig.dut.claims import path_of
 from rig.expectations.expectation import Expectation
@@ -63,8 +62,7 @@ def _without_steps(case: Case, trace: Trace, started: tuple[Finding, ...]) -> Ju
 def observed(case: Case, trace: Trace, decode: Decoder | None = None) -> Observed:
     """Return what judges look at: a trace, and what its case says of the BMS."""
     return Observed(
-        # A foreign bus proves nothing of the BMS's, and may bear the same identifiers.
-        trace=replace(trace, frames=trace.frames.on(OWN_BUS)),
+        trace=trace,
         decode=decode or NoMessages(),
         steps=case.steps,
         outputs=case.outputs,
@@ -80,7 +78,7 @@ def judge_expectation(wanted: Expectation, seen: Observed) -> Finding:
     Unless it was the BMS that kept the case from its stimulus: that is `inconclusive`.
     """
     try:
-        return wanted.judge(seen)
+        return wanted.judge(seen.on(wanted.bus))
     except NotReached as reason:
         return wanted.question.answer(Verdict.INCONCLUSIVE, f"{NOT_REACHED}{reason}")
     except NoEvidence as reason:
@@ -91,6 +89,7 @@ def _borne(found: Finding, wanted: Expectation, case: Case, made_by: Mapping[str
     """Let a finding bear the claims that it answers, and what it was judged by."""
     claims = tuple(dict.fromkeys((*wanted.claims, *case.claims)))
     borne = (r for claim in claims for r in case.requirements.get(path_of(claim), ()))
+    made_by = {**made_by, CAN: wanted.bus}
     records = [record for record in _looked_at(found, wanted) if record in made_by]
     return replace(
         found,
@@ -115,7 +114,7 @@ def _made_by(trace: Trace) -> dict[str, str]:
     made = {f"{SIGNALS}: {name}": channel.instrument for name, channel in channels.items()}
     made |= {_READINGS + reading.quantity: reading.instrument for reading in trace.readings}
     made |= {_COMMANDS + command.quantity: command.instrument for command in trace.commands}
-    return made | {CAN: OWN_BUS, CONSOLE: "console"}
+    return made | {CONSOLE: "console"}
 
 
 def _sentence(verdict: Verdict, findings: tuple[Finding, ...]) -> str:

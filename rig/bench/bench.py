@@ -49,7 +49,7 @@ class Bench:
         self.description, self.profile, self.clock = description, profile, rack.clock
         self.buses: dict[str, CanLink] = {}  # by name; that of the profile's messages first
         self.console: ConsoleLink | None = None
-        self.messages: Messages | None = None
+        self.messages: dict[str, Messages] = {}  # of each bus that has a DBC
         self.partner: Partner | None = None  # who sends on the BMS's bus
         self._rack, self._wiring, self._limits = rack, wiring, limits
         self._sources, self._recorder = sources, recorder

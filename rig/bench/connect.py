@@ -228,8 +228,9 @@ def _calibration_levels(profile: Profile) -> tuple[float, float]:
 def _links(
     bench: Bench, description: BenchFile, profile: Profile, clock: Clock, stack: ExitStack
 ) -> None:
-    if profile.dbc_path is not None:
-        bench.messages = Messages(profile.dbc_path)
+    for name, dbc in profile.dbcs.items():
+        id_step = dbc.modules.id_step if dbc.modules else 0
+        bench.messages[name] = Messages(profile.dbc_paths[name], id_step)
     for name, bus in sorted(description.buses.items(), key=lambda item: item[0] != OWN_BUS):
         bitrate = bus.bitrate or (profile.can.bitrate if profile.can else None)
         if bitrate is None:  # the bus of a BMS that has none
@@ -237,9 +238,10 @@ def _links(
         open_bus = partial(can.Bus, bitrate=bitrate, **bus_arguments(bus))
         bench.buses[name] = CanLink(clock, open_bus, CAN_LATENCY_S, name=name)
         stack.callback(bench.buses[name].close)
-    if profile.can is not None and bench.can is not None and bench.messages is not None:
+    if profile.can is not None and bench.can is not None:
         receives, is_real = profile.can.receives, description.clock == "wall"
-        bench.partner = Partner(clock, bench.can, bench.messages, receives, in_background=is_real)
+        own = bench.messages[OWN_BUS]
+        bench.partner = Partner(clock, bench.can, own, receives, in_background=is_real)
         stack.callback(bench.partner.close)
     if profile.console is not None and description.console is not None:
         url = description.console.url

@@ -222,7 +222,7 @@ def _as_late_as_the_bench(trace: Trace) -> Trace:
     lag_ns = max((lag.worst_ns for lag in trace.lags if lag.who == "bench"), default=0)
     if not lag_ns:
         return trace
-    frames, start = trace.frames, trace.start
+    frames, start, lag_u_s = trace.frames, trace.start, lag_ns * 1e-9 / 12**0.5
     if start is not None and start.ready is not None:
         start = replace(start, ready=_later(start.ready, lag_ns))
     return replace(
@@ -232,7 +232,8 @@ def _as_late_as_the_bench(trace: Trace) -> Trace:
         frames=replace(
             frames,
             time_ns=frames.time_ns - lag_ns // 2,  # late by none of it or by all: by half of it
-            time_u_s=frames.time_u_s + lag_ns * 1e-9 / 12**0.5,
+            time_u_s=frames.time_u_s + lag_u_s,
+            each_u_s=tuple(u_s + lag_u_s for u_s in frames.each_u_s),
         ),
     )
 

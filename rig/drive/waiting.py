@@ -77,10 +77,10 @@ def _watch_output(bench: Bench, condition: OutputState, until_ns: int) -> bool:
 
 
 def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
-    can, messages, console = bench.can, bench.messages, bench.console
+    signal, console = condition.signal, bench.console
+    can, messages = bench.buses.get(signal.bus), bench.messages.get(signal.bus)
     if can is None or messages is None:
-        raise not_there("waits for a CAN signal", "CAN bus", condition.signal)
-    signal = condition.signal
+        raise not_there("waits for a CAN signal", "CAN bus", signal)
     can_id = messages.can_id(signal.message)
 
     def seen() -> bool:

@@ -69,7 +69,7 @@ class Framed(InSpan):
     def received(self, observed: Observed) -> Received:
         """Return the frames between the marks, on proof that something listened."""
         trace = observed.trace
-        must_have_listened(trace, "can")
+        must_have_listened(trace, self.message.bus)
         begin_ns, end_ns = window_ns(trace, self.begin, self.end)
         rows = observed.rows(self.message)
         times = trace.frames.time_ns[rows]

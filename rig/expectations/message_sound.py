@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from rig.can_address import MessageAddress
 from rig.expectations.expectation import Around, Expectation
 from rig.expectations.framed import Framed
 from rig.expectations.words import Spanned
@@ -32,8 +33,12 @@ class MessageSound(Framed):
 
     @classmethod
     def read(cls, name: str, content: MessageSoundWords, names: Resolver) -> Iterator[Expectation]:
-        promise = names.profile.messages.get(name) or names.profile.events
-        if promise is not None:
+        events = names.profile.events
+        of_events = events if events is not None and name == events.message else None
+        promise = names.profile.promise_of(MessageAddress(name)) or of_events
+        if promise is None:
+            names.refuse(f"nothing is promised of the bytes of {name}", "add it to messages")
+        else:
             sound = cls.promised(name, promise, begin=content.begin, end=content.end)
             yield sound if content.is_sound is True else replace(sound, counter=None)
 
@@ -54,7 +59,7 @@ class MessageSound(Framed):
         frames = self.received(observed)
         if not frames.times.size:
             begin_ns, end_ns = frames.begin_ns, frames.end_ns
-            allowed_ns = SILENCE * observed.periods.get(self.message, 0.0) * 1e9
+            allowed_ns = SILENCE * (observed.period_s(self.message) or 0.0) * 1e9
             must_outlast(self.message, 0, end_ns - begin_ns, allowed_ns)
             return silent(observed.trace, self.message, self.question, begin_ns, end_ns)
         if faults := list(self.faults(observed, frames)):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import PlainSerializer
 
+from rig.can_address import MessageAddress
 from rig.expectations.expectation import Around, Expectation
 from rig.expectations.framed import Framed, Received
 from rig.expectations.words import Both, Spanned
@@ -45,7 +46,7 @@ class MessageTiming(Framed):
 
     @classmethod
     def read(cls, name: str, content: MessageTimingWords, names: Resolver) -> Iterator[Expectation]:
-        promise = names.profile.messages.get(name)
+        promise = names.profile.promise_of(MessageAddress(name))
         if promise is None:
             names.refuse(f"{name} comes once and has no period", "write comes: or is sound:")
             return

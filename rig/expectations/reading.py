@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
+from rig.can_address import SignalAddress
 from rig.description import mistake_error, suggest
 from rig.expectations.expectation import Expectation
 from rig.expectations.subjects import SIGNAL, Subject
@@ -64,7 +65,8 @@ def _of_name(name: str) -> list[type[Expectation]]:
     may_be = [subject for subject in subjects() if subject.name == name]
     if not may_be:
         of_bms = (subject for subject in subjects() if not subject.name)
-        may_be = [subject for subject in of_bms if (subject is SIGNAL) is ("." in name)]
+        is_signal = bool(SignalAddress(name).name)
+        may_be = [subject for subject in of_bms if (subject is SIGNAL) is is_signal]
     return [kind for kind in Expectation.kinds().values() if kind.subject in may_be]
 
 

@@ -50,12 +50,17 @@ class Subject:
 
 
 def _is_message(name: str, profile: Profile) -> bool:
-    events = profile.events
-    return name in profile.messages or (events is not None and name == events.message)
+    events, address = profile.events, MessageAddress(name)
+    elsewhere = (address.bus in profile.buses or address.module) and "." not in address.name
+    of_events = events is not None and name == events.message
+    return name in profile.messages or of_events or bool(elsewhere)
 
 
 SIGNAL = Subject(  # the DBC is asked later
-    "a signal", is_named=lambda name, _: "." in name, field="signal", kind=SignalAddress
+    "a signal",
+    is_named=lambda name, _: bool(SignalAddress(name).name),
+    field="signal",
+    kind=SignalAddress,
 )
 MESSAGE = Subject("a message", is_named=_is_message, field="message", kind=MessageAddress)
 OUTPUT = Subject(

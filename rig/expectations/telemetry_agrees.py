@@ -230,7 +230,9 @@ def _reports(observed: Observed, wanted: TelemetryAgrees) -> _Reports:
     if wanted.signal is not None:
         times, values = observed.signal(wanted.signal)
         period_ns = due_every_ns(observed, wanted.signal, times)
-        return _Reports(times=times, values=values * wanted.factor, link="can", period_ns=period_ns)
+        return _Reports(
+            times=times, values=values * wanted.factor, link=wanted.signal.bus, period_ns=period_ns
+        )
     if wanted.pattern is None:
         raise NoEvidence(f"the plan names no signal and no console line for {wanted.quantity}")
     pattern = re.compile(wanted.pattern)

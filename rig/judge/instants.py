@@ -167,7 +167,7 @@ def search_start_ns(observed: Observed, since: Instant) -> int:
     marker = marker_of(trace, mark)
     # A step that acts may show its effect before its last confirmation, and a frame that was sent
     # is heard by the BMS before the rig hears it itself.
-    if observed.sends(mark) and (sent := _sent_instant(trace, marker, mark)):
+    if observed.sends(mark) and (sent := _sent_instant(observed, marker, mark)):
         return int(sent.time_ns)
     return marker.begin_ns if observed.acts(mark) else marker.time_ns
 
@@ -209,7 +209,7 @@ def _mark_instant(observed: Observed, since: Mark) -> At:
     trace = observed.trace
     marker = marker_of(trace, since.mark)
     said = f"{since.mark!r}"
-    if observed.sends(since.mark) and (sent := _sent_instant(trace, marker, said)):
+    if observed.sends(since.mark) and (sent := _sent_instant(observed, marker, said)):
         return sent
     if not observed.acts(since.mark):
         return At(time_ns=marker.time_ns, said=said, earliest_ns=marker.time_ns)
@@ -219,12 +219,12 @@ def _mark_instant(observed: Observed, since: Mark) -> At:
     return _between(marker.begin_ns, marker.time_ns, said, "the step's begin and confirmation")
 
 
-def _sent_instant(trace: Trace, marker: Marker, said: str) -> At | None:
+def _sent_instant(observed: Observed, marker: Marker, said: str) -> At | None:
     """Return the end of the last frame that the step sent, by the adapter's stamp.
 
     The step is over only when the rig has heard its own frame, an adapter's latency later.
     """
-    frames = trace.frames
+    frames = observed.trace.frames if observed.sent is None else observed.sent
     own = (frames.flags & SENT != 0) & (frames.time_ns <= marker.time_ns)
     sent_ns = frames.time_ns[own]
     if not sent_ns.size:

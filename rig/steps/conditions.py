@@ -72,7 +72,7 @@ class SignalValue(_Condition):
     kind: Literal["signal"] = "signal"
 
     def check(self, names: Resolver) -> None:
-        names.at(self.signal).has_can()
+        names.at(self.signal).has_place(self.signal)
 
     def written(self) -> dict[str, Any]:
         return {str(self.signal): unitless(self.value)}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rig.can_address import Address
 from rig.description import Location, suggest
 from rig.dut.profile import Profile
 from rig.dut.received import Received
@@ -105,3 +106,10 @@ class Resolver:
         if self.profile.can is None:
             self.refuse(f"{self.profile.name} has no CAN", "remove it")
         return self.profile.can is not None
+
+    def has_place(self, address: Address) -> None:
+        """Tell where the BMS has not the CAN bus of an address, or not the module on it."""
+        if self.profile.dbcs and (found := self.profile.unknown_place(address)):
+            self.refuse(*found)
+        elif not self.profile.dbcs:
+            self.has_can()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,6 +63,7 @@ class _Rest:
     has_waveform: bool
     can_start_ns: int = 0  # see rig.trace.blf; version 1 had neither this nor a date
     can_buses: tuple[str, ...] = ("can",)  # names of the BLF's channels; version 2 knew one bus
+    can_each_u_s: tuple[float, ...] = ()  # of each of them; evidence of one bus has it not
     begun_utc_ns: int = 0
     unready: bool = False  # evidence of before this was told apart has it not
     start: Start | None = None  # nor this
@@ -92,6 +93,7 @@ def save(trace: Trace, folder: Path) -> None:
         can_time_u_s=trace.frames.time_u_s,
         can_start_ns=start_ns(trace.frames),
         can_buses=trace.frames.buses,
+        can_each_u_s=trace.frames.each_u_s,
         begun_utc_ns=trace.begun_utc_ns,
         has_waveform=trace.waveform is not None,
         unready=trace.unready,
@@ -105,15 +107,16 @@ def load(folder: Path) -> Trace:
     """Read a trace back; EvidenceError names the file that is missing or damaged."""
     rest = TRACE.load(_read(folder / REST), str(folder / REST))
     blf, waveform = folder / CAN, folder / SIGNALS
+    frames = frames_from_blf(
+        _read(blf), rest.can_time_u_s, str(blf), rest.can_start_ns, rest.can_buses
+    )
     return Trace(
         begin_ns=rest.begin_ns,
         end_ns=rest.end_ns,
         waveform=_load_waveform(waveform) if rest.has_waveform else None,
         commands=rest.commands,
         readings=rest.readings,
-        frames=frames_from_blf(
-            _read(blf), rest.can_time_u_s, str(blf), rest.can_start_ns, rest.can_buses
-        ),
+        frames=replace(frames, each_u_s=rest.can_each_u_s),
         lines=tuple(_line_from(text, folder) for text in _read_lines(folder / CONSOLE)),
         links=rest.links,
         markers=rest.markers,

@@ -91,6 +91,7 @@ class Frames:
     time_u_s: float  # standard uncertainty of the adapters' clocks against the rig's: the largest
     buses: tuple[str, ...] = (OWN_BUS,)  # their names on the bench
     bus: NDArray[np.uint8] = field(default_factory=lambda: _FIRST)  # (n,) index into `buses`
+    each_u_s: tuple[float, ...] = ()  # `time_u_s` of each bus's own adapter; (): the same of all
 
     def __post_init__(self) -> None:
         if self.bus is _FIRST:
@@ -115,7 +116,8 @@ class Frames:
             return self
         if bus not in self.buses:
             return Frames.none(bus)
-        rows = np.flatnonzero(self.bus == self.buses.index(bus))
+        at = self.buses.index(bus)
+        rows = np.flatnonzero(self.bus == at)
         return replace(
             self,
             time_ns=self.time_ns[rows],
@@ -123,6 +125,8 @@ class Frames:
             length=self.length[rows],
             data=self.data[rows],
             flags=self.flags[rows],
+            time_u_s=self.each_u_s[at] if self.each_u_s else self.time_u_s,
+            each_u_s=(),
             buses=(bus,),
             bus=np.zeros(rows.size, np.uint8),
         )
@@ -143,6 +147,7 @@ class Frames:
             data=np.concatenate(wide)[order],
             flags=np.concatenate([f.flags for f in of_buses])[order],
             time_u_s=max(f.time_u_s for f in of_buses),
+            each_u_s=tuple(f.time_u_s for f in of_buses),
             buses=tuple(f.buses[0] for f in of_buses),
             bus=np.concatenate(numbers)[order],
         )
