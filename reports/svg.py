@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from reports import words
 from rig.case import Case
+from rig.console_name import is_console
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.reaction import Reaction
@@ -177,10 +178,10 @@ def close_up_s(case: Case, trace: Trace, judgement: Judgement) -> tuple[float, f
         (w.begin_s, max(w.begin_s + w.high_s, w.end_s or 0.0)) for w in windows_of(case, judgement)
     ]
     short = [s for s in spans if 0.0 < s[1] - s[0] < CLOSE_UP_BELOW * whole]
-    if not short or trace.waveform is None:
+    if not short or not trace.waveforms:
         return None
     begin, end = short[0]
-    pad = max(0.35 * (end - begin), 20 * trace.waveform.interval_s)
+    pad = max(0.35 * (end - begin), 20 * max(w.interval_s for w in trace.waveforms))
     return max(begin - pad, 0.0), min(end + pad, whole)
 
 
@@ -305,7 +306,7 @@ def _channel(wanted: Expectation | None) -> str:
     if isinstance(wanted, Reaction):
         return wanted.output
     if isinstance(wanted, ConsoleSays):
-        return wanted.subject.name
+        return wanted.console
     return wanted.subject.name_of(wanted) if wanted and wanted.subject is SIGNAL else ""
 
 
@@ -339,7 +340,7 @@ def _commanded(case: Case) -> set[str]:
 def _analog_lanes(case: Case, trace: Trace, told: set[str]) -> list[Lane]:
     """Cells share a lane; other quantities that matter to the case have one each."""
     outputs = _outputs(case, trace)  # these have lanes of their own
-    recorded = trace.waveform.channels if trace.waveform else {}
+    recorded = trace.channels
     cells = [n for n in recorded if kind_of(n) is CELL]
     lanes = [_analog_lane(CELL.name, cells, trace, told)] if cells else []
     names = {*recorded, *(c.quantity for c in trace.commands)} - {*cells, *outputs}
@@ -348,7 +349,7 @@ def _analog_lanes(case: Case, trace: Trace, told: set[str]) -> list[Lane]:
 
 
 def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str]) -> Lane:
-    recorded = trace.waveform.channels if trace.waveform else {}
+    recorded = trace.channels
     chosen = [n for n in names if n in told]
     plain = [n for n in names if n not in told]
     series = [_recorded(n, trace, recorded[n], f"s{1 + i % 3}") for i, n in enumerate(plain)]
@@ -370,7 +371,7 @@ def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str])
 
 
 def _output_lanes(case: Case, trace: Trace) -> list[Lane]:
-    recorded = trace.waveform.channels if trace.waveform else {}
+    recorded = trace.channels
     lanes = []
     for name in _outputs(case, trace):
         series = _recorded(name, trace, recorded[name], "out")
@@ -382,7 +383,7 @@ def _output_lanes(case: Case, trace: Trace) -> list[Lane]:
 
 def _outputs(case: Case, trace: Trace) -> list[str]:
     """Recorded outputs: those that the case judges, and any other path."""
-    recorded = trace.waveform.channels if trace.waveform else {}
+    recorded = trace.channels
     return [n for n in recorded if n in case.outputs or n.endswith(" path")]
 
 
@@ -394,12 +395,12 @@ def _event_lanes(
     lanes = [
         _events(name, sorted({m.time_s for m in marks if m.channel == name}))
         for name in names
-        if name not in drawn and name != "console"
+        if name not in drawn and not is_console(name)
     ]
-    said = [(line.time_ns - trace.begin_ns) / 1e9 for line in trace.lines[:400]]
-    if said:
-        lanes.append(_events("console", said))
-    if not trace.waveform:
+    for console in sorted({line.console for line in trace.lines}):
+        lines = trace.said_on(console)[:400]
+        lanes.append(_events(console, ((ln.time_ns - trace.begin_ns) / 1e9 for ln in lines)))
+    if not trace.waveforms:
         lanes += _frame_lanes(trace)
     return lanes
 
@@ -421,7 +422,7 @@ def _with_levels(lane: Lane, marks: Iterable[EventMark]) -> Lane:
 
 
 def _recorded(name: str, trace: Trace, channel: Channel, style: str) -> Series:
-    wave = trace.waveform
+    wave = trace.record_of(name)
     assert wave is not None  # noqa: S101 - a channel is part of a waveform
     begin_s = (wave.start_ns - trace.begin_ns) / 1e9
     time_s = begin_s + np.arange(len(channel.values)) * wave.interval_s

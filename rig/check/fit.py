@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from rig.check.values import (
     reported_values,
     said_values,
 )
+from rig.console_name import OWN_CONSOLE
 from rig.description import BrokenDescriptionError, Document, Location, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.quantities import CURRENT, LINK, PACK, SUPPLY, Kind, kind_of, unit_of
@@ -212,16 +213,20 @@ class Fit:
                 yield document.key_mistake(("wiring", term), what, suggest(term, terms))
         for quantity in profile.fed:
             yield from self._driven(quantity)
-        if profile.console is not None and bench.console is None:
-            what = f"{profile.name} has a console link, and the bench has none"
-            yield document.mistake(("console",), what, "add console:")
-        for bus in (name for name in profile.dbcs if name not in bench.buses):
-            of_bus = "" if bus == OWN_BUS else f" {bus}"
-            what = f"{profile.name} has a can link{of_bus}, and the bench has none"
-            named = f" with a bus named {bus}" if bench.buses or of_bus else ""
-            yield document.mistake(("can",), what, f"add can:{named}")
+        consoles = [OWN_CONSOLE] if profile.console is not None else []
+        yield from self._linked("console", consoles, bench.consoles)
+        yield from self._linked("can", profile.dbcs, bench.buses)
         yield from self._nominal()
         yield from self._spans()
+
+    def _linked(self, key: str, wanted: Iterable[str], there: Collection[str]) -> Iterator[Mistake]:
+        """Tell each link of the BMS that the bench has not; a link's own name needs no word."""
+        assert self.bench_document is not None  # noqa: S101 -- its only caller looked
+        for name in (name for name in wanted if name not in there):
+            of_name = "" if name == key else f" {name}"
+            what = f"{self.profile.name} has a {key} link{of_name}, and the bench has none"
+            mend = f"add {key}:" + (f" with one named {name}" if there or of_name else "")
+            yield self.bench_document.mistake((key,), what, mend)
 
     def _spans(self) -> Iterator[Mistake]:
         """A tap must be able to show the level above which its output counts as closed."""

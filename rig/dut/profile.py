@@ -223,11 +223,16 @@ class Can(BusDbc):
     traces_to: Names = ()
 
 
+Baud = Annotated[int, Field(ge=bounds.BAUD[0], le=bounds.BAUD[1])]
+Newline = Literal["LF", "CR", "CR LF"]  # what ends a typed line
+LINE_ENDS: Mapping[Newline, str] = {"LF": "\n", "CR": "\r", "CR LF": "\r\n"}
+
+
 class Console(Description):
     """Its serial console; `commands` are the lines it understands, by what they do."""
 
-    baud: Annotated[int, Field(ge=bounds.BAUD[0], le=bounds.BAUD[1])]
-    newline: Literal["LF", "CR", "CR LF"] = "LF"
+    baud: Baud
+    newline: Newline = "LF"
     ready: Annotated[Pattern, Field(description="a regular expression of the line that says so")]
     commands: dict[str, Typed] = Field(default_factory=dict)
     every_s: Annotated[
@@ -248,11 +253,6 @@ class Console(Description):
         ),
     ] = None
     traces_to: Names = ()
-
-    @property
-    def line_end(self) -> str:
-        """The characters that end a typed line."""
-        return {"LF": "\n", "CR": "\r", "CR LF": "\r\n"}[self.newline]
 
 
 class Start(Description):

@@ -12,6 +12,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
 from rig.can_address import OWN_BUS, Address
+from rig.console_name import OWN_CONSOLE
 from rig.dut.profile import Profile, Protection
 from rig.expectations.subjects import Subject
 from rig.expectations.words import Words
@@ -61,7 +62,8 @@ class Expectation(ABC):
     """One thing that is expected of a case's trace: frozen data, and its judge.
 
     Fields of one name mean the same in all kinds: `output`, `message`, `signal`, `pattern` (of
-    the console), `since` (an instant), `begin`, `end` and `at` (marks), `low_s` and `high_s`.
+    a line), `console` (its name), `since` (an instant), `begin`, `end` and `at` (marks), `low_s`
+    and `high_s`.
 
     Attributes
     ----------
@@ -118,7 +120,7 @@ class Expectation(ABC):
         if (address := self._address) is not None:
             names.has_place(address)
         if getattr(self, "pattern", None) is not None:
-            names.has_console()
+            names.has_console(getattr(self, "console", OWN_CONSOLE))
         for word, mark in self.marks().items():
             names.at(word).mark(mark)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rig.can_address import MessageAddress, SignalAddress
+from rig.console_name import OWN_CONSOLE, is_console
 from rig.dut.profile import Profile
 
 
@@ -25,7 +26,7 @@ class Subject:
     name
         Its name where it has always the same; "" where a profile or a DBC gives names.
     is_named
-        Whether a profile has one of this name.
+        Whether a profile, or a bench, has one of this name.
     field, kind
         The field of an expectation that holds the name, and its type; "" where it is `name`.
     """
@@ -38,7 +39,7 @@ class Subject:
 
     def has(self, name: str, profile: Profile) -> bool:
         """Whether it is this that is called so in a BMS."""
-        return name == self.name if self.name else self.is_named(name, profile)
+        return name == self.name or self.is_named(name, profile)
 
     def fields(self, name: str) -> dict[str, str]:
         """Give the field of an expectation that a name makes."""
@@ -66,7 +67,7 @@ MESSAGE = Subject("a message", is_named=_is_message, field="message", kind=Messa
 OUTPUT = Subject(
     "an output", is_named=lambda name, profile: name in profile.outputs, field="output"
 )
-CONSOLE = Subject("the console", "console")
+CONSOLE = Subject("the console", OWN_CONSOLE, lambda name, _: is_console(name), field="console")
 TELEMETRY = Subject("telemetry", "telemetry")
 BALANCING = Subject("balancing", "balancing")
 ENERGY = Subject("energy", "energy")

@@ -133,7 +133,7 @@ TRACES = st.builds(
     Trace,
     begin_ns=INSTANTS,
     end_ns=INSTANTS,
-    waveform=st.none() | waveforms(),
+    waveforms=st.lists(waveforms(), max_size=2).map(tuple),
     commands=many(
         Command,
         quantity=NAMES,
@@ -200,7 +200,7 @@ def an_empty_trace(**changes: object) -> Trace:
     trace = Trace(
         begin_ns=0,
         end_ns=1,
-        waveform=None,
+        waveforms=(),
         commands=(),
         readings=(),
         frames=Frames.none(),
@@ -252,7 +252,7 @@ def a_wave(values: np.ndarray, resolution: float) -> Waveform:
 def test_samples_are_stored_as_small_as_they_come_back_exactly(
     tmp_path: Path, values: np.ndarray, resolution: float, kind: pa.DataType
 ) -> None:
-    trace = an_empty_trace(waveform=a_wave(values.astype(np.float64), resolution))
+    trace = an_empty_trace(waveforms=(a_wave(values.astype(np.float64), resolution),))
 
     files.save(trace, tmp_path)
 
@@ -261,7 +261,7 @@ def test_samples_are_stored_as_small_as_they_come_back_exactly(
 
 
 def test_another_tool_finds_scale_and_unit(tmp_path: Path) -> None:
-    files.save(an_empty_trace(waveform=a_wave(np.arange(5) * 0.0003, 0.0003)), tmp_path)
+    files.save(an_empty_trace(waveforms=(a_wave(np.arange(5) * 0.0003, 0.0003),)), tmp_path)
 
     table = pq.read_table(tmp_path / "signals.parquet")
 
@@ -427,7 +427,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
-    files.save(an_empty_trace(waveform=a_wave(np.zeros(3), 1.0)), tmp_path)
+    files.save(an_empty_trace(waveforms=(a_wave(np.zeros(3), 1.0),)), tmp_path)
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(EvidenceError, match=name.replace(".", r"\.")):
@@ -437,9 +437,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> N
 def test_a_trace_of_a_later_rig_is_refused(tmp_path: Path) -> None:
     files.save(an_empty_trace(), tmp_path)
     path = tmp_path / "trace.json"
-    path.write_text(path.read_text(encoding="utf-8").replace("trace/3", "trace/4"))
+    path.write_text(path.read_text(encoding="utf-8").replace("trace/4", "trace/5"))
 
-    with pytest.raises(EvidenceError, match=r"newer rig.*version 4, and this rig reads up to 3"):
+    with pytest.raises(EvidenceError, match=r"newer rig.*version 5, and this rig reads up to 4"):
         files.load(tmp_path)
 
 
@@ -455,7 +455,7 @@ def test_a_long_case_is_saved_in_little_time(tmp_path: Path) -> None:
         )
         for i in range(4)
     }
-    trace = an_empty_trace(waveform=replace(wave, channels=channels))
+    trace = an_empty_trace(waveforms=(replace(wave, channels=channels),))
 
     took_s = []
     for _ in range(4):
