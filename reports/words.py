@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from rig.judge.measurement import Measurement
+from rig.judge.verdict import Finding
 from rig.quantity import duration as duration
 from rig.wording import Scale as Scale
 from rig.wording import joined as joined
@@ -19,6 +20,16 @@ def measured(found: Measurement, *limits: float | None) -> str:
     """
     value, u, unit = parted(found, *limits)
     return f"{value} ± {u} {unit}".rstrip()
+
+
+def value(found: Finding) -> str:
+    """What a finding measured, with U; "" where nothing was."""
+    return measured(found.measurement, found.low, found.high) if found.measurement else ""
+
+
+def allowed(found: Finding) -> str:
+    """What a finding's value may be; "" where nothing was measured."""
+    return limits(found.low, found.high, found.measurement) if found.measurement else ""
 
 
 def limits(low: float | None, high: float | None, found: Measurement | None, unit: str = "") -> str:

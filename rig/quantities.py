@@ -248,11 +248,9 @@ class Selection:
         if self.index is None:
             return self.kind.group
         *others, last = (str(at + 1) for at in self.index)
-        return (
-            f"{self.kind.group} {', '.join(others)} and {last}"
-            if others
-            else self.kind.at(int(last))
-        )
+        if not others:
+            return self.kind.at(int(last))
+        return f"{self.kind.group} {', '.join(others)} and {last}"
 
     @property
     def number(self) -> int | None:
@@ -393,11 +391,8 @@ class Hierarchy:
         """Give each part of a sum its share; later values count where they meet."""
         shares: dict[str, float] = {}
         for name, value in values.items():
-            if name in self._parts:
-                parts = self._parts[name]
-                shares |= dict.fromkeys(parts, value / len(parts))
-            else:
-                shares[name] = value
+            parts = self.parts(name)
+            shares |= dict.fromkeys(parts, value / len(parts))
         return shares
 
     def value(self, name: str, values: Mapping[str, float]) -> float:

@@ -21,7 +21,6 @@ class Read(Step):
     words: ClassVar[Mapping[str, Any]] = {"read": Names}
 
     quantities: tuple[str, ...]
-    mark: str | None = None
     kind: Literal["read"] = "read"
 
     @classmethod

@@ -41,7 +41,6 @@ class Set(Step):
     acts: ClassVar[bool] = True
 
     values: Mapping[str, float]
-    mark: str | None = None
     kind: Literal["set"] = "set"
 
     @classmethod

@@ -9,7 +9,7 @@ from rig.dut.messages import BusLoad, Events
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.message_comes import MessageComes
-from rig.expectations.message_sound import message_sound
+from rig.expectations.message_sound import MessageSound
 from rig.instants import Crossing, Instant, Mark
 from rig.plan.families.choosing import look_s
 from rig.plan.families.draft import Draft, Options, family_of, random_phase
@@ -134,7 +134,7 @@ def _quiet_draft(it: _Story) -> Draft:
             *it.no_more(whole),
             _comes(promise, {promise.tripped: 1.0}, whole, 1 + it.others),
             *_value(it),
-            message_sound(promise.message, promise),
+            MessageSound.promised(promise.message, promise),
         ],
     )
 
@@ -240,9 +240,12 @@ def _loaded_draft(profile: Profile, promise: Events, load: BusLoad, names: Seque
             ),
             *(e for it in story for e in it.no_more(whole)),
             _comes(promise, {promise.tripped: 1.0}, whole, len(story)),
-            message_sound(promise.message, promise),
+            MessageSound.promised(promise.message, promise),
             # Of frames that wait the newest leaves, so numbers are missing.
-            *(replace(message_sound(n, m), counter=None) for n, m in profile.messages.items()),
+            *(
+                replace(MessageSound.promised(n, m), counter=None)
+                for n, m in profile.messages.items()
+            ),
         ],
         severity=profile.protections[furthest].severity,
         traces_to=(*promise.traces_to, *load.traces_to),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from rig.dut.claims import reboots
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
-from rig.expectations.message_sound import message_sound
+from rig.expectations.message_sound import MessageSound
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_within import SignalWithin
 from rig.plan.families.choosing import look_s
@@ -90,4 +90,4 @@ def _bytes(profile: Profile, begin: str | None) -> Iterator[Expectation]:
     """The messages that carry flags are whole, and nothing stands where nothing belongs."""
     said_in = {said.message for p in profile.protections.values() for said in p.says}
     for name in sorted(said_in & set(profile.messages)):
-        yield message_sound(name, profile.messages[name], begin=begin)
+        yield MessageSound.promised(name, profile.messages[name], begin=begin)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rig.can_address import MessageAddress
 from rig.dut.messages import MessagePromise
 from rig.dut.profile import Profile, Report
 from rig.expectations.message_timing import MessageTiming
@@ -54,19 +53,9 @@ def timing(
     name: str, promise: MessagePromise, begin: str | None = None, end: str | None = None
 ) -> MessageTiming:
     """All that is promised of a message's form and time, between two marks."""
-    return MessageTiming(
-        message=MessageAddress(name),
-        period_s=promise.period.value,
-        tolerance_s=promise.period.tolerance,
-        length=promise.length,
-        counter=promise.counter,
-        counter_last=promise.counter_last,
-        crc=promise.crc,
-        crc_kind=promise.crc_kind,
-        spare_zero=promise.spare_zero,
-        crc_data_id=promise.crc_data_id,
-        begin=begin,
-        end=end,
+    period = promise.period
+    return MessageTiming.promised(
+        name, promise, period_s=period.value, tolerance_s=period.tolerance, begin=begin, end=end
     )
 
 
