@@ -190,4 +190,4 @@ def _is_told_closed(bench: Bench, output: str, starting: Starting) -> bool:
     frame = bench.can.newest(bench.messages.can_id(said.message), since=starting.frames)
     if frame is None:
         return False
-    return bool(bench.messages.decode_one(said.message, bytes(frame.data)).get(said.name, 0.0))
+    return bool(bench.messages.value_of(said.message, said.name, frame.data))
