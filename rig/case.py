@@ -17,7 +17,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from rig.expectations import Expectation
-from rig.facts import Output, StartPromise
+from rig.facts import DbcFile, Output, StartPromise
 from rig.steps import Step
 
 
@@ -61,6 +61,7 @@ class Case:
     prints_every_s: float | None = None  # its console, as promised
     cells: int = 0  # how many the BMS has; 0: not said
     periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
+    dbcs: Mapping[str, DbcFile] = field(default_factory=dict)  # of each bus; of versions 1, 2 none
     start: StartPromise | None = None  # None: it begins off, or was stored before this was
 
 

@@ -15,6 +15,14 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DbcFile:
+    """By what the frames of a bus are understood; it lies among a run's inputs."""
+
+    name: str
+    id_step: int = 0  # from the identifiers of one module to the next one's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartPromise:
     """What is promised of the start that a case begins with, in whatever case."""
 

@@ -1,7 +1,7 @@
 """One case on one bench, from the first step to the trace. Must not judge, nor know a protection.
 
 Every case starts at home: nominal values, and a BMS that was just powered up and is ready. Then
-the digitizer begins one record over the whole case, the steps are done one by one, and what was
+each digitizer begins one record over the whole case, the steps are done one by one, and what was
 recorded comes back as a Trace, also where the bench failed half-way.
 """
 
@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 from rig.bench.bench import Bench
 from rig.bench.partner import Partner
 from rig.case import Case
+from rig.console_name import OWN_CONSOLE
 from rig.drive.home import go_home
 from rig.drive.starting import Starting
 from rig.drive.waiting import not_there, sleep_ns, wait_for
@@ -42,7 +43,7 @@ def nothing_recorded(error: str) -> Trace:
     return Trace(
         begin_ns=0,
         end_ns=0,
-        waveform=None,
+        waveforms=(),
         commands=(),
         readings=(),
         frames=Frames.none(),
@@ -102,20 +103,20 @@ class _Drive:
         if bench.partner is not None:
             bench.partner.reset()
         end_ns = self._clock.now_ns()
-        waveform = bench.collect() if armed else None
+        waveforms = bench.collect() if armed else ()
         of_buses = {name: bus.end() for name, bus in bench.buses.items()}
         links = {name: link for name, (_, link) in of_buses.items()}
-        lines: tuple[Line, ...] = ()
-        if bench.console is not None:
-            lines, links["console"] = bench.console.end()
+        of_consoles = {name: console.end() for name, console in bench.consoles.items()}
+        links |= {name: link for name, (_, link) in of_consoles.items()}
+        lines = [line for said, _ in of_consoles.values() for line in said]
         trace = Trace(
             begin_ns=self._begin_ns,
             end_ns=end_ns,
-            waveform=waveform,
+            waveforms=waveforms,
             commands=tuple(self._commands),
             readings=tuple(self._readings),
             frames=Frames.merged([frames for frames, _ in of_buses.values()]),
-            lines=lines,
+            lines=tuple(sorted(lines, key=lambda line: line.time_ns)),
             links=links,
             markers=self._markers,
             error=error,
@@ -183,12 +184,12 @@ class _Drive:
             raise not_there("sends on CAN", "CAN bus", message)
         return self._bench.partner
 
-    def type_line(self, line: str) -> None:
-        if self._bench.console is None:
-            raise not_there("types a line", "console", line)
-        if self.profile.disturbs_settings(line):
+    def type_line(self, line: str, console: str) -> None:
+        if console not in self._bench.consoles:
+            raise not_there("types a line", console, line)
+        if console == OWN_CONSOLE and self.profile.disturbs_settings(line):
             self._bench.settings = "disturbed"
-        self._bench.console.type(line)
+        self._bench.consoles[console].type(line)
 
     def reset(self) -> None:
         if self._bench.console is None:
@@ -222,7 +223,7 @@ def _as_late_as_the_bench(trace: Trace) -> Trace:
     lag_ns = max((lag.worst_ns for lag in trace.lags if lag.who == "bench"), default=0)
     if not lag_ns:
         return trace
-    frames, start = trace.frames, trace.start
+    frames, start, lag_u_s = trace.frames, trace.start, lag_ns * 1e-9 / 12**0.5
     if start is not None and start.ready is not None:
         start = replace(start, ready=_later(start.ready, lag_ns))
     return replace(
@@ -232,7 +233,8 @@ def _as_late_as_the_bench(trace: Trace) -> Trace:
         frames=replace(
             frames,
             time_ns=frames.time_ns - lag_ns // 2,  # late by none of it or by all: by half of it
-            time_u_s=frames.time_u_s + lag_ns * 1e-9 / 12**0.5,
+            time_u_s=frames.time_u_s + lag_u_s,
+            each_u_s=tuple(u_s + lag_u_s for u_s in frames.each_u_s),
         ),
     )
 
@@ -244,12 +246,11 @@ def _later(line: Line, lag_ns: int) -> Line:
 def _from_zero(trace: Trace) -> Trace:
     """Count a trace's time from its begin, so that two equal cases have equal traces."""
     zero = trace.begin_ns
-    waveform = trace.waveform
     return replace(
         trace,
         begin_ns=0,
         end_ns=trace.end_ns - zero,
-        waveform=waveform and replace(waveform, start_ns=waveform.start_ns - zero),
+        waveforms=tuple(replace(w, start_ns=w.start_ns - zero) for w in trace.waveforms),
         commands=tuple(_shifted(c, zero) for c in trace.commands),
         readings=tuple(_shifted(r, zero) for r in trace.readings),
         frames=replace(trace.frames, time_ns=trace.frames.time_ns - zero),

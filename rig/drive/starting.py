@@ -185,9 +185,10 @@ def _look(
 
 def _is_told_closed(bench: Bench, output: str, starting: Starting) -> bool:
     said = bench.profile.outputs[output].signal
-    if said is None or bench.can is None or bench.messages is None:
+    if said is None or said.bus not in bench.buses or said.bus not in bench.messages:
         return False
-    frame = bench.can.newest(bench.messages.can_id(said.message), since=starting.frames)
+    messages = bench.messages[said.bus]
+    frame = bench.buses[said.bus].newest(messages.can_id(said.message), since=starting.frames)
     if frame is None:
         return False
-    return bool(bench.messages.value_of(said.message, said.name, frame.data))
+    return bool(messages.value_of(said.message, said.name, frame.data))

@@ -21,16 +21,9 @@ def sleep_ns(bench: Bench, duration_ns: int) -> None:
     if duration_ns <= 0:
         return
     until_ns = bench.clock.now_ns() + duration_ns
-    console = bench.console
-
-    def listen() -> bool:
-        if console is not None:
-            console.poll(prompt=True)
-        return False
-
-    if console is not None:
+    for console in bench.consoles.values():
         console.poll()
-    _wait(bench, listen, until_ns, ("console",) if console is not None else ())
+    _wait(bench, lambda: _listen(bench), until_ns, tuple(bench.consoles))
 
 
 def wait_for(bench: Bench, condition: Condition, within_s: float) -> bool:
@@ -39,8 +32,15 @@ def wait_for(bench: Bench, condition: Condition, within_s: float) -> bool:
     if isinstance(condition, OutputState):
         return _watch_output(bench, condition, until_ns)
     if isinstance(condition, SignalValue):
-        return _wait(bench, _signal_test(bench, condition), until_ns, ("can", "console"))
-    return _wait(bench, _console_test(bench, condition), until_ns, ("console",))
+        return _wait(bench, _signal_test(bench, condition), until_ns, ("can", *bench.consoles))
+    return _wait(bench, _console_test(bench, condition), until_ns, tuple(bench.consoles))
+
+
+def _listen(bench: Bench) -> bool:
+    """Stamp the lines that have come, from within a wait; nothing that ends it."""
+    for console in bench.consoles.values():
+        console.poll(prompt=True)
+    return False
 
 
 def _wait(bench: Bench, ready: Callable[[], bool], until_ns: int, links: Links) -> bool:
@@ -77,15 +77,14 @@ def _watch_output(bench: Bench, condition: OutputState, until_ns: int) -> bool:
 
 
 def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
-    can, messages, console = bench.can, bench.messages, bench.console
-    if can is None or messages is None:
-        raise not_there("waits for a CAN signal", "CAN bus", condition.signal)
     signal = condition.signal
+    can, messages = bench.buses.get(signal.bus), bench.messages.get(signal.bus)
+    if can is None or messages is None:
+        raise not_there("waits for a CAN signal", "CAN bus", signal)
     can_id = messages.can_id(signal.message)
 
     def seen() -> bool:
-        if console is not None:
-            console.poll(prompt=True)
+        _listen(bench)
         frame = can.newest(can_id)
         if frame is None:
             return False
@@ -95,14 +94,14 @@ def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
 
 
 def _console_test(bench: Bench, condition: ConsoleLine) -> Callable[[], bool]:
-    console = bench.console
+    console = bench.consoles.get(condition.console)
     if console is None:
-        raise not_there("waits for a console line", "console", condition.pattern)
+        raise not_there("waits for a console line", condition.console, condition.pattern)
     pattern = re.compile(condition.pattern)
     already = len(console.lines())
 
     def seen() -> bool:
-        console.poll(prompt=True)
+        _listen(bench)
         return any(line.search(pattern) for line in console.lines()[already:])
 
     return seen

@@ -1,4 +1,4 @@
-"""The BMS's console: lines with the time of their end. Must not interpret them.
+"""A console: lines with the time of their end. Must not interpret them.
 
 A line's end was on the wire somewhere between `time_ns - late_ns` and `time_ns`: the adapter's
 latency, and however long nobody looked. On a wall clock that counts from the look before the last,
@@ -15,6 +15,7 @@ import time
 import serial
 
 from rig.clock import Clock
+from rig.console_name import OWN_CONSOLE
 from rig.errors import BenchError
 from rig.trace.model import Line, Link
 
@@ -38,14 +39,22 @@ class ConsoleLink:
     latency_s : float
         Longest time from a byte's end to the rig's hand (FTDI: 16 ms unless set to 1 ms).
     newline : str
-        What the BMS takes as the end of a typed line.
+        What is taken there as the end of a typed line.
+    name : str
+        Of the console on its bench.
     """
 
-    name = "console"
-
-    def __init__(
-        self, clock: Clock, url: str, baud: int, latency_s: float, newline: str = "\n"
+    def __init__(  # noqa: PLR0913 -- a port in all its parts
+        self,
+        clock: Clock,
+        url: str,
+        baud: int,
+        latency_s: float,
+        newline: str = "\n",
+        *,
+        name: str = OWN_CONSOLE,
     ) -> None:
+        self.name = name
         self._clock, self._url, self._newline, self._baud = clock, url, newline, baud
         self._latency_ns = round(latency_s * 1e9)
         self._received = self._typed = self._dropped = 0
@@ -77,8 +86,8 @@ class ConsoleLink:
         *ended, self._partial = (self._partial + chunk).split(b"\n")
         late_ns = self._latency_ns + unseen_ns
         self._lines.extend(
-            Line(time_ns=now_ns, late_ns=late_ns, text=raw.decode("utf-8", "replace").rstrip("\r"))
-            for raw in ended
+            Line(time_ns=now_ns, late_ns=late_ns, text=text.rstrip("\r"), console=self.name)
+            for text in (raw.decode("utf-8", "replace") for raw in ended)
         )
 
     def renew(self) -> None:
@@ -184,5 +193,5 @@ class ConsoleLink:
 
     def _lost(self, what: str) -> BenchError:
         return BenchError(
-            what, f"console {self._url}", "check the cable and that no terminal holds the port"
+            what, f"{self.name} {self._url}", "check the cable and that no terminal holds the port"
         )

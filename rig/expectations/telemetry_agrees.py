@@ -230,11 +230,15 @@ def _reports(observed: Observed, wanted: TelemetryAgrees) -> _Reports:
     if wanted.signal is not None:
         times, values = observed.signal(wanted.signal)
         period_ns = due_every_ns(observed, wanted.signal, times)
-        return _Reports(times=times, values=values * wanted.factor, link="can", period_ns=period_ns)
+        return _Reports(
+            times=times, values=values * wanted.factor, link=wanted.signal.bus, period_ns=period_ns
+        )
     if wanted.pattern is None:
         raise NoEvidence(f"the plan names no signal and no console line for {wanted.quantity}")
     pattern = re.compile(wanted.pattern)
-    found = [(ln.time_ns, m) for ln in observed.trace.lines if (m := ln.search(pattern))]
+    found = [
+        (ln.time_ns, m) for ln in observed.trace.said_on(CONSOLE.name) if (m := ln.search(pattern))
+    ]
     times = np.array([time_ns for time_ns, _ in found], np.int64)
     return _Reports(
         times=times,
@@ -326,7 +330,7 @@ def _is_off(trace: Trace, reading: Reading) -> bool:
 def _others(trace: Trace, link: str, begin_ns: float, end_ns: float) -> int:
     """Count what else the BMS said meanwhile."""
     if link == "console":
-        return sum(begin_ns <= line.time_ns <= end_ns for line in trace.lines)
+        return sum(begin_ns <= line.time_ns <= end_ns for line in trace.said_on(link))
     frames = trace.frames
     inside = (frames.time_ns >= begin_ns) & (frames.time_ns <= end_ns)
     return int((inside & (frames.flags & SENT == 0)).sum())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rig.can_address import OWN_BUS
 from rig.clock import Lag
+from rig.console_name import OWN_CONSOLE
 from rig.trace.text import plain
 
 
@@ -33,7 +34,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waveform:
-    """One capture of the digitizer."""
+    """One capture of one digitizer, on that one's own clock."""
 
     start_ns: int  # rig time of sample 0
     start_u_s: float  # standard uncertainty of start_ns against the rig's clock
@@ -74,6 +75,11 @@ CLASSIC_BYTES, FD_BYTES = 8, 64
 SIGNALS, CAN, CONSOLE, REST = "signals.parquet", "can.blf", "console.txt", "trace.json"
 
 
+def signals_file(number: int) -> str:
+    """Name the file of a record by its place in `Trace.waveforms`."""
+    return SIGNALS if number == 0 else f"signals-{number + 1}.parquet"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
     """CAN frames of all buses in order of time; n of them.
@@ -91,6 +97,7 @@ class Frames:
     time_u_s: float  # standard uncertainty of the adapters' clocks against the rig's: the largest
     buses: tuple[str, ...] = (OWN_BUS,)  # their names on the bench
     bus: NDArray[np.uint8] = field(default_factory=lambda: _FIRST)  # (n,) index into `buses`
+    each_u_s: tuple[float, ...] = ()  # `time_u_s` of each bus's own adapter; (): the same of all
 
     def __post_init__(self) -> None:
         if self.bus is _FIRST:
@@ -115,7 +122,8 @@ class Frames:
             return self
         if bus not in self.buses:
             return Frames.none(bus)
-        rows = np.flatnonzero(self.bus == self.buses.index(bus))
+        at = self.buses.index(bus)
+        rows = np.flatnonzero(self.bus == at)
         return replace(
             self,
             time_ns=self.time_ns[rows],
@@ -123,6 +131,8 @@ class Frames:
             length=self.length[rows],
             data=self.data[rows],
             flags=self.flags[rows],
+            time_u_s=self.each_u_s[at] if self.each_u_s else self.time_u_s,
+            each_u_s=(),
             buses=(bus,),
             bus=np.zeros(rows.size, np.uint8),
         )
@@ -143,6 +153,7 @@ class Frames:
             data=np.concatenate(wide)[order],
             flags=np.concatenate([f.flags for f in of_buses])[order],
             time_u_s=max(f.time_u_s for f in of_buses),
+            each_u_s=tuple(f.time_u_s for f in of_buses),
             buses=tuple(f.buses[0] for f in of_buses),
             bus=np.concatenate(numbers)[order],
         )
@@ -158,6 +169,7 @@ class Line:
     time_ns: int
     late_ns: int
     text: str  # as it came, escape codes included
+    console: str = OWN_CONSOLE  # its name on the bench
 
     @property
     def plain(self) -> str:
@@ -173,7 +185,7 @@ class Line:
 class Link:
     """Proof that something was listening on a link: without it, silence proves nothing."""
 
-    name: str  # "can", "console"
+    name: str  # of a bus or console: "can", "console"
     alive: bool  # the receiver was connected and reading from begin to end
     received: int  # frames or lines in this case
     dropped: int
@@ -208,11 +220,11 @@ class Trace:
 
     begin_ns: int
     end_ns: int
-    waveform: Waveform | None
+    waveforms: tuple[Waveform, ...]  # one of each digitizer that recorded; no channel is in two
     commands: tuple[Command, ...]
     readings: tuple[Reading, ...]
     frames: Frames
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...]  # of all consoles, in order of time
     links: Mapping[str, Link]
     markers: Mapping[str, Marker]
     error: str | None = None  # the bench failed: what, where, how to mend; the verdict is `error`
@@ -221,3 +233,16 @@ class Trace:
     start: Start | None = None  # None: the case starts the BMS itself, or stored before this was
     lags: tuple[Lag, ...] = ()  # who fell how far behind the wall clock
     transcript: tuple[str, ...] = field(default=())  # SCPI traffic, one line each
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """All that was recorded, by quantity or output, whichever digitizer did it."""
+        return {name: c for waveform in self.waveforms for name, c in waveform.channels.items()}
+
+    def record_of(self, name: str) -> Waveform | None:
+        """Give the record that holds a quantity or output; None where there is none."""
+        return next((w for w in self.waveforms if name in w.channels), None)
+
+    def said_on(self, console: str) -> tuple[Line, ...]:
+        """Give the lines of one console."""
+        return tuple(line for line in self.lines if line.console == console)
