@@ -178,7 +178,8 @@ class Messages:
 
     def decode_one(self, message: str, data: bytes) -> dict[str, float]:
         """Decode all signals of one frame that it is long enough to hold."""
-        values = {s.name: self.value_of(message, s.name, data) for s in self.message(message).signals}
+        names = [signal.name for signal in self.message(message).signals]
+        values = {name: self.value_of(message, name, data) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
     def value_of(self, message: str, signal: str, data: bytes | bytearray) -> float | None:
