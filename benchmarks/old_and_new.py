@@ -1,11 +1,11 @@
-"""How long a plan takes with two states of the rig, in turn: is the new one slower than the old?
+"""How long a plan takes with two states of the rig, in turn, and the new one's part of the old's.
 
     python benchmarks/old_and_new.py OLD NEW [ROUNDS] [--plan PLAN]
 
-OLD and NEW are folders with the sources of each, such as `git worktree add` makes, each with a virtual
-environment of its own in `.venv`; where one has none, that of this process is taken. Whole commands,
-with sockets, evidence and Allure results; the plan is each one's own. Who comes first changes from round
-to round. Wanted: 1.05 at most, as the median of the rounds.
+OLD and NEW are folders with the sources of each, such as `git worktree add` makes, each with a
+virtual environment of its own in `.venv`; where one has none, that of this process is taken. Whole
+commands, with sockets, evidence and Allure results; the plan is each one's own. Who comes first
+changes from round to round. Wanted: 1.05 at most, as the median of the rounds.
 """
 
 from __future__ import annotations
