@@ -38,7 +38,7 @@ from rig.steps.type_line import Type
 
 _SETTLES_S = 0.5  # between two things that the host says, so that each is heard
 _EMPTIES_S = 1.0  # for a load to empty the link
-_WATCHED_S, _WATCHED_LONG_S = 10.0, 60.0  # coils are watched for so long (bms-defects.md, D72)
+_WATCHED_S, _WATCHED_LONG_S = 10.0, 60.0  # coils are watched so long (docs/known-defects.md D72)
 _HEAVY = 8.0  # times the load that just prevents a precharge
 _INTO_S = 0.5  # of a precharge, when something happens in the midst of it
 

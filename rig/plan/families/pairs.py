@@ -27,7 +27,7 @@ from rig.steps.hold import Hold
 from rig.steps.random_phase import RandomPhase
 
 _AGAIN_S = 2.0  # a current that is still demanded flows again once its protection lets go
-_COMMAND_S = 0.35  # instruments are commanded one after the other (instruments.md 5)
+_COMMAND_S = 0.35  # instruments are commanded one after the other
 _FIRST, _SECOND = " first", " second"
 _BOTH, _STILL, _LEFT = "both tripped", "both still", "one left"
 _STILL_S = 0.5  # both are watched for so long

@@ -44,7 +44,7 @@ from rig.steps.type_line import Type
 _LONGER = 1.3  # so many delays are waited for what must not come
 _CUTS = 10
 _CUT_SPAN_S = 0.08  # a save takes tens of ms
-_START_SPAN_S = 3.0  # bms-defects.md D104: cuts 0 to 3 s after a start
+_START_SPAN_S = 3.0  # docs/known-defects.md D104: cuts 0 to 3 s after a start
 _OFF_S = 0.3
 _LEAD_S = 0.02
 _SEEN_S = 0.5  # of an acknowledgement, until it shows

@@ -37,7 +37,7 @@ from rig.steps.hold import Hold
 from rig.steps.random_phase import RandomPhase
 from rig.steps.set import Set
 
-# protections.md 2, hold test: ten times the delay and a minute at least ...
+# A hold test lasts ten times the delay and a minute at least ...
 _HOLD_DELAYS, _HOLD_S = 10.0, 60.0
 # ... but where a slower stage of the same path acts at that value, only until it is due; and where
 # that is too soon for a command, for so long, with that stage acting.
