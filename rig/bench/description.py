@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from rig import bounds
+from rig.can_address import OWN_BUS
 from rig.description import (
     ONE,
     SEVERAL,
@@ -56,7 +57,6 @@ from rig.quantity import (
     bounded,
     format,
 )
-from rig.trace.model import OWN_BUS
 from rig.yaml_data import dotted
 
 _FILLED = re.compile(r"\$\{(\w+)\}")
@@ -306,10 +306,8 @@ def _drivers(document: Document[BenchFile]) -> Iterator[Mistake]:
             )
 
 
-# What each wire of the wiring must be able to do.
+# What each wire must be able to do that feeds nothing; of those that feed, the kind tells.
 _CAPABILITIES: dict[str, tuple[type, ...]] = {
-    "charge": (capabilities.Supply,),
-    "discharge": (capabilities.Load,),
     "tap": (capabilities.Digitizer,),
     "meter": (capabilities.Meter,),
     "open": (capabilities.Relays,),

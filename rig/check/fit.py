@@ -11,6 +11,7 @@ import cantools
 from rig.bench.description import BenchFile
 from rig.bench.limits import Allowed, limits_of
 from rig.bounds import WIDEST_SPAN
+from rig.can_address import OWN_BUS
 from rig.check.values import (
     broken,
     checksums,
@@ -23,7 +24,6 @@ from rig.description import BrokenDescriptionError, Document, Location, Mistake,
 from rig.dut.profile import Profile
 from rig.quantities import CURRENT, LINK, PACK, SUPPLY, Kind, kind_of, unit_of
 from rig.quantity import format as shown
-from rig.trace.model import OWN_BUS
 from rig.yaml_data import is_file
 
 
@@ -227,7 +227,9 @@ class Fit:
         wiring = self.bench.wiring.get(quantity)
         kind = kind_of(quantity)
         wired = {key for key, _ in wiring.wires()} if wiring else set()
-        for key in kind.sources if kind else ():
+        if kind is None or "from" in wired:
+            return
+        for key in [key for key in kind.sources if key != "from"] or ["from"]:
             if key not in wired:
                 what = f"nothing drives {quantity} of {self.profile.name}: no {key}"
                 mend = f"add {quantity}: {{{key}: instrument channel}}"

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from rig.can_address import SignalAddress
 from rig.description import Names, suggest
 from rig.dut.profile import Profile, Report
 from rig.expectations.expectation import Around, Expectation, must_be_read
@@ -73,7 +74,7 @@ class TelemetryAgreesWords(Words):
 class TelemetryAgrees(Expectation):
     """What the BMS reports of a quantity agrees with the meter, at every Read of it.
 
-    Source of the report: a CAN signal (`message`, `signal`) or a console line (`pattern` with one
+    Source of the report: a CAN `signal` or a console line (`pattern` with one
     group, a number in SI units after multiplying by `factor`).
     """
 
@@ -81,8 +82,7 @@ class TelemetryAgrees(Expectation):
     accuracy: float
     relative: float = 0.0  # of the reading, added to accuracy
     unit: str = ""
-    message: str | None = None
-    signal: str | None = None
+    signal: SignalAddress | None = None
     pattern: str | None = None
     factor: float = 1.0
     settle_s: float = 0.5  # the report must be newer than this after the last change
@@ -107,7 +107,7 @@ class TelemetryAgrees(Expectation):
     @property
     def teller(self) -> str:
         """Who reports it: "console", or "Message.Signal"."""
-        return f"{self.message}.{self.signal}" if self.message else CONSOLE.name
+        return str(self.signal or CONSOLE.name)
 
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)
@@ -116,7 +116,7 @@ class TelemetryAgrees(Expectation):
     @property
     def means(self) -> str:
         """How it is looked at."""
-        return "console and meter" if self.message is None else "CAN and meter"
+        return "console and meter" if self.signal is None else "CAN and meter"
 
     def answers(self, around: Around) -> Iterator[str]:
         report = _report(around.profile, self.quantity, self.teller)
@@ -126,7 +126,7 @@ class TelemetryAgrees(Expectation):
         yield f"telemetry/{name}{'/also on console' if also else ''}@{self.quantity}"
 
     def sentence(self) -> str:
-        source = f"{self.message}.{self.signal}" if self.message else f"/{self.pattern}/"
+        source = self.signal or f"/{self.pattern}/"
         relative = f" ± {self.relative * 100:g} %" if self.relative else ""
         accuracy = show(self.accuracy, self.unit)
         return f"{source} agrees with the meter's {self.quantity} to ± {accuracy}{relative}"
@@ -227,9 +227,9 @@ def _finding(
 
 
 def _reports(observed: Observed, wanted: TelemetryAgrees) -> _Reports:
-    if wanted.message is not None and wanted.signal is not None:
-        times, values = observed.signal(wanted.message, wanted.signal)
-        period_ns = due_every_ns(observed, wanted.message, times)
+    if wanted.signal is not None:
+        times, values = observed.signal(wanted.signal)
+        period_ns = due_every_ns(observed, wanted.signal, times)
         return _Reports(times=times, values=values * wanted.factor, link="can", period_ns=period_ns)
     if wanted.pattern is None:
         raise NoEvidence(f"the plan names no signal and no console line for {wanted.quantity}")
@@ -359,7 +359,6 @@ def agrees(report: Report, number: int | None, quantity: str) -> list[TelemetryA
         accuracy=report.accuracy or 0.0,
         relative=report.relative,
         unit=report.unit,
-        message=report.message_for(number),
         signal=report.signal_for(number),
         pattern=report.pattern_for(number),
         factor=report.factor,
@@ -368,7 +367,7 @@ def agrees(report: Report, number: int | None, quantity: str) -> list[TelemetryA
     also = report.also_for(number)
     if also is None:
         return [first]
-    return [first, replace(first, message=None, signal=None, pattern=also, factor=1.0)]
+    return [first, replace(first, signal=None, pattern=also, factor=1.0)]
 
 
 def _reported(quantity: str, by: str | None, names: Resolver) -> TelemetryAgrees | None:
@@ -400,7 +399,7 @@ def _report(profile: Profile, quantity: str, by: str | None) -> Report | None:
     reports, kind = profile.telemetry.reports(), kind_of(quantity)
     word = kind.word if kind else quantity
     extremes = (reports.get(f"{end} {word}") for end in ("lowest", "highest"))
-    named = (r for r in extremes if r and by == f"{r.message}.{r.signal}")
+    named = (r for r in extremes if r and by == r.signal_for())
     return next(named, None) or reports.get(_report_of(quantity)[0])
 
 

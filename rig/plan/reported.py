@@ -60,7 +60,7 @@ def _needed_s(
             report.settle_s + PERIODS * _period_s(report, profile)
             for report in reports
             if not quantities.isdisjoint(_quantities(report))
-            if not (asked and report.message is None)
+            if not (asked and report.signal is None)
         ),
         default=0.0,
     )
@@ -71,8 +71,8 @@ def _quantities(report: _Report) -> tuple[str, ...]:
 
 
 def _period_s(report: _Report, profile: Profile) -> float:
-    if report.message is not None:
-        promise = profile.messages.get(report.message)
+    if report.signal is not None:
+        promise = profile.messages.get(report.signal.message)
         return promise.period.value if promise else 0.0
     return (profile.console.every_s or 0.0) if profile.console else 0.0
 

@@ -94,7 +94,7 @@ def span_s(case: Case, begin: str | None, end: str | None) -> float:
 def test_a_look_is_long_enough_for_a_slow_message(family: str, esp32: Profile) -> None:
     cases = cases_of(family, slowed(esp32, 1.0))
     looks = {
-        (e.message, e.begin, e.end, span_s(case, e.begin, e.end))
+        (e.signal, e.begin, e.end, span_s(case, e.begin, e.end))
         for case in cases
         for e in case.expectations
         if isinstance(e, SignalStays | SignalWithin) and e.end is not None
@@ -238,15 +238,15 @@ def test_outputs_and_quantities_of_expectations_exist(profile: Profile, cases: l
 def test_every_signal_is_in_the_dbc(esp32: Profile) -> None:
     dbc = load_file(str(esp32.dbc_path))
     assert isinstance(dbc, Database)
-    signals = {(m.name, s.name) for m in dbc.messages for s in m.signals}
+    signals = {f"{m.name}.{s.name}" for m in dbc.messages for s in m.signals}
 
     for family in FAMILIES:
         for case in cases_of(family, esp32):
             for e in case.expectations:
                 if isinstance(e, SignalBecomes | SignalStays) or (
-                    isinstance(e, TelemetryAgrees) and e.message
+                    isinstance(e, TelemetryAgrees) and e.signal
                 ):
-                    assert (e.message, e.signal) in signals, case.id
+                    assert e.signal in signals, case.id
             for step in case.steps:
                 if isinstance(step, Send):
                     assert step.message in {m.name for m in dbc.messages}
@@ -276,7 +276,7 @@ def test_a_trip_is_measured_from_the_crossing_at_the_terminal(esp32: Profile) ->
     assert Trips(output="charge path", since=crossing, low_s=0.9, high_s=1.1) in case.expectations
     assert Stays(output="discharge path", is_open=False) in case.expectations
     flag = only(case, SignalBecomes)
-    assert (flag.message, flag.signal, flag.low_s) == ("BMS_Status", "OV", 0.9)
+    assert (flag.signal, flag.low_s) == ("BMS_Status.OV", 0.9)
     assert flag.high_s == pytest.approx(1.25)
 
 
@@ -336,7 +336,7 @@ def test_a_hold_that_cannot_be_that_short_expects_what_is_sure_alone(esp32: Prof
     case = the_case("hold", esp32, "SCD-current")
 
     assert {e.output for e in case.expectations if isinstance(e, Stays)} == {"charge path"}
-    assert [e.signal for e in case.expectations if isinstance(e, SignalStays)] == ["SCD"]
+    assert [e.signal.name for e in case.expectations if isinstance(e, SignalStays)] == ["SCD"]
 
 
 def test_a_pulse_is_shorter_than_the_delay_even_with_a_slow_command(profile: Profile) -> None:
@@ -461,7 +461,7 @@ def test_what_a_latch_is_watched_for_ends_before_the_command_that_clears_it(esp3
 def test_both_of_a_pair_are_said(esp32: Profile, case_id: str, said: set[str]) -> None:
     case = the_case("pairs", esp32, case_id)
 
-    assert {e.signal for e in case.expectations if isinstance(e, SignalBecomes)} == said
+    assert {e.signal.name for e in case.expectations if isinstance(e, SignalBecomes)} == said
 
 
 def test_a_pair_opens_what_the_first_opens_and_nothing_that_neither_does(esp32: Profile) -> None:
@@ -498,9 +498,9 @@ def test_a_report_has_time_to_come_while_the_value_holds_still(profile: Profile)
     for case in cases_of("telemetry", profile):
         for e in case.expectations:
             assert isinstance(e, TelemetryAgrees)
-            if e.message is None and any(isinstance(s, Type) for s in case.steps):
+            if e.signal is None and any(isinstance(s, Type) for s in case.steps):
                 continue  # printed when asked
-            message = profile.messages.get(e.message or "")
+            message = profile.messages.get(e.signal.message) if e.signal else None
             every_s = profile.console.every_s if profile.console else None
             period_s = message.period.value if message else every_s
             holds = [
