@@ -114,7 +114,15 @@ class Bench:
     def clock(
         self, name: str, *, epoch_ns: int = _UPTIME_NS, drift_ppm: float = _CRYSTAL_PPM
     ) -> LocalClock:
-        """Draw the clock of a device, with an offset and a drift of its own."""
+        """Draw the clock of a device, with an offset and a drift of its own.
+
+        Parameters
+        ----------
+        epoch_ns
+            What it shows when the bench comes up, give or take what `LocalClock.drawn` adds.
+        drift_ppm
+            Tolerance of its crystal; the drift drawn lies within it, on either side.
+        """
         clock = LocalClock.drawn(
             self.kernel, self.setup.seed, name, epoch_ns=epoch_ns, drift_ppm=drift_ppm
         )
