@@ -2,7 +2,7 @@
 
 Imports allure_commons, so only `reports.allure_glue` imports this, and only when asked to write.
 History keys are made here, since those of allure-pytest 2.16 change when a plan file moves and
-collide for swapped values (reports.md, 1.1). Must not judge.
+collide for swapped values (its `utils.get_history_id`). Must not judge.
 """
 
 from __future__ import annotations

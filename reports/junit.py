@@ -1,7 +1,7 @@
 """JUnit XML from evidence, with each verdict in the element where CI systems look for it.
 
 pytest's own writer calls every exception of a custom item a failure, a bench error included
-(reports.md, section 2). Here: fail → failure; inconclusive, error and damaged → error, with the
+(`_pytest/junitxml.py`). Here: fail → failure; inconclusive, error and damaged → error, with the
 type saying which; skipped and not run → skipped. Every planned case has a row, also after an abort.
 It keeps to the schema that Jenkins' xUnit plugin validates by (junit-10.xsd), which has no room for
 the file of a test case. Must not judge.

@@ -23,10 +23,13 @@ from pydantic import (
     ConfigDict,
     PlainValidator,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
+from rig.former_words import with_words_of_today
 from rig.mistakes import BrokenDescriptionError, Mistake, mistake_error, nearest, suggest
 from rig.yaml_data import Location, Positions, dotted, plain_data, shown_path, text_of
 
@@ -63,6 +66,12 @@ class Description(BaseModel):
         populate_by_name=True,
         alias_generator=lambda name: name.replace("_", " "),
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_words_of_today(cls, data: Any, info: ValidationInfo) -> Any:
+        is_stored = info.context is not None and isinstance(data, dict)
+        return with_words_of_today(data, _aliases(cls)) if is_stored else data
 
     def __copy__(self) -> Self:
         """Copy it, for `model_copy`; what the copy knows by a `cached_property` it finds anew."""
@@ -189,17 +198,31 @@ def load(path: Path | str, model: type[M]) -> M:
     return read(path, model).model
 
 
-def read(path: Path | str, model: type[M]) -> Document[M]:
-    """Read and check a description, keeping where each value stands."""
+def read(path: Path | str, model: type[M], *, stored: bool = False) -> Document[M]:
+    """Read and check a description, keeping where each value stands; see `parse`."""
     shown = shown_path(Path(path))
-    return parse(text_of(Path(path), shown), model, shown)
+    return parse(text_of(Path(path), shown), model, shown, stored=stored)
 
 
-def parse(text: str, model: type[M], file: str) -> Document[M]:
-    """Check a description that is already in memory; `file` is its name in messages."""
+def parse(text: str, model: type[M], file: str, *, stored: bool = False) -> Document[M]:
+    """Check a description that is already in memory.
+
+    Parameters
+    ----------
+    file : str
+        Its name in messages.
+    stored : bool
+        A run keeps it: the words that it may have had then are read as those of today.
+
+    Raises
+    ------
+    BrokenDescriptionError
+        Naming every mistake.
+    """
     data, positions, mistakes = plain_data(text, file)
+    context = {"stored": True} if stored else None
     try:
-        checked = model.model_validate(data, by_alias=True, by_name=False)
+        checked = model.model_validate(data, by_alias=True, by_name=False, context=context)
     except ValidationError as error:
         told = {(m.line, m.column) for m in mistakes}  # what is no value is no wrong value besides
         named = _named(error.errors(include_url=False), model, positions, file)

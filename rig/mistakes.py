@@ -15,6 +15,7 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from rig.errors import DescriptionError
+from rig.former_words import word_of_today
 
 MOST_TOLD = 100  # mistakes of one answer: whoever mends so many begins at the first
 _MOST_WHAT, _MOST_MEND = 400, 1000  # characters of a line
@@ -106,6 +107,8 @@ def suggest(word: str, known: Iterable[str], kind: str = "known") -> str:
     names = list(dict.fromkeys(known))
     if not names:
         return "remove it: there are none"
+    if new := word_of_today(word, names):
+        return f'it is called "{new}" now'
     hit = nearest(word, names)
     runs = _runs(names)
     listed = ", ".join(runs[:_MOST_NAMES]) + (", …" if len(runs) > _MOST_NAMES else "")

@@ -150,7 +150,7 @@ def shrink_recorded(
             f"bench {bench.name}",
             "name one: --bench virtual-…, or leave the search out with --as-recorded",
         )
-    profile = load_profile(run.path / "inputs" / "profile.yaml")
+    profile = load_profile(run.path / "inputs" / "profile.yaml", stored=True)
     setup = LaneSetup(
         bench=bench, profile=profile, seed=run.meta.seed, variant=run.meta.variant or None
     )
@@ -174,7 +174,7 @@ def shrink_recorded(
 
 def shortest_plan(run: Run, found: Shrunk) -> str:
     """Return a plan with the shortest case, as a person can read, change and keep it."""
-    case, profile = found.case, load_profile(run.path / "inputs" / "profile.yaml")
+    case, profile = found.case, load_profile(run.path / "inputs" / "profile.yaml", stored=True)
     return plan_text(
         "shortest",
         run.meta.dut,

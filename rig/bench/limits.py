@@ -28,7 +28,7 @@ class Allowed:
     high_from: str
 
     def narrowed(self, low: float, high: float, by: str) -> Allowed:
-        """Keep what another source allows too."""
+        """Keep what another source allows too, from `low` to `high` in the quantity's SI unit."""
         return Allowed(
             low=max(low, self.low),
             high=min(high, self.high),

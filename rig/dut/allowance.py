@@ -44,7 +44,7 @@ class Curve:
         return tuple(x for x, _ in self.points)
 
     def at(self, x: float) -> float:
-        """Its height."""
+        """Give its height at `x`, linear between two points, flat beyond the ends."""
         first, last = self.points[0], self.points[-1]
         if x <= first[0] or x >= last[0]:
             return first[1] if x <= first[0] else last[1]
@@ -52,7 +52,7 @@ class Curve:
         return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 
     def around(self, x: float, tolerance: float) -> Interval:
-        """Give its least and greatest height where x is known to within `tolerance`."""
+        """Give its least and greatest height where x is known within ± `tolerance` (its unit)."""
         low, high = x - tolerance, x + tolerance
         heights = [self.at(low), self.at(high)]
         heights += [y for at, y in self.points if low < at < high]

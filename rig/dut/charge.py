@@ -8,8 +8,8 @@ from rig.can_address import SignalAddress
 from rig.dut.energy import Energy
 from rig.dut.profile import Profile
 
-# A state of charge is promised in percentage points; it is sent in tenths of them on every frame
-# that reference/dut-ecosystem.md collects.
+# A state of charge is promised in percentage points; public BMS send it in tenths of
+# them, or coarser.
 SOC_STEP = 0.001
 SOC, REMAINING, CELL_SUM, HEALTH = "soc", "remaining capacity", "cell sum", "health"
 

@@ -1,7 +1,8 @@
 """Checksums of protected CAN messages: AUTOSAR E2E profile 1 and the plain SAE J1850 kind.
 
-Both have the polynomial 0x1D and lie in a byte of their own, which is left out of the sum
-(measurement.md 5.3). Arrays of frames go through numpy. Must not know messages, DBC or bus.
+Both have the polynomial 0x1D and lie in a byte of their own, which is left out of the sum (AUTOSAR
+PRS E2E protocol specification, profile 1; COVESA/vsomeip, `profile_01.cpp`). Arrays of frames go
+through numpy. Must not know messages, DBC or bus.
 """
 
 from __future__ import annotations

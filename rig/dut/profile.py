@@ -902,20 +902,28 @@ class Profile(Description):
 
 
 # ---- reading ------------------------------------------------------------------------------------
-def load_profile(profile: Path | str) -> Profile:
-    """Load and check a profile, by path or by its BMS's name; names every mistake."""
-    return read_profile(profile).model
+def load_profile(profile: Path | str, *, stored: bool = False) -> Profile:
+    """Load and check a profile, by path or by its BMS's name, or one that a run keeps.
+
+    Raises
+    ------
+    BrokenDescriptionError
+        Naming every mistake.
+    """
+    return read_profile(profile, stored=stored).model
 
 
-def read_profile(profile: Path | str) -> Document[Profile]:
+def read_profile(profile: Path | str, *, stored: bool = False) -> Document[Profile]:
     """Load and check a profile, keeping where its values stand."""
     path = find_described(profile, "duts", "profile.yaml")
     shown = shown_path(path)
     text = text_of(path, shown)
     try:
-        known = _parsed(text)
+        known = _parsed(text, stored)
     except BrokenDescriptionError:
-        known = parse(text, Profile, shown)  # the same mistakes, with the file's name
+        known = parse(
+            text, Profile, shown, stored=stored
+        )  # the same mistakes, with the file's name
     document = Document(shown, known.model.model_copy(), known.positions)
     document.model._folder = path.parent
     if mistakes := contradictions(document):
@@ -924,8 +932,8 @@ def read_profile(profile: Path | str) -> Document[Profile]:
 
 
 @lru_cache(maxsize=8)  # a run reads its profile twice, and three times its copy in the run folder
-def _parsed(text: str) -> Document[Profile]:
-    return parse(text, Profile, "")
+def _parsed(text: str, stored: bool) -> Document[Profile]:  # noqa: FBT001 -- for the cache
+    return parse(text, Profile, "", stored=stored)
 
 
 def find_described(name: Path | str, kind: str, inner: str | None = None) -> Path:

@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rig.former_words import word_of_today
+from rig.steps import Step
+
+_MEMBERS = {"begins": "precondition", "wrong": "frame_fault"}  # of a case, of a step that sends
+
 
 def case_of_version_3(case: dict[str, Any]) -> None:
     """A signal's address is one text: "Status.Soc", no longer two members `message`, `signal`."""
@@ -17,6 +22,15 @@ def case_of_version_3(case: dict[str, Any]) -> None:
             message = part.pop("message")
             if message is not None:  # else a report that comes by the console
                 part["signal"] = f"{message}.{part['signal']}"
+
+
+def case_with_words_of_today(case: dict[str, Any]) -> None:
+    """A step is called what plans call it, and members have the field's words."""
+    for part in _objects(case):
+        if "kind" in part:
+            part["kind"] = word_of_today(part["kind"], Step.kinds()) or part["kind"]
+        for old in _MEMBERS.keys() & part.keys():
+            part[_MEMBERS[old]] = part.pop(old)
 
 
 def _objects(content: Any) -> Iterator[dict[str, Any]]:

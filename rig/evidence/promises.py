@@ -32,7 +32,7 @@ def promises_of(run: Run) -> Promises | None:
     """Tell what a run's passed and failed cases looked at; None: its profile can't be read."""
     inputs = run.path / "inputs"
     try:
-        profile = load_profile(inputs / "profile.yaml")
+        profile = load_profile(inputs / "profile.yaml", stored=True)
     except (RigError, OSError):
         return None
     decided = {Verdict.PASS, Verdict.FAIL}
@@ -70,6 +70,6 @@ def _made_today(inputs: Path, profile: Profile) -> dict[str, Case]:
 def _plans(inputs: Path) -> Iterator[PlanFile]:
     for path in sorted((inputs / "plans").rglob("*.y*ml")):
         try:
-            yield load_plan(path)
+            yield load_plan(path, stored=True)
         except (RigError, OSError):
             continue  # a plan that can't be read gives no reason

@@ -13,10 +13,10 @@
       manifest.json             SHA-256 of all of it, once the run has ended
 
 What is durable when: `create` returns with run.json, inputs and the planned cases on the disk.
-`take_in` returns with the result line on the disk: verdict, sentence, and the SHA-256 of each
-file of the case. The files themselves are with the operating system by then and are forced to the
-disk by a thread of their own while the next case runs (seven fsyncs of 2.4 ms each, reports.md
-section 0, would else be most of what a case costs). If the power goes in that window, the hashes
+`take_in` returns with the result line on the disk: verdict, sentence, and the SHA-256 of each file
+of the case. The files themselves are with the operating system by then and are forced to the disk
+by a thread of their own while the next case runs (seven fsyncs of 2.4 ms each, measured on a
+virtual disk, would else be most of what a case costs). If the power goes in that window, the hashes
 tell, and a resumed run repeats the case. Nothing below cases/ depends on the wall clock, so that
 two runs with one seed can be compared byte by byte. Must not judge, nor read an instrument.
 """

@@ -2,7 +2,7 @@
 
 Must not judge times. The reaction comes a delay after its cause: with the BMS's longest delay D, a
 reaction at t proves that the threshold lies above every level that was held at t - D or before (it
-would have reacted to that one already) and not above the level in force at t (measurement.md 4.1).
+would have reacted to that one already) and not above the level in force at t.
 
 U is the whole half step with the meter's accuracy added, not 95 % of their convolution: thresholds
 and steps both sit at round values, so true levels are not spread evenly between two steps but lie

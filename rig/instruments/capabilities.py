@@ -83,19 +83,25 @@ class VoltageSource(Instrument, Protocol):
     relay_s: float  # data sheet: until a relay that breaks a wire has moved
 
     def protect(self, channels: Iterable[int], over_v: float, over_a: float) -> None:
-        """Program the instrument's own over-voltage and over-current protection."""
+        """Program its own over-voltage (V) and over-current (A) protection, as far as it goes."""
 
     def set_voltage(self, volts: Mapping[int, float]) -> None:
-        """Set channels to levels."""
+        """Set channels to levels in V; those not named keep theirs.
+
+        Raises
+        ------
+        LimitError
+            A level is outside the model's range.
+        """
 
     def output(self, channels: Iterable[int], *, on: bool) -> None:
         """Switch channels."""
 
     def measure_v(self, channels: Iterable[int]) -> dict[int, Measured]:
-        """Voltage at each channel's terminals."""
+        """Give the voltage at each channel's terminals, in V, with the error of the reading."""
 
     def measure_a(self, channels: Iterable[int]) -> dict[int, Measured]:
-        """Current out of each channel."""
+        """Give the current out of each channel in A, with the error of the reading."""
 
     def open_wire(self, channel: int, *, present: bool) -> None:
         """Break (or mend) a channel's wire; its terminals must be dead."""
@@ -104,7 +110,7 @@ class VoltageSource(Instrument, Protocol):
         """Wait until a channel, switched off, has come down far enough for its relays to move."""
 
     def accuracy_v(self, volts: float) -> float:
-        """Half-width of the error of a level."""
+        """Give the half-width in V of the error of a level of `volts`, by the data sheet."""
 
 
 @runtime_checkable
@@ -114,25 +120,25 @@ class Supply(Instrument, Protocol):
     settle_s: float
 
     def protect(self, channel: int, over_v: float, over_a: float) -> None:
-        """Program over-voltage and over-current protection."""
+        """Program over-voltage (V) and over-current (A) protection."""
 
     def set_level(self, channel: int, volts: float, amps: float) -> None:
-        """Set voltage and current limit."""
+        """Set voltage (V) and current limit (A) at once, whichever of them the output is at."""
 
     def set_voltage(self, channel: int, volts: float) -> None:
-        """Set the voltage alone."""
+        """Set the voltage alone, in V."""
 
     def set_current(self, channel: int, amps: float) -> None:
-        """Set the current limit alone."""
+        """Set the current limit alone, in A."""
 
     def most(self, channel: int) -> tuple[float, float]:
-        """Largest voltage and current that it can be set to."""
+        """Give the largest voltage (V) and current (A) that it can be set to."""
 
     def output(self, channel: int, *, on: bool) -> None:
         """Switch the output."""
 
     def measure(self, channel: int) -> tuple[Measured, Measured]:
-        """Voltage and current."""
+        """Give voltage (V) and current (A) at its terminals, each with the error of the reading."""
 
     def is_tripped(self, channel: int) -> bool:
         """Whether one of its protections switched the output off."""
@@ -145,22 +151,22 @@ class Load(Instrument, Protocol):
     settle_s: float
 
     def protect(self, over_a: float, over_w: float | None = None) -> None:
-        """Program over-current (and over-power) protection."""
+        """Program over-current (A) and over-power (W) protection; None leaves the latter alone."""
 
     def set_slew(self, amps_per_s: float) -> None:
         """Set how fast the current may change."""
 
     def set_current(self, amps: float) -> None:
-        """Set the current drawn."""
+        """Set the current drawn, in A, not negative."""
 
     def input(self, *, on: bool) -> None:
         """Switch the input."""
 
     def measure(self) -> tuple[Measured, Measured]:
-        """Voltage and current."""
+        """Give voltage (V) and current (A) at its terminals, each with the error of the reading."""
 
     def most(self) -> float:
-        """Largest current that it can be set to."""
+        """Give the largest current that it can be set to, in A."""
 
 
 @runtime_checkable
@@ -171,7 +177,7 @@ class Resistors(Instrument, Protocol):
     settle_s: float
 
     def set_ohms(self, ohms: Mapping[int, float]) -> dict[int, float]:
-        """Set channels; returns what they really are, rounded to the instrument's own steps."""
+        """Set channels, in ohms; returns what they really are, rounded to its own steps."""
 
     def open(self, channel: int) -> None:
         """Make a channel an open circuit."""
@@ -180,7 +186,7 @@ class Resistors(Instrument, Protocol):
         """Make a channel a short circuit."""
 
     def accuracy_ohm(self, ohms: float) -> float:
-        """Half-width of the error of a resistance, the rounding included."""
+        """Give the half-width in ohms of the error of a resistance, the rounding included."""
 
 
 @runtime_checkable
@@ -197,6 +203,19 @@ class Digitizer(Instrument, Protocol):
         """Set up a record of these channels, each over its range, so that `start` need only say go.
 
         Apart from it, so that several digitizers begin together, however long setting up takes.
+
+        Parameters
+        ----------
+        ranges
+            Lowest and highest voltage in V that each channel must be able to show.
+        duration_s, interval_s
+            How long at least, and how far apart two samples may be at most: the instrument's memory
+            and time base have their own steps.
+
+        Raises
+        ------
+        LimitError
+            Its memory does not hold so many samples, or a range is beyond the model's.
         """
 
     def start(self) -> Instant:

@@ -14,7 +14,7 @@ from rig.errors import BenchError, LimitError
 from rig.instruments.capabilities import Identity
 from rig.instruments.session import Session
 
-# `+0,"No error"`, `0,"No error"`, `0  No Error`, `0,None`: reference/instruments.md 8
+# `+0,"No error"`, `0,"No error"`, `0  No Error`, `0,None`: each of some maker
 _ERROR = re.compile(r"\s*([+-]?\d+)[\s,]*(.*)", re.DOTALL)
 # Bits of *ESR? (IEEE 488.2-1992, 11.5.1.1): power on; command, execution, device, query error.
 _POWER_ON, _ERRORS = 128, 32 + 16 + 8 + 4

@@ -102,7 +102,7 @@ class Budget:
             return 0.0
         wide, rest = self._split()
         half = _half_width(wide, rest * student_factor(self.dof) / 2.0)
-        # A sum of bounded inputs can't leave the sum of their bounds (measurement.md 1.1).
+        # A sum of bounded inputs can't leave the sum of their bounds (JCGM 100:2008, 4.3.7).
         if all(row.distribution in BOUNDED for row in self.rows):
             half = min(half, math.fsum(row.reach for row in self.rows))
         return half

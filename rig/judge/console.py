@@ -12,7 +12,7 @@ from rig.trace.model import Line, Trace
 
 
 def line_instant(line: Line) -> At:
-    """Return when a line ended: it can only be stamped late (measurement.md 2.1, latency)."""
+    """Return when a line ended: it can only be stamped late."""
     half_s = line.late_ns * 0.5e-9
     row = Row(
         name="console latency",

@@ -1,7 +1,7 @@
 """Samples to instants: when a sampled quantity crossed a level, and how surely.
 
 Pure numpy on arrays; must not know cases, traces or verdicts. Times are seconds on the
-digitizer's own clock, from sample 0. Estimators after measurement.md 3.1.
+digitizer's own clock, from sample 0.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class _Rise:
         """Return the half-width of interpolating, None where no line joins the samples.
 
         A knee between the two samples, where slope a becomes b, lies off the line by at most
-        (b - a) Ts / 4: four times the bound for a smooth edge, Ts² V'' / 8 (measurement.md 3.1).
+        (b - a) Ts / 4: four times the bound for a smooth edge, Ts² V'' / 8.
         An exponential bends most at its begin, where V'' Ts is d ln(d / d') of two of its steps.
         """
         interval_s = self.sampling.interval_s

@@ -19,7 +19,7 @@ from rig.judge.wording import said_crossing, show
 from rig.quantities import unit_of
 from rig.trace.model import SENT, Channel, Command, Marker, Trace, Waveform
 
-# Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm (measurement.md 3.2).
+# Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm.
 RIG_RATE_TOLERANCE = 50e-6
 
 

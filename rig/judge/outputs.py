@@ -184,7 +184,7 @@ def _still_blinking(recorded: Recorded, index: int) -> Change | None:
 
 
 def _watch_meter(observed: Observed, name: str, from_ns: float, *, closing: bool) -> Watched:
-    """Look through polled readings: the change lies between two of them (measurement.md 3.1)."""
+    """Look through polled readings: the change lies between two of them."""
     output = observed.output(name)
     if output.steady_s > 0.0:
         raise NoEvidence(f"{name} may blink, which takes a record of it; the bench made none")

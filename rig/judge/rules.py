@@ -1,4 +1,4 @@
-"""From measurements to verdicts: guard band w = U (ILAC-G8:09/2019, 4.2.3; measurement.md 2.1).
+"""From measurements to verdicts: guard band w = U (ILAC-G8:09/2019, 4.2.3).
 
 Inside the limits by U passes, outside by U fails, anything else is inconclusive and says which U
 would have decided it. The time of a reaction is decided only if no limit lies within the bounds of
@@ -106,7 +106,7 @@ def can_pass(expanded: float, low: float, high: float) -> bool:
 
 
 def needed_u(value: float, low: float, high: float) -> float:
-    """Return the U that would decide: the distance to the nearer limit (measurement.md 2.1)."""
+    """Return the U that would decide: the distance to the nearer limit."""
     return min(abs(value - low), abs(high - value))
 
 

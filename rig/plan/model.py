@@ -285,9 +285,9 @@ class PlanFile(Description):
         return cases
 
 
-def load_plan(path: Path | str) -> PlanFile:
-    """Load a plan and check its shape; names every mistake."""
-    return read_plan(path).model
+def load_plan(path: Path | str, *, stored: bool = False) -> PlanFile:
+    """Load a plan, or one that a run keeps, and check its shape; names every mistake."""
+    return _placed(read(path, PlanFile, stored=stored)).model
 
 
 def read_plan(path: Path | str) -> Document[PlanFile]:

@@ -27,7 +27,7 @@ APPLIED = "applied"
 REMOVED = "removed"
 
 # How far beyond its threshold a protection is provoked, at least; beyond its tolerance several
-# times over, so that the ADC's own error does not matter (protections.md 2: state the overdrive).
+# times over, so that the ADC's own error does not matter.
 _OVERDRIVE = {"V": 0.05, "A": 3.0, "°C": 5.0}
 _OVERDRIVE_TOLERANCES = {"V": 5.0, "A": 6.0, "°C": 3.0}
 _BEYOND_TOLERANCES = {"V": 1.5, "A": 5.0, "°C": 1.5}  # a probe of 200 A is no better

@@ -40,7 +40,7 @@ __all__ = ["BENCHES", "Bench", "Setup", "built"]
 CELLS, MANY_CELLS = 4, 16
 BITRATE = 500_000
 BAUD = 115_200
-_CRYSTAL_PPM = 50.0  # of a device that states nothing better (measurement.md 3.2: 20 to 100)
+_CRYSTAL_PPM = 50.0  # of a device that states nothing better (crystals are sold for 20 to 100)
 _UPTIME_NS = 10 * 10**9  # what devices have on their clocks, about, when the bench comes up
 _EPOCH_NS = 1_767_225_600 * 10**9  # 2026-01-01: what adapters, which stamp wall clock, show then
 _SHUNT_V_PER_A = 0.001  # 1 mOhm in the pack's return, read by the meter
@@ -115,7 +115,15 @@ class Bench:
     def clock(
         self, name: str, *, epoch_ns: int = _UPTIME_NS, drift_ppm: float = _CRYSTAL_PPM
     ) -> LocalClock:
-        """Draw the clock of a device, with an offset and a drift of its own."""
+        """Draw the clock of a device, with an offset and a drift of its own.
+
+        Parameters
+        ----------
+        epoch_ns
+            What it shows when the bench comes up, give or take what `LocalClock.drawn` adds.
+        drift_ppm
+            Tolerance of its crystal; the drift drawn lies within it, on either side.
+        """
         clock = LocalClock.drawn(
             self.kernel, self.setup.seed, name, epoch_ns=epoch_ns, drift_ppm=drift_ppm
         )

@@ -1,8 +1,8 @@
 """A classic CAN bus in virtual time: arbitration, true frame times, errors, bus-off and recovery.
 
-Must not know who sits at a node: a virtual BMS, an adapter and a test use the same `CanNode`.
-Rules after Bosch CAN 2.0, section 8, as summed up in reference/measurement.md 5.2. One kernel event
-per frame: who wins the bus is settled when a frame is asked for, and settled anew if another asks
+Must not know who sits at a node: a virtual BMS, an adapter and a test use the same `CanNode`. Rules
+after Bosch CAN Specification 2.0, section 8 (fault confinement), ISO 11898-1. One kernel event per
+frame: who wins the bus is settled when a frame is asked for, and settled anew if another asks
 before the first one's start of frame.
 
 What the model leaves out, on purpose: bit timing and propagation (nodes agree on every bit), a bit
@@ -275,7 +275,7 @@ class CanBus:
         """Add a node.
 
         Its queue is ordered by priority, or by arrival with `fifo`, as behind a socket of Linux
-        (and in the ESP32's TWAI driver, measurement.md 5.4).
+        (and in the ESP32's TWAI driver).
         """
         node = CanNode(self, name, fifo=fifo)
         self.nodes.append(node)

@@ -34,7 +34,7 @@ class LocalClock:
     ) -> LocalClock:
         """Draw a clock for the device `name`: `epoch_ns` ± `offset_s`, ± `drift_ppm`, both uniform.
 
-        Crystals are good for ±20 to ±100 ppm (measurement.md 3.2).
+        Crystals are sold for ±20 to ±100 ppm.
         """
         draw = stream(seed, f"clock {name}")
         offset_ns = epoch_ns + round(draw.uniform(-offset_s, offset_s) * 1e9)

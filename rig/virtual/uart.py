@@ -20,7 +20,7 @@ BITS_PER_BYTE: Final = 10  # 8N1: start, 8 data, stop
 CHUNK_BYTES: Final = 256
 # Half a bit over ten bit times is the sampling limit of a receiver; beyond it bytes are misread.
 BAUD_TOLERANCE: Final = 0.04
-# 10 kohm and 10 uF (the most that dut-ecosystem.md, section 4, names) to 0.75 VDD: R C ln 4. Less,
+# 10 kohm and 10 uF (the most that Espressif's boards have) to 0.75 VDD: R C ln 4. Less,
 # and a client that needs 50 ms for each line (pyserial's) lets EN rise between DTR on and RTS off.
 EN_RISE_NS: Final = 138_600_000
 
@@ -171,7 +171,8 @@ class AutoReset:
 
     Two transistors, each between one line's collector and the other's base: RTS alone pulls EN low,
     DTR alone pulls IO0 low, and both together (which many programs assert on opening) do nothing
-    (reference/dut-ecosystem.md, section 4). EN falls at once, and rises as its capacitor charges.
+    (esptool's documentation, "Boot Mode Selection"). EN falls at once, and rises as its capacitor
+    charges.
 
     Parameters
     ----------

@@ -213,7 +213,7 @@ def test_a_file_that_is_no_dbc_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "crc"),
-    [  # measurement.md 5.3
+    [  # AUTOSAR SWS CRC Library, 7.2.1: CRC-8 SAE J1850
         (b"123456789", 0x4B),
         (bytes.fromhex("00000000"), 0x59),
         (bytes.fromhex("F20183"), 0x37),
@@ -230,7 +230,7 @@ def test_sae_j1850_vectors(text: bytes, crc: int) -> None:
 
 @pytest.mark.parametrize(
     ("data_id", "data", "crc"),
-    [  # measurement.md 5.3, data ID mode BOTH
+    [  # data ID mode BOTH; as the package autosar-e2e 1.0.0 has them
         (0x123, "0000000000000000", 0xCC),
         (0x123, "0001000000000000", 0x91),
         (0x123, "0002000000000000", 0x76),

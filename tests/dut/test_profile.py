@@ -54,7 +54,7 @@ def ntc(**curve: object) -> Temperatures:
     return Temperatures.model_validate({"count": 1, "kind": "NTC", "r25": "10 kΩ", **curve})
 
 
-# Values of reference/measurement.md, 5.6 ("NTC 10 k").
+# By R = R25 exp(B (1/T - 1/298.15 K)), worked with six digits.
 @pytest.mark.parametrize(
     ("beta", "degc", "ohm"),
     [

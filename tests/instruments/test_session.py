@@ -1,4 +1,4 @@
-"""Each trap of pyvisa-py on raw sockets (reference/instruments.md 4.2) becomes a BenchError."""
+"""Each trap of pyvisa-py on raw sockets (its FAQ, issue 376) becomes a BenchError."""
 
 from __future__ import annotations
 

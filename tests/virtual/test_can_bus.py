@@ -59,7 +59,8 @@ def test_a_frame_takes_its_true_time_and_the_next_one_waits_for_the_interframe_s
     a.node.send(0x123, EIGHT)
     kernel.run_until(MS)
 
-    # measurement.md 5.1: 218 us to the end of frame, next start of frame at 224 us.
+    # 112 bits with one stuff bit and 3 of intermission: 218 us to the end of frame, the next start
+    # of frame at 224 us.
     assert b.frames == [(218_000, 0x123), (224_000 + 218_000, 0x123)]
     assert a.sent == b.frames
     assert a.frames == []
@@ -255,7 +256,7 @@ def test_recovery_takes_128_times_11_recessive_bits_on_an_idle_bus() -> None:
     a.node.recover()
     kernel.run_until(40 * MS)
 
-    assert a.states[-1] == (30 * MS + 2_816_000, "active")  # measurement.md 5.2
+    assert a.states[-1] == (30 * MS + 2_816_000, "active")  # 128 x 11 bits (ISO 11898-1)
     a.node.send(0x123)
     kernel.run_until(50 * MS)
     assert [can_id for _, can_id in b.frames] == [0x123]

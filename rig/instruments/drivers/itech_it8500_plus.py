@@ -1,8 +1,8 @@
 """ITECH IT8500+ electronic loads (IT8511+ to IT8514C+) in their SCPI dialect.
 
-Dialect: reference/instruments.md 2.3 (IT8500+ programming guide V2.0). Not the 26-byte binary
-frames that the older IT8500 speaks under nearly the same name. Constant current only. Figures
-marked [u] are unverified.
+Dialect: ITECH IT8500+ programming guide V2.0 (December 2022). Not the 26-byte binary frames that
+the older IT8500 speaks under nearly the same name. Constant current only. Figures marked [u] are
+unverified.
 """
 
 from __future__ import annotations

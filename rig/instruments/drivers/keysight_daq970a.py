@@ -1,6 +1,6 @@
 """Keysight DAQ970A (and 34970A, 34972A) with a 20-channel multiplexer: DC volts over a scan.
 
-Dialect: reference/instruments.md 2.5 (DAQ970A programming guide). One ADC behind relays: channels
+Dialect: Keysight DAQ970A Programming Guide, pp. 149, 211, 215, 293. One ADC behind relays: channels
 are read one after the other, so nothing here times a trip. An overload is no entry of the error
 queue; it reads 9.9E37, which the session turns into NaN. `CONF` overwrites the scan list, so it is
 sent before it. An actuator card in another slot (DAQM903A, 34903A: 20 form-C relays) is switched

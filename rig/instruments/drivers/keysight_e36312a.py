@@ -1,6 +1,6 @@
 """Keysight E36312A, three outputs (6 V/5 A, 25 V/1 A, 25 V/1 A); LAN port 5025.
 
-Dialect: reference/instruments.md 2.1 and 2.2 (E36300 programming guide, pymeasure's driver): a
+Dialect: Keysight E36300 Series Programming Guide E36311-90008, and pymeasure 0.16's driver: a
 channel list `(@n)` with every command, an error queue with `+0,"No error"`. Figures marked [u] are
 unverified.
 """

@@ -1,8 +1,8 @@
 """NGI N83624, 24 isolated cell channels, model N83624-06-05; TCP port 7000.
 
-Dialect: NGI "N83624 Series Programming Guide SCPI" V20240130, as reference/instruments.md 2.4
-gives it: volts, but milliamperes; no error queue, so that reading back is the only proof; a query
-that it does not know is never answered. Figures marked [u] are unverified.
+Dialect: NGI "N83624 Series Programming Guide SCPI" V20240130: volts, but milliamperes; no error
+queue, so that reading back is the only proof; a query that it does not know is never answered.
+Figures marked [u] are unverified.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Rigol DHO oscilloscopes (12 bit) used as a digitizer, TCP port 5555.
 
-Dialect: reference/instruments.md 3 (MSO5000/DHO column): 12 bit samples come as WORD, the whole
-memory in one IEEE 488.2 block; memory depth is accepted only while running; the state TD is not
-sticky. The trigger stays out of the signal's way: a forced one starts the record, which then spans
-ten divisions or lasts until `:STOP`. Figures marked [u] are unverified.
+Dialect: Rigol's programming guides, and scopehal's `RigolOscilloscope.cpp`: 12 bit samples come as
+WORD, the whole memory in one IEEE 488.2 block; memory depth is accepted only while running; the
+state TD is not sticky. The trigger stays out of the signal's way: a forced one starts the record,
+which then spans ten divisions or lasts until `:STOP`. Figures marked [u] are unverified.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """TDK-Lambda Genesys+ (GH, G, GSP) on LAN, TCP port 8003.
 
-Dialect: reference/instruments.md 2.1, 2.2 and 5 (GENESYS LAN manual IA672-04-01, GH10-100 manual):
+Dialect: TDK-Lambda GENESYS LAN manual IA672-04-01 Rev. I, and the GH10-100 manual:
 LF, CR or `;` ends a command, so commands are never joined; replies end with CR LF; a 21st command
 without a query in between is lost; one client at a time. Its ratings are in its name. Figures
 marked [u] are unverified.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from rig.steps.step import MOST_COMMAND_S
 
 # ---- the bench ----------------------------------------------------------------------------------
-COMMAND_S = MOST_COMMAND_S  # instruments are commanded one after the other (instruments.md 5)
+COMMAND_S = MOST_COMMAND_S  # instruments are commanded one after the other
 AFTER_S = 0.3  # recorded beyond the latest allowed reaction
 RECORD_APART_S = 0.05  # a record lies on the rig's clock to some ms, a line is obeyed within 1 or 2
 LEAD_S = 0.02  # what happens at once is watched from so long before it: a clock is known to a ms
@@ -57,13 +57,16 @@ CURRENT_GONE = 0.5  # of the threshold: where a current that a path has cut off 
 
 # ---- how long is long ---------------------------------------------------------------------------
 LONGER = 1.3  # delays are waited for what must not come
-HOLD_DELAYS, HOLD_S = 10.0, 60.0  # protections.md 2: ten times the delay and a minute at least
+HOLD_DELAYS, HOLD_S = 10.0, 60.0  # a hold test lasts ten times the delay and a minute at least
 DIP_S = 0.3  # longer than any scan that somebody states; a plan may ask for less ("dip: 50 ms")
 DRIFT_S = 3.0  # from the middle of two levels to beyond one
 DWELL_SPARE_S = 0.2  # on a step of a staircase, beyond the delay
 LATCHED_S = 10.0  # a latch is watched for so long ...
 TRIED_S = 1.5  # ... of which so long after a command that must be refused
-COILS_S, FIRST_COILS_S = 10.0, 60.0  # contactors are watched for so long (bms-defects.md, D72)
+COILS_S, FIRST_COILS_S = (
+    10.0,
+    60.0,
+)  # contactors are watched for so long (docs/known-defects.md D72)
 INTO_PRECHARGE_S = 0.5  # when something happens in the midst of it
 BREAK_S, BETWEEN_S = 0.01, 0.1  # contacts that bounce, and the span of the pauses
 BUS_BRIEF_S, BUS_LONG_S = 1.0, 10.0
@@ -73,7 +76,7 @@ LOADED_BEFORE_S, LOADED_AFTER_S = 0.15, 0.1  # around the time in which a reacti
 FAST_FOR_S = 10.0  # some hundred frames at random phases of the BMS's tasks (D22)
 DISTURBED_S = 1.5  # some frames of each kind that is wrong
 CUT_SPAN_S = 0.08  # a save takes tens of ms
-START_SPAN_S = 3.0  # bms-defects.md D104: cuts 0 to 3 s after a start
+START_SPAN_S = 3.0  # docs/known-defects.md D104: cuts 0 to 3 s after a start
 LOW_S = (0.03, 0.1, 0.3, 1.0)  # a supply that dips is low, after it has had its time to fall
 RAMP_DWELL_S = 0.1  # on each level of a supply that falls slowly
 WRAP_WATCHED_S = 6.0  # beyond the wrap of the timers

@@ -1,6 +1,7 @@
 """Families that go over the wrap of the BMS's timers, which an image for tests brings near.
 
-bms-defects.md D96, D97: what compares time stamps fails after 49.7 days, and not a moment earlier.
+What compares time stamps fails after 49.7 days, and not a moment earlier (docs/known-defects.md
+D96, D97).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Hardware beside the controller, supplied by the cells: it goes on while the controller is in reset,
 and loses its settings by itself when the cells sag. A kind of bq769x0 with the finer steps of an
-LTC6804 (protections.md 1.3), for up to 16 cells; its registers are those of `afe_map.py`.
+LTC6804 (ADI data sheet 680412fc), for up to 16 cells; its registers are those of `afe_map.py`.
 Conversions are so quick against the firmware's tasks that a register always holds the value of the
 moment. Must not know what the firmware thinks.
 """

@@ -40,7 +40,7 @@ CHARGE_GATE = "charge gate"
 AFE_LINK = "afe link"
 # The buck converter from 12 V holds the 3.3 V down to 6 V at its input and starts again at 7 V.
 POWER_ON_V, POWER_OFF_V, COLLAPSE_V = 7.0, 6.0, 2.0
-LOAD_GONE_V = 4.0  # at the load-detect pin, some 20 kohm (protections.md 1.3, BQ76922)
+LOAD_GONE_V = 4.0  # at the load-detect pin, some 20 kohm (TI BQ76922, SLUUCG7)
 FLASH_SECTORS = 2
 # A converter such as the ADS1262; so fine that what is told of the link never hangs on a count.
 ADC_FULL_V, ADC_TOP = 100.0, (1 << 32) - 1

@@ -1,6 +1,6 @@
 """`pbmslsuite-o`: does what the code of release A does, not what its documents promise.
 
-Written from the facts in reference/pbmslsuite-o.md alone. It carries the original's faults on
+Written from the facts in docs/pbmslsuite-o.md alone. It carries the original's faults on
 purpose (undervoltage looks at the highest cell, no debounce, outputs before faults, …); they are
 marked with the number that section "What its code does" gives them. Mending one would make this a
 model of nothing.

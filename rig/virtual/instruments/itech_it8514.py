@@ -1,8 +1,8 @@
 """Electronic load in the SCPI dialect of an ITECH IT8514C+ (IT8500+ series; 120 V, 240 A, 1500 W).
 
-Follows I3 (IT8500+ programming guide V2.0) as reference/instruments.md 2.3 reports it; constant
-current only: the other modes are refused as illegal parameters, which the real one would not do.
-Must not know what is connected to its input.
+Follows the ITECH IT8500+ programming guide V2.0 (December 2022); constant current only: the other
+modes are refused as illegal parameters, which the real one would not do. [u]: not verified by a
+source. Must not know what is connected to its input.
 
 ======================  ==========================================  ======
 Figure                  Limit (half-width) or value                  Source

@@ -3,7 +3,7 @@
 A DAQM903A actuator with 20 form-C relays is in slot 2 where relays are wired: `ROUT:CLOS`,
 `ROUT:OPEN` and their queries, as on the 34970A; a reset lets all of them go. Contacts don't bounce.
 
-Follows the DAQ970A programming guide as reference/instruments.md 2.5 reports it (K7). One ADC
+Follows the DAQ970A Programming Guide, pp. 149, 211, 215, 293 (K7 below). [u]: unverified. One ADC
 behind relays: readings of a scan are one after the other, each the mean over its integration time.
 An overload reads ±9.9E+37 and is no error. Must not know what is connected to its channels.
 

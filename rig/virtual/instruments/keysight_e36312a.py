@@ -1,7 +1,9 @@
 """Auxiliary supply in the dialect of a Keysight E36312A (6 V/5 A, 25 V/1 A, 25 V/1 A).
 
-Follows reference/instruments.md 2.1 and 2.2 (K0, PYM, SIG). `(@n)` lists, NR3 replies, error queue
-with `+0,"No error"`. Must not know what its outputs feed.
+Follows the E36300 Series Programming Guide E36311-90008; figures of libsigrok's
+`scpi-pps/profiles.c` (SIG) and of Rigol's DP1308A Performance Verification Manual p. 5 (R2); [u]:
+unverified. `(@n)` lists, NR3 replies, error queue with `+0,"No error"`. Must not know what its
+outputs feed.
 
 =====================  ==========================================  ======
 Figure                 Limit (half-width) or value                  Source

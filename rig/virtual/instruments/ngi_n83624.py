@@ -1,9 +1,9 @@
 """Cell emulator in the dialect of the NGI N83624 (24 channels, model N83624-06-05).
 
-Follows NGI's "N83624 Series Programming Guide SCPI" V20240130 as reference/instruments.md 2.4
-reports it. Volts, but milliamperes and milliohms. There is no `SYST:ERR?`: what the instrument
-refuses, it refuses in silence, and a query that it doesn't know is never answered. Must not know
-what is wired to its channels.
+Follows NGI's "N83624 Series Programming Guide SCPI" V20240130 (N1), and the limits of the driver in
+ami3go/NGI-N83624-Battery-simulator (N2); [u]: unverified. Volts, but milliamperes and milliohms.
+There is no `SYST:ERR?`: what the instrument refuses, it refuses in silence, and a query that it
+doesn't know is never answered. Must not know what is wired to its channels.
 
 =====================  ==========================================  ======
 Figure                 Limit (half-width) or value                  Source

@@ -1,7 +1,7 @@
 """Digitizer in the dialect of a Rigol DHO scope: 8 channels, 12 bit (taken as a DHO5108 [u]).
 
-Follows reference/instruments.md 3 (column "MSO5000/DHO") and the Rigol programming guides that it
-names. Ten divisions across, eight up. Every sample is a Signal asked at this instrument's own
+Follows Rigol's programming guides and scopehal's `RigolOscilloscope.cpp` (SCH); [u]: unverified.
+Ten divisions across, eight up. Every sample is a Signal asked at this instrument's own
 clock, with its gain and offset error, noise, clipping and 12-bit codes; it is rendered when it is
 read. Must not know what is connected to its inputs.
 

@@ -1,7 +1,7 @@
 """Charger in the dialect of a TDK-Lambda Genesys+ on LAN (GH20-75, 20 V, 75 A, and its siblings).
 
-Follows T1 (GENESYS LAN manual IA672-04-01 Rev. I) and T2 (GH10-100 manual 4.7.8, 5.10) as
-reference/instruments.md 2, 5 and 7 report them. CR LF ends a reply; LF, CR or `;` end a command;
+Follows T1 (TDK-Lambda GENESYS LAN manual IA672-04-01 Rev. I, pp. 8, 34-36) and T2 (GH10-100 manual
+4.7.8, 5.10); [u]: unverified. CR LF ends a reply; LF, CR or `;` end a command;
 the 21st command without a query between is lost; one client at a time. Must not know what the
 output feeds.
 

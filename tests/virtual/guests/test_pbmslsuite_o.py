@@ -1,6 +1,6 @@
 """The educational BMS: the twelve facts of its code, its console byte by byte, its commands.
 
-The numbers are those of reference/pbmslsuite-o.md, "What its code does".
+The numbers are those of docs/pbmslsuite-o.md, "What its code does".
 """
 
 from __future__ import annotations

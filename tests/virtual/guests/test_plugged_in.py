@@ -206,7 +206,7 @@ def test_each_bms_has_a_released_build(dut: str) -> None:
 
 
 class NeverReset(Debounce):
-    """Keeps its count when the value is good again (bms-defects.md, D60)."""
+    """Keeps its count when the value is good again (docs/known-defects.md, D60)."""
 
     def step(self, *, bad: bool) -> int:
         self.count += bad

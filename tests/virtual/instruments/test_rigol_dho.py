@@ -46,7 +46,7 @@ def set_up(desk: Desk, scope: Digitizer, *more: str, depth: str = "10k") -> None
 def read(
     desk: Desk, scope: Digitizer, channel: int, form: str = "WORD"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times against the trigger and volts, decoded by the rules of instruments.md 3."""
+    """Times against the trigger and volts, decoded by the preamble, as Rigol's guides say."""
     pre = desk.numbers(scope, f":WAV:SOUR CHAN{channel};MODE RAW;FORM {form};PRE?")
     block = desk.ask_raw(scope, ":WAV:DATA?")
     assert block[:2] == b"#9"

@@ -37,7 +37,7 @@ class Thermistor:
         return self.pull_up_ohm * raw / left if left > 0 else math.inf
 
     def degc(self, ohm: float) -> float:
-        """Temperature by the B equation (measurement.md, 6)."""
+        """Temperature by the B equation."""
         inverse = 1.0 / (25.0 + KELVIN) + math.log(ohm / self.r25_ohm) / self.beta_k
         return 1.0 / inverse - KELVIN
 

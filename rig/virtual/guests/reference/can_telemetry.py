@@ -45,7 +45,7 @@ CRC_TABLE = _crc_table()
 
 
 def e2e_p01_crc(data_id: int, data: bytes) -> int:
-    """CRC of an E2E profile 1 frame, data ID mode BOTH, CRC in byte 0 (measurement.md 5.3).
+    """CRC of an E2E profile 1 frame, data ID mode BOTH, CRC in byte 0.
 
     SAE J1850's polynomial 0x1D with effective start value and final XOR of 0.
     """

@@ -28,7 +28,7 @@ class ContactorFigures:
 
     ratio: float = 0.95  # of the battery's voltage, at which the link counts as charged
     try_ticks: int = 200  # a try lasts no longer
-    tries: int = 3  # ... and there are no more (foxBMS: 3 tries, 3 s apart, protections.md 1.2)
+    tries: int = 3  # ... and there are no more (foxBMS: 3 tries, 3 s apart)
     pause_ticks: int = 300
     overlap_ticks: int = 10  # both closed, as a contactor's armature must travel
 

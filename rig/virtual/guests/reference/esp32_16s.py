@@ -18,7 +18,7 @@ from rig.virtual.guests.reference.state_of_charge import EnergyImage
 
 # Where a rule differs from its namesake of `esp32-4s`: NMC's limits, and a smaller pack current.
 _FIGURES: dict[str, dict[str, float]] = {
-    "OVP": {"threshold": 4.25, "release": 4.05},  # LibreSolar's NMC defaults, protections.md 1.5
+    "OVP": {"threshold": 4.25, "release": 4.05},  # LibreSolar's NMC defaults
     "UVP": {"threshold": 3.00, "release": 3.50},
     "OVP2": {"release": 4.05},
     "OCC1": {"threshold": 10.0},

@@ -57,8 +57,8 @@ RULES = (
          release=3.50, release_reads="cells", opens_charge=True),
 )  # fmt: skip
 
-# The front end's tables, as a bq769x0 has them (protections.md 1.6, 1): over- and undervoltage in
-# whole seconds, overcurrent in discharge in ms.
+# The front end's tables, as a bq769x0 has them (docs/known-defects.md 1.6.1): over- and
+# undervoltage in whole seconds, overcurrent in discharge in ms.
 OV_DELAYS = DelayTable(values=(1, 2, 4, 8), per_second=1)
 UV_DELAYS = DelayTable(values=(1, 4, 8, 16), per_second=1)
 OCD_DELAYS = DelayTable(values=(8, 20, 40, 80, 160, 320, 640, 1280), per_second=1000)

@@ -87,7 +87,7 @@ class Debounce:
 class LeakyDebounce(Debounce):
     """Goes up by one on a bad value and down by one on a good one, as foxBMS counts.
 
-    So a value that is bad for more than half of the time trips in the end (protections.md 1.4).
+    So a value that is bad for more than half of the time trips in the end (as foxBMS 2 counts).
     """
 
     __slots__ = ()

@@ -46,7 +46,7 @@ class OcvTable:
 
 _AXIS = tuple(step / 20 for step in range(21))
 
-# LibreSolar/bms-firmware (Apache-2.0), steps of 5 %: measurement.md 6.
+# LibreSolar/bms-firmware (Apache-2.0), steps of 5 %.
 LFP = OcvTable(
     soc=_AXIS,
     volts=(

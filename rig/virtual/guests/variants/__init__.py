@@ -32,8 +32,8 @@ class Variant:
     name : str
         After its symptom: "trips-on-one-sample".
     row : str
-        Where it comes from: "D62", a row of reference/bms-defects.md, or "1.6.4", an item of
-        reference/protections.md.
+        Where it comes from: "D62" or "1.6.4", a row of docs/known-defects.md, which names the
+        public tracker, change log or commit.
     severity : str
         S1 protection lost … S4 availability or diagnosis, as that list has it.
     title : str

@@ -1,4 +1,4 @@
-"""Balancing got wrong (bms-defects.md, chapter 9; protections.md 1.6)."""
+"""Balancing got wrong (docs/known-defects.md, chapter 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A broken or shorted CAN bus handled wrongly (bms-defects.md D42, D43, D98)."""
+"""A broken or shorted CAN bus handled wrongly (docs/known-defects.md D42, D43, D98)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contactor ladder got wrong (bms-defects.md, chapter 7; protections.md 1.2)."""
+"""The contactor ladder got wrong (docs/known-defects.md, chapter 7)."""
 
 from __future__ import annotations
 

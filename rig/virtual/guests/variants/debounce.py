@@ -1,4 +1,4 @@
-"""Debounce and filter got wrong (bms-defects.md, chapter 5)."""
+"""Debounce and filter got wrong (docs/known-defects.md, chapter 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charge and health got wrong (bms-defects.md, chapters 1 and 9; protections.md 1.6)."""
+"""Charge and health got wrong (docs/known-defects.md, chapters 1 and 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames and flags got wrong on their way out (bms-defects.md, chapters 1 to 4)."""
+"""Frames and flags got wrong on their way out (docs/known-defects.md, chapters 1 to 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readings made wrongly of what the front end says (bms-defects.md, chapters 1, 5 and 9)."""
+"""Readings made wrongly of what the front end says (docs/known-defects.md, chapters 1, 5 and 9)."""
 
 from __future__ import annotations
 

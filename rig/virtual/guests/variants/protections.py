@@ -1,4 +1,4 @@
-"""Thresholds, flags and paths of the protections got wrong (bms-defects.md, chapters 3 and 5)."""
+"""Thresholds, flags and paths of the protections got wrong (docs/known-defects.md, 3 and 5)."""
 
 from __future__ import annotations
 

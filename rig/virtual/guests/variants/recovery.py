@@ -1,4 +1,4 @@
-"""Letting go got wrong: hysteresis, recovery, latches (bms-defects.md, chapter 5)."""
+"""Letting go got wrong: hysteresis, recovery, latches (docs/known-defects.md, chapter 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Start, reset and console got wrong (bms-defects.md, chapters 1, 6 and 10)."""
+"""Start, reset and console got wrong (docs/known-defects.md, chapters 1, 6 and 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes that take more than 4 cells, or NMC (bms-defects.md, chapters 3 and 4)."""
+"""Mistakes that take more than 4 cells, or NMC (docs/known-defects.md, chapters 3 and 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings got wrong: how they are taken, applied and kept (bms-defects.md, chapters 5 and 10)."""
+"""Settings got wrong: how they are taken, applied and kept (docs/known-defects.md, 5 and 10)."""
 
 from __future__ import annotations
 

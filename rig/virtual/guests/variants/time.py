@@ -1,4 +1,4 @@
-"""Time got wrong where the 32-bit counter of milliseconds wraps (bms-defects.md, chapter 10)."""
+"""Time got wrong where the 32-bit counter of milliseconds wraps (docs/known-defects.md, 10)."""
 
 from __future__ import annotations
 
