@@ -58,6 +58,7 @@ from rig.quantities import (
     kind_of,
     kinds,
     number_of,
+    numbered,
     unit_of,
     watched,
 )
@@ -301,12 +302,6 @@ class OutputPin(Description):
 
 
 # ---- what it reports ----------------------------------------------------------------------------
-def _numbered(pattern: str, n: int | None) -> str:
-    """Put a cell's or sensor's number in place of {n}, and how many come before it of {n-1}."""
-    before = 0 if n is None else n - 1
-    return pattern.replace("{n-1}", str(before)).replace("{n}", str(n))
-
-
 class Report(Description):
     """Where it says what it believes of a quantity; texts hold {n} for the cell or sensor.
 
@@ -340,30 +335,19 @@ class Report(Description):
                 "write message: and signal:, or console:",
             )
         for pattern in (self.console, self.also_console):
-            if pattern is not None and re.compile(_numbered(pattern, 1)).groups != 1:
+            if pattern is not None and re.compile(numbered(pattern, 1)).groups != 1:
                 raise mistake_error(
                     f'"{pattern}" does not have just one group', "put ( ) around its number"
                 )
         return self
 
-    def signal_for(self, n: int | None = None) -> str | None:
+    def signal_for(self, n: int) -> str | None:
         """Name the CAN signal of cell or sensor `n` (from 1)."""
-        return None if self.signal is None else self.signal.replace("{n}", str(n))
+        return self.signal and numbered(self.signal, n)
 
-    def message_for(self, n: int | None = None) -> str | None:
+    def message_for(self, n: int) -> str | None:
         """Name the CAN message of cell or sensor `n` (from 1)."""
-        if self.message is None or n is None:
-            return self.message
-        grouped = re.sub(r"\{n/(\d+)\}", lambda m: str((n - 1) // int(m[1]) + 1), self.message)
-        return grouped.replace("{n}", str(n))
-
-    def pattern_for(self, n: int | None = None) -> str | None:
-        """Give the console pattern of cell or sensor `n` (from 1)."""
-        return None if self.console is None else _numbered(self.console, n)
-
-    def also_for(self, n: int | None = None) -> str | None:
-        """Give the console pattern of cell or sensor `n` where it also stands on the console."""
-        return None if self.also_console is None else _numbered(self.also_console, n)
+        return self.message and numbered(self.message, n)
 
 
 class VoltReport(Report):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rig.facts import Output
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.rules import NoEvidence
+from rig.judge.series import Readings
 from rig.judge.stillness import Stillness
 from rig.steps import Step
 from rig.trace.model import Reading, Trace
@@ -36,11 +37,21 @@ class Observed:
 
     def rows(self, message: str) -> NDArray[np.intp]:
         """Return the indices of the frames that are this message, received from the BMS."""
-        return self.decode.rows(self.trace.frames, message)
+        if message not in self._rows:
+            self._rows[message] = self.decode.rows(self.trace.frames, message)
+        return self._rows[message]
+
+    @cached_property
+    def _rows(self) -> dict[str, NDArray[np.intp]]:
+        return {}
 
     def readings(self, quantity: str) -> Sequence[Reading]:
         """Return the readings of a quantity, without those in which the meter gave no number."""
         return self._readings.get(quantity, ())
+
+    def read(self, quantities: Sequence[str]) -> Readings:
+        """Return the readings of several quantities as columns."""
+        return Readings.joined([self.readings(quantity) for quantity in quantities])
 
     @cached_property
     def _readings(self) -> Mapping[str, Sequence[Reading]]:

@@ -166,7 +166,7 @@ EXPECTATIONS: dict[str, st.SearchStrategy[Expectation]] = {
         st.sampled_from([None, ESP32.messages["BMS_Status"].counter]), **SPAN,
     ),
     "telemetry": st.builds(
-        lambda **figures: replace(agrees(TELEMETRY, 2, "cell 2")[0], **figures),
+        lambda **figures: replace(agrees(TELEMETRY, "cell 2")[0], **figures),
         accuracy=st.floats(1e-6, 10), relative=st.floats(0, 1), settle_s=TIMES,
         factor=st.floats(1e-6, 1e6),
     ),

@@ -91,4 +91,4 @@ def _draft(
 
 
 def _agrees(quantity: str, report: Report | None) -> list[TelemetryAgrees]:
-    return agrees(report, None, quantity) if report and report.accuracy is not None else []
+    return agrees(report, quantity) if report and report.accuracy is not None else []

@@ -56,7 +56,7 @@ def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
         parameters={},
         steps=steps,
         expectations=[
-            *agrees(current, 1, "current"),
+            *agrees(current, "current"),
             *(
                 carried.within(f"steady {n}", f"end {n}")
                 for n in range(1, starts + 1)
@@ -90,7 +90,7 @@ def reports_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft
             ],
             expectations=[
                 Balances(cells=(n,), at="bleeding"),
-                *(told for m, name in enumerate(names, 1) for told in agrees(report, m, name)),
+                *agrees(report, profile.hierarchy.all_of(CELL)),
             ],
             traces_to=report.traces_to,
         )

@@ -11,7 +11,7 @@ from rig.expectations.message_timing import MessageTiming
 from rig.expectations.telemetry_agrees import agrees
 from rig.plan.families.choosing import delay_of, each_stimulus, is_slow
 from rig.plan.families.draft import Draft, Options, setting
-from rig.quantities import CELL, CURRENT, PACK, TEMPERATURE
+from rig.quantities import CELL, CURRENT, PACK, TEMPERATURE, together
 from rig.quantity import format
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -133,9 +133,7 @@ def _telemetry_draft(  # noqa: PLR0913, PLR0917
         protection=None,
         parameters={"quantity": name},
         steps=steps,
-        expectations=[
-            told for n, quantity in enumerate(quantities, 1) for told in agrees(report, n, quantity)
-        ],
+        expectations=agrees(report, together(quantities)),
         traces_to=report.traces_to,
     )
 
