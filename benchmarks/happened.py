@@ -132,10 +132,10 @@ class Happened:
 
     def _says(self, detail: Mapping[str, Any], wanted: SignalBecomes) -> bool:
         messages = messages_of(self.profile)
-        if detail["can_id"] != messages.can_id(wanted.message):
+        if detail["can_id"] != messages.can_id(wanted.signal.message):
             return False
-        values = messages.decode_one(wanted.message, bytes.fromhex(detail["data"]))
-        return values[wanted.signal] == wanted.value
+        values = messages.decode_one(wanted.signal.message, bytes.fromhex(detail["data"]))
+        return values[wanted.signal.name] == wanted.value
 
     def _crossed(self, since: Crossing) -> int:
         kind, _, number = since.quantity.partition(" ")

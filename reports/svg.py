@@ -337,13 +337,13 @@ def _channel(wanted: Expectation | None) -> str:
         case Trips(output=output) | Recovers(output=output):
             return output
         case (
-            SignalBecomes(message=message, signal=signal)
-            | SignalStays(message=message, signal=signal)
-            | SignalWithin(message=message, signal=signal)
-            | SignalOrdered(message=message, signal=signal)
-            | SignalSteady(message=message, signal=signal)
+            SignalBecomes(signal=signal)
+            | SignalStays(signal=signal)
+            | SignalWithin(signal=signal)
+            | SignalOrdered(signal=signal)
+            | SignalSteady(signal=signal)
         ):
-            return f"{message}.{signal}"
+            return signal
         case ConsoleSays():
             return "console"
         case _:

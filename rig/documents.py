@@ -9,11 +9,12 @@ reader decides whether one case is lost or all of them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from rig.errors import EvidenceError
 
@@ -34,6 +35,8 @@ class Document(Generic[T]):
     form: TypeAdapter[T]
     # Version of documents from before all of them named their schema; None: it always did.
     unnamed: int | None = None
+    # What makes a document of a version one of the next; those of others can be read as they are.
+    converters: Mapping[int, Callable[[dict[str, Any]], None]] = field(default_factory=dict)
 
     @property
     def schema(self) -> str:
@@ -54,7 +57,13 @@ class Document(Generic[T]):
         EvidenceError
             It is damaged, of another kind, or of a version that this rig does not read.
         """
-        self.check_schema(parsed_object(data, where).get("schema"), where)
+        found = parsed_object(data, where)
+        version = self.check_schema(found.get("schema"), where)
+        converters = [make for due, make in sorted(self.converters.items()) if due >= version]
+        for make_newer in converters:
+            make_newer(found)
+        if converters:
+            data = to_json(found)
         try:
             return self.form.validate_json(data)
         except ValidationError as error:

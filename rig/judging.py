@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from rig.can_address import OWN_BUS
 from rig.case import Case
 from rig.dut.claims import path_of
 from rig.expectations.expectation import Expectation
@@ -15,7 +16,7 @@ from rig.judge.observed import Observed
 from rig.judge.rules import worst
 from rig.judge.start import judge_start
 from rig.judge.verdict import NOT_REACHED, Finding, Judgement, Verdict
-from rig.trace.model import CAN, CONSOLE, OWN_BUS, REST, SIGNALS, Trace
+from rig.trace.model import CAN, CONSOLE, REST, SIGNALS, Trace
 
 _READINGS, _COMMANDS = f"{REST}: readings, ", f"{REST}: commands, "
 

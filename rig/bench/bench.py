@@ -17,6 +17,7 @@ from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Level, Recorder
 from rig.bench.wiring import Wiring
+from rig.can_address import OWN_BUS
 from rig.case import Capture
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
@@ -43,7 +44,7 @@ from rig.quantities import (
     together,
 )
 from rig.rack import Knowledge, Rack
-from rig.trace.model import OWN_BUS, Command, Reading, Waveform
+from rig.trace.model import Command, Reading, Waveform
 
 CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
 # A BMS pauses bleeding while it measures, so one look may fall into a pause: the mean of several.

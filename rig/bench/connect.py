@@ -22,6 +22,7 @@ from rig.bench.partner import Partner
 from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Recorder
 from rig.bench.wiring import Wiring, off_order, relays_of, wiring_of
+from rig.can_address import OWN_BUS
 from rig.clock import Clock, SteppedClock, WallClock
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
@@ -31,7 +32,6 @@ from rig.errors import BenchError, DescriptionError
 from rig.instruments.capabilities import Digitizer, Load, Meter, Supply, VoltageSource
 from rig.quantities import CELL, PACK, SUPPLY, TEMPERATURE, kind_of
 from rig.rack import Rack
-from rig.trace.model import OWN_BUS
 
 CAN_LATENCY_S = 1e-3  # from the end of a frame to the rig's hand, by network or USB [u]
 CONSOLE_LATENCY_S = 16e-3  # an FTDI adapter's default latency timer (AN232B-04)

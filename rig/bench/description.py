@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from rig import bounds
+from rig.can_address import OWN_BUS
 from rig.description import (
     ONE,
     SEVERAL,
@@ -56,7 +57,6 @@ from rig.quantity import (
     bounded,
     format,
 )
-from rig.trace.model import OWN_BUS
 from rig.yaml_data import dotted
 
 _FILLED = re.compile(r"\$\{(\w+)\}")

@@ -11,6 +11,7 @@ import cantools
 from rig.bench.description import BenchFile
 from rig.bench.limits import Allowed, limits_of
 from rig.bounds import WIDEST_SPAN
+from rig.can_address import OWN_BUS
 from rig.check.values import (
     broken,
     checksums,
@@ -23,7 +24,6 @@ from rig.description import BrokenDescriptionError, Document, Location, Mistake,
 from rig.dut.profile import Profile
 from rig.quantities import CURRENT, LINK, PACK, SUPPLY, Kind, kind_of, unit_of
 from rig.quantity import format as shown
-from rig.trace.model import OWN_BUS
 from rig.yaml_data import is_file
 
 

@@ -9,10 +9,12 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from rig.bench.description import read_bench
+from rig.can_address import MessageAddress, SignalAddress
 from rig.case import Case
 from rig.check.fit import Fit
 from rig.check.plans import PlanCheck
@@ -79,6 +81,9 @@ class _Names:
 
     def _of(self, thing: Step | Expectation) -> Iterator[_Found]:
         yield from _numbers(thing)
+        if texts := list(_texts(thing)):
+            yield from texts
+            return
         found: list[_Found] = []
         profile, steps = self._fit.profile, self._steps
         thing.check(
@@ -95,6 +100,16 @@ def _numbers(thing: Any) -> Iterator[_Found]:
         value = getattr(thing, part.name)
         if part.name.endswith("_s") and value is not None and not 0 <= value < math.inf:
             yield f"{part.name} is {value}", "give it in seconds, at least 0"
+
+
+def _texts(thing: Any) -> Iterator[_Found]:
+    """Find texts where the address of a signal or message belongs, which has parts."""
+    kinds = {"signal": SignalAddress, "message": MessageAddress}
+    holders = [thing] if isinstance(thing, Expectation) else [getattr(thing, "until", None)]
+    for holder, (name, kind) in product(holders, kinds.items()):
+        value = getattr(holder, name, None)
+        if isinstance(value, str) and not isinstance(value, kind):
+            yield f'{name} is a text, "{value}"', f'write {name}={kind.__name__}("{value}")'
 
 
 class _OnBench(PlanCheck):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rig.can_address import SignalAddress
 from rig.description import Location
 from rig.dut.profile import Profile
 
@@ -84,7 +85,7 @@ def said_values(profile: Profile) -> Iterator[Said]:
     yield from _counters(profile)
 
 
-def _flags(where: Location, says: dict[str, int]) -> Iterator[Said]:
+def _flags(where: Location, says: Mapping[SignalAddress, int]) -> Iterator[Said]:
     yield from (((*where, name), name, value) for name, value in says.items())
 
 
@@ -118,9 +119,8 @@ def _counters(profile: Profile) -> Iterator[Said]:
 def reported_values(profile: Profile) -> Iterator[Said]:
     """Give what a report says at its ends, and while it knows nothing: its signal must hold it."""
     for name, report in profile.telemetry.reports().items():
-        if report.message is None:
+        if (signal := report.signal_for(1)) is None:
             continue
-        signal = f"{report.message_for(1)}.{report.signal_for(1)}"
         where: Location = ("telemetry", name)
         if report.invalid is not None:
             yield (*where, "invalid"), signal, report.invalid / report.factor

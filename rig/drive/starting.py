@@ -187,8 +187,7 @@ def _is_told_closed(bench: Bench, output: str, starting: Starting) -> bool:
     said = bench.profile.outputs[output].signal
     if said is None or bench.can is None or bench.messages is None:
         return False
-    message, _, signal = said.partition(".")
-    frame = bench.can.newest(bench.messages.can_id(message), since=starting.frames)
+    frame = bench.can.newest(bench.messages.can_id(said.message), since=starting.frames)
     if frame is None:
         return False
-    return bool(bench.messages.decode_one(message, bytes(frame.data)).get(signal, 0.0))
+    return bool(bench.messages.decode_one(said.message, bytes(frame.data)).get(said.name, 0.0))

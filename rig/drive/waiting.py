@@ -79,8 +79,9 @@ def _watch_output(bench: Bench, condition: OutputState, until_ns: int) -> bool:
 def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
     can, messages, console = bench.can, bench.messages, bench.console
     if can is None or messages is None:
-        raise not_there("waits for a CAN signal", "CAN bus", condition.message)
-    can_id = messages.can_id(condition.message)
+        raise not_there("waits for a CAN signal", "CAN bus", condition.signal)
+    signal = condition.signal
+    can_id = messages.can_id(signal.message)
 
     def seen() -> bool:
         if console is not None:
@@ -88,8 +89,8 @@ def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
         frame = can.newest(can_id)
         if frame is None:
             return False
-        values = messages.decode_one(condition.message, bytes(frame.data))
-        return values[condition.signal] == condition.value
+        values = messages.decode_one(signal.message, bytes(frame.data))
+        return values[signal.name] == condition.value
 
     return seen
 

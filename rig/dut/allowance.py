@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from rig import bounds
+from rig.can_address import SignalAddress
 from rig.description import Description, Location, Names, mistake_error
 from rig.quantity import (
     Amps,
@@ -87,7 +88,7 @@ AmpsByRatio = Annotated[Curve, _reads("1", "A"), _SCHEMA]
 class VoltageLimit(Description):
     """The charge voltage of the pack, by its highest cell."""
 
-    signal: str
+    signal: SignalAddress
     tolerance_v: Annotated[Volts, Field(alias="tolerance", gt=0)]
     by_cell: Annotated[VoltsByVolts, Field(alias="by highest cell")]
 
@@ -99,8 +100,8 @@ class CurrentLimit(Description):
     at every sensor.
     """
 
-    signal: str
-    allowed: str  # a signal: 1 while its path is closed
+    signal: SignalAddress
+    allowed: SignalAddress  # a signal: 1 while its path is closed
     path: str  # an output
     tolerance_a: Annotated[Amps, Field(alias="tolerance", gt=0)]
     by_cell: Annotated[AmpsByVolts, Field(alias="by cell voltage")]
@@ -122,7 +123,7 @@ class CurrentLimit(Description):
 class Exceeded(Description):
     """The warning that a partner does not keep to a limit."""
 
-    says: str
+    says: SignalAddress
     margin_a: Annotated[Amps, Field(alias="margin", ge=0)]
     relative: Annotated[
         Ratio, bounded(bounds.RELATIVE), Field(description="of the limit, added to margin")

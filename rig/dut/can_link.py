@@ -21,6 +21,7 @@ from typing import Any
 import can
 import numpy as np
 
+from rig.can_address import OWN_BUS
 from rig.clock import Clock
 from rig.errors import BenchError
 from rig.trace.model import (
@@ -29,7 +30,6 @@ from rig.trace.model import (
     EXTENDED,
     FD,
     FD_BYTES,
-    OWN_BUS,
     PASSIVE,
     REMOTE,
     SENT,

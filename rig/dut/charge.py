@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rig.can_address import SignalAddress
 from rig.dut.energy import Energy
 from rig.dut.profile import Profile
 
@@ -13,22 +14,18 @@ SOC_STEP = 0.001
 SOC, REMAINING, CELL_SUM, HEALTH = "soc", "remaining capacity", "cell sum", "health"
 
 
-def signals_of(profile: Profile) -> Mapping[str, tuple[str, str]]:
-    """Give message and signal of each quantity of charge and health that it reports."""
+def signals_of(profile: Profile) -> Mapping[str, SignalAddress]:
+    """Give the signal of each quantity of charge and health that it reports."""
     energy, soc = profile.energy, profile.telemetry.soc
-    if energy is None or soc is None or soc.message is None or soc.signal is None:
+    told = soc.address if soc else None
+    if energy is None or told is None:
         return {}
     named = {
         HEALTH: energy.health,
         REMAINING: energy.remaining_capacity,
         CELL_SUM: energy.cell_sum,
     }
-    found = {SOC: (soc.message, soc.signal)}
-    for name, promise in named.items():
-        if promise is not None:
-            message, _, signal = promise.signal.partition(".")
-            found[name] = message, signal
-    return found
+    return {SOC: told} | {name: promise.signal for name, promise in named.items() if promise}
 
 
 def percent_of(profile: Profile, soc: float) -> float:

@@ -206,7 +206,7 @@ def _of_energy(profile: Profile) -> Iterator[Claim]:
     energy = profile.energy
     if energy is None:
         return
-    named = {name: ".".join(signal) for name, signal in signals_of(profile).items()}
+    named = signals_of(profile)
     parts = {"of the cells": (SOC, REMAINING, CELL_SUM), "counted": (SOC, REMAINING)}
     parts |= {"steps": (SOC,), "steady": (HEALTH,)}
     borne = tuple(dict.fromkeys(energy.requirements()))

@@ -109,7 +109,7 @@ def _energy(document: Document[Profile]) -> list[Mistake]:
     if profile.energy is None:
         return []
     mistakes = []
-    if profile.telemetry.soc is None or profile.telemetry.soc.message is None:
+    if profile.telemetry.soc is None or profile.telemetry.soc.signal is None:
         what = "no CAN signal reports the state of charge"
         mistakes.append(document.mistake(("energy",), what, "add soc to telemetry"))
     if profile.cells.capacity_ah is None:

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from rig import bounds
+from rig.can_address import SignalAddress
 from rig.description import Description, Names
 from rig.quantity import Amps, Promise, Ratio, Seconds, bounded
 
@@ -38,7 +39,7 @@ class PrechargeFailure(Description):
         bounded(bounds.SMALL_CURRENT),
         Field(alias="by a load of", description="with which the link can't come up"),
     ]
-    says: dict[str, int] = Field(default_factory=dict)  # "Message.Signal": value
+    says: dict[SignalAddress, int] = Field(default_factory=dict)
     cleared_by: Annotated[Names, Field(alias="cleared by")]  # latched until then
     traces_to: Names = ()
 
@@ -46,7 +47,7 @@ class PrechargeFailure(Description):
 class ContactorStates(Description):
     """The signal that says what the contactors are doing, and its values."""
 
-    signal: str  # "Message.Signal"
+    signal: SignalAddress
     open: int
     precharging: int
     closed: int

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from rig import bounds
+from rig.can_address import SignalAddress
 from rig.description import Description, Location, Pattern, mistake_error
 from rig.quantity import AmpHours, Amps, Factor, Ratio, Seconds, Volts, bounded
 
@@ -105,7 +106,7 @@ class FullPromise(Description):
 class HealthPromise(Description):
     """State of health."""
 
-    signal: str
+    signal: SignalAddress
     factor: Factor = 0.01
     per_hour: Annotated[Ratio, Field(alias="changes per hour", gt=0)]
     traces_to: tuple[str, ...] = ()
@@ -114,7 +115,7 @@ class HealthPromise(Description):
 class RemainingPromise(Description):
     """Capacity that may still be drawn, in Ah."""
 
-    signal: str
+    signal: SignalAddress
     resolution_ah: Annotated[AmpHours, Field(alias="resolution", gt=0)]
     reserve_ah: Annotated[AmpHours, Field(alias="reserve", ge=0)]
     accuracy_ah: Annotated[
@@ -126,7 +127,7 @@ class RemainingPromise(Description):
 class CellSumPromise(Description):
     """Sum of the cells as it reports it."""
 
-    signal: str
+    signal: SignalAddress
     accuracy_v: Annotated[Volts, bounded(bounds.PACK_ACCURACY), Field(alias="accuracy")]
     settles_s: Annotated[Seconds, bounded(bounds.REPORT_TIME), Field(alias="settles within")]
     traces_to: tuple[str, ...] = ()

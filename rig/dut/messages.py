@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from rig import bounds
+from rig.can_address import MessageAddress
 from rig.description import Description, Location, Names, mistake_error
 from rig.dut.e2e import CrcKind
 from rig.quantity import Period, Ratio, Seconds, bounded
@@ -42,7 +43,7 @@ class MessagePromise(MessageContent):
 class Events(MessageContent):
     """A message that is sent once, at once, for each protection that trips or lets go."""
 
-    message: str
+    message: MessageAddress
     tripped: str  # a signal: 1 for a trip, 0 for a recovery
     code: str  # a signal
     codes: dict[str, Annotated[int, Field(ge=0)]]  # of each protection, by its short name
@@ -76,7 +77,7 @@ class Events(MessageContent):
         """Give every "Message.Signal" named here, with where it stands in the file."""
         for key in ("tripped", "code", "channel", "value", "counter", "crc"):
             if signal := getattr(self, key):
-                yield ("events", key), f"{self.message}.{signal}"
+                yield ("events", key), self.message.signal(signal)
 
 
 class BusLoad(Description):

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from rig import bounds
+from rig.can_address import MessageAddress, SignalAddress
 from rig.description import (
     BrokenDescriptionError,
     Description,
@@ -298,7 +299,7 @@ class OutputPin(Description):
         Field(alias="steady", description="closed only once steady for so long: a lamp"),
     ] = 0.0
     meaning: str = ""
-    signal: str | None = None  # "Message.Signal": 1 while it is closed
+    signal: SignalAddress | None = None  # 1 while it is closed
 
 
 # ---- what it reports ----------------------------------------------------------------------------
@@ -341,13 +342,16 @@ class Report(Description):
                 )
         return self
 
-    def signal_for(self, n: int) -> str | None:
-        """Name the CAN signal of cell or sensor `n` (from 1)."""
-        return self.signal and numbered(self.signal, n)
+    @property
+    def address(self) -> SignalAddress | None:
+        """Where it stands on CAN, {n} for the number of cell or sensor."""
+        if self.message is None or self.signal is None:
+            return None
+        return MessageAddress(self.message).signal(self.signal)
 
-    def message_for(self, n: int) -> str | None:
-        """Name the CAN message of cell or sensor `n` (from 1)."""
-        return self.message and numbered(self.message, n)
+    def signal_for(self, n: int) -> SignalAddress | None:
+        """Name the CAN signal of cell or sensor `n` (from 1)."""
+        return self.address and SignalAddress(numbered(self.address, n))
 
 
 class VoltReport(Report):
@@ -500,7 +504,7 @@ class Protection(Description):
     latched: Latched | None = None
     opens: Names = ()  # outputs
     keeps: Names = ()  # outputs that must stay as they are
-    says: dict[str, int] = Field(default_factory=dict)  # "Message.Signal": value
+    says: dict[SignalAddress, int] = Field(default_factory=dict)
     says_within_s: Annotated[
         Seconds, bounded(bounds.REPORT_TIME), Field(alias="says within", gt=0)
     ] = 0.15
@@ -666,7 +670,7 @@ class Balancing(Description):
     by: Literal["bleed current", "output"]
     # An output that is closed while cell n bleeds; by this name a judge knows it from others.
     output: Literal["balance {n}"] | None = None
-    signal: str | None = None  # "Message.Bal{n}"
+    signal: str | None = None  # "Message.Bal{n}" of cell n
     traces_to: Names = ()
 
     @model_validator(mode="after")
@@ -674,6 +678,10 @@ class Balancing(Description):
         if self.by == "output" and self.output is None:
             raise mistake_error("balancing by output: which one?", 'add output: "balance {n}"')
         return self
+
+    def signal_for(self, cell: int) -> SignalAddress | None:
+        """Name the CAN signal that is 1 while a cell (from 1) bleeds."""
+        return SignalAddress(self.signal.replace("{n}", str(cell))) if self.signal else None
 
 
 # ---- the profile --------------------------------------------------------------------------------
@@ -702,7 +710,8 @@ class Profile(Description):
     allowance: Allowance | None = None
     protections: dict[str, Protection]
     any_fault: Annotated[
-        str | None, Field(description="a signal: 1 while a protection holds an output open")
+        SignalAddress | None,
+        Field(description="a signal: 1 while a protection holds an output open"),
     ] = None
     balancing: Balancing | None = None
     settings: Settings | None = None
@@ -815,9 +824,9 @@ class Profile(Description):
             yield from ((("protections", name, "says", said), said) for said in protection.says)
         counts = {kind.name: len(self.names_of(kind)) for kind in (CELL, TEMPERATURE)}
         for name, report in self.telemetry.reports().items():
-            for n in range(1, counts.get(name, 1) + 1) if report.message else ():
-                named = f"{report.message_for(n)}.{report.signal_for(n)}"
-                yield ("telemetry", name, "signal"), named
+            for n in range(1, counts.get(name, 1) + 1):
+                if (signal := report.signal_for(n)) is not None:
+                    yield ("telemetry", name, "signal"), signal
         yield from self._message_signals()
         yield from self._received_signals()
         for section in (self.energy, self.events, self.allowance, self.settings):
@@ -848,9 +857,9 @@ class Profile(Description):
             yield ("contactors", "states", "signal"), self.contactors.states.signal
             asked = self.contactors.request
             yield ("contactors", "request", "signal"), f"{asked.message}.{asked.signal}"
-        if self.balancing is not None and self.balancing.signal is not None:
-            for n in range(1, self.cells.count + 1):
-                yield ("balancing", "signal"), self.balancing.signal.replace("{n}", str(n))
+        for n in range(1, self.cells.count + 1):
+            if self.balancing and (signal := self.balancing.signal_for(n)):
+                yield ("balancing", "signal"), signal
 
 
 # ---- reading ------------------------------------------------------------------------------------

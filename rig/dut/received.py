@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rig import bounds
+from rig.can_address import SignalAddress
 from rig.description import Description, Location, Names, mistake_error
 from rig.dut.e2e import CrcKind
 from rig.quantity import Seconds, bounded
@@ -39,7 +40,7 @@ class Received(Description):
     crc_data_id: Annotated[int, Field(ge=0, le=0xFFFF)] = 0
     refuses: tuple[Refused, ...] = ()  # such a frame is no sign of life
     counts_refused: Annotated[
-        str | None, Field(description="a signal that counts refused frames and wraps")
+        SignalAddress | None, Field(description="a signal that counts refused frames and wraps")
     ] = None
     traces_to: Names = ()
 

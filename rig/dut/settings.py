@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from rig import bounds
+from rig.can_address import SignalAddress
 from rig.description import Description, Location, Names, Pattern, Typed, mistake_error
 from rig.quantity import Interval, QuantityError, Seconds, bounded, parse_range, reader
 
@@ -56,7 +57,7 @@ class Loss(Description):
     """What it does when it finds no good copy of its settings at a start."""
 
     provoked_by: str  # a console command: the maker's test hook
-    says: dict[str, int]  # "Message.Signal": value
+    says: dict[SignalAddress, int]
     console: Pattern
     opens: Names  # outputs
     acknowledged_by: str  # a console command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rig.can_address import SignalAddress
 from rig.dut.charge import SOC, percent_of, signals_of
 from rig.dut.claims import states_of
 from rig.dut.profile import Console, Profile, Protection
@@ -51,10 +52,10 @@ def told(around: Around, said: str, value: float, expected: str) -> Iterator[str
                 yield f"can/receives/{step.message}/counts refused"
 
 
-def is_full(profile: Profile, message: str, signal: str, value: float) -> bool:
+def is_full(profile: Profile, signal: SignalAddress, value: float) -> bool:
     """Whether this says that the battery is full."""
     full = profile.energy.full if profile.energy else None
-    is_soc = signals_of(profile).get(SOC) == (message, signal)
+    is_soc = signals_of(profile).get(SOC) == signal
     return full is not None and is_soc and value == percent_of(profile, 1.0)
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from rig.can_address import SignalAddress
 from rig.description import Names
 from rig.dut.charge import REMAINING, SOC_STEP, promised, signals_of
 from rig.dut.profile import Profile
@@ -68,8 +69,7 @@ class CountsCharge(Expectation):
     """
 
     quantity: str  # the profile's word for it: "soc", "remaining capacity"
-    message: str
-    signal: str
+    signal: SignalAddress
     ah_per_unit: float
     accuracy_a: float
     relative: float
@@ -108,7 +108,7 @@ class CountsCharge(Expectation):
 
     def sentence(self) -> str:
         return (
-            f"{self.message}.{self.signal} changes by the charge that flows from {self.begin!r} to"
+            f"{self.signal} changes by the charge that flows from {self.begin!r} to"
             f" {self.end!r}, to ± {show(self.accuracy_a, 'A')} ± {self.relative * 100:g} %"
             f" ± {self.resolution_ah:g} Ah"
         )
@@ -117,7 +117,7 @@ class CountsCharge(Expectation):
         """Judge the change of the signal against the integral of the current."""
         trace, question = observed.trace, self.question
         must_have_listened(trace, "can")
-        times, values = observed.signal(self.message, self.signal)
+        times, values = observed.signal(self.signal)
         ends = [_newest(trace, self, times, mark) for mark in (self.begin, self.end)]
         begin_ns, end_ns = (int(times[at]) for at in ends)
         stretches = _stretches(observed, begin_ns, end_ns)
@@ -130,7 +130,7 @@ class CountsCharge(Expectation):
         measured = measurement(counted_ah - flowed_ah, budget, "Ah")
         verdict = judge_within(measured, -limit_ah, limit_ah)
         sentence = (
-            f"{self.message}.{self.signal} changed by {counted_ah:.4f} Ah where"
+            f"{self.signal} changed by {counted_ah:.4f} Ah where"
             f" {flowed_ah:.4f} Ah flowed in {show(hours * 3600.0, 's')}: off by"
             f" {show_measured(measured)}, allowed ± {limit_ah:.4f} Ah"
         )
@@ -158,7 +158,7 @@ def _newest(trace: Trace, wanted: CountsCharge, times: np.ndarray, mark: str) ->
     """Find the newest frame at a mark."""
     before = int(np.searchsorted(times, marker_of(trace, mark).time_ns, side="right")) - 1
     if before < 0:
-        raise NoEvidence(f"no {wanted.message} came before {mark!r}")
+        raise NoEvidence(f"no {wanted.signal.message} came before {mark!r}")
     return before
 
 
@@ -241,15 +241,13 @@ def counts(profile: Profile, name: str, begin: str, end: str) -> CountsCharge:
     """Expect that a quantity changes by the charge that flows between two marks."""
     energy, capacity_ah, factor = promised(profile)
     counting = energy.state_of_charge.counts
-    message, signal = signals_of(profile)[name]
     if name == REMAINING and energy.remaining_capacity is not None:
         resolution_ah, ah_per_unit = energy.remaining_capacity.resolution_ah, 1.0
     else:
         ah_per_unit, resolution_ah = capacity_ah * factor, capacity_ah * SOC_STEP
     return CountsCharge(
         quantity=name,
-        message=message,
-        signal=signal,
+        signal=signals_of(profile)[name],
         ah_per_unit=ah_per_unit,
         accuracy_a=counting.accuracy_a,
         relative=counting.relative,

@@ -58,7 +58,7 @@ class Around:
 class Expectation(ABC):
     """One thing that is expected of a case's trace: frozen data, and its judge.
 
-    Fields of one name mean the same in all kinds: `output`, `message` and `signal`, `pattern` (of
+    Fields of one name mean the same in all kinds: `output`, `message`, `signal`, `pattern` (of
     the console), `since` (an instant), `begin`, `end` and `at` (marks), `low_s` and `high_s`.
 
     Attributes
@@ -110,7 +110,7 @@ class Expectation(ABC):
             link = (LINK.word,) if names.profile.contactors else ()
             known = (*names.profile.settable, *link, *outputs)
             names.at("after", since.quantity).known(since.quantity, known, "quantity")
-        if getattr(self, "message", None) is not None:
+        if getattr(self, "signal", None) or getattr(self, "message", None):
             names.has_can()
         if getattr(self, "pattern", None) is not None:
             names.has_console()
@@ -146,9 +146,8 @@ class Expectation(ABC):
 
     def signals_named(self) -> Iterator[tuple[str, float | None]]:
         """Give each "Message.Signal", or message, that it names, with a value that it must have."""
-        message, signal = getattr(self, "message", None), getattr(self, "signal", None)
-        if message is not None:
-            name = message if signal is None else f"{message}.{signal}"
+        name = getattr(self, "signal", None) or getattr(self, "message", None)
+        if name is not None:
             yield name, getattr(self, "value", None)
 
     def looks_at(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from rig.can_address import SignalAddress
 from rig.description import Names
 from rig.dut.charge import CELL_SUM, REMAINING, promised, signals_of
 from rig.dut.profile import Profile
@@ -66,8 +67,7 @@ class FollowsCells(Expectation):
     """
 
     quantity: str
-    message: str
-    signal: str
+    signal: SignalAddress
     cells: tuple[str, ...]
     curve: tuple[tuple[float, float], ...]  # V to the signal's unit, rising, straight between
     accuracy: float
@@ -105,8 +105,7 @@ class FollowsCells(Expectation):
     def sentence(self) -> str:
         voltages = f", beyond ± {show(self.accuracy_v, 'V')} of it" if self.accuracy_v else ""
         accuracy = f"{self.accuracy:g} {self.unit}".rstrip()
-        name = f"{self.message}.{self.signal}"
-        return f"{name} follows the mean of the cells to ± {accuracy}{voltages}"
+        return f"{self.signal} follows the mean of the cells to ± {accuracy}{voltages}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge every reading of the cells against the curve, and their order; the worst stands."""
@@ -130,7 +129,7 @@ class _Look:
 
 def _looks(observed: Observed, wanted: FollowsCells) -> list[_Look]:
     trace = observed.trace
-    times, values = observed.signal(wanted.message, wanted.signal)
+    times, values = observed.signal(wanted.signal)
     by_cell = [observed.readings(cell) for cell in wanted.cells]
     rounds = list(zip(*by_cell, strict=False))
     if not rounds or len({len(readings) for readings in by_cell}) > 1:
@@ -139,7 +138,9 @@ def _looks(observed: Observed, wanted: FollowsCells) -> list[_Look]:
     for readings in rounds:
         at = _told_meanwhile(trace, readings, times, wanted.settle_s)
         if at is None:
-            raise NoEvidence(f"no {wanted.message} came while the cells stood still at a reading")
+            raise NoEvidence(
+                f"no {wanted.signal.message} came while the cells stood still at a reading"
+            )
         mean_v = float(np.mean([r.value for r in readings]))
         meter_v = float(np.mean([r.accuracy for r in readings]))
         found.append(_Look(mean_v=mean_v, meter_v=meter_v, told=float(values[at])))
@@ -185,7 +186,7 @@ def _on_curve(look: _Look, wanted: FollowsCells, count: int) -> Finding:
     verdict = worst((low.verdict, high.verdict))
     near = min((s for s in (low, high) if s.verdict is verdict), key=lambda side: side.room)
     sentence = (
-        f"{wanted.message}.{wanted.signal} was {look.told:g} {wanted.unit} with the cells at"
+        f"{wanted.signal} was {look.told:g} {wanted.unit} with the cells at"
         f" {show(look.mean_v, 'V')}, where {due:.2f} {wanted.unit} are due: off by"
         f" {show_measured(near.measured)}, allowed {low.limit:.2f} to {high.limit:.2f}"
         f" {wanted.unit} (the worst of {count} readings)"
@@ -235,7 +236,7 @@ def _disorder(looks: list[_Look], wanted: FollowsCells) -> Finding | None:
         apart_v = high.mean_v - low.mean_v - low.meter_v - high.meter_v
         if apart_v > wanted.ordered_from_v and high.told < low.told - wanted.accuracy:
             sentence = (
-                f"{wanted.message}.{wanted.signal} was {low.told:g} {wanted.unit} at"
+                f"{wanted.signal} was {low.told:g} {wanted.unit} at"
                 f" {show(low.mean_v, 'V')} and less, {high.told:g} {wanted.unit}, at"
                 f" {show(high.mean_v, 'V')}"
             )
@@ -248,7 +249,6 @@ def follows(profile: Profile, name: str) -> FollowsCells:
     """Expect that a quantity is what the cells' voltages make of it, at rest after a start."""
     energy, capacity_ah, factor = promised(profile)
     charge = energy.state_of_charge
-    message, signal = signals_of(profile)[name]
     accuracy, accuracy_v = charge.accuracy / factor, _cell_accuracy_v(profile)
     curve = tuple((volts, soc / factor) for volts, soc in charge.curve)
     unit, ordered_from_v, settle_s = "%", charge.ordered_from_v, _SETTLE_S
@@ -263,8 +263,7 @@ def follows(profile: Profile, name: str) -> FollowsCells:
         settle_s = energy.cell_sum.settles_s
     return FollowsCells(
         quantity=name,
-        message=message,
-        signal=signal,
+        signal=signals_of(profile)[name],
         cells=profile.cell_names,
         curve=curve,
         accuracy=accuracy,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from rig.can_address import MessageAddress
 from rig.description import mistake_error
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, Needs, crossed
@@ -52,7 +53,7 @@ class MessageComesWords(Timed):
 class MessageComes(Expectation):
     """A message comes with these values between low_s and high_s after `since`, so many times."""
 
-    message: str
+    message: MessageAddress
     since: Instant
     high_s: float
     low_s: float = 0.0
@@ -69,7 +70,7 @@ class MessageComes(Expectation):
         least = content.times if content.at_least is None else content.at_least
         most = content.times if content.at_most is None else content.at_most
         yield cls(
-            message=name,
+            message=MessageAddress(name),
             where=content.comes,
             since=content.after,
             low_s=content.within.low,
@@ -81,7 +82,7 @@ class MessageComes(Expectation):
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         where = {signal: unitless(value) for signal, value in self.where.items()}
         words = {"comes": where, "within": seconds(self.low_s, self.high_s)}
-        return self.message, words | self._count() | after_words(self.since)
+        return str(self.message), words | self._count() | after_words(self.since)
 
     def _count(self) -> dict[str, Any]:
         if self.at_most == self.at_least:
@@ -90,7 +91,7 @@ class MessageComes(Expectation):
         return least | ({} if self.at_most is None else {"at most": self.at_most})
 
     def signals_named(self) -> Iterator[tuple[str, float | None]]:
-        yield from ((f"{self.message}.{name}", value) for name, value in self.where.items())
+        yield from ((self.message.signal(name), value) for name, value in self.where.items())
 
     def answers(self, around: Around) -> Iterator[str]:
         events = around.profile.events
@@ -154,7 +155,7 @@ class MessageComes(Expectation):
         times = observed.trace.frames.time_ns[observed.rows(self.message)]
         right = np.ones(times.size, np.bool_)
         for signal, value in self.where.items():
-            of_signal, values = observed.signal(self.message, signal)
+            of_signal, values = observed.signal(self.message.signal(signal))
             hits = equal(values, value)
             # A multiplexed signal is not in every frame of its message.
             right &= hits if hits.size == times.size else np.isin(times, of_signal[hits])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
+from rig.can_address import MessageAddress
 from rig.dut.e2e import CrcKind
 from rig.dut.messages import MessageContent
 from rig.dut.profile import Profile
@@ -32,7 +33,7 @@ class MessageSoundWords(Spanned):
 class MessageSound(Expectation):
     """Every frame of a message has the right length, counter and CRC, and some did come."""
 
-    message: str
+    message: MessageAddress
     length: int
     counter: str | None = None
     counter_last: int = 14
@@ -56,7 +57,7 @@ class MessageSound(Expectation):
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         sound = True if self.counter else "but for its counter"
-        return self.message, {"is sound": sound} | span_words(self.begin, self.end)
+        return str(self.message), {"is sound": sound} | span_words(self.begin, self.end)
 
     def answers(self, around: Around) -> Iterator[str]:
         if around.profile.events and self.message == around.profile.events.message:
@@ -85,7 +86,7 @@ def message_sound(
 ) -> MessageSound:
     """Expect every frame of a message to be as promised."""
     return MessageSound(
-        message=name,
+        message=MessageAddress(name),
         length=promise.length,
         counter=promise.counter,
         counter_last=promise.counter_last,

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from rig.can_address import MessageAddress
 from rig.dut.e2e import CrcKind
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation
@@ -36,7 +37,7 @@ class MessageTimingWords(Spanned):
 class MessageTiming(Expectation):
     """Every interval of a message within period ± tolerance; length, counter and CRC right."""
 
-    message: str
+    message: MessageAddress
     period_s: float
     tolerance_s: float
     length: int
@@ -60,7 +61,7 @@ class MessageTiming(Expectation):
             names.refuse(f"{name} comes once and has no period", "write comes: or is sound:")
             return
         yield cls(
-            message=name,
+            message=MessageAddress(name),
             period_s=content.every.value,
             tolerance_s=content.every.tolerance,
             length=promise.length,
@@ -76,7 +77,7 @@ class MessageTiming(Expectation):
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         every = f"{exact(self.period_s, 's')} ± {exact(self.tolerance_s, 's')}"
-        return self.message, {"every": every} | span_words(self.begin, self.end)
+        return str(self.message), {"every": every} | span_words(self.begin, self.end)
 
     def answers(self, around: Around) -> Iterator[str]:
         del around

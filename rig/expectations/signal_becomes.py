@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
 from rig.expectations.answering import is_full, told
 from rig.expectations.expectation import Around, Expectation, Needs, crossed
@@ -48,8 +49,7 @@ class SignalBecomesWords(Timed):
 class SignalBecomes(Expectation):
     """A CAN signal takes `value` between low_s and high_s after `since` (end of frame counts)."""
 
-    message: str
-    signal: str
+    signal: SignalAddress
     value: float
     since: Instant
     high_s: float
@@ -61,10 +61,8 @@ class SignalBecomes(Expectation):
 
     @classmethod
     def read(cls, name: str, content: SignalBecomesWords, names: Resolver) -> Iterator[Expectation]:
-        message, _, signal = name.partition(".")
         yield cls(
-            message=message,
-            signal=signal,
+            signal=SignalAddress(name),
             value=content.becomes,
             since=content.after,
             low_s=content.within.low,
@@ -73,16 +71,14 @@ class SignalBecomes(Expectation):
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         takes = {"becomes": unitless(self.value), "within": seconds(self.low_s, self.high_s)}
-        return f"{self.message}.{self.signal}", takes | after_words(self.since)
+        return str(self.signal), takes | after_words(self.since)
 
     def comes_s(self, until: Condition) -> float | None:
-        is_it = isinstance(until, SignalValue) and until == SignalValue(
-            message=self.message, signal=self.signal, value=self.value
-        )
+        is_it = until == SignalValue(signal=self.signal, value=self.value)
         return (self.low_s + self.high_s) / 2 if is_it else None
 
     def answers(self, around: Around) -> Iterator[str]:
-        profile, p, said = around.profile, around.protection, f"{self.message}.{self.signal}"
+        profile, p, said = around.profile, around.protection, self.signal
         if p is not None and said in p.says:
             goes = self.value != p.says[said]
             yield from around.of_protection(f"{'takes back' if goes else 'says'}/{said}")
@@ -90,13 +86,13 @@ class SignalBecomes(Expectation):
                 yield from around.of_protection("recovers" if goes else "delay")
         if profile.settings and profile.settings.loss and said in profile.settings.loss.says:
             yield "settings/loss"
-        if is_full(profile, self.message, self.signal, self.value):
+        if is_full(profile, self.signal, self.value):
             yield "energy/full"
         yield from told(around, said, self.value, "comes")
 
     def sentence(self) -> str:
         when = said_window(self.low_s, self.high_s, self.since)
-        return f"{self.message}.{self.signal} becomes {self.value:g} {when}"
+        return f"{self.signal} becomes {self.value:g} {when}"
 
     def needs(self) -> Needs:
         """Record what its cause crosses."""
@@ -104,11 +100,11 @@ class SignalBecomes(Expectation):
 
     def judge(self, observed: Observed) -> Finding:
         """Judge when the signal first takes the value."""
-        name = f"{self.message}.{self.signal}"
+        name = self.signal
         must_have_listened(observed.trace, "can")
         cause = find_instant(observed, self.since)
         start_ns = search_start_ns(observed, self.since)
-        times, values = observed.signal(self.message, self.signal)
+        times, values = observed.signal(self.signal)
         found_ns = _first_taken(times, equal(values, self.value), start_ns, cause.time_ns)
         if found_ns is None:
             return _never_became(observed.trace, self, cause, times, values)
@@ -126,7 +122,7 @@ class SignalBecomes(Expectation):
             self.question, elapsed(effect, cause), limits_s, what, marks=(mark,)
         )
         if found.verdict is Verdict.PASS:
-            period_ns = due_every_ns(observed, self.message, times)
+            period_ns = due_every_ns(observed, self.signal, times)
             _must_have_changed(self, times, values, found_ns, period_ns)
         return found
 
@@ -145,7 +141,7 @@ def _must_have_changed(
     if period_ns is not None and found_ns - times[before] > SILENCE * period_ns:
         return
     raise NotReached(
-        f"{wanted.message}.{wanted.signal} was {wanted.value:g} already before"
+        f"{wanted.signal} was {wanted.value:g} already before"
         f" {said_instant(wanted.since)}: whether it would become so can't be seen"
     )
 
@@ -178,7 +174,7 @@ def _never_became(
     values: Values,
 ) -> Finding:
     """Judge that the value never came, on proof that its message or others did."""
-    name = f"{wanted.message}.{wanted.signal}"
+    name = wanted.signal
     after = times > cause.time_ns
     until = At(time_ns=trace.end_ns, rows=(adapter_row(trace.frames),))
     watched_s, budget = elapsed(until, cause)
@@ -190,7 +186,9 @@ def _never_became(
         )
         found = wanted.question.answer(Verdict.FAIL, sentence)
     else:
-        found = silent(trace, wanted.message, wanted.question, int(cause.time_ns), trace.end_ns)
+        found = silent(
+            trace, wanted.signal.message, wanted.question, int(cause.time_ns), trace.end_ns
+        )
     if watched_s - budget.expanded > wanted.high_s:
         return found
     return wanted.question.answer(

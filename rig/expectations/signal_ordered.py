@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
 from rig.expectations.subjects import SIGNAL, Subject
@@ -34,8 +35,7 @@ class SignalOrderedWords(Spanned):
 class SignalOrdered(Expectation):
     """A CAN signal only rises (or falls) between two marks: it never comes back by over `slack`."""
 
-    message: str
-    signal: str
+    signal: SignalAddress
     rising: bool
     slack: float  # in the signal's unit: noise and rounding
     begin: str | None = None
@@ -47,11 +47,9 @@ class SignalOrdered(Expectation):
 
     @classmethod
     def read(cls, name: str, content: SignalOrderedWords, names: Resolver) -> Iterator[Expectation]:
-        message, _, signal = name.partition(".")
         rises, falls = content.only_rises_but_for, content.only_falls_but_for
         yield cls(
-            message=message,
-            signal=signal,
+            signal=SignalAddress(name),
             rising=rises is not None,
             slack=(falls if rises is None else rises) or 0.0,
             begin=content.begin,
@@ -60,11 +58,11 @@ class SignalOrdered(Expectation):
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         only = {f"only {'rises' if self.rising else 'falls'} but for": unitless(self.slack)}
-        return f"{self.message}.{self.signal}", only | span_words(self.begin, self.end)
+        return str(self.signal), only | span_words(self.begin, self.end)
 
     def sentence(self) -> str:
         way, span = "rises" if self.rising else "falls", said_span(self.begin, self.end)
-        return f"{self.message}.{self.signal} only {way} (but for {self.slack:g}) {span}"
+        return f"{self.signal} only {way} (but for {self.slack:g}) {span}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that the signal never comes back from the furthest it has been."""
@@ -77,5 +75,5 @@ class SignalOrdered(Expectation):
         only = "rose" if self.rising else "fell"
         from_to = f"from {seen.values[0]:g} to {seen.values[-1]:g}"
         back_by = f"back by {back.max():g} at most"
-        sentence = f"{seen.name} only {only}, {from_to} ({back_by}) {seen.span()}"
+        sentence = f"{seen.signal} only {only}, {from_to} ({back_by}) {seen.span()}"
         return question.answer(Verdict.PASS, sentence)

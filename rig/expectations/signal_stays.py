@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
 from rig.expectations.answering import told
 from rig.expectations.expectation import Around, Expectation
@@ -31,8 +32,7 @@ class SignalStaysWords(Spanned):
 class SignalStays(Expectation):
     """A CAN signal has `value` in every frame between two marks, and frames did arrive."""
 
-    message: str
-    signal: str
+    signal: SignalAddress
     value: float
     begin: str | None = None
     end: str | None = None
@@ -43,28 +43,27 @@ class SignalStays(Expectation):
 
     @classmethod
     def read(cls, name: str, content: SignalStaysWords, names: Resolver) -> Iterator[Expectation]:
-        message, _, signal = name.partition(".")
         begin, end = content.begin, content.end
-        yield cls(message=message, signal=signal, value=content.stays, begin=begin, end=end)
+        yield cls(signal=SignalAddress(name), value=content.stays, begin=begin, end=end)
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         stays = {"stays": unitless(self.value)}
-        return f"{self.message}.{self.signal}", stays | span_words(self.begin, self.end)
+        return str(self.signal), stays | span_words(self.begin, self.end)
 
     def answers(self, around: Around) -> Iterator[str]:
-        said, rules = f"{self.message}.{self.signal}", around.profile.balancing
-        if rules and rules.signal and self.value and rules.signal.replace("{n}", "1") == said:
+        said, rules = self.signal, around.profile.balancing
+        if rules and self.value and rules.signal_for(1) == said:
             yield "balancing/signal"
         yield from told(around, said, self.value, "never")
 
     def sentence(self) -> str:
         span = said_span(self.begin, self.end)
-        return f"{self.message}.{self.signal} stays {self.value:g} {span}"
+        return f"{self.signal} stays {self.value:g} {span}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that the signal has one value in every frame, and that frames came all the time."""
         seen, trace, question = frames_between(observed, self), observed.trace, self.question
         wrong = ~equal(seen.values, self.value)
         broke = first_broken(trace, question, seen, wrong) or silence(trace, question, seen)
-        kept = f"{seen.name} was {self.value:g} {seen.span()}"
+        kept = f"{seen.signal} was {self.value:g} {seen.span()}"
         return broke or question.answer(Verdict.PASS, kept)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from rig.can_address import SignalAddress
 from rig.dut.charge import signals_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation
@@ -42,8 +43,7 @@ class SignalSteady(Expectation):
     None: by any amount.
     """
 
-    message: str
-    signal: str
+    signal: SignalAddress
     most_step: float | None = None
     most_span: float | None = None
     begin: str | None = None
@@ -55,10 +55,8 @@ class SignalSteady(Expectation):
 
     @classmethod
     def read(cls, name: str, content: SignalSteadyWords, names: Resolver) -> Iterator[Expectation]:
-        message, _, signal = name.partition(".")
         yield cls(
-            message=message,
-            signal=signal,
+            signal=SignalAddress(name),
             most_step=content.steps_at_most,
             most_span=content.moves_at_most,
             begin=content.begin,
@@ -68,12 +66,12 @@ class SignalSteady(Expectation):
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         most = {"steps at most": self.most_step, "moves at most": self.most_span}
         words = {word: unitless(value) for word, value in most.items() if value is not None}
-        return f"{self.message}.{self.signal}", words | span_words(self.begin, self.end)
+        return str(self.signal), words | span_words(self.begin, self.end)
 
     def answers(self, around: Around) -> Iterator[str]:
         part = "steady" if self.most_step is None else "steps"
         for name, signal in signals_of(around.profile).items():
-            if signal == (self.message, self.signal):
+            if signal == self.signal:
                 yield f"energy/{name}/{part}"
 
     def sentence(self) -> str:
@@ -82,7 +80,7 @@ class SignalSteady(Expectation):
         limits += [f"{span:g} altogether"] if span is not None else []
         most = " and ".join(limits) or "anything"
         where = said_span(self.begin, self.end)
-        return f"{self.message}.{self.signal} moves by at most {most} {where}"
+        return f"{self.signal} moves by at most {most} {where}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge how far the signal moved, from frame to frame and altogether."""
@@ -101,7 +99,7 @@ class SignalSteady(Expectation):
             return broke
         furthest = f"{steps.max():g} from frame to frame, {spans[-1]:g} altogether"
         return question.answer(
-            Verdict.PASS, f"{seen.name} moved by at most {furthest} {seen.span()}"
+            Verdict.PASS, f"{seen.signal} moved by at most {furthest} {seen.span()}"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from rig.can_address import SignalAddress
 from rig.description import mistake_error
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation
@@ -50,8 +51,7 @@ class SignalWithin(Expectation):
     `once_sent` the span begins with its first frame: a BMS that starts has none to send at first.
     """
 
-    message: str
-    signal: str
+    signal: SignalAddress
     low: float
     high: float
     unit: str = ""
@@ -66,11 +66,9 @@ class SignalWithin(Expectation):
 
     @classmethod
     def read(cls, name: str, content: SignalWithinWords, names: Resolver) -> Iterator[Expectation]:
-        message, _, signal = name.partition(".")
         low, high = content.between
         yield cls(
-            message=message,
-            signal=signal,
+            signal=SignalAddress(name),
             low=low,
             high=high,
             unit=content.unit,
@@ -87,10 +85,10 @@ class SignalWithin(Expectation):
             words["or"] = unitless(self.or_says)
         if self.once_sent:
             words["once sent"] = True
-        return f"{self.message}.{self.signal}", words
+        return str(self.signal), words
 
     def answers(self, around: Around) -> Iterator[str]:
-        allowance, said = around.profile.allowance, f"{self.message}.{self.signal}"
+        allowance, said = around.profile.allowance, self.signal
         if allowance is None:
             return
         for way, limit in allowance.currents.items():
@@ -104,7 +102,7 @@ class SignalWithin(Expectation):
         instead = f", or says {self.or_says:g}," if self.or_says is not None else ""
         once = "its first frame after " if self.once_sent else ""
         limits, span = f"{self.low:g} to {self.high:g}", said_span(self.begin, self.end, once=once)
-        return f"{self.message}.{self.signal} stays within {limits}{unit}{instead} {span}"
+        return f"{self.signal} stays within {limits}{unit}{instead} {span}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that the signal is in range in every frame, and that frames came all the time."""
@@ -119,4 +117,6 @@ class SignalWithin(Expectation):
             return broke
         low, high = (f"{v:g}" for v in (seen.values.min(), seen.values.max()))
         unit = f" {self.unit}" if self.unit else ""
-        return question.answer(Verdict.PASS, f"{seen.name} was {low} to {high}{unit} {seen.span()}")
+        return question.answer(
+            Verdict.PASS, f"{seen.signal} was {low} to {high}{unit} {seen.span()}"
+        )

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from rig.can_address import SignalAddress
 from rig.description import Names, suggest
 from rig.dut.profile import Profile, Report
 from rig.expectations.expectation import Around, Expectation, must_be_read
@@ -67,17 +68,16 @@ class TelemetryAgreesWords(Words):
 class TelemetryAgrees(Expectation):
     """What the BMS reports of a quantity, or of many, agrees with the meter at every Read of it.
 
-    Source of the report: a CAN signal (`message`, `signal`) or a console line (`pattern` with one
-    group, a number in SI units after multiplying by `factor`). Of many quantities ("cells 1 to 16")
-    these hold {n} for the number of each, as in a profile.
+    Source of the report: a CAN `signal` or a console line (`pattern` with one group, a number in
+    SI units after multiplying by `factor`). Of many quantities ("cells 1 to 16") these hold {n} for
+    the number of each, as in a profile.
     """
 
     quantity: str
     accuracy: float
     relative: float = 0.0  # of the reading, added to accuracy
     unit: str = ""
-    message: str | None = None
-    signal: str | None = None
+    signal: SignalAddress | None = None
     pattern: str | None = None
     factor: float = 1.0
     settle_s: float = 0.5  # the report must be newer than this after the last change
@@ -102,7 +102,7 @@ class TelemetryAgrees(Expectation):
     @property
     def teller(self) -> str:
         """Who reports it: "console", or "Message.Signal"."""
-        return f"{self.message}.{self.signal}" if self.message else CONSOLE.name
+        return str(self.signal or CONSOLE.name)
 
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)
@@ -112,7 +112,7 @@ class TelemetryAgrees(Expectation):
     @property
     def means(self) -> str:
         """How it is looked at."""
-        return "console and meter" if self.message is None else "CAN and meter"
+        return "console and meter" if self.signal is None else "CAN and meter"
 
     def answers(self, around: Around) -> Iterator[str]:
         report = _report(around.profile, self.quantity, self.teller)
@@ -122,8 +122,8 @@ class TelemetryAgrees(Expectation):
         yield f"telemetry/{name}{'/also on console' if also else ''}@{self.quantity}"
 
     def signals_named(self) -> Iterator[tuple[str, float | None]]:
-        for quantity in each(self.quantity) if self.message else ():
-            yield self.of(quantity).teller, None
+        for quantity in each(self.quantity):
+            yield from Expectation.signals_named(self.of(quantity))
 
     def looks_at(self) -> tuple[str, ...]:
         return each(self.quantity)
@@ -132,19 +132,17 @@ class TelemetryAgrees(Expectation):
         """Give what is expected of one of the quantities."""
         number = number_of(quantity)
 
-        def filled(text: str | None) -> str | None:
-            return text if text is None or number is None else numbered(text, number)
-
+        if number is None:
+            return replace(self, quantity=quantity)
         return replace(
             self,
             quantity=quantity,
-            message=filled(self.message),
-            signal=filled(self.signal),
-            pattern=filled(self.pattern),
+            signal=self.signal and SignalAddress(numbered(self.signal, number)),
+            pattern=self.pattern and numbered(self.pattern, number),
         )
 
     def sentence(self) -> str:
-        source = f"{self.message}.{self.signal}" if self.message else f"/{self.pattern}/"
+        source = self.signal or f"/{self.pattern}/"
         relative = f" ± {self.relative * 100:g} %" if self.relative else ""
         accuracy = show(self.accuracy, self.unit)
         return f"{source} agrees with the meter's {self.quantity} to ± {accuracy}{relative}"
@@ -179,7 +177,7 @@ class TelemetryAgrees(Expectation):
             codes,
             of(looks.share),
             finding,
-            label=(lambda at: f"{ones[at].quantity} ({ones[at].teller})") if self.message else None,
+            label=(lambda at: f"{ones[at].quantity} ({ones[at].teller})") if self.signal else None,
             values=of(looks.difference),
             expanded=of(looks.expanded),
             low=of(-looks.limit),
@@ -316,12 +314,11 @@ class _Looks:
 
 
 def _reported_of(observed: Observed, ones: Sequence[TelemetryAgrees]) -> _Reported:
-    if ones[0].message is not None and ones[0].signal is not None:
-        parts = [observed.signal(one.message or "", one.signal or "") for one in ones]
-        every = (
-            due_every_ns(observed, one.message or "", times)
-            for one, (times, _) in zip(ones, parts, strict=True)
-        )
+    signals = [one.signal for one in ones if one.signal is not None]
+    if signals:
+        parts = [observed.signal(signal) for signal in signals]
+        told = zip(signals, parts, strict=True)
+        every = (due_every_ns(observed, signal, times) for signal, (times, _) in told)
         link = "can"
     else:
         parts = [_printed(observed.trace, one) for one in ones]
@@ -413,8 +410,7 @@ def agrees(report: Report, quantity: str) -> list[TelemetryAgrees]:
         accuracy=report.accuracy or 0.0,
         relative=report.relative,
         unit=report.unit,
-        message=report.message,
-        signal=report.signal,
+        signal=report.address,
         pattern=report.console,
         factor=report.factor,
         settle_s=report.settles_s,
@@ -422,7 +418,7 @@ def agrees(report: Report, quantity: str) -> list[TelemetryAgrees]:
     also = report.also_console
     if also is None:
         return [first]
-    return [first, replace(first, message=None, signal=None, pattern=also, factor=1.0).of(quantity)]
+    return [first, replace(first, signal=None, pattern=also, factor=1.0).of(quantity)]
 
 
 def _reported(quantity: str, by: str | None, names: Resolver) -> TelemetryAgrees | None:
@@ -454,7 +450,7 @@ def _report(profile: Profile, quantity: str, by: str | None) -> Report | None:
     reports, kind = profile.telemetry.reports(), kind_of(quantity)
     word = kind.word if kind else quantity
     extremes = (reports.get(f"{end} {word}") for end in ("lowest", "highest"))
-    named = (r for r in extremes if r and by == f"{r.message}.{r.signal}")
+    named = (r for r in extremes if r and by == r.address)
     return next(named, None) or reports.get(_name_of(quantity))
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.can_address import SignalAddress
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
@@ -80,8 +81,7 @@ def unanswered(trace: Trace) -> int:
 class Seen:
     """What one signal was in a span of the case."""
 
-    message: str
-    name: str
+    signal: SignalAddress
     times: Times
     values: Values
     begin_ns: int
@@ -98,9 +98,7 @@ class InSpan(Protocol):
     """What names a signal and a span between two marks."""
 
     @property
-    def message(self) -> str: ...  # noqa: D102
-    @property
-    def signal(self) -> str: ...  # noqa: D102
+    def signal(self) -> SignalAddress: ...  # noqa: D102
     @property
     def begin(self) -> str | None: ...  # noqa: D102
     @property
@@ -115,18 +113,17 @@ def frames_between(observed: Observed, wanted: InSpan, *, once_sent: bool = Fals
     trace = observed.trace
     must_have_listened(trace, "can")
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
-    times, values = observed.signal(wanted.message, wanted.signal)
+    times, values = observed.signal(wanted.signal)
     inside = (times >= begin_ns) & (times <= end_ns)
     if once_sent and inside.any():
         begin_ns = int(times[inside][0])
     return Seen(
-        message=wanted.message,
-        name=f"{wanted.message}.{wanted.signal}",
+        signal=wanted.signal,
         times=times[inside],
         values=values[inside],
         begin_ns=begin_ns,
         end_ns=end_ns,
-        period_ns=due_every_ns(observed, wanted.message, times),
+        period_ns=due_every_ns(observed, wanted.signal, times),
     )
 
 
@@ -142,9 +139,9 @@ def first_broken(
     at = int(sure[0] if sure.size else np.flatnonzero(broken)[0])
     since_s = (int(seen.times[at]) - seen.begin_ns) * 1e-9
     value = f"{seen.values[at]:g}" + (f" {unit}" if unit else "")
-    sentence = f"{seen.name} was {value} {show(since_s, 's')} after the span began"
+    sentence = f"{seen.signal} was {value} {show(since_s, 's')} after the span began"
     mark = EventMark(
-        label=f"{seen.name} = {value}",
+        label=f"{seen.signal} = {value}",
         channel="CAN",
         time_s=(int(seen.times[at]) - trace.begin_ns) * 1e-9,
     )
@@ -170,17 +167,17 @@ def silence(trace: Trace, question: Question, seen: Seen) -> Finding | None:
     gap_ns, gap_from_ns = _longest_gap(seen.times, seen.begin_ns, seen.end_ns)
     allowed_ns = SILENCE * (seen.period_ns or 0.0)
     if not seen.times.size:
-        must_outlast(seen.message, 0, gap_ns, allowed_ns)
+        must_outlast(seen.signal.message, 0, gap_ns, allowed_ns)
     elif seen.period_ns is None:
         raise NoEvidence(
-            f"one {seen.message} came in the whole case and none is promised at intervals: no proof"
-            f" of what it would have said for {show(gap_ns * 1e-9, 's')}"
+            f"one {seen.signal.message} came in the whole case and none is promised at intervals:"
+            f" no proof of what it would have said for {show(gap_ns * 1e-9, 's')}"
         )
     elif gap_ns <= allowed_ns:
         return None
     elif not _others_came(trace, gap_from_ns, gap_from_ns + gap_ns):
         raise NoEvidence(f"nothing came on CAN for {show(gap_ns * 1e-9, 's')} of the span")
-    return silent(trace, seen.message, question, gap_from_ns, gap_from_ns + gap_ns)
+    return silent(trace, seen.signal.message, question, gap_from_ns, gap_from_ns + gap_ns)
 
 
 def _longest_gap(times: Times, begin_ns: int, end_ns: int) -> tuple[int, int]:
@@ -191,11 +188,11 @@ def _longest_gap(times: Times, begin_ns: int, end_ns: int) -> tuple[int, int]:
     return int(gaps[longest]), int(points[longest])
 
 
-def due_every_ns(observed: Observed, message: str, times: Times) -> float | None:
+def due_every_ns(observed: Observed, signal: SignalAddress, times: Times) -> float | None:
     """Return how often a signal is due: as its message is promised, else as it usually came."""
-    promised_s = observed.periods.get(message)
+    promised_s = observed.periods.get(signal.message)
     # A multiplexed signal is not in every frame of its message.
-    if promised_s is not None and observed.rows(message).size == times.size:
+    if promised_s is not None and observed.rows(signal.message).size == times.size:
         return promised_s * 1e9
     return float(np.median(np.diff(times))) if times.size > 1 else None
 

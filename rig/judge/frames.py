@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.can_address import MessageAddress
 from rig.dut.e2e import CrcKind
 from rig.judge.can_signals import Times, Values
 from rig.judge.instants import window_ns
@@ -20,7 +21,7 @@ class Content(Protocol):
     """A message between two marks, and what is promised of each of its frames."""
 
     @property
-    def message(self) -> str: ...  # noqa: D102
+    def message(self) -> MessageAddress: ...  # noqa: D102
     @property
     def length(self) -> int: ...  # noqa: D102
     @property
@@ -109,7 +110,7 @@ def content_faults(observed: Observed, wanted: Content, received: Received) -> l
 
 def _counter_faults(observed: Observed, wanted: Content, received: Received) -> list[str]:
     """Return a clause if the counter ever fails to go up by one (after its last value: to 0)."""
-    times, counter = observed.signal(wanted.message, wanted.counter or "")
+    times, counter = observed.signal(wanted.message.signal(wanted.counter or ""))
     kept = np.isin(times, received.times)
     times, counter = times[kept], counter[kept]
     due = np.where(counter[:-1] == wanted.counter_last, 0.0, counter[:-1] + 1.0)

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.can_address import SignalAddress
 from rig.facts import Output
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.rules import NoEvidence
@@ -31,9 +32,9 @@ class Observed:
     periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
     prints_every_s: float | None = None  # its console, as promised
 
-    def signal(self, message: str, signal: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def signal(self, signal: SignalAddress) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return time_ns, shape (n,), and physical values, shape (n,), of a CAN signal."""
-        return self.decode(self.trace.frames, message, signal)
+        return self.decode(self.trace.frames, signal.message, signal.name)
 
     def rows(self, message: str) -> NDArray[np.intp]:
         """Return the indices of the frames that are this message, received from the BMS."""

@@ -198,7 +198,7 @@ def _moves_charge(case: Case, profile: Profile) -> bool:
     it is another one where they are not at nominal.
     """
     told = {said for name, said in signals_of(profile).items() if name in (SOC, REMAINING)}
-    watched = {(getattr(e, "message", ""), getattr(e, "signal", "")) for e in case.expectations}
+    watched = {getattr(e, "signal", None) for e in case.expectations}
     if not told.isdisjoint(watched):
         return True
     moved = _moved(case, profile)

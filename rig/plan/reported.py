@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.follows_cells import FollowsCells
@@ -61,14 +62,14 @@ def _needed_s(
             report.settle_s + PERIODS * _period_s(report, profile)
             for report in reports
             if not quantities.isdisjoint(report.looks_at())
-            if not (asked and report.message is None)
+            if not (asked and report.signal is None)
         ),
         default=0.0,
     )
 
 
 def _period_s(report: _Report, profile: Profile) -> float:
-    if report.message is not None:
+    if report.signal is not None:
         promises = [profile.messages.get(message) for message in _messages_of(report)]
         return max((p.period.value for p in promises if p is not None), default=0.0)
     return (profile.console.every_s or 0.0) if profile.console else 0.0
@@ -76,7 +77,7 @@ def _period_s(report: _Report, profile: Profile) -> float:
 
 @lru_cache(maxsize=1 << 10)  # the same of all cells in case after case
 def _messages_of(report: _Report) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.partition(".")[0] for name, _ in report.signals_named()))
+    return tuple(dict.fromkeys(SignalAddress(name).message for name, _ in report.signals_named()))
 
 
 def _is_asked(following: Sequence[Step], profile: Profile) -> bool:

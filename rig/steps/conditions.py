@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from rig import bounds
+from rig.can_address import SignalAddress
 from rig.description import by_key, mapping_schema, mistake_error, regex, with_keys
 from rig.quantity import Seconds, bounded, unitless
 from rig.steps.resolver import Resolver
@@ -66,27 +67,21 @@ class OutputState(_Condition):
 class SignalValue(_Condition):
     """A CAN signal has this value in the newest frame."""
 
-    message: str
-    signal: str
+    signal: SignalAddress
     value: float
     kind: Literal["signal"] = "signal"
 
-    @property
-    def name(self) -> str:
-        """Message and signal as a plan names them."""
-        return f"{self.message}.{self.signal}"
-
     def check(self, names: Resolver) -> None:
-        names.at(self.name).has_can()
+        names.at(self.signal).has_can()
 
     def written(self) -> dict[str, Any]:
-        return {self.name: unitless(self.value)}
+        return {str(self.signal): unitless(self.value)}
 
     def sentence(self) -> str:
-        return f"{self.name} is {self.value:g}"
+        return f"{self.signal} is {self.value:g}"
 
     def signals_named(self) -> Iterator[tuple[str, float]]:
-        yield self.name, self.value
+        yield self.signal, self.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +156,5 @@ def condition(states: Mapping[str, Any]) -> Condition:
     if name == "console":
         return ConsoleLine(pattern=state)
     if "." in name:
-        message, _, signal = name.partition(".")
-        return SignalValue(message=message, signal=signal, value=state)
+        return SignalValue(signal=SignalAddress(name), value=state)
     return OutputState(output=name, is_open=state == "open")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.can_address import OWN_BUS
 from rig.clock import Lag
 from rig.trace.text import plain
 
@@ -71,7 +72,6 @@ EXTENDED, REMOTE, ERROR, SENT, FD, SWITCHED, PASSIVE = (1 << bit for bit in rang
 CLASSIC_BYTES, FD_BYTES = 8, 64
 # The files of a stored trace, as findings name what they were judged by.
 SIGNALS, CAN, CONSOLE, REST = "signals.parquet", "can.blf", "console.txt", "trace.json"
-OWN_BUS = "can"  # name of the bus that the profile's messages are on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

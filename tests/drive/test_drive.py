@@ -11,6 +11,7 @@ import pytest
 from rig.bench.bench import Bench
 from rig.bench.connect import connect
 from rig.bench.description import load_bench
+from rig.can_address import SignalAddress
 from rig.case import Case
 from rig.drive.drive import drive_case
 from rig.dut.profile import Profile
@@ -161,7 +162,7 @@ def test_an_awaited_line_ends_the_wait_when_it_comes(bench: Bench) -> None:
     "until",
     [
         pytest.param(OutputState(output="charge path", is_open=True), id="output"),
-        pytest.param(SignalValue(message="BMS_Status", signal="OV", value=1), id="signal"),
+        pytest.param(SignalValue(signal=SignalAddress("BMS_Status.OV"), value=1), id="signal"),
         pytest.param(ConsoleLine(pattern="prot: OVP cell 1"), id="console"),
     ],
 )

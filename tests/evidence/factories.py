@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.can_address import SignalAddress
 from rig.case import Capture, Case
 from rig.evidence import InstrumentFacts, RunMeta
 from rig.expectations.signal_becomes import SignalBecomes
@@ -89,7 +90,11 @@ def a_case(case_id: str = "trip[cell overvoltage,cell=3,repeat=1]", **changes: o
         "expectations": (
             Trips(output="charge path", since=crossed, low_s=0.9, high_s=1.1),
             SignalBecomes(
-                message="BMS_Status", signal="OV", value=1, since=crossed, low_s=0.9, high_s=1.25
+                signal=SignalAddress("BMS_Status.OV"),
+                value=1,
+                since=crossed,
+                low_s=0.9,
+                high_s=1.25,
             ),
         ),
         "outputs": {"charge path": Output(closed_above=6.0)},

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
 from rig.expectations.subjects import SIGNAL, Subject
@@ -45,8 +46,7 @@ class ChangesWords(Spanned):
 class Changes(Expectation):
     """A CAN signal changes at least so often between two marks."""
 
-    message: str
-    signal: str
+    signal: SignalAddress
     least: int
     begin: str | None = None
     end: str | None = None
@@ -57,23 +57,21 @@ class Changes(Expectation):
 
     @classmethod
     def read(cls, name: str, content: ChangesWords, names: Resolver) -> Iterator[Expectation]:
-        message, _, signal = name.partition(".")
         span = {"begin": content.begin, "end": content.end}
-        yield cls(message=message, signal=signal, least=content.changes, **span)
+        yield cls(signal=SignalAddress(name), least=content.changes, **span)
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        name = f"{self.message}.{self.signal}"
-        return name, {"changes": self.least} | span_words(self.begin, self.end)
+        return str(self.signal), {"changes": self.least} | span_words(self.begin, self.end)
 
     def sentence(self) -> str:
-        name, span = f"{self.message}.{self.signal}", said_span(self.begin, self.end)
-        return f"{name} changes {self.least} times at least {span}"
+        span = said_span(self.begin, self.end)
+        return f"{self.signal} changes {self.least} times at least {span}"
 
     def judge(self, observed: Observed) -> Finding:
         seen = frames_between(observed, self)
         count = int(np.count_nonzero(np.diff(seen.values)))
         verdict = Verdict.PASS if count >= self.least else Verdict.FAIL
-        return self.question.answer(verdict, f"{seen.name} changed {count} times")
+        return self.question.answer(verdict, f"{seen.signal} changed {count} times")
 '''
 PLAN = """
 plan: alive
@@ -107,7 +105,7 @@ print(json.dumps({
     "again": again.expectations == case.expectations,
     "verdicts": [finding.verdict for finding in found.judgement.of_expectations],
     "schema": "ChangesWords" in json.loads(schemas()["plan.schema.json"])["$defs"],
-    "table": "| `Changes(message, signal, least, begin, end)` | `changes` | A CAN" in page(EMPTY),
+    "table": "| `Changes(signal, least, begin, end)` | `changes` | A CAN" in page(EMPTY),
 }))
 """
 

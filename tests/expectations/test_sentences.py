@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rig.can_address import SignalAddress
 from rig.expectations import Expectation
 from rig.expectations.balances import Balances
 from rig.expectations.signal_becomes import SignalBecomes
@@ -22,7 +23,7 @@ CROSSED = Crossing(quantity="cell 3", level=3.65, rising=True)
             "charge path opens 0.900 s to 1.100 s after cell 3 rises above 3.650 V",
         ),
         (
-            SignalBecomes(message="M", signal="OV", value=1, since=CROSSED, high_s=0.15),
+            SignalBecomes(signal=SignalAddress("M.OV"), value=1, since=CROSSED, high_s=0.15),
             "M.OV becomes 1 at most 150.0 ms after cell 3 rises above 3.650 V",
         ),
         (Balances(cells=(), at="rest"), "at 'rest' no cell bleeds"),

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.can_address import MessageAddress, SignalAddress
 from rig.case import Case
 from rig.description import Location
 from rig.dut.charge import CELL_SUM, SOC
@@ -87,7 +88,7 @@ PATHS = st.sampled_from(["charge path", "discharge path"])
 MARKS = st.sampled_from(["a", "b"])
 ENDS = st.one_of(st.none(), MARKS)
 PATTERNS = st.sampled_from(["bms: ready", r"^\d+ \"mV\"$", "on", "1"])
-OV = {"message": st.just("BMS_Status"), "signal": st.just("OV")}
+OV = {"signal": st.just(SignalAddress("BMS_Status.OV"))}
 SPAN = {"begin": ENDS, "end": ENDS}
 INSTANTS: st.SearchStrategy[Instant] = st.one_of(
     st.builds(Mark, mark=MARKS),
@@ -144,7 +145,7 @@ EXPECTATIONS: dict[str, st.SearchStrategy[Expectation]] = {
     ),
     "message comes": st.builds(
         lambda window, least, more, where: MessageComes(
-            message="BMS_Event", where=where, at_least=least,
+            message=MessageAddress("BMS_Event"), where=where, at_least=least,
             at_most=None if more is None else least + more, **window,
         ),
         windows(), st.integers(0, 9), st.one_of(st.none(), st.integers(0, 9)),
@@ -152,7 +153,7 @@ EXPECTATIONS: dict[str, st.SearchStrategy[Expectation]] = {
     ),
     "message timing": st.builds(
         lambda period, share, **span: MessageTiming(
-            message="BMS_Status", period_s=period, tolerance_s=share * period,
+            message=MessageAddress("BMS_Status"), period_s=period, tolerance_s=share * period,
             **{key: getattr(ESP32.messages["BMS_Status"], key) for key in (
                 "length", "counter", "counter_last", "crc", "crc_kind", "crc_data_id", "spare_zero",
             )}, **span,

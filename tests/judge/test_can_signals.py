@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.can_address import MessageAddress, SignalAddress
 from rig.expectations import Expectation
 from rig.expectations.message_comes import MessageComes
 from rig.expectations.message_sound import MessageSound
@@ -36,9 +37,9 @@ from tests.judge.synthetic import (
     step,
 )
 
-BECOMES = SignalBecomes(message="m", signal="b3", value=1.0, since=Mark(mark="go"), high_s=0.5)
-STAYS = SignalStays(message="m", signal="b3", value=0.0, begin="go", end="stop")
-TIMING = MessageTiming(message="m", period_s=0.1, tolerance_s=0.005, length=8)
+BECOMES = SignalBecomes(signal=SignalAddress("m.b3"), value=1.0, since=Mark(mark="go"), high_s=0.5)
+STAYS = SignalStays(signal=SignalAddress("m.b3"), value=0.0, begin="go", end="stop")
+TIMING = MessageTiming(message=MessageAddress("m"), period_s=0.1, tolerance_s=0.005, length=8)
 MARKS = {"go": (1.0, 1.0), "stop": (2.0, 2.0)}
 EVERY_100_MS = np.arange(1, 30) / 10.0
 
@@ -342,10 +343,10 @@ def between_frames(span_s: float, period_s: float) -> Trace:
     "wanted",
     [
         STAYS,
-        SignalWithin(message="m", signal="b3", low=0.0, high=1.0, begin="go", end="stop"),
-        SignalOrdered(message="m", signal="b3", rising=True, slack=0.0, begin="go", end="stop"),
-        SignalSteady(message="m", signal="b3", most_step=1.0, begin="go", end="stop"),
-        MessageSound(message="m", length=8, begin="go", end="stop"),
+        SignalWithin(signal=SignalAddress("m.b3"), low=0.0, high=1.0, begin="go", end="stop"),
+        SignalOrdered(signal=SignalAddress("m.b3"), rising=True, slack=0.0, begin="go", end="stop"),
+        SignalSteady(signal=SignalAddress("m.b3"), most_step=1.0, begin="go", end="stop"),
+        MessageSound(message=MessageAddress("m"), length=8, begin="go", end="stop"),
     ],
 )
 def test_a_span_shorter_than_the_promised_period_blames_nobody(wanted: Expectation) -> None:
@@ -539,7 +540,9 @@ def test_a_checksum_outside_the_span_does_not_count() -> None:
 
 
 # ---- within a range --------------------------------------------------------------------------
-WITHIN = SignalWithin(message="m", signal="b3", low=0.0, high=0.5, unit="V", begin="go", end="stop")
+WITHIN = SignalWithin(
+    signal=SignalAddress("m.b3"), low=0.0, high=0.5, unit="V", begin="go", end="stop"
+)
 
 
 @pytest.mark.parametrize(
@@ -572,7 +575,12 @@ def test_a_message_that_stops_within_the_span_is_no_pass() -> None:
 
 # ---- a message comes -------------------------------------------------------------------------
 COMES = MessageComes(
-    message="m", where={"b3": 1.0}, since=Mark(mark="go"), high_s=0.55, at_least=1, at_most=1
+    message=MessageAddress("m"),
+    where={"b3": 1.0},
+    since=Mark(mark="go"),
+    high_s=0.55,
+    at_least=1,
+    at_most=1,
 )
 
 
@@ -644,7 +652,7 @@ def test_as_many_are_counted_as_came(after_s: list[float]) -> None:
 
 
 # ---- what a frame holds ------------------------------------------------------------------------
-SOUND = MessageSound(message="m", length=8, spare_zero=True)
+SOUND = MessageSound(message=MessageAddress("m"), length=8, spare_zero=True)
 
 
 def test_a_message_of_one_frame_is_sound() -> None:
@@ -681,6 +689,6 @@ def test_an_own_frame_that_left_shows_that_the_bus_was_alive() -> None:
     """Somebody acknowledged it: a BMS that says nothing is not taken for a dead bus."""
     own = some_frames(EVERY_100_MS, can_id=0x200)
     own = replace(own, flags=np.full(own.flags.size, 8, np.uint8))
-    comes = MessageComes(message="m", since=Mark(mark="go"), high_s=0.5)
+    comes = MessageComes(message=MessageAddress("m"), since=Mark(mark="go"), high_s=0.5)
 
     assert the_finding(comes, can_trace(own)).verdict == "fail"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.can_address import SignalAddress
 from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.judge.budget import Budget, Row, expanded_of_rectangles
 from rig.judge.elements import code_of, codes_within
@@ -30,9 +31,9 @@ from tests.judge.synthetic import (
 
 CELLS = 4
 AGREES = TelemetryAgrees(
-    quantity="cells 1 to 4", accuracy=0.005, unit="V", message="m", signal="b{n}", factor=0.02
+    quantity="cells 1 to 4", accuracy=0.005, unit="V", signal=SignalAddress("m.b{n}"), factor=0.02
 )
-PRINTED = replace(AGREES, message=None, signal=None, pattern=r"c{n}=(\S+)", factor=1.0)
+PRINTED = replace(AGREES, signal=None, pattern=r"c{n}=(\S+)", factor=1.0)
 LINKS = [a_link(), a_link("console")]
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.can_address import SignalAddress
 from rig.expectations.counts_charge import CountsCharge
 from rig.expectations.follows_cells import FollowsCells
 from rig.expectations.signal_ordered import SignalOrdered
@@ -30,8 +31,7 @@ from tests.judge.synthetic import (
 MARKS = {"begun": (1.0, 1.0), "done": (99.0, 99.0)}
 COUNTS = CountsCharge(
     quantity="soc",
-    message="m",
-    signal="b3",
+    signal=SignalAddress("m.b3"),
     ah_per_unit=0.01,
     accuracy_a=0.1,
     relative=0.01,
@@ -41,8 +41,7 @@ COUNTS = CountsCharge(
 )
 FOLLOWS = FollowsCells(
     quantity="soc",
-    message="m",
-    signal="b3",
+    signal=SignalAddress("m.b3"),
     cells=("cell 1", "cell 2"),
     curve=((3.0, 0.0), (3.1, 50.0), (3.101, 100.0)),
     accuracy=1.0,
@@ -235,7 +234,7 @@ def moving(wanted: SignalOrdered | SignalSteady, values: Iterable[float]) -> Fin
 
 @given(st.lists(st.integers(0, 255), min_size=2, max_size=30), st.integers(0, 20))
 def test_only_rising_is_what_a_plain_loop_finds(values: list[int], slack: int) -> None:
-    wanted = SignalOrdered(message="m", signal="b3", rising=True, slack=float(slack))
+    wanted = SignalOrdered(signal=SignalAddress("m.b3"), rising=True, slack=float(slack))
     top, right = values[0], True
     for value in values:
         right = right and value >= top - slack
@@ -249,7 +248,7 @@ def test_only_rising_is_what_a_plain_loop_finds(values: list[int], slack: int) -
 
 @given(st.lists(st.integers(0, 255), min_size=2, max_size=30), st.integers(0, 255))
 def test_falling_is_rising_turned_over(values: list[int], slack: int) -> None:
-    falling = SignalOrdered(message="m", signal="b3", rising=False, slack=float(slack))
+    falling = SignalOrdered(signal=SignalAddress("m.b3"), rising=False, slack=float(slack))
     rising = replace(falling, rising=True)
 
     turned = [255 - value for value in values]
@@ -264,13 +263,13 @@ def test_falling_is_rising_turned_over(values: list[int], slack: int) -> None:
 def test_steps_and_span_are_judged_apart(
     step: float | None, span: float | None, verdict: str
 ) -> None:
-    wanted = SignalSteady(message="m", signal="b3", most_step=step, most_span=span)
+    wanted = SignalSteady(signal=SignalAddress("m.b3"), most_step=step, most_span=span)
 
     assert moving(wanted, [100, 110, 120, 115, 110]).verdict == verdict
 
 
 def test_a_signal_that_is_not_sent_does_not_keep_still() -> None:
-    wanted = SignalSteady(message="n", signal="b3", most_span=1.0)
+    wanted = SignalSteady(signal=SignalAddress("n.b3"), most_span=1.0)
     frames = told([1.0, 1.0, 1.0])
     trace = a_trace(end_s=3.2, frames=frames, links=[a_link()])
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.can_address import SignalAddress
 from rig.expectations import Expectation
 from rig.expectations.balances import Balances
 from rig.expectations.telemetry_agrees import TelemetryAgrees
@@ -247,7 +248,7 @@ def test_a_path_open_before_the_staircase_proves_nothing() -> None:
 
 # ---- telemetry -------------------------------------------------------------------------------
 TELEMETRY = TelemetryAgrees(
-    quantity="cell 3", accuracy=0.005, unit="V", message="m", signal="b3", factor=0.02
+    quantity="cell 3", accuracy=0.005, unit="V", signal=SignalAddress("m.b3"), factor=0.02
 )
 
 

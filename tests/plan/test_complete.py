@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Profile, load_profile
 from rig.expectations.balances import Balances
 from rig.expectations.signal_stays import SignalStays
@@ -103,7 +104,7 @@ def test_a_temperature_has_no_tap() -> None:
 
 
 def test_a_case_of_messages_alone_records_nothing() -> None:
-    silent = SignalStays(message="BMS_Status", signal="OV", value=0.0)
+    silent = SignalStays(signal=SignalAddress("BMS_Status.OV"), value=0.0)
     case = complete(replace(ORIGIN, expectations=(silent,)), ESP32)
 
     assert case.capture is None

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.can_address import SignalAddress
 from rig.description import BrokenDescriptionError
 from rig.dut.charge import CELL_SUM, REMAINING, SOC, signals_of
 from rig.dut.energy import ChargePromise, RestCorrection
@@ -73,10 +74,10 @@ def test_a_unit_of_each_signal_is_its_share_of_the_rated_capacity(esp32: Profile
 @pytest.mark.parametrize("family", ["charge counted", "full", "charge ends"])
 def test_limits_on_a_signal_are_in_its_own_unit(esp32: Profile, family: str) -> None:
     """What is sent as 0 to 1 has a hundredth of each limit of what is sent in percent."""
-    message, signal = signals_of(esp32)[SOC]
+    signal = signals_of(esp32)[SOC]
     percents, shares = (
         [limit for draft in FAMILIES[family](profile, Options())
-         for e in draft.expectations for limit in _limits(e, message, signal)]
+         for e in draft.expectations for limit in _limits(e, signal)]
         for profile in (esp32, _with_soc_factor(esp32, 1.0))
     )  # fmt: skip
 
@@ -93,11 +94,9 @@ def _with_soc_factor(profile: Profile, factor: float) -> Profile:
     return profile.model_copy(update={"telemetry": telemetry})
 
 
-def _limits(wanted: Expectation, message: str, signal: str) -> list[float]:
+def _limits(wanted: Expectation, signal: str) -> list[float]:
     match wanted:
-        case SignalSteady() | SignalOrdered() | SignalWithin() if (
-            wanted.message == message and wanted.signal == signal
-        ):
+        case SignalSteady() | SignalOrdered() | SignalWithin() if wanted.signal == signal:
             names = ("most_step", "most_span", "slack", "low", "high")
             return [limit for name in names if (limit := getattr(wanted, name, None)) is not None]
     return []
@@ -182,9 +181,11 @@ def test_a_plan_has_words_for_it(esp32: Profile) -> None:
     assert counting == tuple(counts(esp32, name, "begun", "done") for name in (SOC, REMAINING))
     assert following == (follows(esp32, CELL_SUM),)
     assert moving == (
-        SignalOrdered(message="BMS_Pack", signal="SoC", rising=False, slack=0.1, begin="begun"),
+        SignalOrdered(signal=SignalAddress("BMS_Pack.SoC"), rising=False, slack=0.1, begin="begun"),
     )
-    assert steady == (SignalSteady(message="BMS_Pack", signal="SoC", most_step=0.5, end="done"),)
+    assert steady == (
+        SignalSteady(signal=SignalAddress("BMS_Pack.SoC"), most_step=0.5, end="done"),
+    )
 
     both = written(esp32, "BMS_Pack.SoC: {steps at most: 0.5, moves at most: 2, to: done}")
     assert both == (replace(steady[0], most_span=2.0),)

@@ -12,6 +12,7 @@ import pytest
 from cantools.database import load_file
 from cantools.database.can import Database
 
+from rig.can_address import SignalAddress
 from rig.case import Case
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
@@ -94,7 +95,7 @@ def span_s(case: Case, begin: str | None, end: str | None) -> float:
 def test_a_look_is_long_enough_for_a_slow_message(family: str, esp32: Profile) -> None:
     cases = cases_of(family, slowed(esp32, 1.0))
     looks = {
-        (e.message, e.begin, e.end, span_s(case, e.begin, e.end))
+        (e.signal, e.begin, e.end, span_s(case, e.begin, e.end))
         for case in cases
         for e in case.expectations
         if isinstance(e, SignalStays | SignalWithin) and e.end is not None
@@ -238,16 +239,16 @@ def test_outputs_and_quantities_of_expectations_exist(profile: Profile, cases: l
 def test_every_signal_is_in_the_dbc(esp32: Profile) -> None:
     dbc = load_file(str(esp32.dbc_path))
     assert isinstance(dbc, Database)
-    signals = {(m.name, s.name) for m in dbc.messages for s in m.signals}
+    signals = {f"{m.name}.{s.name}" for m in dbc.messages for s in m.signals}
 
     for family in FAMILIES:
         for case in cases_of(family, esp32):
             for e in case.expectations:
                 if isinstance(e, SignalBecomes | SignalStays) or (
-                    isinstance(e, TelemetryAgrees) and e.message
+                    isinstance(e, TelemetryAgrees) and e.signal
                 ):
                     for named, _ in e.signals_named():
-                        assert tuple(named.split(".")) in signals, case.id
+                        assert named in signals, case.id
             for step in case.steps:
                 if isinstance(step, Send):
                     assert step.message in {m.name for m in dbc.messages}
@@ -277,7 +278,7 @@ def test_a_trip_is_measured_from_the_crossing_at_the_terminal(esp32: Profile) ->
     assert Trips(output="charge path", since=crossing, low_s=0.9, high_s=1.1) in case.expectations
     assert Stays(output="discharge path", is_open=False) in case.expectations
     flag = only(case, SignalBecomes)
-    assert (flag.message, flag.signal, flag.low_s) == ("BMS_Status", "OV", 0.9)
+    assert (flag.signal, flag.low_s) == ("BMS_Status.OV", 0.9)
     assert flag.high_s == pytest.approx(1.25)
 
 
@@ -337,7 +338,7 @@ def test_a_hold_that_cannot_be_that_short_expects_what_is_sure_alone(esp32: Prof
     case = the_case("hold", esp32, "SCD-current")
 
     assert {e.output for e in case.expectations if isinstance(e, Stays)} == {"charge path"}
-    assert [e.signal for e in case.expectations if isinstance(e, SignalStays)] == ["SCD"]
+    assert [e.signal.name for e in case.expectations if isinstance(e, SignalStays)] == ["SCD"]
 
 
 def test_a_pulse_is_shorter_than_the_delay_even_with_a_slow_command(profile: Profile) -> None:
@@ -462,7 +463,7 @@ def test_what_a_latch_is_watched_for_ends_before_the_command_that_clears_it(esp3
 def test_both_of_a_pair_are_said(esp32: Profile, case_id: str, said: set[str]) -> None:
     case = the_case("pairs", esp32, case_id)
 
-    assert {e.signal for e in case.expectations if isinstance(e, SignalBecomes)} == said
+    assert {e.signal.name for e in case.expectations if isinstance(e, SignalBecomes)} == said
 
 
 def test_a_pair_opens_what_the_first_opens_and_nothing_that_neither_does(esp32: Profile) -> None:
@@ -499,9 +500,9 @@ def test_a_report_has_time_to_come_while_the_value_holds_still(profile: Profile)
     for case in cases_of("telemetry", profile):
         for e in case.expectations:
             assert isinstance(e, TelemetryAgrees)
-            if e.message is None and any(isinstance(s, Type) for s in case.steps):
+            if e.signal is None and any(isinstance(s, Type) for s in case.steps):
                 continue  # printed when asked
-            sent = [profile.messages[name.split(".")[0]] for name, _ in e.signals_named()]
+            sent = [profile.messages[SignalAddress(s).message] for s, _ in e.signals_named()]
             every_s = profile.console.every_s if profile.console else None
             period_s = max((m.period.value for m in sent), default=every_s)
             holds = [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.can_address import MessageAddress, SignalAddress
 from rig.case import Case
 from rig.description import BrokenDescriptionError
 from rig.dut.profile import Profile, load_profile
@@ -78,7 +79,9 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
         ),
         (
             "{wait for: {BMS_Status.OV: 1, within: 150 ms}}",
-            WaitFor(until=SignalValue(message="BMS_Status", signal="OV", value=1.0), within_s=0.15),
+            WaitFor(
+                until=SignalValue(signal=SignalAddress("BMS_Status.OV"), value=1.0), within_s=0.15
+            ),
         ),
         (
             '{wait for: {console: "bms: ready", within: 1 s}}',
@@ -188,9 +191,9 @@ _UP = Mark(mark="up")
         ),
         (
             "{BMS_Status.OV: {becomes: 1, within: 150 ms, after: up}}",
-            SignalBecomes(message="BMS_Status", signal="OV", value=1.0, since=_UP, high_s=0.15),
+            SignalBecomes(signal=SignalAddress("BMS_Status.OV"), value=1.0, since=_UP, high_s=0.15),
         ),
-        ("{BMS_Status.OV: stays 0}", SignalStays(message="BMS_Status", signal="OV", value=0.0)),
+        ("{BMS_Status.OV: stays 0}", SignalStays(signal=SignalAddress("BMS_Status.OV"), value=0.0)),
         (
             "{console: {says: OVP, within: 200 ms, after: up}}",
             ConsoleSays(pattern="OVP", since=_UP, high_s=0.2),
@@ -199,7 +202,7 @@ _UP = Mark(mark="up")
         (
             "{BMS_Status: {every: 100 ms ± 5 ms}}",
             MessageTiming(
-                message="BMS_Status",
+                message=MessageAddress("BMS_Status"),
                 period_s=0.1,
                 tolerance_s=0.005,
                 length=8,
@@ -215,8 +218,7 @@ _UP = Mark(mark="up")
                 quantity="cell 2",
                 accuracy=0.005,
                 unit="V",
-                message="BMS_CellVoltages",
-                signal="Cell2_V",
+                signal=SignalAddress("BMS_CellVoltages.Cell2_V"),
             ),
         ),
         ("{balancing: {cells: [3], at: up}}", Balances(cells=(3,), at="up")),

@@ -34,7 +34,7 @@ def limits_at(draft: Draft, said: str) -> list[tuple[float, float]]:
     return [
         (e.low, e.high)
         for e in draft.expectations
-        if isinstance(e, SignalWithin) and f"{e.message}.{e.signal}" == said
+        if isinstance(e, SignalWithin) and e.signal == said
     ]
 
 
@@ -50,8 +50,8 @@ def test_each_protection_is_provoked_once_and_all_other_flags_stay_down(esp32: P
     assert [d.protection for d in made] == [n for n, p in esp32.protections.items() if p.says]
     [overvoltage] = [d for d in made if d.protection == "cell overvoltage"]
     values = {
-        e.signal: e.value for e in overvoltage.expectations
-        if isinstance(e, SignalStays) and e.message == "BMS_Status"
+        e.signal.name: e.value for e in overvoltage.expectations
+        if isinstance(e, SignalStays) and e.signal.message == "BMS_Status"
     }  # fmt: skip
     assert values["OV"] == 1.0
     assert {s: v for s, v in values.items() if v} == {
@@ -63,7 +63,7 @@ def test_each_protection_is_provoked_once_and_all_other_flags_stay_down(esp32: P
 def test_a_flag_that_a_second_stage_raises_too_is_not_asked_to_stay_down(esp32: Profile) -> None:
     [hot] = [d for d in drafts("flags", esp32) if d.protection == "discharge overtemperature"]
 
-    quiet = {e.signal for e in hot.expectations if isinstance(e, SignalStays) and not e.value}
+    quiet = {e.signal.name for e in hot.expectations if isinstance(e, SignalStays) and not e.value}
 
     assert "OTC" not in quiet
     assert "UTD" in quiet

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from rig.can_address import MessageAddress, SignalAddress
 from rig.case import Case
 from rig.dut.profile import Profile, load_profile
 from rig.expectations import Expectation
@@ -60,8 +61,8 @@ def cases_of(profile: Profile) -> Iterator[Case]:
 
 
 def period_s(profile: Profile, wanted: TelemetryAgrees | FollowsCells) -> float:
-    if wanted.message is not None:
-        sent = {name.partition(".")[0] for name, _ in wanted.signals_named()}
+    if wanted.signal is not None:
+        sent = {SignalAddress(named).message for named, _ in wanted.signals_named()}
         return max(profile.messages[name].period.value for name in sent)
     return (profile.console.every_s or 0.0) if profile.console else 0.0
 
@@ -102,7 +103,7 @@ def test_around_each_reading_nothing_changes_until_its_slowest_report_has_come(
         for quantity in wanted.looks_at()
         for index, step in enumerate(case.steps)
         if isinstance(step, Read) and quantity in step.quantities
-        if not (wanted.message is None and asked_for(case, index, commands))
+        if not (wanted.signal is None and asked_for(case, index, commands))
         if still_s(case, index)
         < (needed_s := wanted.settle_s + _PERIODS * period_s(profile, wanted)) - 1e-9
     }
@@ -130,6 +131,12 @@ def test_a_random_phase_spans_the_longest_period_that_the_profile_states(
     assert {step.span_s for step in begun if step.span_s < longest_s} == set()
 
 
+def message_of(wanted: Expectation) -> MessageAddress:
+    signal: SignalAddress | None = getattr(wanted, "signal", None)
+    message: MessageAddress = signal.message if signal else getattr(wanted, "message")  # noqa: B009
+    return message
+
+
 def watched_s(case: Case, wanted: Expectation) -> float:
     """How long the holds between the marks of a span last, at the least."""
     marks = [step.mark for step in case.steps]
@@ -153,11 +160,12 @@ def test_a_span_in_which_a_message_is_looked_at_holds_a_frame_of_it(
     profile = slowed(load_profile(name), times)
 
     short = {
-        f"{case.id}: {wanted.message} from {wanted.begin} to {wanted.end}"
+        f"{case.id}: {message} from {wanted.begin} to {wanted.end}"
         for case in cases_of(profile)
         for wanted in case.expectations
-        if isinstance(wanted, _IN_A_SPAN) and wanted.message in profile.messages
-        if watched_s(case, wanted) < _PERIODS * profile.messages[wanted.message].period.value - 1e-9
+        if isinstance(wanted, _IN_A_SPAN)
+        if (message := message_of(wanted)) in profile.messages
+        if watched_s(case, wanted) < _PERIODS * profile.messages[message].period.value - 1e-9
     }
 
     assert not sorted(short)

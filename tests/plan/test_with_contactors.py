@@ -61,9 +61,9 @@ def test_contactors_are_told_open_where_the_profile_says_what_opens_them_and_pre
     (draft,) = [d for d in drafts("flags", sixteen) if d.protection == protection]
 
     told = {
-        e.signal: (e.value, e.begin)
+        e.signal.name: (e.value, e.begin)
         for e in draft.expectations
-        if isinstance(e, SignalStays) and e.message == "BMS_Contactors"
+        if isinstance(e, SignalStays) and e.signal.message == "BMS_Contactors"
     }
 
     # Open by a trip, it is so once that has been said; else what is, is so all the time.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rig.can_address import MessageAddress, SignalAddress
 from rig.case import Case
 from rig.dut.profile import find_described
 from rig.evidence import RunFolder
@@ -159,7 +160,7 @@ def _trip(p: Protection, number: int) -> Case:
     )
     wanted = (
         Trips(output=p.output, since=crossed, low_s=p.low_s, high_s=p.high_s),
-        SignalBecomes(message="BMS_Status", signal=p.short, value=1, since=crossed,
+        SignalBecomes(signal=SignalAddress(f"BMS_Status.{p.short}"), value=1, since=crossed,
                       low_s=p.low_s, high_s=p.high_s + 0.15),
     )  # fmt: skip
     verb = "above" if p.rising else "below"
@@ -197,14 +198,16 @@ def _threshold(p: Protection, number: int) -> Case:
 
 def _telemetry(p: Protection, number: int) -> Case:
     wanted = TelemetryAgrees(quantity="cell 1", accuracy=0.005, unit="V",
-                             message="BMS_CellVoltages", signal="Cell1_V")  # fmt: skip
+                             signal=SignalAddress("BMS_CellVoltages.Cell1_V"))  # fmt: skip
     steps = (Set(values={"cell 1": 2.0 + number % 20 / 10}, mark="set"), Hold(duration_s=0.6),
              Read(quantities=("cell 1", "cell 2")))  # fmt: skip
     return _case("telemetry", p, number, steps, [wanted], "Cell voltages reported on CAN are true")
 
 
 def _timing(p: Protection, number: int) -> Case:
-    wanted = MessageTiming(message="BMS_Status", period_s=0.1, tolerance_s=0.005, length=8)
+    wanted = MessageTiming(
+        message=MessageAddress("BMS_Status"), period_s=0.1, tolerance_s=0.005, length=8
+    )
     steps = (Hold(duration_s=10.0, mark="listen"),)
     return _case("message timing", p, number, steps, [wanted], "BMS_Status comes every 100 ms")
 

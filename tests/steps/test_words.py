@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Profile, load_profile
 from rig.expectations.stays import Stays
 from rig.plan.expand import expand
@@ -50,7 +51,7 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 LINES: st.SearchStrategy[str] = TEXTS.filter(lambda line: line not in COMMANDS)
 CONDITIONS: st.SearchStrategy[Condition] = st.one_of(
     st.builds(OutputState, output=st.sampled_from(PATHS), is_open=st.booleans()),
-    st.builds(SignalValue, message=st.just("BMS_Status"), signal=st.just("OV"), value=NUMBERS),
+    st.builds(SignalValue, signal=st.just(SignalAddress("BMS_Status.OV")), value=NUMBERS),
     st.builds(ConsoleLine, pattern=st.sampled_from(["bms: ready", r"^\d+ \"mV\"$", "on", "1"])),
 )
 FAULTS = st.one_of(

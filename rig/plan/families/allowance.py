@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from rig.can_address import SignalAddress
 from rig.dut.allowance import Allowance, CurrentLimit, Curve
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
@@ -58,7 +59,7 @@ class _Seen:
         voltage = self.allowance.charge_voltage
         said = [limit.signal for limit in self.allowance.currents.values()]
         said += [voltage.signal] if voltage else []
-        return look_s(self.profile, _LOOK_S, (signal.partition(".")[0] for signal in said))
+        return look_s(self.profile, _LOOK_S, (signal.message for signal in said))
 
     def current(self, way: str, values: Mapping[str, float], soc: float | None = None) -> Interval:
         """Give the current limit one way; where its path may be open, 0 is right too."""
@@ -208,10 +209,8 @@ def _all_within(
         yield _within(seen.allowance.charge_voltage.signal, voltage, begin, end)
 
 
-def _within(said: str, between: Interval, begin: str, end: str) -> SignalWithin:
-    message, _, signal = said.partition(".")
+def _within(signal: SignalAddress, between: Interval, begin: str, end: str) -> SignalWithin:
     return SignalWithin(
-        message=message,
         signal=signal,
         low=round(between.low, 6),
         high=round(between.high, 6),
@@ -252,19 +251,20 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
 def _end_look_s(seen: _Seen, limit: CurrentLimit) -> float:
     """How long the limit and the state of charge are looked at; the latter may come more rarely."""
     report = seen.profile.telemetry.soc
-    told = [limit.signal.partition(".")[0], (report.message if report else None) or ""]
+    told = [limit.signal.message, (report.message if report else None) or ""]
     return look_s(seen.profile, 2.0 * _LOOK_S, told)
 
 
 def _end_soc(seen: _Seen, way: str, end: float) -> Iterator[Expectation]:
     """The state of charge that it tells is beyond that end too."""
     report = seen.profile.telemetry.soc
-    if report is None or report.message is None or report.signal is None:
+    told = report.address if report else None
+    if report is None or told is None:
         return
     soc = seen.allowance.seen_to.soc
     low, high = (end - soc, 1.0) if way == "charge" else (0.0, end + soc)
     between = Interval(low / report.factor, high / report.factor, "")
-    yield _within(f"{report.message}.{report.signal}", between, "risen", "looked")
+    yield _within(told, between, "risen", "looked")
 
 
 # ---- back from an open path -------------------------------------------------------------------
@@ -281,7 +281,6 @@ def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, name: str) -> Draf
     profile, allowance, p = seen.profile, seen.allowance, seen.profile.protections[name]
     stimulus = stimuli(profile, name)[0]
     after = recovery_time_of(p)
-    message, _, allowed = limit.allowed.partition(".")
     steps: list[Step] = [
         Hold(duration_s=allowance.full_within_s, mark="risen"),
         *stimulus.apply,
@@ -290,11 +289,10 @@ def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, name: str) -> Draf
         *stimulus.remove,
     ]
     expectations: list[Expectation] = [
-        SignalStays(message=message, signal=allowed, value=1.0, end="risen"),
+        SignalStays(signal=limit.allowed, value=1.0, end="risen"),
         _within(limit.signal, Interval(0.0, 0.0, "A"), "opened", "blocked"),
         SignalBecomes(
-            message=message,
-            signal=allowed,
+            signal=limit.allowed,
             value=1.0,
             since=Mark(mark=REMOVED),
             low_s=after.low,
@@ -365,7 +363,6 @@ def _ignored_draft(seen: _Seen, way: str, fall: _Fall) -> Draft:
     """Keep the current up: the warning comes, but not before a partner could have followed."""
     allowance, exceeded = seen.allowance, seen.allowance.exceeded
     assert exceeded is not None  # noqa: S101 -- its only caller looked
-    message, _, signal = exceeded.says.partition(".")
     return Draft(
         title=f"a {way} current that stays beyond a fallen limit is told, after the partner's time",
         protection=None,
@@ -378,18 +375,16 @@ def _ignored_draft(seen: _Seen, way: str, fall: _Fall) -> Draft:
             Hold(duration_s=exceeded.clears_within_s + AFTER_S),
         ],
         expectations=[
-            SignalStays(message=message, signal=signal, value=0.0, end="flowing"),
+            SignalStays(signal=exceeded.says, value=0.0, end="flowing"),
             SignalBecomes(
-                message=message,
-                signal=signal,
+                signal=exceeded.says,
                 value=1.0,
                 since=Mark(mark="fallen"),
                 low_s=exceeded.after.low,
                 high_s=exceeded.after.high,
             ),
             SignalBecomes(
-                message=message,
-                signal=signal,
+                signal=exceeded.says,
                 value=0.0,
                 since=Mark(mark="followed"),
                 high_s=exceeded.clears_within_s,
@@ -403,7 +398,6 @@ def _followed_draft(seen: _Seen, way: str, fall: _Fall) -> Draft:
     """Follow in time: no warning, neither then nor later, nor within the margin before."""
     allowance, exceeded = seen.allowance, seen.allowance.exceeded
     assert exceeded is not None  # noqa: S101 -- its only caller looked
-    message, _, signal = exceeded.says.partition(".")
     most_a = seen.current(way, {}).high + 0.5 * exceeded.margin_a
     sign = 1.0 if fall.current_a > 0.0 else -1.0
     return Draft(
@@ -420,7 +414,7 @@ def _followed_draft(seen: _Seen, way: str, fall: _Fall) -> Draft:
             Set(values={"current": fall.followed_a}, mark="followed"),
             Hold(duration_s=exceeded.after.high),
         ],
-        expectations=[SignalStays(message=message, signal=signal, value=0.0)],
+        expectations=[SignalStays(signal=exceeded.says, value=0.0)],
         traces_to=allowance.traces_to,
     )
 

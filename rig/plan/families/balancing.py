@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Balancing, Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.balances import Balances
@@ -197,12 +198,11 @@ def begins_after_rest(
 
     Nothing where it does not tell: a meter's readings now and then miss when bleeding began.
     """
-    if rules.signal is None:
+    signal = rules.signal_for(cell)
+    if signal is None:
         return
-    message, signal = rules.signal.replace("{n}", str(cell)).split(".", 1)
-    yield SignalStays(message=message, signal=signal, value=0.0, begin=flowing, end=rest)
+    yield SignalStays(signal=signal, value=0.0, begin=flowing, end=rest)
     yield SignalBecomes(
-        message=message,
         signal=signal,
         value=1.0,
         since=Mark(mark=rest),
@@ -334,30 +334,24 @@ def _look(profile: Profile, mark: str) -> list[Step]:
 
 
 def _told_s(profile: Profile) -> float:
-    signal = (profile.balancing.signal if profile.balancing else None) or ""
-    message, cells = signal.partition(".")[0], range(1, profile.cells.count + 1)
-    return look_s(profile, _TOLD_S, (message.replace("{n}", str(n)) for n in cells))
+    rules, cells = profile.balancing, range(1, profile.cells.count + 1)
+    signals = (rules.signal_for(n) for n in cells) if rules else ()
+    return look_s(profile, _TOLD_S, (signal.message for signal in signals if signal))
 
 
 def _bleeding(profile: Profile, cells: tuple[int, ...], mark: str) -> Iterator[Expectation]:
     """Just these cells bleed at the mark, by what they draw and by what the BMS says."""
     yield Balances(cells=cells, at=mark)
     rules = profile.balancing
-    if rules is None or rules.signal is None:
-        return
     for n in range(1, profile.cells.count + 1):
-        yield _told(rules.signal, n, mark, bleeds=n in cells)
+        if rules and (signal := rules.signal_for(n)):
+            yield _told(signal, mark, bleeds=n in cells)
 
 
 @lru_cache(maxsize=1 << 16)  # all but few of them are the same in each of a plan's cases
-def _told(named: str, cell: int, mark: str, *, bleeds: bool) -> SignalStays:
-    message, signal = named.replace("{n}", str(cell)).split(".", 1)
+def _told(signal: SignalAddress, mark: str, *, bleeds: bool) -> SignalStays:
     return SignalStays(
-        message=message,
-        signal=signal,
-        value=float(bleeds),
-        begin=f"{mark} settled",
-        end=f"{mark} told",
+        signal=signal, value=float(bleeds), begin=f"{mark} settled", end=f"{mark} told"
     )
 
 

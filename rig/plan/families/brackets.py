@@ -27,7 +27,6 @@ from rig.plan.families.expecting import (
     keeps,
     says,
     shown_in,
-    signals_of,
     stays_silent,
     trips,
     unsays,
@@ -65,7 +64,7 @@ def brackets(profile: Profile, options: Options) -> Iterator[Draft]:
 
 
 def _only_warns(protection: Protection) -> bool:
-    return has_threshold(protection) and not protection.opens and bool(signals_of(protection))
+    return has_threshold(protection) and not protection.opens and bool(protection.says)
 
 
 # ---- behind an earlier stage --------------------------------------------------------------------
@@ -203,8 +202,8 @@ def _taken_back(
         Hold(duration_s=until_said_s(protection, time)),
     ]
     kept = [
-        SignalStays(message=message, signal=signal, value=float(value), begin="raised", end="kept")
-        for message, signal, value in signals_of(protection)
+        SignalStays(signal=signal, value=float(value), begin="raised", end="kept")
+        for signal, value in protection.says.items()
     ]
     return steps, [*kept, *unsays(protection, since, time)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rig.can_address import MessageAddress
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
@@ -199,7 +200,7 @@ def _heard_again(profile: Profile) -> Iterator[Expectation]:
     for name, promise in profile.messages.items():
         period = promise.period
         yield MessageComes(
-            message=name,
+            message=MessageAddress(name),
             since=Mark(mark=_MENDED),
             high_s=_back_s(profile) + period.value + period.tolerance,
         )

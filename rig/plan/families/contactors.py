@@ -53,7 +53,7 @@ class _Ladder:
     @property
     def said_s(self) -> float:
         """From a state to the end of a frame that tells it."""
-        return PERIODS * slowest_s(self.profile, (self.says.states.signal.partition(".")[0],))
+        return PERIODS * slowest_s(self.profile, (self.says.states.signal.message,))
 
     def ask(self, request: int, mark: str | None = None) -> StartPeriodic:
         """Have the host say this from now on."""
@@ -113,10 +113,8 @@ class _Ladder:
 
     def state(self, value: int, since: Instant, high_s: float) -> SignalBecomes:
         """The state is told."""
-        message, _, signal = self.says.states.signal.partition(".")
         return SignalBecomes(
-            message=message,
-            signal=signal,
+            signal=self.says.states.signal,
             value=float(value),
             since=since,
             high_s=high_s + self.said_s,
@@ -522,20 +520,12 @@ def _failure_said(ladder: _Ladder) -> Iterator[Expectation]:
     failure = ladder.says.failure
     high_s = _longest_s(ladder) + ladder.said_s
     low_s = failure.tries * failure.each.low + (failure.tries - 1) * failure.pause.low
-    for said, value in failure.says.items():
-        message, _, signal = said.partition(".")
+    for signal, value in failure.says.items():
         yield SignalBecomes(
-            message=message,
-            signal=signal,
-            value=float(value),
-            since=Mark(mark="asked"),
-            low_s=low_s,
-            high_s=high_s,
+            signal=signal, value=float(value), since=Mark(mark="asked"), low_s=low_s, high_s=high_s
         )
-        yield SignalStays(
-            message=message, signal=signal, value=float(value), begin="failed", end="watched"
-        )
-        yield SignalStays(message=message, signal=signal, value=float(1 - value), begin="again")
+        yield SignalStays(signal=signal, value=float(value), begin="failed", end="watched")
+        yield SignalStays(signal=signal, value=float(1 - value), begin="again")
 
 
 def _cleared(ladder: _Ladder, means: str) -> list[Step]:

@@ -301,11 +301,9 @@ def _full_draft(profile: Profile, situation: str, steps: Sequence[Step]) -> Draf
         "peaks": "peaks of the voltage make nothing full",
         "half": "neither a voltage nor a current below what is stated makes it full alone",
     }
-    message, signal = signals_of(profile)[SOC]
     expected: list[Expectation] = [
         SignalSteady(
-            message=message,
-            signal=signal,
+            signal=signals_of(profile)[SOC],
             most_span=percent_of(profile, 0.01),
             begin="begun",
             end="over",
@@ -319,24 +317,12 @@ def _full_draft(profile: Profile, situation: str, steps: Sequence[Step]) -> Draf
 
 
 def _becomes_full(profile: Profile, promise: FullPromise) -> Iterator[Expectation]:
-    message, signal = signals_of(profile)[SOC]
+    signal = signals_of(profile)[SOC]
     since, top = Mark(mark="high"), percent_of(profile, 1.0)
     latest_s = promise.for_s + promise.within_s
-    yield SignalBecomes(
-        message=message,
-        signal=signal,
-        value=top,
-        since=since,
-        low_s=promise.for_s,
-        high_s=latest_s,
-    )
+    yield SignalBecomes(signal=signal, value=top, since=since, low_s=promise.for_s, high_s=latest_s)
     yield SignalWithin(
-        message=message,
-        signal=signal,
-        low=percent_of(profile, 0.995),
-        high=top,
-        begin="told",
-        end="over",
+        signal=signal, low=percent_of(profile, 0.995), high=top, begin="told", end="over"
     )
     if promise.console is not None:
         yield ConsoleSays(
@@ -379,14 +365,8 @@ def _within_ends(profile: Profile, *, rising: bool) -> Iterator[Expectation]:
     for name in tops:
         if name not in signals_of(profile):
             continue
-        message, signal = signals_of(profile)[name]
         yield SignalWithin(
-            message=message,
-            signal=signal,
-            low=0.0,
-            high=tops[name],
-            begin="begun",
-            end="back",
+            signal=signals_of(profile)[name], low=0.0, high=tops[name], begin="begun", end="back"
         )
         yield _ordered(profile, name, ("begun", "there", rising))
         yield _ordered(profile, name, ("there", "back", not rising))
@@ -407,7 +387,7 @@ def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG0
     energy = profile.energy
     if energy is None or energy.health is None:
         return
-    message, signal = signals_of(profile)[HEALTH]
+    signal = signals_of(profile)[HEALTH]
     discharge_a, _ = _currents(profile)
     steps: list[Step] = [Hold(duration_s=_told_s(profile), mark="begun")]
     for degc in _edges_degc(profile):
@@ -423,13 +403,9 @@ def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG0
         [*steps, Hold(duration_s=0.0, mark="over")],
         [
             SignalSteady(
-                message=message,
-                signal=signal,
-                most_span=top.per_hour / top.factor,
-                begin="begun",
-                end="over",
+                signal=signal, most_span=top.per_hour / top.factor, begin="begun", end="over"
             ),
-            SignalWithin(message=message, signal=signal, low=0.0, high=1.0 / top.factor),
+            SignalWithin(signal=signal, low=0.0, high=1.0 / top.factor),
         ],
     )
 
@@ -463,29 +439,21 @@ def _draft(
 def _ordered(profile: Profile, name: str, move: tuple[str, str, bool]) -> SignalOrdered:
     """Expect a quantity to move one way, but for the rounding of its last step."""
     begin, end, rising = move
-    message, signal = signals_of(profile)[name]
     remaining = profile.energy.remaining_capacity if profile.energy else None
     slack = percent_of(profile, SOC_STEP)
     if name == REMAINING and remaining:
         slack = remaining.resolution_ah
     return SignalOrdered(
-        message=message,
-        signal=signal,
-        rising=rising,
-        slack=slack,
-        begin=begin,
-        end=end,
+        signal=signals_of(profile)[name], rising=rising, slack=slack, begin=begin, end=end
     )
 
 
 def _small_steps(profile: Profile, begin: str, end: str) -> SignalSteady:
     """Expect that counting takes small steps."""
     assert profile.energy is not None  # noqa: S101  each family has looked
-    message, signal = signals_of(profile)[SOC]
     largest = profile.energy.state_of_charge.counts.largest_step
     return SignalSteady(
-        message=message,
-        signal=signal,
+        signal=signals_of(profile)[SOC],
         most_step=percent_of(profile, largest),
         begin=begin,
         end=end,

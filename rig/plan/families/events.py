@@ -221,8 +221,7 @@ def _value(story: _Story) -> Iterator[Expectation]:
     shown = value * protection.sign
     slack = 2.0 * report.accuracy + report.relative * abs(value)
     yield SignalWithin(
-        message=promise.message,
-        signal=promise.value,
+        signal=promise.message.signal(promise.value),
         low=round((shown - slack) / lsb, 3),
         high=round((shown + slack) / lsb, 3),
         begin=_BEGUN,

@@ -10,6 +10,7 @@ from rig.expectations.console_says import ConsoleSays
 from rig.expectations.recovers import Recovers
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_stays import SignalStays
+from rig.expectations.signal_within import SignalWithin
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.instants import Instant, Mark
@@ -63,17 +64,11 @@ def all_stay(
             yield Stays(output=output, is_open=False, begin=begin, end=end)
 
 
-def signals_of(protection: Protection) -> list[tuple[str, str, int]]:
-    """Message, signal and value of each flag that it sets."""
-    return [(*said.split(".", 1), value) for said, value in protection.says.items()]  # type: ignore[misc]
-
-
 def says(stimulus: Stimulus, protection: Protection) -> Iterator[Expectation]:
     """The flag on CAN and the line on the console, neither before the trip is due."""
     delay = delay_of(protection)
-    for message, signal, value in signals_of(protection):
+    for signal, value in protection.says.items():
         yield SignalBecomes(
-            message=message,
             signal=signal,
             value=float(value),
             since=stimulus.since,
@@ -107,9 +102,8 @@ def until_said_s(protection: Protection, time: Interval) -> float:
 
 def unsays(protection: Protection, since: Instant, time: Interval) -> Iterator[Expectation]:
     """Its flags are taken back and the console says so, neither before it may let go."""
-    for message, signal, value in signals_of(protection):
+    for signal, value in protection.says.items():
         yield SignalBecomes(
-            message=message,
             signal=signal,
             value=float(1 - value),
             since=since,
@@ -130,8 +124,8 @@ def shown_in(
 ) -> Iterator[Expectation]:
     """Leave out what is told by messages so rare that the span may hold none of them."""
     for e in expectations:
-        message = getattr(e, "message", "")
-        if PERIODS * slowest_s(profile, (message,)) <= span_s:
+        told_by = (e.signal.message,) if isinstance(e, SignalStays | SignalWithin) else ()
+        if PERIODS * slowest_s(profile, told_by) <= span_s:
             yield e
 
 
@@ -143,8 +137,6 @@ def stays_silent(
 ) -> Iterator[Expectation]:
     """Its flags stay as they are in health, but those that protections set that act meanwhile."""
     others = {said for p in meanwhile for said in p.says}
-    for message, signal, value in signals_of(protection):
-        if f"{message}.{signal}" not in others:
-            yield SignalStays(
-                message=message, signal=signal, value=float(1 - value), begin=begin, end=end
-            )
+    for signal, value in protection.says.items():
+        if signal not in others:
+            yield SignalStays(signal=signal, value=float(1 - value), begin=begin, end=end)

@@ -13,7 +13,7 @@ from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_within import SignalWithin
 from rig.plan.families.choosing import chosen, delay_of, look_s
 from rig.plan.families.draft import Draft, Options, draft_of, phase_s, whose
-from rig.plan.families.expecting import signals_of, until_said_s
+from rig.plan.families.expecting import until_said_s
 from rig.plan.stimulus import Stimulus, acting, opened, stimuli
 from rig.steps.hold import Hold
 from rig.steps.random_phase import RandomPhase
@@ -71,7 +71,7 @@ def _flags_draft(told: _Told) -> Draft:
     tripped_s = until_said_s(protection, delay_of(protection))
     states = [] if told.reboots else [*_paths(told), *_any_fault(told), *_allowance(told)]
     values = [*_own(told), *_others(told), *states]
-    messages = {value.message for value in values}
+    messages = {value.signal.message for value in values}
     return draft_of(
         f"{whose(protection.short, stimulus.target)} says its own flags and no other",
         stimulus,
@@ -88,10 +88,8 @@ def _flags_draft(told: _Told) -> Draft:
 
 def _own(told: _Told) -> Iterator[_Value]:
     """Its flags stand; when they have come is another family's question."""
-    for message, signal, value in signals_of(told.protection):
-        yield SignalStays(
-            message=message, signal=signal, value=float(value), begin=_TRIPPED, end=_WATCHED
-        )
+    for signal, value in told.protection.says.items():
+        yield SignalStays(signal=signal, value=float(value), begin=_TRIPPED, end=_WATCHED)
 
 
 def _others(told: _Told) -> Iterator[_Value]:
@@ -102,40 +100,29 @@ def _others(told: _Told) -> Iterator[_Value]:
     if profile.allowance is not None and profile.allowance.exceeded is not None:
         every.append((profile.allowance.exceeded.says, 1))
     begin = _TRIPPED if told.reboots else None
-    for said, value in dict(every).items():
-        if said not in raised:
-            message, _, signal = said.partition(".")
-            yield SignalStays(
-                message=message, signal=signal, value=float(1 - value), begin=begin, end=_WATCHED
-            )
+    for signal, value in dict(every).items():
+        if signal not in raised:
+            yield SignalStays(signal=signal, value=float(1 - value), begin=begin, end=_WATCHED)
 
 
 def _paths(told: _Told) -> Iterator[_Value]:
     """What it says of its outputs is what they do."""
     for name, output in told.profile.outputs.items():
-        if output.signal is None:
+        if (signal := output.signal) is None:
             continue
-        message, _, signal = output.signal.partition(".")
         if name not in told.profile.start.closes:  # open in health: a precharge that is over
-            yield SignalStays(message=message, signal=signal, value=0.0, end=_WATCHED)
+            yield SignalStays(signal=signal, value=0.0, end=_WATCHED)
         elif name not in told.opened:
-            yield SignalStays(message=message, signal=signal, value=1.0, end=_WATCHED)
+            yield SignalStays(signal=signal, value=1.0, end=_WATCHED)
         else:
-            yield SignalStays(
-                message=message, signal=signal, value=0.0, begin=_TRIPPED, end=_WATCHED
-            )
+            yield SignalStays(signal=signal, value=0.0, begin=_TRIPPED, end=_WATCHED)
 
 
 def _any_fault(told: _Told) -> Iterator[_Value]:
     if told.profile.any_fault is None:
         return
-    message, _, signal = told.profile.any_fault.partition(".")
     yield SignalStays(
-        message=message,
-        signal=signal,
-        value=float(bool(told.opened)),
-        begin=_TRIPPED,
-        end=_WATCHED,
+        signal=told.profile.any_fault, value=float(bool(told.opened)), begin=_TRIPPED, end=_WATCHED
     )
 
 
@@ -143,31 +130,19 @@ def _allowance(told: _Told) -> Iterator[_Value]:
     """Nothing is allowed through an open path, and a closed one stays allowed."""
     allowance = told.profile.allowance
     for limit in allowance.currents.values() if allowance else ():
-        message, _, signal = limit.allowed.partition(".")
         is_open = limit.path in told.opened
         yield SignalStays(
-            message=message,
-            signal=signal,
-            value=float(not is_open),
-            begin=_TRIPPED,
-            end=_WATCHED,
+            signal=limit.allowed, value=float(not is_open), begin=_TRIPPED, end=_WATCHED
         )
         if is_open:
-            message, _, signal = limit.signal.partition(".")
             yield SignalWithin(
-                message=message,
-                signal=signal,
-                low=0.0,
-                high=0.0,
-                unit="A",
-                begin=_TRIPPED,
-                end=_WATCHED,
+                signal=limit.signal, low=0.0, high=0.0, unit="A", begin=_TRIPPED, end=_WATCHED
             )
 
 
 def _bytes(told: _Told) -> Iterator[Expectation]:
     """The messages that carry flags are whole, and nothing stands where nothing belongs."""
-    said_in = {said.partition(".")[0] for p in told.profile.protections.values() for said in p.says}
+    said_in = {said.message for p in told.profile.protections.values() for said in p.says}
     begin = _TRIPPED if told.reboots else None
     for name in sorted(said_in & set(told.profile.messages)):
         yield message_sound(name, told.profile.messages[name], begin=begin)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rig.can_address import SignalAddress
 from rig.case import Begins
 from rig.dut.profile import Profile, Protection, Report
 from rig.expectations import Expectation
@@ -35,7 +36,6 @@ from rig.plan.families.expecting import (
     recovers,
     said_within_s,
     shown_in,
-    signals_of,
     stays_silent,
     trips,
     unsays,
@@ -68,8 +68,7 @@ _LOAD_A = -5.0  # flows while contacts bounce, where no protection is near it
 class _Carried:
     """One number that a link carries: where it is told, what it ought to be."""
 
-    message: str
-    signal: str
+    signal: SignalAddress
     low: float
     high: float
     unit: str
@@ -78,7 +77,6 @@ class _Carried:
     def within(self, begin: str | None, end: str | None, *, or_none: bool = False) -> SignalWithin:
         """Expect it to be what it ought to be, or (`or_none`) to say that it knows nothing."""
         return SignalWithin(
-            message=self.message,
             signal=self.signal,
             low=self.low,
             high=self.high,
@@ -92,7 +90,6 @@ class _Carried:
         """Expect it to say that it knows nothing, in every frame."""
         assert self.invalid is not None  # noqa: S101 -- its callers looked
         return SignalWithin(
-            message=self.message,
             signal=self.signal,
             low=self.invalid,
             high=self.invalid,
@@ -109,7 +106,7 @@ def carried_by(profile: Profile, link: str, *, amps: float = 0.0) -> list[_Carri
     return [
         carried
         for name in profile.links[link].carries
-        if (report := reports[name]).message is not None and report.accuracy is not None
+        if (report := reports[name]).signal is not None and report.accuracy is not None
         for carried in _signals_of(profile, name, report, amps)
     ]
 
@@ -125,9 +122,10 @@ def _signals_of(profile: Profile, name: str, report: Report, amps: float) -> Ite
     for n, value in enumerate(at.get(name, [pack_v]), 1):
         off = (report.accuracy or 0.0) + report.relative * abs(value) + _SLACK[report.unit]
         off = 0.2 * pack_v if name not in at else off
+        signal = report.signal_for(n)
+        assert signal is not None  # noqa: S101 -- its only caller looked
         yield _Carried(
-            message=report.message_for(n) or "",
-            signal=report.signal_for(n) or "",
+            signal=signal,
             low=round(value - off, 6),
             high=round(value + off, 6),
             unit=report.unit,
@@ -152,7 +150,7 @@ class _Loss:
     @property
     def gone_s(self) -> float:
         """From the loss until nothing is believed any more, in no message."""
-        said_s = PERIODS * slowest_s(self.profile, (c.message for c in self.carried))
+        said_s = PERIODS * slowest_s(self.profile, (c.signal.message for c in self.carried))
         return delay_of(self.protection).high + said_within_s(self.protection) + said_s
 
     @property
@@ -279,8 +277,8 @@ def _at_start(loss: _Loss) -> _Case:
     start, on = loss.profile.start, Mark(mark="on")
     waited_s = start.up_within_s + loss.gone_s
     flags = [
-        SignalBecomes(message=m, signal=s, value=float(v), since=on, high_s=waited_s)
-        for m, s, v in signals_of(loss.protection)
+        SignalBecomes(signal=signal, value=float(value), since=on, high_s=waited_s)
+        for signal, value in loss.protection.says.items()
     ]
     return _Case(
         steps=[
@@ -327,8 +325,8 @@ def _while_pending(loss: _Loss, violation: Stimulus) -> _Case:
             *(Stays(output=o, is_open=True, begin=_LOST, end=_END) for o in its.opens),
             # It may tell so before the link is back: it saw the violation begin.
             *(
-                SignalStays(message=m, signal=s, value=float(v), begin=_BACK, end=_END)
-                for m, s, v in signals_of(its)
+                SignalStays(signal=signal, value=float(value), begin=_BACK, end=_END)
+                for signal, value in its.says.items()
             ),
         ],
     )
@@ -379,13 +377,9 @@ def _said(loss: _Loss) -> Iterator[Expectation]:
     """Its flag and its line, by when they are due."""
     protection, since = loss.protection, loss.stimulus.since
     high_s = delay_of(protection).high
-    for message, signal, value in signals_of(protection):
+    for signal, value in protection.says.items():
         yield SignalBecomes(
-            message=message,
-            signal=signal,
-            value=float(value),
-            since=since,
-            high_s=high_s + protection.says_within_s,
+            signal=signal, value=float(value), since=since, high_s=high_s + protection.says_within_s
         )
     if (pattern := protection.console_for(loss.link)) is not None:
         yield ConsoleSays(pattern=pattern, since=since, high_s=high_s + protection.console_within_s)

@@ -306,11 +306,10 @@ def _all_wrong(received: Received) -> Iterator[FrameFault]:
 
 def _counted(profile: Profile, watched: Watched) -> Iterator[Draft]:
     """Refused frames are counted, each once."""
-    counter = watched.received.counts_refused
-    if counter is None:
+    signal = watched.received.counts_refused
+    if signal is None:
         return
-    message, _, signal = counter.partition(".")
-    told_s = look_s(profile, _TOLD_S, (message,))
+    told_s = look_s(profile, _TOLD_S, (signal.message,))
     yield _draft(
         watched,
         f"{_REFUSED_FRAMES} refused {watched.message} are counted",
@@ -325,11 +324,10 @@ def _counted(profile: Profile, watched: Watched) -> Iterator[Draft]:
             Hold(duration_s=told_s),
         ],
         [
-            SignalStays(message=message, signal=signal, value=0.0, end="before"),
-            SignalBecomes(message=message, signal=signal, value=float(_REFUSED_FRAMES),
+            SignalStays(signal=signal, value=0.0, end="before"),
+            SignalBecomes(signal=signal, value=float(_REFUSED_FRAMES),
                           since=Mark(mark=APPLIED), high_s=told_s),
-            SignalStays(message=message, signal=signal, value=float(_REFUSED_FRAMES),
-                        begin="told"),
+            SignalStays(signal=signal, value=float(_REFUSED_FRAMES), begin="told"),
         ],
     )  # fmt: skip
 

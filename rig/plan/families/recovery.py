@@ -25,7 +25,6 @@ from rig.plan.families.expecting import (
     keeps,
     recovers,
     said_within_s,
-    signals_of,
     trips,
     unsays,
     until_said_s,
@@ -198,8 +197,8 @@ def holds_on(protection: Protection, begin: str, end: str) -> Iterator[Expectati
     """Outputs stay open and flags stay up."""
     for output in protection.opens:
         yield Stays(output=output, is_open=True, begin=begin, end=end)
-    for message, signal, value in signals_of(protection):
-        yield SignalStays(message=message, signal=signal, value=float(value), begin=begin, end=end)
+    for signal, value in protection.says.items():
+        yield SignalStays(signal=signal, value=float(value), begin=begin, end=end)
 
 
 def latch(profile: Profile, options: Options) -> Iterator[Draft]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rig.can_address import MessageAddress
 from rig.dut.messages import MessagePromise
 from rig.dut.profile import Profile, Report
 from rig.expectations.message_timing import MessageTiming
@@ -53,7 +54,7 @@ def timing(
 ) -> MessageTiming:
     """All that is promised of a message's form and time, between two marks."""
     return MessageTiming(
-        message=name,
+        message=MessageAddress(name),
         period_s=promise.period.value,
         tolerance_s=promise.period.tolerance,
         length=promise.length,
@@ -150,7 +151,8 @@ def _status(profile: Profile) -> str | None:
 
 def _reported_every_s(profile: Profile, report: Report) -> float:
     """Time in which a report surely comes: one and a half of its periods, wherever it is told."""
-    promise = profile.messages.get(report.message_for(1) or "")
+    told = report.signal_for(1)
+    promise = profile.messages.get(told.message) if told else None
     waits_for_it = report.also_console is not None and _status(profile) is None
     on_console = report.console is not None or waits_for_it
     every_s = profile.console.every_s if profile.console and on_console else None

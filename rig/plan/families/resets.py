@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Profile, Protection
 from rig.dut.resets import Resets
 from rig.expectations import Expectation
@@ -24,7 +25,7 @@ from rig.plan.families.asking import Talk, until_ready
 from rig.plan.families.balancing import bleed_outputs
 from rig.plan.families.choosing import can_be_there_at_start, chosen, delay_of
 from rig.plan.families.draft import AFTER_S, Draft, Options, phase_s
-from rig.plan.families.expecting import closes, signals_of, until_said_s
+from rig.plan.families.expecting import closes, until_said_s
 from rig.plan.families.resetting import DIP_S, OFF_S, RESET, cause_of, reset_by
 from rig.plan.stimulus import opened, paths, stimuli
 from rig.quantity import format
@@ -105,8 +106,10 @@ def _latched(profile: Profile, options: Options, cause: str) -> Iterator[Draft]:
         talk.do(Hold(duration_s=1.0, mark="waited"))
         for output in protection.opens:
             talk.expect(Stays(output=output, is_open=True, begin="tripped", end="waited"))
-        for message, signal, value in signals_of(protection):
-            talk.expect(_stays(message, signal, value, "started", "waited"))
+        for signal, value in protection.says.items():
+            talk.expect(
+                SignalStays(signal=signal, value=float(value), begin="started", end="waited")
+            )
         what = f"{protection.short} stays latched through {cause}"
         yield _draft(profile, what, talk, cause, f"{protection.short} latched")
 
@@ -190,25 +193,19 @@ def _closes(profile: Profile) -> Iterator[Expectation]:
     yield from closes(profile.closes_at_start, "ready", profile.start.closed_within_s)
 
 
-def _stays(
-    message: str, signal: str, value: float, begin: str | None, end: str | None
-) -> Expectation:
-    return SignalStays(message=message, signal=signal, value=value, begin=begin, end=end)
-
-
 def no_flag(profile: Profile) -> Iterator[Expectation]:
     """No protection says anything, from the first frame to the last."""
-    for message, signal, value in _flags(profile):
-        yield _stays(message, signal, float(1 - value), None, None)
+    for signal, value in _flags(profile):
+        yield SignalStays(signal=signal, value=float(1 - value))
 
 
 def _never_says(profile: Profile, cause: str) -> Iterator[Expectation]:
     """No protection says anything after a reset, also not in the first frames of the start."""
     latest_s = profile.start.ready_within_s + _lasts_s(profile, cause)
-    for message, signal, value in _flags(profile, besides=_by_command(profile, cause)):
+    for signal, value in _flags(profile, besides=_by_command(profile, cause)):
         yield MessageComes(
-            message=message,
-            where={signal: float(value)},
+            message=signal.message,
+            where={signal.name: float(value)},
             since=Mark(mark=RESET),
             low_s=0.0,
             high_s=latest_s,
@@ -217,10 +214,12 @@ def _never_says(profile: Profile, cause: str) -> Iterator[Expectation]:
         )
 
 
-def _flags(profile: Profile, besides: Sequence[Protection] = ()) -> Iterator[tuple[str, str, int]]:
-    """Message, signal and value of every flag, each once."""
-    flags = {f for p in profile.protections.values() for f in signals_of(p)}
-    yield from sorted(flags - {f for p in besides for f in signals_of(p)})
+def _flags(
+    profile: Profile, besides: Sequence[Protection] = ()
+) -> Iterator[tuple[SignalAddress, int]]:
+    """Signal and value of every flag, each once."""
+    flags = {f for p in profile.protections.values() for f in p.says.items()}
+    yield from sorted(flags - {f for p in besides for f in p.says.items()})
 
 
 def _by_command(profile: Profile, cause: str) -> list[Protection]:

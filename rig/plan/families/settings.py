@@ -300,12 +300,9 @@ def _told(profile: Profile, loss: Loss) -> Iterator[Expectation]:
     on, seen = Mark(mark="on"), Mark(mark="acknowledged")
     ready_s = profile.start.ready_within_s
     yield ConsoleSays(pattern=loss.console, since=on, high_s=ready_s)
-    for said, value in loss.says.items():
-        message, signal = said.split(".", 1)
+    for signal, value in loss.says.items():
         for raised, since, high_s in ((value, on, ready_s), (1 - value, seen, _SEEN_S)):
-            yield SignalBecomes(
-                message=message, signal=signal, value=float(raised), since=since, high_s=high_s
-            )
+            yield SignalBecomes(signal=signal, value=float(raised), since=since, high_s=high_s)
     for output in loss.opens:
         yield Stays(output=output, is_open=True, begin="off", end="waited")
         yield from closes((output,), "before", _LEAD_S + _SEEN_S)

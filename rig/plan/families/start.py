@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rig.can_address import MessageAddress
 from rig.dut.contactors import Contactors
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
@@ -117,7 +118,9 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
             Hold(duration_s=can.speaks_within_s),
         ],
         expectations=[
-            MessageComes(message=name, since=Mark(mark="on"), high_s=can.speaks_within_s)
+            MessageComes(
+                message=MessageAddress(name), since=Mark(mark="on"), high_s=can.speaks_within_s
+            )
             for name in profile.messages
         ],
         severity="critical",

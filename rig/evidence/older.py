@@ -1,0 +1,28 @@
+"""What makes documents of an older version such as are read today. Each changes one in place.
+
+They see JSON that nobody has checked yet: what doesn't look as expected is left as it is, for the
+reader to refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def case_of_version_3(case: dict[str, Any]) -> None:
+    """A signal's address is one text: "Status.Soc", no longer two members `message`, `signal`."""
+    for part in _objects(case):
+        if "signal" in part and "message" in part:
+            message = part.pop("message")
+            if message is not None:  # else a report that comes by the console
+                part["signal"] = f"{message}.{part['signal']}"
+
+
+def _objects(content: Any) -> Iterator[dict[str, Any]]:
+    """Give every JSON object in this, itself and those inside it."""
+    if isinstance(content, dict):
+        yield content
+        content = list(content.values())
+    for part in content if isinstance(content, list) else ():
+        yield from _objects(part)
