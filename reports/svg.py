@@ -274,7 +274,13 @@ def _judged(case: Case, judgement: Judgement) -> Iterator[tuple[Finding, Expecta
     findings = judgement.of_expectations
     same = len(case.expectations) == len(findings)
     for number, found in enumerate(findings):
-        yield found, case.expectations[number] if same else None
+        yield found, _alone(found, case.expectations[number]) if same else None
+
+
+def _alone(found: Finding, wanted: Expectation) -> Expectation:
+    """Give what was expected of the one whose figures a finding on many bears."""
+    is_of_many = isinstance(wanted, SignalStays) and found.elements
+    return wanted.alone(found.elements.worst) if is_of_many else wanted
 
 
 def flags_of(case: Case, judgement: Judgement, axis: Axis) -> list[EventMark]:

@@ -89,6 +89,11 @@ class Kind:
         """Name some of them, counted from 1: "cell 1", "cell 2", …."""
         return tuple(self.at(number) for number in numbers)
 
+    def some(self, numbers: Iterable[int]) -> str:
+        """Name some of them as one, counted from 1: "cells 1 to 16"; "" for none."""
+        index = tuple(number - 1 for number in numbers)
+        return str(Selection(self, index)) if index else ""
+
 
 CELL = Kind(
     name="cell voltage",
@@ -406,7 +411,10 @@ class Hierarchy:
             kind.word: kind.names(range(1, counts.get(kind, 0 if kind.numbered else 1) + 1))
             for kind in kinds().values()
         }
-        self._all = {word: together(names) for word, names in self._names.items()}
+        self._all = {
+            kind.word: kind.some(range(1, len(self._names[kind.word]) + 1))
+            for kind in kinds().values()
+        }
         self._parts = {
             name: self._parts_of(kind, at)
             for kind in kinds().values()

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.can_address import SignalAddress
+from rig.expectations import Expectation
+from rig.expectations.signal_stays import SignalStays
 from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.judge.budget import Budget, Row, expanded_of_rectangles
 from rig.judge.elements import code_of, codes_within
@@ -18,7 +20,7 @@ from rig.judge.rules import judge_within
 from rig.judge.series import Reports
 from rig.judge.verdict import JUDGEMENT_JSON, WORST_FIRST, Finding
 from rig.judging import judge
-from rig.trace.model import Line, Trace
+from rig.trace.model import Line, Link, Trace
 from tests.judge.synthetic import (
     Bytes,
     a_case,
@@ -37,7 +39,7 @@ PRINTED = replace(AGREES, signal=None, pattern=r"c{n}=(\S+)", factor=1.0)
 LINKS = [a_link(), a_link("console")]
 
 
-def the_finding(wanted: TelemetryAgrees, trace: Trace) -> Finding:
+def the_finding(wanted: Expectation, trace: Trace) -> Finding:
     return judge(a_case(wanted), trace, Bytes()).findings[0]
 
 
@@ -195,6 +197,55 @@ def test_all_elements_are_in_the_stored_judgement() -> None:
     judgement = judge(a_case(AGREES), of_cells(3.3, 3.301, 3.32, 3.31), Bytes())
 
     assert JUDGEMENT_JSON.validate_json(JUDGEMENT_JSON.dump_json(judgement)) == judgement
+
+
+# ---- a signal of each ---------------------------------------------------------------------------
+KEPT = SignalStays(
+    signal=SignalAddress("m.b{n}"), of="cells 1 to 4", value=0.0, begin="go", end="stop"
+)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.tuples(st.integers(0, 28), st.integers(1, CELLS)), max_size=3),
+    st.lists(st.integers(0, 28), max_size=20),
+    st.sampled_from([0.0, 1e-3]),
+    st.sampled_from([a_link(), a_link(alive=False)]),
+)
+def test_a_signal_of_each_is_judged_as_it_is_alone(
+    ones: list[tuple[int, int]], away: list[int], time_u_s: float, link: Link
+) -> None:
+    frames = some_frames(np.arange(1, 30) / 10, time_u_s=time_u_s)
+    for row, byte in ones:
+        frames.data[row, byte] = 1
+    frames.can_id[away] = 0x200
+    trace = a_trace(frames=frames, links=[link], marks={"go": (0.5, 0.5), "stop": (2.0, 2.0)})
+    names = [f"cell {n}" for n in range(1, CELLS + 1)]
+    alone = [the_finding(KEPT.alone(name), trace) for name in names]
+
+    found = the_finding(KEPT, trace)
+
+    if found.elements is None:
+        assert {one.sentence for one in alone} == {found.sentence}
+        return
+    worst = alone[names.index(found.elements.worst)]
+    assert found.elements.verdicts == tuple(one.verdict for one in alone)
+    assert found.verdict == min((one.verdict for one in alone), key=WORST_FIRST.index)
+    assert (found.verdict, found.marks) == (worst.verdict, worst.marks)
+    assert worst.sentence in found.sentence
+
+
+def test_the_sentence_of_a_signal_of_each_names_the_one_that_did_not_keep_it() -> None:
+    frames = some_frames(np.arange(1, 30) / 10)
+    frames.data[14, 3] = 1
+    trace = a_trace(frames=frames, links=[a_link()], marks={"go": (0.5, 0.5), "stop": (2.0, 2.0)})
+
+    found = the_finding(KEPT, trace)
+
+    assert found.expectation == "m.b{n} of cells 1 to 4 stays 0 from 'go' to 'stop'"
+    assert found.sentence == (
+        "cell 3, the worst of 4: m.b3 was 1 1.000 s after the span began; 3 of 4 pass"
+    )
 
 
 def test_a_place_among_the_worst_is_a_verdicts() -> None:

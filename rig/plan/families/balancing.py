@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 
 from rig.can_address import SignalAddress
 from rig.dut.profile import Balancing, Profile, Protection
@@ -343,16 +343,19 @@ def _bleeding(profile: Profile, cells: tuple[int, ...], mark: str) -> Iterator[E
     """Just these cells bleed at the mark, by what they draw and by what the BMS says."""
     yield Balances(cells=cells, at=mark)
     rules = profile.balancing
-    for n in range(1, profile.cells.count + 1):
-        if rules and (signal := rules.signal_for(n)):
-            yield _told(signal, mark, bleeds=n in cells)
-
-
-@lru_cache(maxsize=1 << 16)  # all but few of them are the same in each of a plan's cases
-def _told(signal: SignalAddress, mark: str, *, bleeds: bool) -> SignalStays:
-    return SignalStays(
-        signal=signal, value=float(bleeds), begin=f"{mark} settled", end=f"{mark} told"
-    )
+    if rules is None or rules.signal is None:
+        return
+    bleeding = set(cells)
+    others = tuple(n for n in range(1, profile.cells.count + 1) if n not in bleeding)
+    for value, some in ((1.0, cells), (0.0, others)):
+        if some:
+            yield SignalStays(
+                signal=SignalAddress(rules.signal),
+                value=value,
+                of=CELL.some(some),
+                begin=f"{mark} settled",
+                end=f"{mark} told",
+            )
 
 
 def _read_cells(profile: Profile, bleeding: tuple[int, ...]) -> list[Step]:
