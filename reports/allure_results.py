@@ -273,7 +273,7 @@ def load_trace(folder: Path | None) -> Trace | None:
 def _measured(found: Finding) -> str:
     if found.measurement is None:
         return ""
-    value = words.measured(found.measurement, found.low, found.high)
+    value = words.worst(found) + words.measured(found.measurement, found.low, found.high)
     return f"{value} (k = {found.measurement.coverage_factor:.3g})"
 
 

@@ -106,7 +106,9 @@ def _why_not(run: Run, case: RunCase) -> str:
 def _line(finding: Finding) -> str:
     value = ""
     if finding.measurement:
-        value = words.measured(finding.measurement, finding.low, finding.high)
+        value = words.worst(finding) + words.measured(
+            finding.measurement, finding.low, finding.high
+        )
         k = finding.measurement.coverage_factor
         allowed = words.limits(finding.low, finding.high, finding.measurement)
         value = f" [{value}, k = {k:g}; allowed {allowed}]"

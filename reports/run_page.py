@@ -301,7 +301,7 @@ def _finding(found: Finding) -> FindingView:
         means=found.means,
         outcome=found.verdict.value,
         sentence=found.sentence,
-        value=words.measured(value, found.low, found.high) if value else "",
+        value=words.worst(found) + words.measured(value, found.low, found.high) if value else "",
         k=f"{value.coverage_factor:.3g}" if value else "",
         allowed=words.limits(found.low, found.high, value),
         margin="" if part is None else _percent(part),

@@ -279,8 +279,9 @@ def _judged(case: Case, judgement: Judgement) -> Iterator[tuple[Finding, Expecta
 
 def _alone(found: Finding, wanted: Expectation) -> Expectation:
     """Give what was expected of the one whose figures a finding on many bears."""
-    is_of_many = isinstance(wanted, SignalStays) and found.elements
-    return wanted.alone(found.elements.worst) if is_of_many else wanted
+    if isinstance(wanted, SignalStays) and found.elements:
+        return wanted.alone(found.elements.worst)
+    return wanted
 
 
 def flags_of(case: Case, judgement: Judgement, axis: Axis) -> list[EventMark]:

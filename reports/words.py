@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from rig.judge.measurement import Measurement
+from rig.judge.verdict import Finding
 from rig.quantity import duration as duration
 from rig.wording import Scale as Scale
 from rig.wording import joined as joined
@@ -19,6 +20,11 @@ def measured(found: Measurement, *limits: float | None) -> str:
     """
     value, u, unit = parted(found, *limits)
     return f"{value} ± {u} {unit}".rstrip()
+
+
+def worst(found: Finding) -> str:
+    """Before a value: whose it is, where a finding is on many: "cell 3: "."""
+    return f"{found.elements.worst}: " if found.elements else ""
 
 
 def limits(low: float | None, high: float | None, found: Measurement | None, unit: str = "") -> str:

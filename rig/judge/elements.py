@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rig.judge.measurement import Measurement
 from rig.judge.rules import NoEvidence, Question, judge_within
 from rig.judge.verdict import WORST_FIRST, Elements, Finding, Verdict
-from rig.quantities import each
+from rig.quantities import each, together
 
 Codes = NDArray[np.int8]  # places in WORST_FIRST, so that the least is the worst
 FAIL, ERROR, INCONCLUSIVE, PASS = (
@@ -20,6 +20,7 @@ FAIL, ERROR, INCONCLUSIVE, PASS = (
     for v in (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS)
 )
 T = TypeVar("T", Finding, Finding | None)
+_MOST_WORDS = 80  # characters that name what did not pass
 _NEAR = 0.02  # of U: decimals are cut at a hundredth of it
 
 
@@ -84,17 +85,30 @@ def worst_of(  # noqa: PLR0913, PLR0917 -- the parts of a finding
     found = finding(at)
     if len(names) == 1:
         return found
-    passed, name = int((codes == PASS).sum()), label(at) if label else names[at]
-    sentence = f"{name}, the worst of {len(names)}: {found.sentence}"
-    if passed < len(names):
-        sentence += f"; {passed} of {len(names)} pass"
+    sentence = f"{label(at) if label else names[at]}, the worst of {len(names)}: {found.sentence}"
     elements = Elements(
         of=of,
         worst=names[at],
         verdicts=tuple(WORST_FIRST[code] for code in codes),
         **{name: tuple(_figures(column)) for name, column in figures.items()},
     )
-    return replace(found, expectation=question.expectation, sentence=sentence, elements=elements)
+    return replace(
+        found,
+        expectation=question.expectation,
+        sentence=sentence + _but(names, codes),
+        elements=elements,
+    )
+
+
+def _but(names: Sequence[str], codes: Codes) -> str:
+    """Say which do not pass; of too many how many do."""
+    bad = [names[at] for at in np.flatnonzero(codes != PASS)]
+    if not bad:
+        return ""
+    words, passed = together(bad), len(names) - len(bad)
+    if passed and len(words) < _MOST_WORDS:
+        return f"; all but {words} pass"
+    return f"; {passed or 'none'} of {len(names)} pass"
 
 
 def _figures(column: NDArray[np.float64]) -> list[float | None]:

@@ -166,7 +166,8 @@ def test_the_sentence_names_the_worst_and_how_many_pass() -> None:
     assert found.expectation == "m.b{n} agrees with the meter's cells 1 to 4 to ± 5.0 mV"
     assert found.sentence == (
         "cell 3 (m.b3), the worst of 4: the BMS reported 3.300 V where the meter read 3.320 V: off"
-        " by (-20.00 ± 0.95) mV, allowed ± 5.0 mV (the worst of 1 readings); 2 of 4 pass"
+        " by (-20.00 ± 0.95) mV, allowed ± 5.0 mV (the worst of 1 readings); all but"
+        " cells 3 and 4 pass"
     )
     assert found.elements is not None
     assert found.elements.of == "cells 1 to 4"
@@ -244,7 +245,7 @@ def test_the_sentence_of_a_signal_of_each_names_the_one_that_did_not_keep_it() -
 
     assert found.expectation == "m.b{n} of cells 1 to 4 stays 0 from 'go' to 'stop'"
     assert found.sentence == (
-        "cell 3, the worst of 4: m.b3 was 1 1.000 s after the span began; 3 of 4 pass"
+        "cell 3, the worst of 4: m.b3 was 1 1.000 s after the span began; all but cell 3 pass"
     )
 
 
