@@ -14,8 +14,8 @@ from typing import Literal
 from rig.bench.description import BenchFile
 from rig.bench.limits import Limits
 from rig.bench.partner import Partner
-from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Level, Recorder
+from rig.bench.sources import FaultKind, Source, reading
 from rig.bench.wiring import Wiring
 from rig.can_address import OWN_BUS
 from rig.case import Capture
@@ -24,31 +24,12 @@ from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
 from rig.dut.profile import Profile
 from rig.errors import BenchError, RigError
-from rig.instruments.capabilities import (
-    Identity,
-    Measured,
-    Meter,
-    Relays,
-    Resistors,
-    Supply,
-    VoltageSource,
-)
-from rig.quantities import (
-    BLEED,
-    CELL,
-    CURRENT,
-    TEMPERATURE,
-    Kind,
-    kind_of,
-    number_of,
-    together,
-)
+from rig.instruments.capabilities import Identity, Measured, Meter, Relays
+from rig.quantities import BLEED, CELL, Kind, kind_of, together
 from rig.rack import Knowledge, Rack
 from rig.trace.model import Command, Reading, Waveform
 
 CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
-# A BMS pauses bleeding while it measures, so one look may fall into a pause: the mean of several.
-BLEED_LOOKS, BLEED_PAUSE_NS = 6, 17_000_000
 
 
 class Bench:
@@ -62,7 +43,7 @@ class Bench:
         rack: Rack,
         wiring: Wiring,
         limits: Limits,
-        power: PowerPath,
+        sources: Sequence[Source],
         recorder: Recorder | None,
     ) -> None:
         self.description, self.profile, self.clock = description, profile, rack.clock
@@ -71,11 +52,9 @@ class Bench:
         self.messages: Messages | None = None
         self.partner: Partner | None = None  # who sends on the BMS's bus
         self._rack, self._wiring, self._limits = rack, wiring, limits
-        self._power, self._recorder = power, recorder
+        self._sources, self._recorder = sources, recorder
         self._commanded: dict[str, float] = {}  # what the instruments were last told
-        self._ohms: dict[str, float] = {}  # what the thermistor simulator really gives
-        self._lit: set[str] = set()  # cells whose output is on
-        self._faults: set[tuple[str, str]] = set()
+        self._faults: set[tuple[FaultKind, str]] = set()
         self._is_recording = False
         self._is_checked = False
         self._known: Knowledge | None = None  # by the drivers when the first case began
@@ -95,7 +74,6 @@ class Bench:
         self._rack.know_again(self._known)
         self._rack.transcript.take()
         self._stamp()
-        self._power.renew()
         if self._recorder is not None:
             self._recorder.renew()
         if self.partner is not None:
@@ -103,7 +81,6 @@ class Bench:
         for link in self.links():
             link.renew()
         self._forget_all()
-        self._ohms.clear()
         self.is_new, self._is_checked, self.settings = True, True, "factory"
 
     @property
@@ -131,18 +108,19 @@ class Bench:
         self.is_new = False
         changed = {q: v for q, v in apart.items() if self._commanded.get(q) != v}
         done: list[Command] = []
-        if changed.get("supply") == 0.0:  # off first, so that the BMS sees no half of the rest
-            done += self._set_supply(changed.pop("supply"))
-        done += self._set_cells(_of(CELL, changed))
-        self._let_partner_send()
-        done += self._set_temperatures(_of(TEMPERATURE, changed))
-        self._let_partner_send()
-        if "current" in changed:
-            done += self._set_current(changed["current"])
-            self._let_partner_send()
-        if "supply" in changed:
-            done += self._set_supply(changed["supply"])
+        for source, wanted in self._dealt(changed):
+            self._forget(wanted)
+            done += source.set(wanted)
+            self._commanded.update(wanted)
+            if not source.leaves_first:
+                self._let_partner_send()
         return [*done, *self._sums_of(done, values)]
+
+    def _dealt(self, values: Mapping[str, float]) -> list[tuple[Source, dict[str, float]]]:
+        """Deal quantities out to what feeds them, in the order in which they are commanded."""
+        dealt = [(source, _of(source.kind, values)) for source in self._sources]
+        found = [(source, wanted) for source, wanted in dealt if wanted]
+        return sorted(found, key=lambda one: not one[0].leaves_first or any(one[1].values()))
 
     def _sums_of(self, done: Sequence[Command], values: Iterable[str]) -> Iterator[Command]:
         """Say of each sum that was set when it became so: once the last of its parts was."""
@@ -165,7 +143,7 @@ class Bench:
         if self.partner is not None:
             self.partner.pump()
 
-    def fault(self, kind: Literal["open", "short"], target: str, *, present: bool) -> Command:
+    def fault(self, kind: FaultKind, target: str, *, present: bool) -> Command:
         """Insert or remove a wiring fault.
 
         The returned command spans the switching itself. An emulator's relays move only while their
@@ -174,12 +152,10 @@ class Bench:
         the output stays off behind the open relay. Mending goes the other way round: relay, then
         output. The other cells stay as they are throughout.
         """
-        of = kind_of(target)
         self.is_new = False
-        if of is TEMPERATURE:
-            command = self._fault_sensor(kind, target, present=present)
-        elif of is CELL and kind == "open":
-            command = self._open_wire(target, present=present)
+        source = next((s for s in self._sources if s.kind is kind_of(target)), None)
+        if source is not None and kind in source.faults:
+            command = source.fault(kind, target, present=present)
         elif (kind, target) in self._wiring.relays:
             command = self._switch_link(kind, target, present=present)
         else:
@@ -198,7 +174,7 @@ class Bench:
         if not self._is_checked:  # a case with a record was looked at when it ended
             self._rack.check()
         self._is_checked = False
-        done = [self.fault(kind, target, present=False) for kind, target in self._mendable()]
+        done = [self.fault(kind, target, present=False) for kind, target in sorted(self._faults)]
         values = dict(self.profile.nominal_values)
         if not supply:
             values.pop("supply", None)
@@ -219,7 +195,6 @@ class Bench:
         except RigError as error:
             troubles.append(str(error))
         troubles += [off.trouble for off in self._rack.switch_off() if off.trouble]
-        self._power.renew()
         self._forget_all()
         if troubles:
             raise BenchError(
@@ -231,8 +206,9 @@ class Bench:
     def _forget_all(self) -> None:
         """Know no longer what is commanded: everything is off."""
         self._commanded.clear()
-        self._lit.clear()
         self._faults.clear()
+        for source in self._sources:
+            source.renew()
         self._is_recording = self._is_checked = False
 
     def calibrate(self, levels: Sequence[float]) -> None:
@@ -245,8 +221,7 @@ class Bench:
         cells = [name for name in self._recorder.taps if name in self._wiring.sourced(CELL)]
         seen: dict[str, list[Level]] = {name: [] for name in self._recorder.taps}
         for volts in levels if cells else levels[:1]:
-            self._limits.check(dict.fromkeys(cells, volts), "correction of the digitizer")
-            self._set_cells(dict.fromkeys(cells, volts))
+            self.set(dict.fromkeys(cells, volts))
             self.clock.sleep_until(self._stamp() + CALIBRATION_WAIT_NS)
             recorded = self._recorder.levels()
             metered = [name for name in recorded if name in self._wiring.meters]
@@ -273,11 +248,11 @@ class Bench:
         metered = tuple(name for name in names if name in self._wiring.meters)
         found = {reading.quantity: reading for reading in self._read_meters(metered)}
         bleeds = tuple(name for name in names if kind_of(name) is BLEED)
-        found |= {reading.quantity: reading for reading in self._read_bleeds(bleeds)}
+        found |= {reading.quantity: reading for reading in self._read_back(bleeds)}
         for name in names:
             if name not in found:
                 is_sum = name in self.profile.hierarchy.sums
-                found[name] = self._read_sum(name) if is_sum else self._read_one(name)
+                found[name] = self._read_sum(name) if is_sum else self._read_back((name,))[0]
         return [found[name] for name in names]
 
     def output_is_open(self, output: str) -> bool:
@@ -329,99 +304,6 @@ class Bench:
         return self._rack.transcript.take()
 
     # ---- private: commands -----------------------------------------------------------------------
-    def _set_cells(self, volts: Mapping[str, float]) -> list[Command]:
-        done = []
-        for role, channels in self._wiring.by_instrument(volts).items():
-            emulator = self._rack.get(role, VoltageSource)
-            before_ns = self._stamp()
-            self._forget(channels)
-            emulator.set_voltage({channel: volts[name] for name, channel in channels.items()})
-            dark = [n for n in channels if n not in self._lit and ("open", n) not in self._faults]
-            if dark:
-                emulator.output([channels[name] for name in dark], on=True)
-                self._lit.update(dark)
-            after_ns = self._stamp()
-            done += [
-                self._command(name, volts[name], before_ns, after_ns, emulator.settle_s)
-                for name in channels
-            ]
-        return self._commanded_now(done)
-
-    def _set_temperatures(self, degc: Mapping[str, float]) -> list[Command]:
-        curve = self.profile.temperatures
-        done: list[Command] = []
-        for role, channels in self._wiring.by_instrument(degc).items():
-            assert curve is not None  # noqa: S101  limits let no temperature through else
-            resistors = self._rack.get(role, Resistors)
-            before_ns = self._stamp()
-            self._forget(channels)
-            wanted = {channel: curve.ohm_at(degc[name]) for name, channel in channels.items()}
-            actual = resistors.set_ohms(wanted)
-            after_ns = self._stamp()
-            for name, channel in channels.items():
-                self._ohms[name] = actual[channel]
-                value = curve.degc_at(actual[channel])
-                done.append(self._command(name, value, before_ns, after_ns, resistors.settle_s))
-        self._commanded.update(degc)  # what was asked for: the rest is rounding
-        return done
-
-    def _set_supply(self, volts: float) -> list[Command]:
-        terminal = self._wiring.sources["supply"]
-        supply = self._rack.get(terminal.instrument, Supply)
-        before_ns = self._stamp()
-        self._forget(("supply",))
-        if volts == 0.0:
-            supply.output(terminal.channel, on=False)
-        else:
-            supply.set_voltage(terminal.channel, volts)
-            supply.output(terminal.channel, on=True)
-        done = self._command("supply", volts, before_ns, self._stamp(), supply.settle_s)
-        return self._commanded_now([done])
-
-    def _set_current(self, amps: float) -> list[Command]:
-        self._forget(("current",))
-        return self._commanded_now(self._power.set(amps))
-
-    def _open_wire(self, target: str, *, present: bool) -> Command:
-        terminal = self._wiring.sources[target]
-        emulator, channel = self._rack.get(terminal.instrument, VoltageSource), terminal.channel
-        if present:
-            emulator.output((channel,), on=False)
-            self._lit.discard(target)
-            emulator.await_dead(channel)
-        before_ns = self._stamp()
-        emulator.open_wire(channel, present=present)
-        if not present:
-            emulator.output((channel,), on=True)
-            self._lit.add(target)
-        return Command(
-            quantity=f"open {target}",
-            value=float(present),
-            before_ns=before_ns,
-            after_ns=self._stamp(),
-            settle_s=emulator.relay_s if present else emulator.settle_s,
-            instrument=str(terminal),
-        )
-
-    def _fault_sensor(self, kind: str, target: str, *, present: bool) -> Command:
-        terminal = self._wiring.sources[target]
-        resistors, channel = self._rack.get(terminal.instrument, Resistors), terminal.channel
-        before_ns = self._stamp()
-        if not present:
-            resistors.set_ohms({channel: self._ohms[target]})
-        elif kind == "open":
-            resistors.open(channel)
-        else:
-            resistors.short(channel)
-        return Command(
-            quantity=f"{kind} {target}",
-            value=float(present),
-            before_ns=before_ns,
-            after_ns=self._stamp(),
-            settle_s=resistors.settle_s,
-            instrument=str(terminal),
-        )
-
     def _switch_link(self, kind: str, target: str, *, present: bool) -> Command:
         terminal = self._wiring.relays[kind, target]
         relays = self._rack.get(terminal.instrument, Relays)
@@ -435,27 +317,6 @@ class Bench:
             settle_s=relays.relay_s,
             instrument=str(terminal),
         )
-
-    def _mendable(self) -> list[tuple[Literal["open", "short"], str]]:
-        return [
-            ("open" if kind == "open" else "short", target) for kind, target in sorted(self._faults)
-        ]
-
-    def _command(
-        self, quantity: str, value: float, before_ns: int, after_ns: int, settle_s: float
-    ) -> Command:
-        return Command(
-            quantity=quantity,
-            value=value,
-            before_ns=before_ns,
-            after_ns=after_ns,
-            settle_s=settle_s,
-            instrument=str(self._wiring.sources[quantity]),
-        )
-
-    def _commanded_now(self, commands: Sequence[Command]) -> list[Command]:
-        self._commanded.update({command.quantity: command.value for command in commands})
-        return list(commands)
 
     def _forget(self, quantities: Iterable[str]) -> None:
         """While a command is under way, nobody knows what the instrument gives."""
@@ -486,28 +347,10 @@ class Bench:
         """What a meter's volts mean: a current is read over its shunt."""
         shunt = self._wiring.shunt
         if name != "current" or shunt is None:
-            return _reading(name, "V", measured, during_ns, instrument)
+            return reading(name, "V", measured, during_ns, instrument)
         amps = measured.value / shunt.volts_per_a
         accuracy = measured.accuracy / shunt.volts_per_a + abs(amps) * shunt.tolerance
-        return _reading(name, "A", Measured(value=amps, accuracy=accuracy), during_ns, instrument)
-
-    def _read_bleeds(self, names: Sequence[str]) -> list[Reading]:
-        cells = {CELL.at(number_of(name) or 0): name for name in names}
-        readings = []
-        for role, channels in self._wiring.by_instrument(cells).items():
-            emulator = self._rack.get(role, VoltageSource)
-            before_ns = self._stamp()
-            looks = [emulator.measure_a(channels.values())]
-            for _ in range(BLEED_LOOKS - 1):
-                self.clock.sleep_until(self._stamp() + BLEED_PAUSE_NS)
-                looks.append(emulator.measure_a(channels.values()))
-            after_ns = self._stamp()
-            for cell, n in channels.items():
-                mean = sum(look[n].value for look in looks) / len(looks)
-                drawn = Measured(value=mean, accuracy=max(look[n].accuracy for look in looks))
-                during_ns = (before_ns, after_ns)
-                readings.append(_reading(cells[cell], "A", drawn, during_ns, f"{role} {n}"))
-        return readings
+        return reading(name, "A", Measured(value=amps, accuracy=accuracy), during_ns, instrument)
 
     def _read_sum(self, name: str) -> Reading:
         """What no meter is wired to: the sum of its parts, and of their errors."""
@@ -523,36 +366,15 @@ class Bench:
             instrument=together(parts),
         )
 
-    def _read_one(self, name: str) -> Reading:
-        """What no meter is wired to: read back from what feeds it."""
-        before_ns = self._stamp()
-        kind = kind_of(name)
-        terminal = self._wiring.sources.get(name)
-        if kind is CURRENT:
-            measured, instrument = self._power.measure()
-            return _reading(name, "A", measured, (before_ns, self._stamp()), instrument)
-        if terminal is None:
-            raise self._cannot(f"read {name}")
-        if kind is TEMPERATURE:
-            measured = self._temperature(name)
-            return _reading(name, "°C", measured, (before_ns, before_ns), str(terminal))
-        if kind is CELL:
-            emulator = self._rack.get(terminal.instrument, VoltageSource)
-            measured = emulator.measure_v((terminal.channel,))[terminal.channel]
-        else:
-            supply = self._rack.get(terminal.instrument, Supply)
-            measured = supply.measure(terminal.channel)[0]
-        return _reading(name, "V", measured, (before_ns, self._stamp()), str(terminal))
-
-    def _temperature(self, name: str) -> Measured:
-        """What the resistance stands for; a simulator has nothing to measure it with."""
-        curve, terminal = self.profile.temperatures, self._wiring.sources[name]
-        if curve is None or name not in self._ohms:
-            raise self._cannot(f"read {name} before it was set")
-        ohms = self._ohms[name]
-        error = self._rack.get(terminal.instrument, Resistors).accuracy_ohm(ohms)
-        value = curve.degc_at(ohms)
-        return Measured(value=value, accuracy=abs(curve.degc_at(ohms + error) - value))
+    def _read_back(self, names: Sequence[str]) -> list[Reading]:
+        """What no meter is wired to: read back from what feeds it, together."""
+        if not names:
+            return []
+        kind = kind_of(names[0])
+        source = next((s for s in self._sources if kind in s.measures), None)
+        if source is None or (strange := [n for n in names if not source.measures_one(n)]):
+            raise self._cannot(f"read {names[0] if source is None else strange[0]}")
+        return source.read(names)
 
     # ---- private: the rest -----------------------------------------------------------------------
     def _stamp(self) -> int:
@@ -569,17 +391,3 @@ class Bench:
 
 def _of(kind: Kind, values: Mapping[str, float]) -> dict[str, float]:
     return {quantity: value for quantity, value in values.items() if kind_of(quantity) is kind}
-
-
-def _reading(
-    quantity: str, unit: str, measured: Measured, during_ns: tuple[int, int], instrument: str
-) -> Reading:
-    return Reading(
-        quantity=quantity,
-        value=measured.value,
-        unit=unit,
-        accuracy=measured.accuracy,
-        before_ns=during_ns[0],
-        after_ns=during_ns[1],
-        instrument=instrument,
-    )

@@ -19,8 +19,8 @@ from rig.bench.description import BenchCan, BenchFile
 from rig.bench.launch import BenchProcess
 from rig.bench.limits import Limits, limits_of
 from rig.bench.partner import Partner
-from rig.bench.power_path import PowerPath
 from rig.bench.recorder import Recorder
+from rig.bench.sources import Parts, feeding
 from rig.bench.wiring import Wiring, off_order, relays_of, wiring_of
 from rig.can_address import OWN_BUS
 from rig.clock import Clock, SteppedClock, WallClock
@@ -29,14 +29,13 @@ from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
 from rig.dut.profile import Profile
 from rig.errors import BenchError, DescriptionError
-from rig.instruments.capabilities import Digitizer, Load, Meter, Supply, VoltageSource
-from rig.quantities import CELL, PACK, SUPPLY, TEMPERATURE, kind_of
+from rig.instruments.capabilities import Digitizer, Meter
+from rig.quantities import CELL, PACK, TEMPERATURE, kind_of
 from rig.rack import Rack
 
 CAN_LATENCY_S = 1e-3  # from the end of a frame to the rig's hand, by network or USB [u]
 CONSOLE_LATENCY_S = 16e-3  # an FTDI adapter's default latency timer (AN232B-04)
 NETWORK_CONSOLE_LATENCY_S = 1e-3  # RFC 2217 on a wired network [u]
-OVER = 1.05  # protections stand this far above the highest value that is ever commanded
 
 
 @contextmanager
@@ -66,17 +65,22 @@ def connect(
         filled, rack = stack.enter_context(racked(description, seed=seed, variant=variant))
         rack.connect()
         stamp = partial(rack.transcript.stamp, rack.clock)
-        power = _power_path(filled, profile, wiring, rack, stamp)
+        sources = feeding(
+            Parts(
+                rack=rack, wiring=wiring, entries=filled.instruments, profile=profile, stamp=stamp
+            )
+        )
         bench = Bench(
             description=filled,
             profile=profile,
             rack=rack,
             wiring=wiring,
             limits=limits,
-            power=power,
+            sources=sources,
             recorder=_recorder(wiring, rack, stamp, profile.hierarchy.sums),
         )
-        _protect(filled, wiring, limits, rack, power)
+        for source in sources:
+            source.protect(limits)
         _configure_meters(wiring, rack, _spans(profile, limits))
         rack.claim_relays()
         stack.callback(bench.make_safe)
@@ -182,33 +186,6 @@ def _check_wired(description: BenchFile, profile: Profile, wiring: Wiring) -> No
         )
 
 
-def _power_path(
-    description: BenchFile,
-    profile: Profile,
-    wiring: Wiring,
-    rack: Rack,
-    stamp: Callable[[], int],
-) -> PowerPath:
-    charger = load = None
-    charge_v = profile.cells.count * profile.allowed(CELL.at(1)).high
-    if wiring.charger is not None:
-        charger = rack.get(wiring.charger.instrument, Supply)
-        ratings = description.instruments[wiring.charger.instrument].limits
-        most_v = charger.most(wiring.charger.channel)[0]
-        charge_v = min(charge_v, most_v, ratings.voltage_v or most_v)
-    if wiring.load is not None:
-        load = rack.get(wiring.load.instrument, Load)
-    return PowerPath(
-        charger=charger,
-        charger_channel=wiring.charger.channel if wiring.charger else 0,
-        charger_name=str(wiring.charger or ""),
-        load=load,
-        load_name=str(wiring.load or ""),
-        charge_v=charge_v,
-        stamp=stamp,
-    )
-
-
 def _recorder(
     wiring: Wiring, rack: Rack, stamp: Callable[[], int], sums: Mapping[str, Sequence[str]]
 ) -> Recorder | None:
@@ -217,30 +194,6 @@ def _recorder(
     role = next(iter(wiring.taps.values())).at.instrument
     digitizer = rack.get(role, Digitizer)
     return Recorder(name=role, digitizer=digitizer, taps=wiring.taps, stamp=stamp, sums=sums)
-
-
-def _protect(
-    description: BenchFile,
-    wiring: Wiring,
-    limits: Limits,
-    rack: Rack,
-    power: PowerPath,
-) -> None:
-    """Program what the instruments themselves watch, before any output goes on."""
-    for name, terminal in wiring.sourced(CELL).items():
-        ratings = description.instruments[terminal.instrument].limits
-        over_v = OVER * limits.ranges[name].high if name in limits.ranges else 0.0
-        emulator = rack.get(terminal.instrument, VoltageSource)
-        emulator.protect((terminal.channel,), over_v, ratings.current_a or 1.0)
-    for name, terminal in wiring.sourced(SUPPLY).items():
-        if name not in limits.ranges:
-            continue
-        ratings = description.instruments[terminal.instrument].limits
-        supply = rack.get(terminal.instrument, Supply)
-        amps = ratings.current_a or supply.most(terminal.channel)[1]
-        supply.protect(terminal.channel, OVER * limits.ranges[name].high, amps)
-    if "current" in limits.ranges:
-        power.protect(limits.ranges["current"].high, -limits.ranges["current"].low)
 
 
 def _configure_meters(wiring: Wiring, rack: Rack, spans: Mapping[str, tuple[float, float]]) -> None:
