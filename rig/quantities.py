@@ -17,11 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib.metadata import entry_points
-from itertools import pairwise
-from typing import Literal
+from itertools import groupby, pairwise
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, PlainSerializer
 
 from rig.bounds import MOST_CELLS
 from rig.errors import DescriptionError
@@ -355,6 +356,43 @@ def together(names: Sequence[str]) -> str:
         return ", ".join(names)
     at = tuple(n for one in found for n in one.index or ())
     return str(replace(found[0], index=at))
+
+
+def _in_runs(values: Iterable[tuple[str, float]]) -> Iterator[tuple[str, float]]:
+    """Write neighbours of one value as one, "cells 1 to 16"; read by `each`, in the same order."""
+
+    def run(item: tuple[int, tuple[str, float]]) -> tuple[object, ...]:
+        at, (name, value) = item
+        one = find(name)
+        if one is None or one.number is None:
+            return (at,)
+        return (one.kind.word, one.place, one.number - at, value)
+
+    for _, items in groupby(enumerate(values), key=run):
+        some = [item for _, item in items]
+        yield together([name for name, _ in some]), some[0][1]
+
+
+def _apart(stored: Any) -> Any:
+    """Name each by itself; what is neither some names nor values of some is left as it is."""
+    if isinstance(stored, Mapping):
+        return {name: value for names, value in stored.items() for name in each(names)}
+    if isinstance(stored, list) and all(isinstance(names, str) for names in stored):
+        return [name for names in stored for name in each(names)]
+    return stored
+
+
+# Names of many, and values of many: a stored case says "cells 1 to 16" in place of each.
+Many = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_apart),
+    PlainSerializer(lambda names: [n for n, _ in _in_runs((name, 0.0) for name in names)]),
+]
+Values = Annotated[
+    Mapping[str, float],
+    BeforeValidator(_apart),
+    PlainSerializer(lambda values: dict(_in_runs(values.items()))),
+]
 
 
 def numbered(text: str, number: int) -> str:

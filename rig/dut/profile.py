@@ -681,7 +681,7 @@ class Balancing(Description):
 
     def signal_for(self, cell: int) -> SignalAddress | None:
         """Name the CAN signal that is 1 while a cell (from 1) bleeds."""
-        return SignalAddress(self.signal.replace("{n}", str(cell))) if self.signal else None
+        return SignalAddress(numbered(self.signal, cell)) if self.signal else None
 
 
 # ---- the profile --------------------------------------------------------------------------------

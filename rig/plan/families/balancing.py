@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from rig.can_address import SignalAddress
 from rig.dut.profile import Balancing, Profile, Protection
@@ -17,7 +17,7 @@ from rig.plan.families.choosing import chosen, delay_of, look_s
 from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
 from rig.plan.families.expecting import says, trips, until_said_s
 from rig.plan.stimulus import APPLIED, Stimulus, stimuli
-from rig.quantities import BALANCE, BLEED, CELL, number_of
+from rig.quantities import BALANCE, BLEED, CELL, number_of, numbered
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.random_phase import RandomPhase
@@ -334,9 +334,15 @@ def _look(profile: Profile, mark: str) -> list[Step]:
 
 
 def _told_s(profile: Profile) -> float:
-    rules, cells = profile.balancing, range(1, profile.cells.count + 1)
-    signals = (rules.signal_for(n) for n in cells) if rules else ()
-    return look_s(profile, _TOLD_S, (signal.message for signal in signals if signal))
+    rules, count = profile.balancing, profile.cells.count
+    messages = _messages(rules.signal, count) if rules and rules.signal else ()
+    return look_s(profile, _TOLD_S, messages)
+
+
+@lru_cache(maxsize=1 << 4)  # asked in case after case
+def _messages(signal: str, cells: int) -> tuple[str, ...]:
+    numbers = range(1, cells + 1)
+    return tuple(dict.fromkeys(SignalAddress(numbered(signal, n)).message for n in numbers))
 
 
 def _bleeding(profile: Profile, cells: tuple[int, ...], mark: str) -> Iterator[Expectation]:
