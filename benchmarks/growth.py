@@ -174,7 +174,7 @@ def judging_s(case: Case, profile: Profile) -> float:
     tape = Tape(dict(profile.nominal_values), bleeding)
     tape.drive(case)
     trace, reports = tape.trace, Reports(tape)
-    begun = replace(case, start=None)  # no start was made up
+    begun = replace(case, begins="off")  # no start was made up
     began = time.process_time()
     judgement = judge(begun, trace, reports)
     took_s = time.process_time() - began

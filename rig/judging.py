@@ -69,9 +69,7 @@ def observed(case: Case, trace: Trace, decode: Decoder | None = None) -> Observe
         decode=decode or NoMessages(),
         steps=case.steps,
         outputs=case.outputs,
-        cells=case.cells,
-        periods=case.periods,
-        prints_every_s=case.prints_every_s,
+        dut=case.dut,
     )
 
 

@@ -97,7 +97,7 @@ class ConsoleNeverSays(Expectation):
 def _must_be_too_short_for_one(observed: Observed, begin_ns: int, end_ns: int) -> None:
     """Refuse a span in which nothing was heard though lines were due."""
     span = show((end_ns - begin_ns) * 1e-9, "s")
-    usual_s = observed.prints_every_s or _usual_s(observed.trace, begin_ns, end_ns)
+    usual_s = observed.dut.prints_every_s or _usual_s(observed.trace, begin_ns, end_ns)
     if usual_s is None:
         raise NoEvidence(
             f"the console said nothing for {span}, and nothing says how often it speaks: no proof"

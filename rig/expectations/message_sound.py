@@ -72,7 +72,7 @@ class MessageSound(Expectation):
         frames = received(observed, self)
         if not frames.times.size:
             begin_ns, end_ns = frames.begin_ns, frames.end_ns
-            allowed_ns = SILENCE * observed.periods.get(self.message, 0.0) * 1e9
+            allowed_ns = SILENCE * observed.dut.periods.get(self.message, 0.0) * 1e9
             must_outlast(self.message, 0, end_ns - begin_ns, allowed_ns)
             return silent(observed.trace, self.message, self.question, begin_ns, end_ns)
         if faults := content_faults(observed, self, frames):

@@ -218,7 +218,7 @@ def _longest_gap(times: Times, begin_ns: int, end_ns: int) -> tuple[int, int]:
 
 def due_every_ns(observed: Observed, signal: SignalAddress, times: Times) -> float | None:
     """Return how often a signal is due: as its message is promised, else as it usually came."""
-    promised_s = observed.periods.get(signal.message)
+    promised_s = observed.dut.periods.get(signal.message)
     # A multiplexed signal is not in every frame of its message.
     if promised_s is not None and observed.rows(signal.message).size == times.size:
         return promised_s * 1e9

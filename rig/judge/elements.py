@@ -102,7 +102,7 @@ def worst_of(  # noqa: PLR0913, PLR0917 -- the parts of a finding
 
 def _but(names: Sequence[str], codes: Codes) -> str:
     """Say which do not pass; of too many how many do."""
-    bad = [names[at] for at in np.flatnonzero(codes != PASS)]
+    bad = [names[at] for at in np.flatnonzero(codes != PASS).tolist()]
     if not bad:
         return ""
     words, passed = together(bad), len(names) - len(bad)

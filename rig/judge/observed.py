@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.can_address import SignalAddress
-from rig.facts import Output
+from rig.facts import DutFacts, Output
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.rules import NoEvidence
 from rig.judge.series import Readings
@@ -28,9 +28,7 @@ class Observed:
     decode: Decoder = field(default_factory=NoMessages)
     steps: tuple[Step, ...] = ()  # those that were driven
     outputs: Mapping[str, Output] = field(default_factory=dict)
-    cells: int = 0  # how many the BMS has; 0: not said
-    periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
-    prints_every_s: float | None = None  # its console, as promised
+    dut: DutFacts = field(default_factory=DutFacts)
 
     def signal(self, signal: SignalAddress) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return time_ns, shape (n,), and physical values, shape (n,), of a CAN signal."""
