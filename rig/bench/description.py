@@ -306,10 +306,8 @@ def _drivers(document: Document[BenchFile]) -> Iterator[Mistake]:
             )
 
 
-# What each wire of the wiring must be able to do.
+# What each wire must be able to do that feeds nothing; of those that feed, the kind tells.
 _CAPABILITIES: dict[str, tuple[type, ...]] = {
-    "charge": (capabilities.Supply,),
-    "discharge": (capabilities.Load,),
     "tap": (capabilities.Digitizer,),
     "meter": (capabilities.Meter,),
     "open": (capabilities.Relays,),

@@ -5,6 +5,7 @@ Checked before anything is sent. Pure; must not talk to an instrument.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from rig.bench.description import BenchFile
 from rig.dut.profile import Profile
 from rig.errors import LimitError
 from rig.quantities import CELL, CURRENT, SUPPLY, TEMPERATURE, kind_of, unit_of
+
+# By the key of the wire that feeds: which of a quantity's bounds a rating is; the other is free.
+_BOUNDS = {"from": (-1.0, 1.0), "charge": (-math.inf, 1.0), "discharge": (-1.0, math.inf)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +85,15 @@ def limits_of(description: BenchFile, profile: Profile) -> Limits:
 def _with_ratings(ranges: Mapping[str, Allowed], description: BenchFile) -> dict[str, Allowed]:
     """Narrow by the ratings that the bench gives to single instruments."""
     narrowed = dict(ranges)
-    for quantity, allowed in ranges.items():
+    for quantity in ranges:
         wires = description.wiring.get(quantity)
-        if wires is None:
-            continue
-        for _, wire in wires.wires():
+        for key, wire in wires.wires() if wires is not None else ():
             ratings = description.instruments[wire.instrument].limits
-            by = f"{wire.instrument} (limits in the bench {description.name})"
-            if wire is wires.source and ratings.voltage_v is not None:
-                narrowed[quantity] = allowed.narrowed(allowed.low, ratings.voltage_v, by)
-            elif wire is wires.charge and ratings.current_a is not None:
-                narrowed[quantity] = narrowed[quantity].narrowed(allowed.low, ratings.current_a, by)
-            elif wire is wires.discharge and ratings.current_a is not None:
-                narrowed[quantity] = narrowed[quantity].narrowed(
-                    -ratings.current_a, allowed.high, by
-                )
+            most = {"V": ratings.voltage_v, "A": ratings.current_a}.get(unit_of(quantity))
+            if most is not None and key in _BOUNDS:
+                low, high = (bound * most for bound in _BOUNDS[key])
+                by = f"{wire.instrument} (limits in the bench {description.name})"
+                narrowed[quantity] = narrowed[quantity].narrowed(low, high, by)
     return narrowed
 
 

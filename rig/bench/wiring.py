@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rig.bench.description import BenchFile, Shunt, Terminal
-from rig.instruments.capabilities import Load, Relays, Supply, VoltageSource
+from rig.instruments.capabilities import Relays
 from rig.instruments.registry import DRIVERS
 from rig.quantities import CELL, CURRENT, SUPPLY, Kind, kind_of, number_of, unit_of
 
@@ -52,16 +52,10 @@ class Wiring:
         return {name: t for name, t in self.sources.items() if kind_of(name) is kind}
 
 
-# What is switched off when, by keys and kinds of the wiring. The charger before the load, or it
-# would lift the pack; the supply before the cells, so that the BMS sees no half of them.
-_OFF: tuple[Kind | str, ...] = ("charge", "discharge", SUPPLY, CELL, "open", "short")
-_CAN: Mapping[type, Kind | str] = {
-    Load: "discharge",
-    Supply: SUPPLY,
-    VoltageSource: CELL,
-    Relays: "open",
-}
-_LAST = (len(_OFF), 0)
+# What is switched off first: the current, and of it the charger before the load, or it would lift
+# the pack; the supply before the cells, so that the BMS sees no half of them.
+_OFF = (CURRENT, SUPPLY, CELL)
+_RELAYS = ("open", "short")  # keys of wires that move once nothing is energised
 
 
 def off_order(description: BenchFile) -> list[str]:
@@ -70,24 +64,34 @@ def off_order(description: BenchFile) -> list[str]:
     One that does several things is switched off whole, with the first of them; of several that feed
     cells, the top of the stack comes first. What is wired to nothing goes by what it can do.
     """
+    ranks = _off_ranks()
     first: dict[str, tuple[int, int]] = {}
-    for role, what, number in _duties(description):
-        first[role] = min(first.get(role, _LAST), (_OFF.index(what), -number))
-    return sorted(description.instruments, key=lambda role: first.get(role, _LAST))
+    for role, feeds, number in _duties(description):
+        if feeds in ranks:
+            first[role] = min(first.get(role, (len(ranks), 0)), (ranks[feeds], -number))
+    return sorted(description.instruments, key=lambda role: first.get(role, (len(ranks), 0)))
 
 
-def _duties(description: BenchFile) -> Iterator[tuple[str, Kind | str, int]]:
+def _off_ranks() -> dict[tuple[str, str], int]:
+    """Rank whatever can be wired, by (word of its kind, key of the wire), as it is switched off."""
+    feeding = [(kind.word, key) for kind in _OFF for key in kind.sources]
+    return {what: rank for rank, what in enumerate([*feeding, *(("", key) for key in _RELAYS)])}
+
+
+def _duties(description: BenchFile) -> Iterator[tuple[str, tuple[str, str], int]]:
     """Give what each instrument is there for, and for which cell."""
     for name, line in description.wiring.items():
         kind = kind_of(name)
         for key, wire in line.wires():
-            what: Kind | str = kind if key == "from" and kind is not None else key
-            if what in _OFF:
-                yield wire.instrument, what, number_of(name) or 0
+            word = kind.word if kind is not None and key not in _RELAYS else ""
+            yield wire.instrument, (word, key), number_of(name) or 0
+    latest = {kind.sources[key]: (kind.word, key) for kind in _OFF for key in kind.sources}
     for role, entry in description.instruments.items():
         for capability in DRIVERS[entry.driver].capabilities:
-            if capability in _CAN:
-                yield role, _CAN[capability], 0
+            if capability is Relays:
+                yield role, ("", _RELAYS[0]), 0
+            elif capability.__name__ in latest:
+                yield role, latest[capability.__name__], 0
 
 
 def relays_of(description: BenchFile) -> dict[str, list[int]]:

@@ -227,7 +227,9 @@ class Fit:
         wiring = self.bench.wiring.get(quantity)
         kind = kind_of(quantity)
         wired = {key for key, _ in wiring.wires()} if wiring else set()
-        for key in kind.sources if kind else ():
+        if kind is None or "from" in wired:
+            return
+        for key in [key for key in kind.sources if key != "from"] or ["from"]:
             if key not in wired:
                 what = f"nothing drives {quantity} of {self.profile.name}: no {key}"
                 mend = f"add {quantity}: {{{key}: instrument channel}}"
