@@ -76,6 +76,11 @@ BENCHMARKS = (
         reduced="python benchmarks/growth.py 16 32 64 128",
     ),
     Benchmark(
+        name="case_memory",
+        full=("python benchmarks/case_memory.py",),
+        reduced="python benchmarks/case_memory.py 15 60 120",
+    ),
+    Benchmark(
         name="code_lines",
         full=("python benchmarks/code_lines.py",),
         reduced="python benchmarks/code_lines.py",

@@ -1,6 +1,6 @@
 """Every judged time of over 1,000 trips, held against what the kernel knows to be true.
 
-    python benchmarks/ground_truth.py [BENCHES] [--each] [--first SEED] [--jobs N]
+    python benchmarks/ground_truth.py [BENCHES] [--each] [--first SEED] [--jobs N] [--bench NAME]
 
 Each bench of the study has a seed of its own: clocks, instrument errors, noise, latencies, the
 BMS's tolerances and its delays are drawn anew. On each, every protection is provoked at every cell
@@ -28,6 +28,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from happened import Happened, Timed, Truth, messages_of
@@ -51,6 +52,7 @@ from rig.steps.set import Set
 from rig.trace.model import Trace
 from rig.virtual.carrier.afe_chip import Tolerances
 
+BENCH = "virtual-esp32-4s"
 BENCHES = 30  # of 40 trips and some more outputs each
 LEAST_COVERAGE = 0.95
 SPREAD = 0.10  # of the firmware's delays, about those it was released with
@@ -125,13 +127,13 @@ class Found:
     stays: int = 0
 
 
-def study_bench(seed: int) -> Found:
+def study_bench(seed: int, name: str = BENCH) -> Found:
     """Drive all trips on the bench of one seed, and on some benches the staircases."""
     profile, found, draw = load_profile("esp32-4s"), Found(), random.Random(f"study {seed}")  # noqa: S311
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as own:
+        folder = Path(own)
         addresses = folder / "addresses.json"
-        with connect(_witnessed(addresses), profile, seed=seed) as bench:
+        with connect(_witnessed(addresses, name), profile, seed=seed) as bench:
             truth = Truth(json.loads(addresses.read_text(encoding="utf-8"))["truth"])
             specimen = _specimen(truth)
             for planned in _planned(folder, PLAN, profile, seed):
@@ -165,9 +167,9 @@ def _stairs(folder: Path, profile: Profile, seed: int) -> list[Case]:
     ]
 
 
-def _witnessed(addresses: Path) -> BenchFile:
-    """The virtual bench's description, with the witness in place of its process."""
-    description = load_bench("virtual-esp32-4s")
+def _witnessed(addresses: Path, name: str) -> BenchFile:
+    """A virtual bench's description, with the witness in place of its process."""
+    description = load_bench(name)
     if description.start is None:
         raise SystemExit(f"{description.name} starts no process, so nobody knows its truth")
     witness = ["python", str(WITNESS), "--addresses", str(addresses), "--spread", str(SPREAD)]
@@ -486,11 +488,13 @@ def main() -> int:
     parser.add_argument("benches", nargs="?", type=int, default=BENCHES)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--first", type=int, default=1, help="seed of the first bench")
+    parser.add_argument("--bench", default=BENCH, help="description of the benches")
     parser.add_argument("--each", action="store_true", help="show each protection by itself")
     options = parser.parse_args()
     began, whole = time.perf_counter(), Found()
     with ProcessPoolExecutor(options.jobs) as pool:
-        for part in pool.map(study_bench, range(options.first, options.first + options.benches)):
+        seeds = range(options.first, options.first + options.benches)
+        for part in pool.map(partial(study_bench, name=options.bench), seeds):
             whole.timings += part.timings
             whole.verdicts += part.verdicts
             whole.contradictions += part.contradictions

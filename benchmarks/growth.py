@@ -133,7 +133,7 @@ class Tape:
         return Trace(
             begin_ns=0,
             end_ns=self.now_ns,
-            waveform=None,
+            waveforms=(),
             commands=tuple(self.commands),
             readings=tuple(self.readings),
             frames=frames,

@@ -17,6 +17,7 @@ from rig.trace.text import plain
 
 _PAD = 0.25  # of the judged stretch, shown before and after it
 _LEAST_SPAN_S = 0.05
+_LAST = 5  # lines that are shown of what was last heard
 
 
 def find_case(run: Run, wanted: str) -> RunCase:
@@ -48,7 +49,8 @@ def explained(run: Run, case: RunCase, *, braille: bool = True) -> Iterator[str]
     if case.case.traces_to:
         yield f"  requirement {', '.join(case.case.traces_to)}; run {run.run_id}"
     if judgement is None:
-        yield "  it was planned, but never ran"
+        yield f"  it was planned, but never {'came to its end' if case.unfinished else 'ran'}"
+        yield from cut_off(case)
         return
     if not judgement.findings:
         yield f"  {judgement.sentence}"
@@ -64,6 +66,18 @@ def explained(run: Run, case: RunCase, *, braille: bool = True) -> Iterator[str]
     yield ""
     yield "what was done:"
     yield from (f"  {n}. {s.sentence()}" for n, s in enumerate(case.case.steps, 1))
+
+
+def cut_off(case: RunCase) -> Iterator[str]:
+    """Yield what was recorded of its tries that were cut off, and what was last heard and done."""
+    for left in case.unfinished:
+        yield f"  {left.sentence()}"
+        if left.damage:
+            continue
+        trace = left.trace()
+        last = [f"console: {line.plain}" for line in trace.lines[-_LAST:]]
+        last += [f"bench: {plain(said)}" for said in trace.transcript[-_LAST:]]
+        yield from (f"    {each}" for each in last)
 
 
 def explained_svg(case: RunCase) -> str:

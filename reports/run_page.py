@@ -245,7 +245,8 @@ def _with_trace(view: CaseView, case: RunCase) -> CaseView:
         if n == 0 or span
     ]
     drawn = tuple(_drawn(figure) for figure in figures)
-    return replace(view, notes=tuple(map(_listened, trace.links.values())), figures=drawn)
+    notes = (*view.notes, *map(_listened, trace.links.values()))
+    return replace(view, notes=notes, figures=drawn)
 
 
 def _listened(link: Link) -> str:
@@ -275,7 +276,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
         steps=tuple(step.sentence() for step in case.steps),
         expected=() if findings else tuple(e.sentence() for e in case.expectations),
         findings=tuple(_finding(f) for f in findings),
-        notes=(),
+        notes=tuple(left.sentence() for left in run_case.unfinished),
         figures=(),
         sibling="",
         virtual=words.duration(run_case.virtual_s),
@@ -289,7 +290,7 @@ def _view(run_case: RunCase, base: Path) -> CaseView:
 def _why_not(case: RunCase) -> str:
     if case.damage:
         return f"damaged: {'; '.join(case.damage)}"
-    return "planned, but the run ended before it"
+    return f"planned, but the run ended {'in' if case.unfinished else 'before'} it"
 
 
 def _finding(found: Finding) -> FindingView:

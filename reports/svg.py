@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from reports import words
 from rig.case import Case
+from rig.console_name import is_console
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.recovers import Recovers
@@ -209,10 +210,10 @@ def close_up_s(case: Case, trace: Trace, judgement: Judgement) -> tuple[float, f
         (w.begin_s, max(w.begin_s + w.high_s, w.end_s or 0.0)) for w in windows_of(case, judgement)
     ]
     short = [s for s in spans if 0.0 < s[1] - s[0] < CLOSE_UP_BELOW * whole]
-    if not short or trace.waveform is None:
+    if not short or not trace.waveforms:
         return None
     begin, end = short[0]
-    pad = max(0.35 * (end - begin), 20 * trace.waveform.interval_s)
+    pad = max(0.35 * (end - begin), 20 * max(w.interval_s for w in trace.waveforms))
     return max(begin - pad, 0.0), min(end + pad, whole)
 
 
@@ -351,8 +352,8 @@ def _channel(wanted: Expectation | None) -> str:
             | SignalSteady(signal=signal)
         ):
             return signal
-        case ConsoleSays():
-            return "console"
+        case ConsoleSays(console=console):
+            return console
         case _:
             return ""
 
@@ -387,7 +388,7 @@ def _commanded(case: Case) -> set[str]:
 def _analog_lanes(case: Case, trace: Trace, told: set[str]) -> list[Lane]:
     """Cells share a lane; other quantities that matter to the case have one each."""
     outputs = _outputs(case, trace)  # these have lanes of their own
-    recorded = trace.waveform.channels if trace.waveform else {}
+    recorded = trace.channels
     cells = [n for n in recorded if kind_of(n) is CELL]
     lanes = [_analog_lane(CELL.name, cells, trace, told)] if cells else []
     names = {*recorded, *(c.quantity for c in trace.commands)} - {*cells, *outputs}
@@ -396,7 +397,7 @@ def _analog_lanes(case: Case, trace: Trace, told: set[str]) -> list[Lane]:
 
 
 def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str]) -> Lane:
-    recorded = trace.waveform.channels if trace.waveform else {}
+    recorded = trace.channels
     chosen = [n for n in names if n in told]
     plain = [n for n in names if n not in told]
     series = [_recorded(n, trace, recorded[n], f"s{1 + i % 3}") for i, n in enumerate(plain)]
@@ -418,7 +419,7 @@ def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str])
 
 
 def _output_lanes(case: Case, trace: Trace) -> list[Lane]:
-    recorded = trace.waveform.channels if trace.waveform else {}
+    recorded = trace.channels
     return [
         Lane(
             n,
@@ -434,7 +435,7 @@ def _output_lanes(case: Case, trace: Trace) -> list[Lane]:
 
 def _outputs(case: Case, trace: Trace) -> list[str]:
     """Recorded outputs: those that the case judges, and any other path."""
-    recorded = trace.waveform.channels if trace.waveform else {}
+    recorded = trace.channels
     return [n for n in recorded if n in case.outputs or n.endswith(" path")]
 
 
@@ -452,12 +453,13 @@ def _event_lanes(
             names=frozenset([n]),
         )
         for n in names
-        if n not in drawn and n != "console"
+        if n not in drawn and not is_console(n)
     ]
-    said = tuple((line.time_ns - trace.begin_ns) / 1e9 for line in trace.lines[:400])
-    if said:
-        lanes.append(Lane("console", "", 20.0, ticks=said, names=frozenset(["console"])))
-    if not trace.waveform and len(trace.frames.time_ns):
+    for console in sorted({line.console for line in trace.lines}):
+        lines = trace.said_on(console)[:400]
+        said = tuple((line.time_ns - trace.begin_ns) / 1e9 for line in lines)
+        lanes.append(Lane(console, "", 20.0, ticks=said, names=frozenset([console])))
+    if not trace.waveforms and len(trace.frames.time_ns):
         lanes += _frame_lanes(trace)
     return lanes
 
@@ -492,8 +494,9 @@ def _with_levels(lane: Lane, marks: Iterable[EventMark]) -> Lane:
 
 
 def _recorded(name: str, trace: Trace, channel: Channel, style: str) -> Series:
-    assert trace.waveform is not None  # noqa: S101 - a channel is part of a waveform
-    return Series(name, _times(trace.waveform, trace), channel.values, style)
+    waveform = trace.record_of(name)
+    assert waveform is not None  # noqa: S101 - a channel is part of a waveform
+    return Series(name, _times(waveform, trace), channel.values, style)
 
 
 def _commands(name: str, trace: Trace) -> list[Series]:

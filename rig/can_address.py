@@ -18,6 +18,11 @@ OWN_BUS = "can"  # name of the bus that the profile's own messages are on
 _TEXT = re.compile(r"(.*?)(?: of module ([1-9][0-9]*))?(?: on (.+))?", re.DOTALL)
 
 
+def bus_told(bus: str) -> str:
+    """Give a bus's name as a sentence has it."""
+    return "CAN" if bus == OWN_BUS else bus
+
+
 class _Parts(NamedTuple):
     name: str
     module: int | None
@@ -42,6 +47,11 @@ class Address(str):
     def module(self) -> int | None:
         """Its number, from 1; None: its identifiers are those that the DBC gives."""
         return _parts(self).module
+
+    @property
+    def whole(self) -> Self:
+        """The same of all modules: as the DBC has it."""
+        return type(self)(_text(_parts(self).name, None, self.bus))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

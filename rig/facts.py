@@ -15,6 +15,14 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DbcFile:
+    """By what the frames of a bus are understood; it lies among a run's inputs."""
+
+    name: str
+    id_step: int = 0  # from the identifiers of one module to the next one's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartPromise:
     """What is promised of the start that a case begins with, in whatever case."""
 
@@ -35,5 +43,6 @@ class DutFacts:
 
     cells: int = 0  # how many it has; 0: not said
     periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages
+    dbcs: Mapping[str, DbcFile] = field(default_factory=dict)  # of each bus; {}: stored before this
     prints_every_s: float | None = None  # its console
     start: StartPromise | None = None  # None: stored before this was

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from rig.can_address import OWN_BUS
 from rig.case import Case
 from rig.dut.claims import path_of
 from rig.expectations.expectation import Expectation
@@ -16,7 +15,7 @@ from rig.judge.observed import Observed
 from rig.judge.rules import worst
 from rig.judge.start import judge_start
 from rig.judge.verdict import NOT_REACHED, Finding, Judgement, Verdict
-from rig.trace.model import CAN, CONSOLE, REST, SIGNALS, Trace
+from rig.trace.model import CAN, CONSOLE, REST, Trace, signals_file
 
 _READINGS, _COMMANDS = f"{REST}: readings, ", f"{REST}: commands, "
 
@@ -35,7 +34,7 @@ def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     seen = observed(case, trace, decode)
     made_by = _made_by(trace)
     judged = tuple(
-        _borne(judge_expectation(wanted, seen), wanted, case, made_by)
+        _borne(judge_expectation(wanted, seen), wanted, case, trace, made_by)
         for wanted in case.expectations
     )
     findings = (*judged, *started)
@@ -64,8 +63,7 @@ def _without_steps(case: Case, trace: Trace, started: tuple[Finding, ...]) -> Ju
 def observed(case: Case, trace: Trace, decode: Decoder | None = None) -> Observed:
     """Return what judges look at: a trace, and what its case says of the BMS."""
     return Observed(
-        # A foreign bus proves nothing of the BMS's, and may bear the same identifiers.
-        trace=replace(trace, frames=trace.frames.on(OWN_BUS)),
+        trace=trace,
         decode=decode or NoMessages(),
         steps=case.steps,
         outputs=case.outputs,
@@ -75,14 +73,17 @@ def observed(case: Case, trace: Trace, decode: Decoder | None = None) -> Observe
 
 def judge_expectation(wanted: Expectation, seen: Observed) -> Finding:
     """Judge one expectation; what the trace can't answer is a finding too, with the reason."""
-    return answered(wanted.question, lambda: wanted.judge(seen))
+    return answered(wanted.question, lambda: wanted.judge(seen.on(wanted.bus)))
 
 
-def _borne(found: Finding, wanted: Expectation, case: Case, made_by: Mapping[str, str]) -> Finding:
+def _borne(
+    found: Finding, wanted: Expectation, case: Case, trace: Trace, made_by: Mapping[str, str]
+) -> Finding:
     """Let a finding bear the claims that it answers, and what it was judged by."""
     claims = tuple(dict.fromkeys((*wanted.claims, *case.claims)))
     borne = (r for claim in claims for r in case.requirements.get(path_of(claim), ()))
-    records = [record for record in _looked_at(found, wanted) if record in made_by]
+    made_by = {**made_by, CAN: wanted.bus}
+    records = [record for record in _looked_at(found, wanted, trace) if record in made_by]
     return replace(
         found,
         claims=claims,
@@ -92,21 +93,25 @@ def _borne(found: Finding, wanted: Expectation, case: Case, made_by: Mapping[str
     )
 
 
-def _looked_at(found: Finding, wanted: Expectation) -> Iterator[str]:
+def _looked_at(found: Finding, wanted: Expectation, trace: Trace) -> Iterator[str]:
     """Give the records that an expectation is judged by, as far as they were made."""
+    signals = [f"{signals_file(number)}: " for number, _ in enumerate(trace.waveforms)]
     means = found.means.split(" and ")
-    parts = [f"{SIGNALS}: ", _COMMANDS, *([_READINGS] if "meter" in means else [])]
+    parts = [*signals, _COMMANDS, *([_READINGS] if "meter" in means else [])]
     yield from (part + name for name in wanted.looks_at() for part in parts)
     yield from (file for link, file in (("CAN", CAN), ("console", CONSOLE)) if link in means)
 
 
 def _made_by(trace: Trace) -> dict[str, str]:
     """Give the instrument that made each record of a trace: "trace.json: readings, cell 3"."""
-    channels = trace.waveform.channels if trace.waveform else {}
-    made = {f"{SIGNALS}: {name}": channel.instrument for name, channel in channels.items()}
+    made = {
+        f"{signals_file(number)}: {name}": channel.instrument
+        for number, waveform in enumerate(trace.waveforms)
+        for name, channel in waveform.channels.items()
+    }
     made |= {_READINGS + reading.quantity: reading.instrument for reading in trace.readings}
     made |= {_COMMANDS + command.quantity: command.instrument for command in trace.commands}
-    return made | {CAN: OWN_BUS, CONSOLE: "console"}
+    return made | {CONSOLE: "console"}
 
 
 def _sentence(verdict: Verdict, findings: tuple[Finding, ...]) -> str:

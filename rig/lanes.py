@@ -19,8 +19,10 @@ from rig.bench.description import BenchFile
 from rig.case import Case
 from rig.drive.drive import drive_case, nothing_recorded
 from rig.drive.home import read_firmware
+from rig.drive.streams import Streams
 from rig.dut.profile import Profile
 from rig.errors import BenchError, LimitError, RigError
+from rig.judge.decoder import ByBus
 from rig.judge.verdict import Judgement, Verdict, bench_blamed, blamed
 from rig.judging import judge
 from rig.trace.model import Trace
@@ -122,11 +124,11 @@ class Lane:
             return error
         return bench
 
-    def drive(self, case: Case, bench: Bench) -> Trace:
+    def drive(self, case: Case, bench: Bench, streams: Streams | None = None) -> Trace:
         """Drive a case; a signal lets go of the bench, which may then be in any state."""
         try:
             began_ns = bench.clock.now_ns()
-            trace = drive_case(case, bench)
+            trace = drive_case(case, bench, streams)
             self.lasted_s = (bench.clock.now_ns() - began_ns) / 1e9
         except BenchError as error:  # not even the time can be had any more
             trace = nothing_recorded(str(error))
@@ -150,7 +152,7 @@ class Lane:
         """Judge what was driven; where nothing was, the bench's reason is the judgement."""
         if not isinstance(bench, Bench) or trace is None:
             return without_trace(case, Verdict.ERROR, blamed("bench", str(bench)))
-        return bench_blamed(judge(case, trace, bench.messages))
+        return bench_blamed(judge(case, trace, ByBus(bench.messages)))
 
     def close(self) -> None:
         """Let go of the bench."""

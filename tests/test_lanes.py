@@ -44,7 +44,6 @@ def test_a_lane_gives_the_judgement_and_the_trace_of_a_case(esp32: Profile) -> N
 
     assert judgement.verdict is Verdict.PASS
     assert trace is not None
-    assert trace.waveform is not None
     assert lane.lasted_s > 1.0
 
 

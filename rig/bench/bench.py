@@ -8,7 +8,7 @@ protection, nor judge.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from rig.bench.description import BenchFile
@@ -19,6 +19,7 @@ from rig.bench.sources import FaultKind, Source, reading
 from rig.bench.wiring import Wiring
 from rig.can_address import OWN_BUS
 from rig.case import Capture
+from rig.console_name import OWN_CONSOLE
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
@@ -27,9 +28,16 @@ from rig.errors import BenchError, RigError
 from rig.instruments.capabilities import Identity, Measured, Meter, Relays
 from rig.quantities import BLEED, CELL, Kind, kind_of, together
 from rig.rack import Knowledge, Rack
+from rig.trace.log import Log
 from rig.trace.model import Command, Reading, Waveform
 
 CALIBRATION_WAIT_NS = 100_000_000  # longer than any source needs to settle
+# So often, in the bench's time, somebody takes in what came on its links while a step lasts.
+KEEP_UP_NS = 2_000_000_000
+
+
+def no_one() -> None:
+    """Nobody stores what comes."""
 
 
 class Bench:
@@ -44,19 +52,21 @@ class Bench:
         wiring: Wiring,
         limits: Limits,
         sources: Sequence[Source],
-        recorder: Recorder | None,
+        recorders: Sequence[Recorder],
     ) -> None:
         self.description, self.profile, self.clock = description, profile, rack.clock
         self.buses: dict[str, CanLink] = {}  # by name; that of the profile's messages first
-        self.console: ConsoleLink | None = None
-        self.messages: Messages | None = None
+        self.consoles: dict[str, ConsoleLink] = {}  # by name; the BMS's own first
+        self.messages: dict[str, Messages] = {}  # of each bus that has a DBC
         self.partner: Partner | None = None  # who sends on the BMS's bus
         self._rack, self._wiring, self._limits = rack, wiring, limits
-        self._sources, self._recorder = sources, recorder
+        self._sources, self._recorders = sources, recorders
         self._commanded: dict[str, float] = {}  # what the instruments were last told
         self._faults: set[tuple[FaultKind, str]] = set()
         self._is_recording = False
         self._is_checked = False
+        self._kept_up_ns = 0
+        self.on_kept_up: Callable[[], None] = no_one  # whoever stores what comes
         self._known: Knowledge | None = None  # by the drivers when the first case began
         self.is_new = False  # built anew, and nothing was commanded since
         # Of the BMS: what an earlier session left, or a case of this one, is restored at its home.
@@ -74,13 +84,14 @@ class Bench:
         self._rack.know_again(self._known)
         self._rack.transcript.take()
         self._stamp()
-        if self._recorder is not None:
-            self._recorder.renew()
+        for recorder in self._recorders:
+            recorder.renew()
         if self.partner is not None:
             self.partner.reset()
         for link in self.links():
             link.renew()
         self._forget_all()
+        self._kept_up_ns = 0
         self.is_new, self._is_checked, self.settings = True, True, "factory"
 
     @property
@@ -88,9 +99,23 @@ class Bench:
         """The bus that the profile's messages are on."""
         return self.buses.get(OWN_BUS)
 
+    @property
+    def console(self) -> ConsoleLink | None:
+        """The console that the profile speaks of."""
+        return self.consoles.get(OWN_CONSOLE)
+
     def links(self) -> list[CanLink | ConsoleLink]:
         """All that is listened to."""
-        return [*self.buses.values(), *([self.console] if self.console is not None else [])]
+        return [*self.buses.values(), *self.consoles.values()]
+
+    def keep_up(self) -> None:
+        """Take in what came on all links, where nobody did for a while."""
+        now_ns = self.clock.now_ns()
+        if now_ns - self._kept_up_ns >= KEEP_UP_NS:
+            self._kept_up_ns = now_ns
+            for link in self.links():
+                link.poll()
+            self.on_kept_up()
 
     # ---- commands --------------------------------------------------------------------------------
     def set(self, values: Mapping[str, float]) -> list[Command]:
@@ -212,30 +237,37 @@ class Bench:
         self._is_recording = self._is_checked = False
 
     def calibrate(self, levels: Sequence[float]) -> None:
-        """Compare the digitizer with what is known better, at cell voltages that trip nothing.
+        """Compare the digitizers with what is known better, at cell voltages that trip nothing.
 
         The BMS is without supply and no current flows, so the current is known to be 0.
         """
-        if self._recorder is None:
+        if not self._recorders:
             return
-        cells = [name for name in self._recorder.taps if name in self._wiring.sourced(CELL)]
-        seen: dict[str, list[Level]] = {name: [] for name in self._recorder.taps}
+        taps = self._wiring.taps
+        cells = [name for name in taps if name in self._wiring.sourced(CELL)]
+        seen: dict[str, list[Level]] = {name: [] for name in taps}
         for volts in levels if cells else levels[:1]:
             self.set(dict.fromkeys(cells, volts))
             self.clock.sleep_until(self._stamp() + CALIBRATION_WAIT_NS)
-            recorded = self._recorder.levels()
-            metered = [name for name in recorded if name in self._wiring.meters]
-            known = {r.quantity: r for r in self._read_meters(metered)}
-            for name, (mean, noise) in recorded.items():
-                if name == "current":
-                    nothing = Measured(value=0.0, accuracy=0.0)
-                    seen[name].append(Level(recorded=mean, noise=noise, known=nothing))
-                elif name in known and not math.isnan(known[name].value):
-                    better = Measured(value=known[name].value, accuracy=known[name].accuracy)
-                    seen[name].append(Level(recorded=mean, noise=noise, known=better))
-        for name, found in seen.items():
-            if found:
-                self._recorder.correct(name, found)
+            for recorder in self._recorders:
+                for name, level in self._compared(recorder):
+                    seen[name].append(level)
+        for recorder in self._recorders:
+            recorder.correct({name: seen[name] for name in recorder.taps if seen[name]})
+
+    def _compared(self, recorder: Recorder) -> Iterator[tuple[str, Level]]:
+        """Give the present level of each of a digitizer's taps that something better knows."""
+        recorded = recorder.levels()
+        metered = [name for name in recorded if name in self._wiring.meters]
+        known = {
+            r.quantity: Measured(value=r.value, accuracy=r.accuracy)
+            for r in self._read_meters(metered)
+            if not math.isnan(r.value)
+        }
+        known["current"] = Measured(value=0.0, accuracy=0.0)
+        for name, (mean, noise) in recorded.items():
+            if name in known:
+                yield name, Level(recorded=mean, noise=noise, known=known[name])
 
     # ---- readings --------------------------------------------------------------------------------
     def read(self, quantities: Iterable[str]) -> list[Reading]:
@@ -274,32 +306,47 @@ class Bench:
                 return False
 
     def arm(self, capture: Capture) -> None:
-        """Start the digitizer's record of a case; quantities without a tap are left out."""
-        if self._recorder is not None:
-            self._recorder.arm(capture)
-            self._is_recording = True
+        """Start the records of a case; quantities without a tap are left out.
 
-    def collect(self) -> Waveform | None:
-        """End the record and read it, and see that no instrument tripped or restarted meanwhile."""
-        if self._recorder is None or not self._is_recording:
-            return None
+        All digitizers are set up before the first is started, and `collect` ends all before it
+        reads the first: so each of their records holds the whole case.
+        """
+        for recorder in self._recorders:
+            recorder.arm(capture)
+        for recorder in self._recorders:
+            recorder.start()
+        self._is_recording = bool(self._recorders)
+
+    def collect(self) -> tuple[Waveform, ...]:
+        """End the records and read them, and see that no instrument tripped or restarted meanwhile.
+
+        Returns
+        -------
+        tuple of Waveform
+            One of each digitizer that has something to record.
+        """
+        if not self._is_recording:
+            return ()
         self._is_recording = False
         self._stamp()
-        waveform = self._recorder.collect()
+        for recorder in self._recorders:
+            recorder.stop()
+        waveforms = [recorder.collect() for recorder in self._recorders]
         self._rack.check()
         self._is_checked = True
-        return waveform
+        return tuple(waveform for waveform in waveforms if waveform is not None)
 
     def identities(self) -> dict[str, Identity]:
         """Which units the instruments are, by role."""
         return dict(self._rack.identities)
 
-    def begin_transcript(self) -> None:
-        """Forget what was said to instruments so far."""
-        self._rack.transcript.take()
+    def begin_transcript(self) -> Log[str]:
+        """Forget what was said to instruments so far; give what will be."""
+        log = self._rack.transcript.begin()
         self._stamp()
+        return log
 
-    def end_transcript(self) -> tuple[str, ...]:
+    def end_transcript(self) -> Sequence[str]:
         """What was said to instruments since `begin_transcript`."""
         return self._rack.transcript.take()
 

@@ -1,7 +1,7 @@
 """From a bench description and a profile to a connected bench, and back to a safe state.
 
 Order at start: the bench's own process, clock, sessions, known states with all outputs off,
-protections, the digitizer's correction, links to the BMS. Must not power the BMS.
+protections, the digitizers' correction, links to the BMS. Must not power the BMS.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from rig.bench.limits import Limits, limits_of
 from rig.bench.partner import Partner
 from rig.bench.recorder import Recorder
 from rig.bench.sources import Parts, feeding
-from rig.bench.wiring import Wiring, off_order, relays_of, wiring_of
+from rig.bench.wiring import Tap, Wiring, off_order, relays_of, wiring_of
 from rig.can_address import OWN_BUS
 from rig.clock import Clock, SteppedClock, WallClock
+from rig.console_name import OWN_CONSOLE
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
 from rig.dut.console_link import ConsoleLink
-from rig.dut.profile import Profile
+from rig.dut.profile import LINE_ENDS, Profile
 from rig.errors import BenchError, DescriptionError
 from rig.instruments.capabilities import Digitizer, Meter
 from rig.quantities import CELL, PACK, TEMPERATURE, kind_of
@@ -77,7 +78,7 @@ def connect(
             wiring=wiring,
             limits=limits,
             sources=sources,
-            recorder=_recorder(wiring, rack, stamp, profile.hierarchy.sums),
+            recorders=_recorders(wiring, rack, stamp, profile.hierarchy.sums),
         )
         for source in sources:
             source.protect(limits)
@@ -86,7 +87,8 @@ def connect(
         stack.callback(bench.make_safe)
         bench.calibrate(_calibration_levels(profile))
         bench.make_safe()
-        _links(bench, filled, profile, rack.clock, stack)
+        _buses(bench, filled, profile, rack.clock, stack)
+        _consoles(bench, filled, profile, rack.clock, stack)
         bench.begin_case(seed)
         yield bench
 
@@ -177,23 +179,19 @@ def _check_wired(description: BenchFile, profile: Profile, wiring: Wiring) -> No
             f"bench {description.name}, wiring",
             "add them, or use a bench that is wired for this BMS",
         )
-    recording = {tap.at.instrument for tap in wiring.taps.values()}
-    if len(recording) > 1:
-        raise DescriptionError(
-            f"taps lie on {', '.join(sorted(recording))}: one digitizer records a case",
-            f"bench {description.name}, wiring",
-            "move the taps to one digitizer: two would have two time bases",
-        )
 
 
-def _recorder(
+def _recorders(
     wiring: Wiring, rack: Rack, stamp: Callable[[], int], sums: Mapping[str, Sequence[str]]
-) -> Recorder | None:
-    if not wiring.taps:
-        return None
-    role = next(iter(wiring.taps.values())).at.instrument
-    digitizer = rack.get(role, Digitizer)
-    return Recorder(name=role, digitizer=digitizer, taps=wiring.taps, stamp=stamp, sums=sums)
+) -> list[Recorder]:
+    """One for each digitizer that something is wired to, in the order of the wiring."""
+    taps: dict[str, dict[str, Tap]] = {}
+    for name, tap in wiring.taps.items():
+        taps.setdefault(tap.at.instrument, {})[name] = tap
+    return [
+        Recorder(digitizer=rack.get(role, Digitizer), taps=its, stamp=stamp, sums=sums)
+        for role, its in taps.items()
+    ]
 
 
 def _configure_meters(wiring: Wiring, rack: Rack, spans: Mapping[str, tuple[float, float]]) -> None:
@@ -225,11 +223,12 @@ def _calibration_levels(profile: Profile) -> tuple[float, float]:
 
 
 # ---- links to the BMS ---------------------------------------------------------------------------
-def _links(
+def _buses(
     bench: Bench, description: BenchFile, profile: Profile, clock: Clock, stack: ExitStack
 ) -> None:
-    if profile.dbc_path is not None:
-        bench.messages = Messages(profile.dbc_path)
+    for name, dbc in profile.dbcs.items():
+        id_step = dbc.modules.id_step if dbc.modules else 0
+        bench.messages[name] = Messages(profile.dbc_paths[name], id_step)
     for name, bus in sorted(description.buses.items(), key=lambda item: item[0] != OWN_BUS):
         bitrate = bus.bitrate or (profile.can.bitrate if profile.can else None)
         if bitrate is None:  # the bus of a BMS that has none
@@ -237,17 +236,26 @@ def _links(
         open_bus = partial(can.Bus, bitrate=bitrate, **bus_arguments(bus))
         bench.buses[name] = CanLink(clock, open_bus, CAN_LATENCY_S, name=name)
         stack.callback(bench.buses[name].close)
-    if profile.can is not None and bench.can is not None and bench.messages is not None:
+    if profile.can is not None and bench.can is not None:
         receives, is_real = profile.can.receives, description.clock == "wall"
-        bench.partner = Partner(clock, bench.can, bench.messages, receives, in_background=is_real)
+        own = bench.messages[OWN_BUS]
+        bench.partner = Partner(clock, bench.can, own, receives, in_background=is_real)
         stack.callback(bench.partner.close)
-    if profile.console is not None and description.console is not None:
-        url = description.console.url
-        latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in url else CONSOLE_LATENCY_S
-        bench.console = ConsoleLink(
-            clock, url, profile.console.baud, latency_s, profile.console.line_end
-        )
-        stack.callback(bench.console.close)
+
+
+def _consoles(
+    bench: Bench, description: BenchFile, profile: Profile, clock: Clock, stack: ExitStack
+) -> None:
+    for name, console in sorted(description.consoles.items(), key=lambda c: c[0] != OWN_CONSOLE):
+        own = profile.console if name == OWN_CONSOLE else None
+        baud = console.baud or (own.baud if own else None)
+        if baud is None:  # the console of a BMS that has none
+            continue
+        line_end = LINE_ENDS[console.newline or (own.newline if own else "LF")]
+        latency_s = NETWORK_CONSOLE_LATENCY_S if "://" in console.url else CONSOLE_LATENCY_S
+        link = ConsoleLink(clock, console.url, baud, latency_s, line_end, name=name)
+        bench.consoles[name] = link
+        stack.callback(link.close)
 
 
 def bus_arguments(bus: BenchCan) -> dict[str, Any]:

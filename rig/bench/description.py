@@ -24,6 +24,7 @@ from pydantic import (
 
 from rig import bounds
 from rig.can_address import OWN_BUS
+from rig.console_name import OWN_CONSOLE, ConsoleName, is_console
 from rig.description import (
     ONE,
     SEVERAL,
@@ -38,7 +39,7 @@ from rig.description import (
     read,
     suggest,
 )
-from rig.dut.profile import find_described
+from rig.dut.profile import Baud, Newline, find_described
 from rig.errors import DescriptionError
 from rig.instruments import capabilities
 from rig.instruments.entry import Address, InstrumentEntry
@@ -157,14 +158,14 @@ class BenchCan(Description):
 
 
 def _one_or_several(value: Any) -> str:
-    """One bus has words and figures for values, several have buses."""
+    """One bus or console has words and figures for values, several have buses or consoles."""
     within = value.values() if isinstance(value, Mapping) else ()
-    return SEVERAL if any(isinstance(v, (Mapping, BenchCan)) for v in within) else ONE
+    return SEVERAL if any(isinstance(v, (Mapping, Description)) for v in within) else ONE
 
 
 def _bus_name(text: str) -> str:
-    if text == "console":
-        raise mistake_error('"console" is the name of another link', "name the bus otherwise")
+    if is_console(text):
+        raise mistake_error(f'"{text}" is the name of another link', "name the bus otherwise")
     return text
 
 
@@ -172,9 +173,11 @@ BusName = Annotated[PlainName, AfterValidator(_bus_name)]
 
 
 class BenchConsole(Description):
-    """The serial port that the BMS's console is on."""
+    """The serial port that a console is on."""
 
     url: Annotated[Address, Field(description="pyserial's port or URL", examples=["/dev/ttyUSB0"])]
+    baud: Baud | None = None  # the profile's
+    newline: Newline | None = None  # the profile's, else LF
 
 
 class BenchStart(Description):
@@ -205,6 +208,12 @@ _OneOrSeveralBuses = Annotated[
 ]
 
 
+_OneOrSeveralConsoles = Annotated[
+    Annotated[BenchConsole, Tag(ONE)] | Annotated[dict[ConsoleName, BenchConsole], Tag(SEVERAL)],
+    Discriminator(_one_or_several),
+]
+
+
 class BenchFile(Description):
     """A bench."""
 
@@ -216,7 +225,7 @@ class BenchFile(Description):
     instruments: dict[str, InstrumentEntry]
     wiring: dict[str, Wiring]
     can: _OneOrSeveralBuses | None = None
-    console: BenchConsole | None = None
+    console: _OneOrSeveralConsoles | None = None
     limits: BenchLimits
 
     _folder: Path = PrivateAttr(default=Path())
@@ -238,11 +247,18 @@ class BenchFile(Description):
         return dict(self.can or {})
 
     @property
+    def consoles(self) -> dict[str, BenchConsole]:
+        """The consoles by name; one without a name is that of the profile."""
+        if isinstance(self.console, BenchConsole):
+            return {OWN_CONSOLE: self.console}
+        return dict(self.console or {})
+
+    @property
     def can_be_multiplied(self) -> bool:
         """Whether it may be started many times at once: its own process names all its addresses."""
         addresses = [entry.resource for entry in self.instruments.values()]
         addresses += [bus.address for bus in self.buses.values()]
-        addresses += [self.console.url] if self.console else []
+        addresses += [console.url for console in self.consoles.values()]
         return self.start is not None and all("${" in address for address in addresses)
 
     def filled(self, values: Mapping[str, str]) -> BenchFile:
@@ -261,8 +277,10 @@ class BenchFile(Description):
                     name: bus.model_copy(update={"address": fill(bus.address)})
                     for name, bus in self.buses.items()
                 },
-                "console": self.console
-                and self.console.model_copy(update={"url": fill(self.console.url)}),
+                "console": {
+                    name: console.model_copy(update={"url": fill(console.url)})
+                    for name, console in self.consoles.items()
+                },
             }
         )
         copied._folder = self._folder
@@ -291,7 +309,8 @@ def read_bench(bench: Path | str) -> Document[BenchFile]:
     document = read(path, BenchFile)
     document.model._folder = path.parent
     mistakes = [*_drivers(document), *_wires(document), *_shared(document), *_buses(document)]
-    if mistakes := [*mistakes, *_addresses(document), *_ratings(document)]:
+    mistakes += [*_consoles(document), *_addresses(document), *_ratings(document)]
+    if mistakes:
         raise BrokenDescriptionError(mistakes)
     return document
 
@@ -405,8 +424,9 @@ def _texts(bench: BenchFile) -> Iterator[tuple[Location, str]]:
     for name, bus in bench.buses.items():
         where = ("can",) if bus is bench.can else ("can", name)
         yield (*where, "address"), bus.address
-    if bench.console is not None:
-        yield ("console", "url"), bench.console.url
+    for name, console in bench.consoles.items():
+        where = ("console",) if console is bench.console else ("console", name)
+        yield (*where, "url"), console.url
 
 
 def _buses(document: Document[BenchFile]) -> Iterator[Mistake]:
@@ -420,6 +440,14 @@ def _buses(document: Document[BenchFile]) -> Iterator[Mistake]:
         if name != OWN_BUS and bus.bitrate is None:
             what = f'the bus "{name}" has no bit rate: the profile gives that of "{OWN_BUS}" alone'
             yield document.mistake(where, what, "add bitrate: 500 kbit/s")
+
+
+def _consoles(document: Document[BenchFile]) -> Iterator[Mistake]:
+    """A console whose bit rate nobody states."""
+    for name, console in document.model.consoles.items():
+        if name != OWN_CONSOLE and console.baud is None:
+            what = f'nothing gives the baud rate of "{name}": the profile has that of its own alone'
+            yield document.mistake(("console", name), what, "add baud: 115200")
 
 
 def _ratings(document: Document[BenchFile]) -> Iterator[Mistake]:

@@ -1,4 +1,4 @@
-"""Records quantities with the bench's digitizer, in the BMS's units, on the rig's time base.
+"""Records quantities with a digitizer of the bench, in the BMS's units, on the rig's time base.
 
 An 8 V screen of a 12 bit oscilloscope may be wrong by 0.1 V and more, which is more than the step
 that a protection is tested with. So its channels are compared with the bench's meter once, when
@@ -65,7 +65,10 @@ class Level:
 
 @dataclass(slots=True, kw_only=True)
 class Recorder:
-    """The digitizer and its taps.
+    """One digitizer and its taps.
+
+    Of several, each begins (and ends) where its own command was obeyed, so each record has a start
+    and an uncertainty of its own.
 
     Parameters
     ----------
@@ -74,10 +77,10 @@ class Recorder:
     stamp
         Reads the rig's clock.
     sums
-        Parts of what is a sum of others: where it has no tap, those of all its parts are recorded.
+        Parts of what is a sum of others: where it has no tap, those of all its parts are recorded,
+        if this digitizer has them all.
     """
 
-    name: str  # role on the bench
     digitizer: Digitizer
     taps: Mapping[str, Tap]
     stamp: Callable[[], int]
@@ -86,31 +89,41 @@ class Recorder:
     _recording: tuple[str, ...] = ()
     _summed: tuple[str, ...] = ()
     _started: Instant | None = None
+    _stopped: Instant | None = None
     _gain_error: float = 0.0  # of the digitizer, as its last recording says
 
     def renew(self) -> None:
         """Know of no recording under way; the corrections stay."""
-        self._recording, self._started = (), None
+        self._recording, self._started, self._stopped = (), None, None
 
     def arm(self, capture: Capture) -> None:
-        """Start recording those of the quantities that are tapped."""
+        """Set up the record of those of the quantities that are tapped here."""
         wanted = tuple(dict.fromkeys(capture.quantities))
         self._summed = tuple(name for name in wanted if self._is_summed(name))
         parts = (part for name in self._summed for part in self.sums[name])
         names = tuple(name for name in dict.fromkeys((*wanted, *parts)) if name in self.taps)
-        self._start(names, capture.duration_s, capture.interval_s)
+        self._arm(names, capture.duration_s, capture.interval_s)
 
     def _is_summed(self, name: str) -> bool:
         return name not in self.taps and name in self.sums and set(self.sums[name]) <= {*self.taps}
 
+    def start(self) -> None:
+        """Begin the record, where there is something to be recorded."""
+        if self._recording:
+            self._started = self.digitizer.start()
+
+    def stop(self) -> None:
+        """End the record, if one was begun."""
+        if self._started is not None:
+            self._stopped = self.digitizer.stop()
+
     def collect(self) -> Waveform | None:
-        """End the recording and read it; None where nothing is tapped."""
-        names, started = self._recording, self._started
-        self._recording, self._started = (), None
+        """Read the record, after `stop`; None where nothing is tapped."""
+        names, started, stopped = self._recording, self._started, self._stopped
+        self.renew()
         summed, self._summed = self._summed, ()
         if started is None:
             return None
-        stopped = self.digitizer.stop()
         recording = self.digitizer.fetch()
         start_ns, start_u_s = self._start_of(recording, started, stopped)
         channels = {name: self._channel(name, recording) for name in names}
@@ -126,9 +139,11 @@ class Recorder:
 
     def levels(self) -> dict[str, tuple[float, float]]:
         """Record a steady moment: mean and standard deviation of the samples of each tap."""
-        self._start(tuple(self.taps), CALIBRATION_S, CALIBRATION_S / CALIBRATION_SAMPLES)
-        names, self._recording, self._started = self._recording, (), None
-        self.digitizer.stop()
+        names = tuple(self.taps)
+        self._arm(names, CALIBRATION_S, CALIBRATION_S / CALIBRATION_SAMPLES)
+        self.start()
+        self.stop()
+        self.renew()
         recording = self.digitizer.fetch()
         self._gain_error = recording.gain_error
         found = {}
@@ -138,16 +153,19 @@ class Recorder:
             found[name] = float(samples.mean()), float(samples.std())
         return found
 
-    def correct(self, name: str, levels: list[Level]) -> None:
-        """Fix the correction of a tap, from one level or from two that lie apart."""
-        tap = self.taps[name]
+    def correct(self, levels: Mapping[str, Sequence[Level]]) -> None:
+        """Fix the corrections of taps, each from one level or from two that lie apart."""
+        for name, found in levels.items():
+            self.corrections[name] = self._correction(self.taps[name], found)
+
+    def _correction(self, tap: Tap, levels: Sequence[Level]) -> Correction:
         first, last = levels[0], levels[-1]
         apart = last.recorded - first.recorded
         gain, slope_error = 1.0, self._gain_error
         if abs(apart) > 0.02 * (tap.high - tap.low):
             gain = (last.known.value - first.known.value) / apart
             slope_error = (first.unsure + last.unsure) / abs(apart)
-        self.corrections[name] = Correction(
+        return Correction(
             gain=gain,
             offset=first.known.value - gain * first.recorded,
             accuracy=max(level.unsure for level in levels),
@@ -158,12 +176,13 @@ class Recorder:
         )
 
     # ---- private ---------------------------------------------------------------------------------
-    def _start(self, names: tuple[str, ...], duration_s: float, interval_s: float) -> None:
-        self._recording, self._started = names, None
+    def _arm(self, names: tuple[str, ...], duration_s: float, interval_s: float) -> None:
+        self.renew()
+        self._recording = names
         if names:
             ranges = {self.taps[name].at.channel: self.taps[name].range_v for name in names}
             self.stamp()
-            self._started = self.digitizer.arm(ranges, duration_s, interval_s)
+            self.digitizer.arm(ranges, duration_s, interval_s)
 
     def _start_of(
         self, recording: Recording, started: Instant, stopped: Instant | None

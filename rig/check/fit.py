@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import cantools
@@ -11,7 +12,7 @@ import cantools
 from rig.bench.description import BenchFile
 from rig.bench.limits import Allowed, limits_of
 from rig.bounds import WIDEST_SPAN
-from rig.can_address import OWN_BUS
+from rig.can_address import OWN_BUS, MessageAddress, SignalAddress
 from rig.check.values import (
     broken,
     checksums,
@@ -20,11 +21,29 @@ from rig.check.values import (
     reported_values,
     said_values,
 )
+from rig.console_name import OWN_CONSOLE
 from rig.description import BrokenDescriptionError, Document, Location, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.quantities import CURRENT, LINK, PACK, SUPPLY, Kind, kind_of, unit_of
 from rig.quantity import format as shown
 from rig.yaml_data import is_file
+
+
+def _messages_of(dbc: Path) -> tuple[dict[str, Any], str]:
+    """Give the messages of a DBC by name, and why there are none."""
+    if not is_file(dbc):
+        return {}, "there is no file"
+    try:
+        database = cantools.database.load_file(dbc)
+        found = {message.name: message for message in database.messages}  # type: ignore[union-attr]
+    except Exception as error:  # noqa: BLE001 -- its parser's own, and whatever a file brings about
+        return {}, f"{error}" or type(error).__name__
+    return found, "it holds no message"
+
+
+def _where(bus: str) -> Location:
+    """Give where the profile names the DBC of a bus."""
+    return ("can", "dbc") if bus == OWN_BUS else ("buses", bus, "dbc")
 
 
 class Fit:
@@ -42,34 +61,23 @@ class Fit:
             raise BrokenDescriptionError(found)
 
     @cached_property
-    def messages(self) -> dict[str, Any]:
-        """Messages of the DBC, by name; none where it can't be read."""
-        return self._database[0]
+    def _databases(self) -> Mapping[str, tuple[dict[str, Any], str]]:
+        """Messages of the DBC of each bus, by name, and why there are none."""
+        return {bus: _messages_of(path) for bus, path in self.profile.dbc_paths.items()}
 
-    @cached_property
-    def _database(self) -> tuple[dict[str, Any], str]:
-        """Messages of the DBC, and why there are none."""
-        path = self.profile.dbc_path
-        if path is None or not is_file(path):
-            return {}, "there is no file"
-        try:
-            database = cantools.database.load_file(path)
-            found = {message.name: message for message in database.messages}  # type: ignore[union-attr]
-        except Exception as error:  # noqa: BLE001 -- its parser's own, and whatever a file brings about
-            return {}, f"{error}" or type(error).__name__
-        return found, "it holds no message"
+    def _message(self, name: str) -> Any:
+        """Give the DBC's message of an address, or of a signal's; None: there is none."""
+        address = SignalAddress(name).message
+        messages, _ = self._databases.get(address.bus, ({}, ""))
+        return messages.get(address.name)
 
     def profile_mistakes(self) -> Iterator[Mistake]:
-        """Hold the profile against its DBC."""
-        path, document = self.profile.dbc_path, self.profile_document
-        if path is None:
+        """Hold the profile against its DBCs."""
+        document = self.profile_document
+        if unread := list(self._unread()):
+            yield from unread
             return
-        if not is_file(path):
-            yield document.mistake(("can", "dbc"), f"there is no file {path}", "put it there")
-            return
-        if not self.messages:
-            what = f"{path} is no DBC that can be read: {self._database[1]}"
-            yield document.mistake(("can", "dbc"), what, "open it with a DBC editor")
+        if not self._databases:
             return
         for where, name in self.profile.signals():
             if found := self.unknown_signal(name):
@@ -80,6 +88,20 @@ class Fit:
             yield from useless  # whose values would mean nothing
             return
         yield from self._values()
+
+    def _unread(self) -> Iterator[Mistake]:
+        """DBCs that are not there, that are none, or that a run could not keep apart."""
+        paths: dict[str, Path] = {}
+        for bus, path in self.profile.dbc_paths.items():
+            where, document = _where(bus), self.profile_document
+            if not is_file(path):
+                yield document.mistake(where, f"there is no file {path}", "put it there")
+            elif not self._databases[bus][0]:
+                what = f"{path} is no DBC that can be read: {self._databases[bus][1]}"
+                yield document.mistake(where, what, "open it with a DBC editor")
+            elif paths.setdefault(path.name, path) != path:
+                what = f"{path} and {paths[path.name]} have one name"
+                yield document.mistake(where, what, "rename one of the two files")
 
     def _periods(self) -> Iterator[Mistake]:
         """A period that the DBC states too is the same there."""
@@ -92,7 +114,7 @@ class Fit:
                 for n, r in received.items()
             ),
         ):
-            cycle_ms = self.messages[name].cycle_time if name in self.messages else None
+            cycle_ms = getattr(self._message(name), "cycle_time", None)
             if cycle_ms and abs(period_s - cycle_ms / 1000.0) > off_s:
                 what = f"the DBC sends {name} every {shown(cycle_ms / 1000.0, 's')}"
                 yield self.profile_document.mistake(where, what, "correct one of the two")
@@ -100,17 +122,21 @@ class Fit:
     def _signals(self) -> Iterator[Mistake]:
         """Signals of the messages named that carry nothing, and checksums that are no byte."""
         profile, document = self.profile, self.profile_document
-        named = [name.partition(".")[0] for _, name in profile.signals()]
+        named = [SignalAddress(name).message for _, name in profile.signals()]
         received = profile.can.receives if profile.can else {}
         for message in dict.fromkeys([*named, *profile.messages, *received]):
-            signals = self.messages[message].signals if message in self.messages else ()
-            for found in (broken(s, f"{message}.{s.name}") for s in signals):
+            address, signals = (
+                MessageAddress(message),
+                getattr(self._message(message), "signals", ()),
+            )
+            for found in (broken(s, address.signal(s.name)) for s in signals):
                 if found:
-                    yield document.mistake(("can", "dbc"), *found)
+                    yield document.mistake(_where(address.bus), *found)
         for where, message, crc in checksums(profile):
-            signal = self._signal(f"{message}.{crc}")
+            name = MessageAddress(message).signal(crc)
+            signal = self._signal(name)
             if signal is not None and not is_whole_byte(signal):
-                what = f"{message}.{crc} is not one whole byte, so it can't hold a CRC-8"
+                what = f"{name} is not one whole byte, so it can't hold a CRC-8"
                 yield document.mistake(
                     where, what, "name the signal of the checksum, or mend the DBC"
                 )
@@ -129,7 +155,7 @@ class Fit:
             where: Location = ("messages", name)
             if found := self.unknown_message(name):
                 yield document.key_mistake(where, *found)
-            elif promise.length != (length := self.messages[name].length):
+            elif promise.length != (length := self._message(name).length):
                 what = f"the DBC gives {name} {length} bytes, not {promise.length}"
                 yield document.mistake((*where, "length"), what, "correct one of the two")
         for name in can.receives if can else ():
@@ -138,19 +164,24 @@ class Fit:
 
     def unknown_message(self, name: str) -> tuple[str, str] | None:
         """Say that the DBC has no such message, if it hasn't."""
-        if not self.messages or name in self.messages:
+        address = SignalAddress(name).message
+        messages, _ = self._databases.get(address.bus, ({}, ""))
+        if self._databases and (found := self.profile.unknown_place(address)):
+            return found
+        if not messages or address.name in messages:
             return None
-        return f'the DBC has no message "{name}"', suggest(name, self.messages)
+        of_bus = "" if address.bus == OWN_BUS else f" of {address.bus}"
+        return f'the DBC{of_bus} has no message "{address.name}"', suggest(address.name, messages)
 
     def unknown_signal(self, name: str) -> tuple[str, str] | None:
         """Say what is wrong with "Message.Signal", or a message alone, if anything is."""
-        message, _, signal = name.partition(".")
-        if (found := self.unknown_message(message)) or not self.messages or not signal:
+        address, message = SignalAddress(name), self._message(name)
+        if (found := self.unknown_message(name)) or message is None or not address.name:
             return found
-        signals = [s.name for s in self.messages[message].signals]
-        if signal in signals:
+        signals = [s.name for s in message.signals]
+        if address.name in signals:
             return None
-        return f'{message} has no signal "{signal}"', suggest(signal, signals)
+        return f'{address.message} has no signal "{address.name}"', suggest(address.name, signals)
 
     def misfit(self, name: str, value: float, *, exact: bool = True) -> tuple[str, str] | None:
         """Say that "Message.Signal" can't hold a value; nothing of a signal that there is not."""
@@ -159,9 +190,8 @@ class Fit:
 
     def _signal(self, name: str) -> Any:
         """Give the DBC's signal; None: there is none."""
-        message, _, signal = name.partition(".")
-        signals = self.messages[message].signals if message in self.messages else ()
-        return next((s for s in signals if s.name == signal), None)
+        signals = getattr(self._message(name), "signals", ())
+        return next((s for s in signals if s.name == SignalAddress(name).name), None)
 
     def bench_mistakes(self) -> Iterator[Mistake]:
         """Hold the bench against the profile."""
@@ -183,14 +213,20 @@ class Fit:
                 yield document.key_mistake(("wiring", term), what, suggest(term, terms))
         for quantity in profile.fed:
             yield from self._driven(quantity)
-        there = {"can": OWN_BUS in bench.buses, "console": bench.console is not None}
-        for link, is_there in there.items():
-            if getattr(profile, link) is not None and not is_there:
-                what = f"{profile.name} has a {link} link, and the bench has none"
-                named = f" with a bus named {OWN_BUS}" if link == "can" and bench.buses else ""
-                yield document.mistake((link,), what, f"add {link}:{named}")
+        consoles = [OWN_CONSOLE] if profile.console is not None else []
+        yield from self._linked("console", consoles, bench.consoles)
+        yield from self._linked("can", profile.dbcs, bench.buses)
         yield from self._nominal()
         yield from self._spans()
+
+    def _linked(self, key: str, wanted: Iterable[str], there: Collection[str]) -> Iterator[Mistake]:
+        """Tell each link of the BMS that the bench has not; a link's own name needs no word."""
+        assert self.bench_document is not None  # noqa: S101 -- its only caller looked
+        for name in (name for name in wanted if name not in there):
+            of_name = "" if name == key else f" {name}"
+            what = f"{self.profile.name} has a {key} link{of_name}, and the bench has none"
+            mend = f"add {key}:" + (f" with one named {name}" if there or of_name else "")
+            yield self.bench_document.mistake((key,), what, mend)
 
     def _spans(self) -> Iterator[Mistake]:
         """A tap must be able to show the level above which its output counts as closed."""

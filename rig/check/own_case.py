@@ -124,6 +124,7 @@ class _OnBench(PlanCheck):
         for number, step in enumerate(self._case.steps, start=1):
             yield from self._limits(self._case, number, step)
             yield from self._step_names(self._case, number, step)
+        yield from self._consoles(self._case)
         yield from self._recorded(self._case)
 
     def _once(

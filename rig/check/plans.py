@@ -9,7 +9,8 @@ from rig.bench.description import BenchFile
 from rig.bounds import LONGEST_CASE_S
 from rig.case import Case
 from rig.check.fit import Fit
-from rig.description import Document, Location, Mistake
+from rig.console_name import OWN_CONSOLE
+from rig.description import Document, Location, Mistake, suggest
 from rig.plan.model import PlanCase, PlanFile
 from rig.steps import Step
 from rig.steps.fault import Fault
@@ -32,6 +33,7 @@ class PlanCheck:
                 yield from self._limits(case, number, step)
                 yield from self._step_names(case, number, step)
             yield from self._expectation_names(case)
+            yield from self._consoles(case)
             yield from self._recorded(case)
             yield from self._duration(case)
 
@@ -106,6 +108,17 @@ class PlanCheck:
         for expectation in case.expectations:
             for name, value in expectation.signals_named():
                 yield from self._signal(case, None, name, value)
+
+    def _consoles(self, case: Case) -> Iterator[Mistake]:
+        """A console that is not the BMS's own must be on the bench."""
+        bench = self._fit.bench
+        named = [(number, step) for number, step in enumerate(case.steps, start=1)]
+        for number, thing in (*named, *((None, wanted) for wanted in case.expectations)):
+            name = getattr(getattr(thing, "until", thing), "console", OWN_CONSOLE)
+            if bench is not None and name != OWN_CONSOLE and name not in bench.consoles:
+                what = f'the bench {bench.name} has no "{name}"'
+                said = (what, suggest(name, bench.consoles))
+                yield from self._once(case, number, name, "console", said)
 
     def _signal(
         self, case: Case, number: int | None, name: str, value: float | None = None

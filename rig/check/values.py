@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rig.can_address import SignalAddress
+from rig.can_address import MessageAddress, SignalAddress
 from rig.description import Location
 from rig.dut.profile import Profile
 
@@ -77,7 +77,7 @@ def said_values(profile: Profile) -> Iterator[Said]:
         where: Location = ("start", "request", message)
         yield from (((*where, s), f"{message}.{s}", value) for s, value in signals.items())
     if (events := profile.events) is not None:
-        code = f"{events.message}.{events.code}"
+        code = events.message.signal(events.code)
         yield from ((("events", "codes", short), code, n) for short, n in events.codes.items())
     if profile.settings is not None and profile.settings.loss is not None:
         yield from _flags(("settings", "loss", "says"), profile.settings.loss.says)
@@ -106,14 +106,14 @@ def _counters(profile: Profile) -> Iterator[Said]:
     for name, promise in profile.messages.items():
         if promise.counter is not None:
             where: Location = ("messages", name, "counter last")
-            yield where, f"{name}.{promise.counter}", promise.counter_last
+            yield where, MessageAddress(name).signal(promise.counter), promise.counter_last
     for name, received in profile.can.receives.items() if profile.can else ():
         if received.counter is not None:
             where = ("can", "receives", name, "counter last")
             yield where, f"{name}.{received.counter}", received.counter_last
     if profile.events is not None and profile.events.counter is not None:
-        name = f"{profile.events.message}.{profile.events.counter}"
-        yield ("events", "counter last"), name, profile.events.counter_last
+        counter = profile.events.message.signal(profile.events.counter)
+        yield ("events", "counter last"), counter, profile.events.counter_last
 
 
 def reported_values(profile: Profile) -> Iterator[Said]:

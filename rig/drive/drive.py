@@ -1,7 +1,7 @@
 """One case on one bench, from the first step to the trace. Must not judge, nor know a protection.
 
 Every case starts at home: nominal values, and a BMS that was just powered up and is ready. Then
-the digitizer begins one record over the whole case, the steps are done one by one, and what was
+each digitizer begins one record over the whole case, the steps are done one by one, and what was
 recorded comes back as a Trace, also where the bench failed half-way.
 """
 
@@ -10,31 +10,35 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import Literal
 
-from rig.bench.bench import Bench
+from rig.bench.bench import Bench, no_one
 from rig.bench.partner import Partner
 from rig.case import Case
+from rig.console_name import OWN_CONSOLE
 from rig.drive.home import go_home
 from rig.drive.starting import Starting
+from rig.drive.streams import Streams
 from rig.drive.waiting import not_there, sleep_ns, wait_for
 from rig.dut.can_link import CanLink
 from rig.dut.profile import Profile
 from rig.errors import BenchError, LimitError, NotReadyError
 from rig.steps import Step
 from rig.steps.conditions import Condition
-from rig.trace.model import Command, Frames, Line, Marker, Reading, Start, Trace
+from rig.trace.log import Rows
+from rig.trace.model import Command, Frames, Marker, Reading, Trace
+from rig.trace.time_base import as_late_as_the_bench, from_zero, in_order
+from rig.trace.unfinished import COMMANDS, READINGS, Progress
 
-_Stamped = TypeVar("_Stamped", Command, Reading)
 
-
-def drive_case(case: Case, bench: Bench) -> Trace:
+def drive_case(case: Case, bench: Bench, streams: Streams | None = None) -> Trace:
     """Drive `case` on `bench` and return all that was recorded.
 
-    A BenchError becomes the trace's `error`; the bench is brought to its safe state before this
-    returns. A LimitError passes on: the plan should have been refused.
+    `streams` is where records go meanwhile; None keeps them in memory. A BenchError becomes the
+    trace's `error`; the bench is brought to its safe state before this returns. A LimitError
+    passes on: the plan should have been refused.
     """
-    return _Drive(case, bench).run()
+    return _Drive(case, bench, streams or Streams()).run()
 
 
 def nothing_recorded(error: str) -> Trace:
@@ -42,7 +46,7 @@ def nothing_recorded(error: str) -> Trace:
     return Trace(
         begin_ns=0,
         end_ns=0,
-        waveform=None,
+        waveforms=(),
         commands=(),
         readings=(),
         frames=Frames.none(),
@@ -56,13 +60,14 @@ def nothing_recorded(error: str) -> Trace:
 class _Drive:
     """The state of one running case."""
 
-    def __init__(self, case: Case, bench: Bench) -> None:
+    def __init__(self, case: Case, bench: Bench, streams: Streams) -> None:
         self._case, self._bench, self._clock = case, bench, bench.clock
         self.random = random.Random(case.seed)  # noqa: S311 -- a dither, not a secret
         # Of its own, so that a wait is as long whether there is noise before it or not.
         self.noise = random.Random(f"noise {case.seed}")  # noqa: S311
-        self._commands: list[Command] = []
-        self._readings: list[Reading] = []
+        self._streams = streams
+        self._commands: Rows[Command] = Rows(COMMANDS, Command)
+        self._readings: Rows[Reading] = Rows(READINGS, Reading)
         self._markers: dict[str, Marker] = {}
         self._starting = Starting()
         self._begin_ns = self._clock.now_ns()
@@ -82,40 +87,44 @@ class _Drive:
         except LimitError:
             self._bench.make_safe()
             raise
+        finally:
+            self._bench.on_kept_up = no_one
+            self._streams.close()
 
     # ---- the record -------------------------------------------------------------------------
     def _record(self) -> Trace:
         bench = self._bench
-        for link in bench.links():
-            link.begin()
-        bench.begin_transcript()
+        heard = [link.begin() for link in bench.links()]
+        said = bench.begin_transcript()
         if self._case.capture is not None:
             bench.arm(self._case.capture)
         self._begin_ns = self._clock.now_ns()  # from here on everything is recorded
+        self._streams.begin([*heard, said, self._commands, self._readings])
+        bench.on_kept_up = self._keep
         for step in self._case.steps:
             self._take(step)
         return self._collect(error=None)
 
     def _collect(self, error: str | None) -> Trace:
         bench = self._bench
+        self._keep(is_last=True)
         armed = self._case.capture is not None and error is None
         if bench.partner is not None:
             bench.partner.reset()
         end_ns = self._clock.now_ns()
-        waveform = bench.collect() if armed else None
+        waveforms = bench.collect() if armed else ()
         of_buses = {name: bus.end() for name, bus in bench.buses.items()}
         links = {name: link for name, (_, link) in of_buses.items()}
-        lines: tuple[Line, ...] = ()
-        if bench.console is not None:
-            lines, links["console"] = bench.console.end()
+        of_consoles = {name: console.end() for name, console in bench.consoles.items()}
+        links |= {name: link for name, (_, link) in of_consoles.items()}
         trace = Trace(
             begin_ns=self._begin_ns,
             end_ns=end_ns,
-            waveform=waveform,
-            commands=tuple(self._commands),
-            readings=tuple(self._readings),
+            waveforms=waveforms,
+            commands=tuple(self._commands.all),
+            readings=tuple(self._readings.all),
             frames=Frames.merged([frames for frames, _ in of_buses.values()]),
-            lines=lines,
+            lines=in_order([lines for lines, _ in of_consoles.values()]),
             links=links,
             markers=self._markers,
             error=error,
@@ -124,7 +133,7 @@ class _Drive:
             begun_utc_ns=self._clock.date_ns(self._begin_ns),
             transcript=bench.end_transcript(),
         )
-        return _from_zero(_as_late_as_the_bench(trace))
+        return from_zero(as_late_as_the_bench(trace))
 
     def _broken(self, error: BenchError) -> Trace:
         """The trace of a case that the bench could not finish: whatever can still be had."""
@@ -145,6 +154,21 @@ class _Drive:
             )
         for link in self._bench.links():
             link.poll()
+        self._keep()
+
+    def _keep(self, *, is_last: bool = False) -> None:
+        """Store what came since, where it is time to."""
+        buses = self._bench.buses
+        if self._streams.is_due or (is_last and self._streams.has_begun):
+            self._streams.write(
+                Progress(
+                    begin_ns=self._begin_ns,
+                    end_ns=self._clock.now_ns(),
+                    begun_utc_ns=self._clock.date_ns(self._begin_ns),
+                    markers=self._markers,
+                    offsets={name: o for name, bus in buses.items() if (o := bus.offset())},
+                )
+            )
 
     # ---- what steps may use (rig.steps.driver.Driver) -----------------------------------------
     @property
@@ -165,13 +189,13 @@ class _Drive:
         return wait_for(self._bench, until, within_s)
 
     def set(self, values: Mapping[str, float]) -> None:
-        self._commands.extend(self._bench.set(values))
+        self._commands.all.extend(self._bench.set(values))
 
     def read(self, quantities: Sequence[str]) -> None:
-        self._readings.extend(self._bench.read(quantities))
+        self._readings.all.extend(self._bench.read(quantities))
 
     def fault(self, fault: Literal["open", "short"], target: str, *, present: bool) -> None:
-        self._commands.append(self._bench.fault(fault, target, present=present))
+        self._commands.all.append(self._bench.fault(fault, target, present=present))
 
     def can(self, does: str, what: str) -> CanLink:
         if self._bench.can is None:
@@ -183,80 +207,14 @@ class _Drive:
             raise not_there("sends on CAN", "CAN bus", message)
         return self._bench.partner
 
-    def type_line(self, line: str) -> None:
-        if self._bench.console is None:
-            raise not_there("types a line", "console", line)
-        if self.profile.disturbs_settings(line):
+    def type_line(self, line: str, console: str) -> None:
+        if console not in self._bench.consoles:
+            raise not_there("types a line", console, line)
+        if console == OWN_CONSOLE and self.profile.disturbs_settings(line):
             self._bench.settings = "disturbed"
-        self._bench.console.type(line)
+        self._bench.consoles[console].type(line)
 
     def reset(self) -> None:
         if self._bench.console is None:
             raise not_there("resets by RTS", "console", "reset")
         self._bench.console.reset()
-
-
-def _shifted(stamped: _Stamped, zero_ns: int) -> _Stamped:
-    return replace(
-        stamped, before_ns=stamped.before_ns - zero_ns, after_ns=stamped.after_ns - zero_ns
-    )
-
-
-def _start_from(start: Start, zero_ns: int) -> Start:
-    """Count a start's times from the case's begin too."""
-    ready = start.ready
-    return replace(
-        start,
-        begun_ns=None if start.begun_ns is None else start.begun_ns - zero_ns,
-        ready=ready and replace(ready, time_ns=ready.time_ns - zero_ns),
-        asked_ns=None if start.asked_ns is None else start.asked_ns - zero_ns,
-        readings=tuple(_shifted(r, zero_ns) for r in start.readings),
-    )
-
-
-def _as_late_as_the_bench(trace: Trace) -> Trace:
-    """Let what a bench played in real time handed over be as late as it fell behind at the worst.
-
-    The rig's own lag is in the stamps already: they say how long nobody looked.
-    """
-    lag_ns = max((lag.worst_ns for lag in trace.lags if lag.who == "bench"), default=0)
-    if not lag_ns:
-        return trace
-    frames, start = trace.frames, trace.start
-    if start is not None and start.ready is not None:
-        start = replace(start, ready=_later(start.ready, lag_ns))
-    return replace(
-        trace,
-        start=start,
-        lines=tuple(_later(line, lag_ns) for line in trace.lines),
-        frames=replace(
-            frames,
-            time_ns=frames.time_ns - lag_ns // 2,  # late by none of it or by all: by half of it
-            time_u_s=frames.time_u_s + lag_ns * 1e-9 / 12**0.5,
-        ),
-    )
-
-
-def _later(line: Line, lag_ns: int) -> Line:
-    return replace(line, late_ns=line.late_ns + lag_ns)
-
-
-def _from_zero(trace: Trace) -> Trace:
-    """Count a trace's time from its begin, so that two equal cases have equal traces."""
-    zero = trace.begin_ns
-    waveform = trace.waveform
-    return replace(
-        trace,
-        begin_ns=0,
-        end_ns=trace.end_ns - zero,
-        waveform=waveform and replace(waveform, start_ns=waveform.start_ns - zero),
-        commands=tuple(_shifted(c, zero) for c in trace.commands),
-        readings=tuple(_shifted(r, zero) for r in trace.readings),
-        frames=replace(trace.frames, time_ns=trace.frames.time_ns - zero),
-        lines=tuple(replace(line, time_ns=line.time_ns - zero) for line in trace.lines),
-        start=trace.start and _start_from(trace.start, zero),
-        markers={
-            name: replace(m, time_ns=m.time_ns - zero, begin_ns=m.begin_ns - zero)
-            for name, m in trace.markers.items()
-        },
-    )

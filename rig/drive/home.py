@@ -116,11 +116,11 @@ def read_firmware(bench: Bench) -> str:
         go_home(bench)
     except NotReadyError:
         return ""
-    already = len(bench.console.lines())
+    already = bench.console.count()
     bench.console.type(console.commands["version"])
     for _ in range(10):
         sleep_ns(bench, round(_ANSWER_S * 1e8))
-        for line in bench.console.lines()[already:]:
+        for line in bench.console.lines(already):
             # Between its answer and us may stand lines that it logs by itself.
             if bench.profile.name in line.plain:
                 return line.plain.strip()

@@ -83,11 +83,11 @@ def _await_word(bench: Bench, starting: Starting) -> None:
     if console is None or bench.console is None:
         return
     within_s = ready_within_s(bench)
-    before = len(bench.console.lines())
+    before = bench.console.count()
     # Half of the start is slept through: to be woken by each line of a boot log helps nobody.
     bench.clock.sleep_until(bench.clock.now_ns() + round(0.5e9 * within_s / 2.0))
     came = wait_for(bench, ConsoleLine(pattern=console.ready), within_s)
-    lines = bench.console.lines()[before:]
+    lines = bench.console.lines(before)
     starting.heard = len(lines)
     starting.ready = next((line for line in lines if line.search(console.ready)), None)
     if not came:
@@ -185,9 +185,10 @@ def _look(
 
 def _is_told_closed(bench: Bench, output: str, starting: Starting) -> bool:
     said = bench.profile.outputs[output].signal
-    if said is None or bench.can is None or bench.messages is None:
+    if said is None or said.bus not in bench.buses or said.bus not in bench.messages:
         return False
-    frame = bench.can.newest(bench.messages.can_id(said.message), since=starting.frames)
+    messages = bench.messages[said.bus]
+    frame = bench.buses[said.bus].newest(messages.can_id(said.message), since=starting.frames)
     if frame is None:
         return False
-    return bool(bench.messages.decode_one(said.message, bytes(frame.data)).get(said.name, 0.0))
+    return bool(messages.decode_one(said.message, bytes(frame.data)).get(said.name, 0.0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from rig.bench.bench import Bench
+from rig.bench.bench import KEEP_UP_NS, Bench
 from rig.clock import Links
 from rig.errors import BenchError
 from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValue
@@ -21,16 +21,9 @@ def sleep_ns(bench: Bench, duration_ns: int) -> None:
     if duration_ns <= 0:
         return
     until_ns = bench.clock.now_ns() + duration_ns
-    console = bench.console
-
-    def listen() -> bool:
-        if console is not None:
-            console.poll(prompt=True)
-        return False
-
-    if console is not None:
+    for console in bench.consoles.values():
         console.poll()
-    _wait(bench, listen, until_ns, ("console",) if console is not None else ())
+    _wait(bench, lambda: _listen(bench), until_ns, tuple(bench.consoles))
 
 
 def wait_for(bench: Bench, condition: Condition, within_s: float) -> bool:
@@ -39,22 +32,29 @@ def wait_for(bench: Bench, condition: Condition, within_s: float) -> bool:
     if isinstance(condition, OutputState):
         return _watch_output(bench, condition, until_ns)
     if isinstance(condition, SignalValue):
-        return _wait(bench, _signal_test(bench, condition), until_ns, ("can", "console"))
-    return _wait(bench, _console_test(bench, condition), until_ns, ("console",))
+        return _wait(bench, _signal_test(bench, condition), until_ns, ("can", *bench.consoles))
+    return _wait(bench, _console_test(bench, condition), until_ns, tuple(bench.consoles))
+
+
+def _listen(bench: Bench) -> bool:
+    """Stamp the lines that have come, from within a wait; nothing that ends it."""
+    for console in bench.consoles.values():
+        console.poll(prompt=True)
+    return False
 
 
 def _wait(bench: Bench, ready: Callable[[], bool], until_ns: int, links: Links) -> bool:
-    """Wait as the clock does, and let the partner send what falls due meanwhile."""
+    """Wait as the clock does; let the partner send what falls due, and keep what comes."""
     partner = bench.partner
-    if partner is None:
-        return bench.clock.wait(ready, until_ns, links)
     while True:
-        partner.pump()
-        due_ns = partner.due_ns
-        if due_ns is None or due_ns >= until_ns:
-            return bench.clock.wait(ready, until_ns, links)
-        if bench.clock.wait(ready, due_ns, links):
-            return True
+        due_ns = min(until_ns, bench.clock.now_ns() + KEEP_UP_NS)
+        if partner is not None:
+            partner.pump()
+            due_ns = min(due_ns, due_ns if partner.due_ns is None else partner.due_ns)
+        done = bench.clock.wait(ready, due_ns, links)
+        bench.keep_up()
+        if done or due_ns >= until_ns:
+            return done
 
 
 def not_there(does: str, link: str, where: str) -> BenchError:
@@ -77,15 +77,14 @@ def _watch_output(bench: Bench, condition: OutputState, until_ns: int) -> bool:
 
 
 def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
-    can, messages, console = bench.can, bench.messages, bench.console
-    if can is None or messages is None:
-        raise not_there("waits for a CAN signal", "CAN bus", condition.signal)
     signal = condition.signal
+    can, messages = bench.buses.get(signal.bus), bench.messages.get(signal.bus)
+    if can is None or messages is None:
+        raise not_there("waits for a CAN signal", "CAN bus", signal)
     can_id = messages.can_id(signal.message)
 
     def seen() -> bool:
-        if console is not None:
-            console.poll(prompt=True)
+        _listen(bench)
         frame = can.newest(can_id)
         if frame is None:
             return False
@@ -96,14 +95,16 @@ def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
 
 
 def _console_test(bench: Bench, condition: ConsoleLine) -> Callable[[], bool]:
-    console = bench.console
+    console = bench.consoles.get(condition.console)
     if console is None:
-        raise not_there("waits for a console line", "console", condition.pattern)
+        raise not_there("waits for a console line", condition.console, condition.pattern)
     pattern = re.compile(condition.pattern)
-    already = len(console.lines())
+    looked_at = console.count()
 
     def seen() -> bool:
-        console.poll(prompt=True)
-        return any(line.search(pattern) for line in console.lines()[already:])
+        nonlocal looked_at
+        _listen(bench)
+        lines, looked_at = console.lines(looked_at), console.count()
+        return any(line.search(pattern) for line in lines)
 
     return seen

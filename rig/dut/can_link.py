@@ -14,29 +14,21 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import can
 import numpy as np
+from numpy.typing import NDArray
 
 from rig.can_address import OWN_BUS
 from rig.clock import Clock
 from rig.errors import BenchError
-from rig.trace.model import (
-    CLASSIC_BYTES,
-    ERROR,
-    EXTENDED,
-    FD,
-    FD_BYTES,
-    PASSIVE,
-    REMOTE,
-    SENT,
-    SWITCHED,
-    Frames,
-    Link,
-)
+from rig.trace import candump
+from rig.trace.log import Log
+from rig.trace.model import Frames, Link
+from rig.trace.texts import plain_name
+from rig.trace.unfinished import Offset
 
 # Its client logs a warning for every frame that TCP cut in two, and then reads it rightly.
 # What is an error to it reaches us as an exception.
@@ -55,6 +47,16 @@ class ClockPoint:
     stamp_ns: int
     rig_ns: int  # in the rig's hand ...
     late_ns: int  # ... and on the bus at most so long before
+
+    @property
+    def likely_ns(self) -> int:
+        """Rig time at which it was most likely on the bus."""
+        return self.rig_ns - self.late_ns // 2
+
+    @property
+    def time_u_s(self) -> float:
+        """Standard uncertainty of that."""
+        return self.late_ns / 1e9 / 12**0.5
 
 
 class CanLink:
@@ -75,6 +77,9 @@ class CanLink:
         Wall time that a network gateway may take for a word, or to take one in.
     """
 
+    _points: list[ClockPoint]
+    _newest: ClockPoint | None  # of the newest frame, when it was taken in
+
     def __init__(
         self,
         clock: Clock,
@@ -92,13 +97,10 @@ class CanLink:
         self._heard = 0
         self._handed_before = clock.handed_over(self.name)
         self._sent = 0
-        self._frames: list[can.Message] = []
-        self._sent_frames: set[int] = set()  # indices into _frames of the rig's own
+        self._forget()
         self._posted: Counter[tuple[int, bytes]] = Counter()  # sent, and not heard yet
         # A thread of the partner's may post, while ours takes in what came.
         self._sending, self._counting = threading.Lock(), threading.Lock()
-        self._points: list[ClockPoint] = []
-        self._newest: ClockPoint | None = None  # of the newest frame, when it was taken in
         self._looks_ns = (clock.now_ns(),) * 2  # the last look at the bus, and the one before
 
     def poll(self) -> None:
@@ -135,34 +137,41 @@ class CanLink:
         self._posted.clear()
         self._looks_ns = (self._clock.now_ns(),) * 2
 
-    def begin(self) -> None:
-        """Forget what was heard before and find the adapter's clock."""
+    def begin(self) -> Log[can.Message]:
+        """Forget what was heard before and find the adapter's clock; give what will be heard."""
         self.poll()
         self._forget()
         self._synchronise()
+        return self._frames
 
     def end(self) -> tuple[Frames, Link]:
         """Everything heard since `begin`, on the rig's time base."""
         self._synchronise()
         self.poll()
-        if not self._points and self._frames and self._newest is not None:
+        if not self._points and self._newest is not None:
             self._points.append(self._newest)  # a bus that was silent at both ends of the case
-        received = sum(not f.is_error_frame for f in self._frames)
         link = Link(
             name=self.name,
             alive=self._is_alive(),
-            received=received,
+            received=len(self._frames) - self._errors,
             dropped=0,
             unanswered=self.owed,
         )
         self._fall_silent()
         return self._as_frames(), link
 
+    def offset(self) -> Offset | None:
+        """How the adapter's clock stands to the rig's, as far as it is known by now."""
+        point = self._points[0] if self._points else self._newest
+        if point is None:
+            return None
+        return Offset(ns=point.likely_ns - point.stamp_ns, time_u_s=point.time_u_s)
+
     def newest(self, can_id: int, *, since: int = 0) -> can.Message | None:
         """Newest frame with this identifier since `begin`, but for its first so many, or None."""
         self.poll()
-        later = reversed(self._frames[since:] if since else self._frames)
-        return next((f for f in later if f.arbitration_id == can_id), None)
+        number, frame = self._newest_of.get(can_id, (-1, None))
+        return frame if number >= since else None
 
     def count(self) -> int:
         """Number of frames heard since `begin`."""
@@ -208,7 +217,7 @@ class CanLink:
             self.poll()
             return any(
                 frame.arbitration_id == can_id and bytes(frame.data) == data
-                for frame in self._frames[already:]
+                for frame in self._frames.since(already)
             )
 
         if not self._clock.wait(echoed, deadline_ns, (self.name,)):
@@ -224,7 +233,11 @@ class CanLink:
                 _shut_down(bus)
 
     def _forget(self) -> None:
-        self._frames, self._points, self._sent_frames, self._newest = [], [], set(), None
+        bus = plain_name(self.name)
+        self._frames = Log(f"{bus}.log", partial(candump.of_message, bus))
+        self._errors, self._is_fd = 0, False
+        self._newest_of: dict[int, tuple[int, can.Message]] = {}  # by identifier, with its number
+        self._points, self._newest = [], None
 
     def _fall_silent(self) -> None:
         """Close the sending connection: it hears the whole bus again, which costs as much again."""
@@ -253,7 +266,7 @@ class CanLink:
         now_ns = self._clock.now_ns()
         unseen_ns = 0 if self._clock.wakes_at_arrival else now_ns - self._looks_ns[1]
         return ClockPoint(
-            stamp_ns=_stamp_ns(self._frames[-1]),
+            stamp_ns=_stamp_ns(self._frames.newest[-1]),
             rig_ns=now_ns,
             late_ns=self._latency_ns + unseen_ns,
         )
@@ -262,34 +275,32 @@ class CanLink:
         return self.count() > count
 
     def _as_frames(self) -> Frames:
-        frames = self._frames
-        n = len(frames)
-        if not n or not self._points:
+        if not len(self._frames) or not self._points:
             return Frames.none(self.name)
-        width = FD_BYTES if any(f.is_fd for f in frames) else CLASSIC_BYTES
-        raw = b"".join(bytes(f.data).ljust(width, b"\0")[:width] for f in frames)
-        flags = np.array([_flags(f) for f in frames], np.uint8)
-        flags[sorted(self._sent_frames)] |= SENT
-        stamps = np.array([_stamp_ns(f) for f in frames], np.int64)
-        return Frames(
-            time_ns=self._to_rig(stamps),
-            can_id=np.array([f.arbitration_id for f in frames], np.uint32),
-            length=np.array([f.dlc for f in frames], np.uint8),
-            data=np.frombuffer(bytearray(raw), np.uint8).reshape(n, width),
-            flags=flags,
-            buses=(self.name,),
-            time_u_s=max(point.late_ns for point in self._points) / 1e9 / 12**0.5,
+        frames = Frames.room(
+            len(self._frames),
+            is_fd=self._is_fd,
+            bus=self.name,
+            time_u_s=max(point.time_u_s for point in self._points),
+            memory=self._frames.room,
         )
+        at = 0
+        for lines in self._frames.texts():
+            heard = candump.parsed(lines)
+            frames.put(at, replace(heard, time_ns=self._to_rig(heard.time_ns)))
+            at += heard.time_ns.size
+        return frames
 
-    def _to_rig(self, stamps_ns: np.ndarray[Any, np.dtype[np.int64]]) -> Any:
+    def _to_rig(self, stamps_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Line through the clock points, each less half of what it may be late."""
         first, last = self._points[0], self._points[-1]
-        first_ns, last_ns = (p.rig_ns - p.late_ns // 2 for p in (first, last))
+        first_ns, last_ns = first.likely_ns, last.likely_ns
         since = stamps_ns - first.stamp_ns
         if last.stamp_ns == first.stamp_ns:
             return since + first_ns
         rate = (last_ns - first_ns) / (last.stamp_ns - first.stamp_ns)
-        return first_ns + since + np.rint(since * (rate - 1.0)).astype(np.int64)
+        drift: NDArray[np.int64] = np.rint(since * (rate - 1.0)).astype(np.int64)
+        return first_ns + since + drift
 
     def _connect(self) -> can.BusABC:
         # python-can's socketcand waits without a deadline for the gateway's words, in opening and
@@ -322,10 +333,15 @@ class CanLink:
         """Keep a frame; one of the rig's own comes back as the adapter sent it."""
         sent = frame.arbitration_id, bytes(frame.data)
         with self._counting:
-            if self._posted[sent]:
+            if is_own := sent in self._posted:
                 self._posted[sent] -= 1
-                self._sent_frames.add(len(self._frames))
+                if not self._posted[sent]:
+                    del self._posted[sent]
+        frame.is_rx = not is_own
+        self._newest_of[frame.arbitration_id] = len(self._frames), frame
         self._frames.append(frame)
+        self._errors += frame.is_error_frame
+        self._is_fd = self._is_fd or frame.is_fd
         self._heard += 1
 
     def _is_alive(self) -> bool:
@@ -365,14 +381,3 @@ def _cause(error: BaseException) -> BaseException:
 def _stamp_ns(frame: can.Message) -> int:
     # float64 at 1.7e9 s has steps of 0.24 us, so microseconds are all that a stamp holds.
     return round(frame.timestamp * 1e6) * 1000
-
-
-def _flags(frame: can.Message) -> int:
-    return (
-        EXTENDED * frame.is_extended_id
-        | REMOTE * frame.is_remote_frame
-        | ERROR * frame.is_error_frame
-        | FD * frame.is_fd
-        | SWITCHED * (frame.is_fd and frame.bitrate_switch)
-        | PASSIVE * (frame.is_fd and frame.error_state_indicator)
-    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rig.can_address import MessageAddress
 from rig.dut.e2e import CrcKind, crc_of_frames, one_crc
 from rig.errors import DescriptionError
 from rig.trace.model import ERROR, EXTENDED, FD_BYTES, REMOTE, SENT
@@ -65,10 +66,16 @@ class _Layout:
 
 
 class Messages:
-    """The messages of one DBC file, looked up by name."""
+    """The messages of one DBC file, looked up by name; "Cells of module 3" is a module's own.
 
-    def __init__(self, dbc_path: Path | str) -> None:
-        self.path = Path(dbc_path)
+    Parameters
+    ----------
+    id_step
+        From the identifiers of a module to those of the next; module 1 has those of the DBC.
+    """
+
+    def __init__(self, dbc_path: Path | str, id_step: int = 0) -> None:
+        self.path, self._id_step = Path(dbc_path), id_step
         self._layouts: dict[tuple[str, str], _Layout] = {}
 
     @cached_property
@@ -92,6 +99,7 @@ class Messages:
 
     def message(self, name: str) -> Message:
         """Return a message by name; DescriptionError names the nearest where there is none."""
+        name = MessageAddress(name).name
         try:
             return self.database.get_message_by_name(name)
         except KeyError:
@@ -116,7 +124,8 @@ class Messages:
     # ---- to the bus ------------------------------------------------------------------------------
     def can_id(self, message: str) -> int:
         """Return a message's identifier."""
-        return self.message(message).frame_id
+        beyond = (MessageAddress(message).module or 1) - 1
+        return self.message(message).frame_id + beyond * self._id_step
 
     def is_extended(self, message: str) -> bool:
         """Tell whether a message has a 29 bit identifier."""
@@ -138,7 +147,7 @@ class Messages:
         except Exception as cause:  # cantools raises its own errors and OverflowError, ValueError
             what = f"{message} can't carry {dict(signals or {})}: {cause}"
             raise DescriptionError(what, str(self.path), "give values inside the limits") from cause
-        return found.frame_id, data, found.is_extended_frame
+        return self.can_id(message), data, found.is_extended_frame
 
     # ---- from the bus ----------------------------------------------------------------------------
     def rows(self, frames: FrameTable, message: str) -> NDArray[np.intp]:
@@ -241,7 +250,7 @@ class Messages:
         return rows[np.isin(selector, found.multiplexer_ids)]
 
     def _layout(self, message: str, signal: str) -> _Layout:
-        key = (message, signal)
+        key = (MessageAddress(message).name, signal)
         if key not in self._layouts:
             self._layouts[key] = _layout_of(self.signal(message, signal))
         return self._layouts[key]

@@ -1,4 +1,4 @@
-"""The BMS's console: lines with the time of their end. Must not interpret them.
+"""A console: lines with the time of their end. Must not interpret them.
 
 A line's end was on the wire somewhere between `time_ns - late_ns` and `time_ns`: the adapter's
 latency, and however long nobody looked. On a wall clock that counts from the look before the last,
@@ -11,12 +11,16 @@ from __future__ import annotations
 import contextlib
 import queue
 import time
+from collections.abc import Sequence
 
 import serial
 
 from rig.clock import Clock
+from rig.console_name import OWN_CONSOLE
 from rig.errors import BenchError
+from rig.trace.log import Log
 from rig.trace.model import Line, Link
+from rig.trace.texts import of_line, plain_name, to_line
 
 _ARRIVE_S = 5.0  # wall time for bytes that a simulated bench has already handed over
 _TAKES_WITHIN_S = 5.0  # wall time for a port to take in what is typed
@@ -38,14 +42,22 @@ class ConsoleLink:
     latency_s : float
         Longest time from a byte's end to the rig's hand (FTDI: 16 ms unless set to 1 ms).
     newline : str
-        What the BMS takes as the end of a typed line.
+        What is taken there as the end of a typed line.
+    name : str
+        Of the console on its bench.
     """
 
-    name = "console"
-
-    def __init__(
-        self, clock: Clock, url: str, baud: int, latency_s: float, newline: str = "\n"
+    def __init__(  # noqa: PLR0913 -- a port in all its parts
+        self,
+        clock: Clock,
+        url: str,
+        baud: int,
+        latency_s: float,
+        newline: str = "\n",
+        *,
+        name: str = OWN_CONSOLE,
     ) -> None:
+        self.name = name
         self._clock, self._url, self._newline, self._baud = clock, url, newline, baud
         self._latency_ns = round(latency_s * 1e9)
         self._received = self._typed = self._dropped = 0
@@ -59,7 +71,7 @@ class ConsoleLink:
         except (OSError, ValueError) as error:  # SerialException is an OSError
             raise self._lost(f"it can't be opened: {error}") from error
         self._partial = b""
-        self._lines: list[Line] = []
+        self._forget()
         self._looks_ns = (clock.now_ns(),) * 2  # when the last look began, and the one before
 
     def poll(self, *, prompt: bool = False) -> None:
@@ -76,10 +88,10 @@ class ConsoleLink:
             unseen_ns = now_ns - before_ns
         *ended, self._partial = (self._partial + chunk).split(b"\n")
         late_ns = self._latency_ns + unseen_ns
-        self._lines.extend(
-            Line(time_ns=now_ns, late_ns=late_ns, text=raw.decode("utf-8", "replace").rstrip("\r"))
-            for raw in ended
-        )
+        for raw in ended:
+            text = raw.decode("utf-8", "replace").rstrip("\r")
+            line = Line(time_ns=now_ns, late_ns=late_ns, text=text, console=self.name)
+            self._lines.append(line)
 
     def renew(self) -> None:
         """Know nothing any more: bench and time have begun anew, and the connection is the same.
@@ -88,24 +100,36 @@ class ConsoleLink:
         """
         self._release()
         self.poll()
-        self._partial, self._lines, self._dropped = b"", [], 0
+        self._partial, self._dropped = b"", 0
+        self._forget()
         self._looks_ns = (self._clock.now_ns(),) * 2
 
-    def begin(self) -> None:
-        """Forget the lines heard before."""
+    def begin(self) -> Log[Line]:
+        """Forget the lines heard before; give those that will be."""
         self.poll()
-        self._lines = []
+        self._forget()
+        return self._lines
 
-    def end(self) -> tuple[tuple[Line, ...], Link]:
+    def end(self) -> tuple[Sequence[Line], Link]:
         """Lines heard since `begin`."""
         self.poll()
         alive = bool(self._port.is_open)
         link = Link(name=self.name, alive=alive, received=len(self._lines), dropped=self._dropped)
-        return tuple(self._lines), link
+        return self._lines.all(), link
 
-    def lines(self) -> list[Line]:
-        """Lines heard so far since `begin`, the newest last."""
-        return self._lines
+    def count(self) -> int:
+        """Number of lines heard so far since `begin`."""
+        return len(self._lines)
+
+    def lines(self, since: int = 0) -> Sequence[Line]:
+        """Lines heard so far since `begin`, but for the first so many; the newest last.
+
+        In a case that lasts long, old ones are in a file and not among them.
+        """
+        return self._lines.since(since)
+
+    def _forget(self) -> None:
+        self._lines = Log(f"{plain_name(self.name)}.txt", of_line, to_line)
 
     def type(self, line: str) -> None:
         """Type a line, and return when its last bit has left."""
@@ -184,5 +208,5 @@ class ConsoleLink:
 
     def _lost(self, what: str) -> BenchError:
         return BenchError(
-            what, f"console {self._url}", "check the cable and that no terminal holds the port"
+            what, f"{self.name} {self._url}", "check the cable and that no terminal holds the port"
         )

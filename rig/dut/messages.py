@@ -16,7 +16,26 @@ from rig.description import Description, Location, Names, mistake_error
 from rig.dut.e2e import CrcKind
 from rig.quantity import Period, Ratio, Seconds, bounded
 
-__all__ = ["BusLoad", "Events", "MessageContent", "MessagePromise"]
+__all__ = ["BusDbc", "BusLoad", "Events", "MessageContent", "MessagePromise", "Modules"]
+
+
+class Modules(Description):
+    """Several that send by one DBC: module 1 as it says, each of the others at ids of its own."""
+
+    count: Annotated[int, Field(ge=1, le=10_000)]
+    id_step: Annotated[
+        int,
+        Field(alias="id step", ge=1, lt=1 << 29, description="from a module's id to the next's"),
+    ]
+
+
+class BusDbc(Description):
+    """By what the frames of a CAN bus are understood."""
+
+    dbc: str
+    modules: Annotated[Modules | None, Field(description="of this bus, where it has several")] = (
+        None
+    )
 
 
 class MessageContent(Description):

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from rig import bounds
-from rig.can_address import MessageAddress, SignalAddress
+from rig.can_address import OWN_BUS, Address, MessageAddress, SignalAddress
 from rig.description import (
     BrokenDescriptionError,
     Description,
@@ -42,7 +42,7 @@ from rig.dut.consistency import contradictions
 from rig.dut.contactors import Contactors
 from rig.dut.energy import Energy
 from rig.dut.links import FrontEnd, Link
-from rig.dut.messages import BusLoad, Events, MessagePromise
+from rig.dut.messages import BusDbc, BusLoad, Events, MessagePromise
 from rig.dut.received import Received
 from rig.dut.resets import Resets, Timers
 from rig.dut.settings import Settings
@@ -205,10 +205,9 @@ class Limits(Description):
 
 
 # ---- its links ----------------------------------------------------------------------------------
-class Can(Description):
+class Can(BusDbc):
     """Its CAN bus."""
 
-    dbc: str
     bitrate: BitRate
     receives: dict[str, Received] = Field(default_factory=dict)
     back_within_s: Annotated[
@@ -225,11 +224,16 @@ class Can(Description):
     traces_to: Names = ()
 
 
+Baud = Annotated[int, Field(ge=bounds.BAUD[0], le=bounds.BAUD[1])]
+Newline = Literal["LF", "CR", "CR LF"]  # what ends a typed line
+LINE_ENDS: Mapping[Newline, str] = {"LF": "\n", "CR": "\r", "CR LF": "\r\n"}
+
+
 class Console(Description):
     """Its serial console; `commands` are the lines it understands, by what they do."""
 
-    baud: Annotated[int, Field(ge=bounds.BAUD[0], le=bounds.BAUD[1])]
-    newline: Literal["LF", "CR", "CR LF"] = "LF"
+    baud: Baud
+    newline: Newline = "LF"
     ready: Annotated[Pattern, Field(description="a regular expression of the line that says so")]
     commands: dict[str, Typed] = Field(default_factory=dict)
     every_s: Annotated[
@@ -250,11 +254,6 @@ class Console(Description):
         ),
     ] = None
     traces_to: Names = ()
-
-    @property
-    def line_end(self) -> str:
-        """The characters that end a typed line."""
-        return {"LF": "\n", "CR": "\r", "CR LF": "\r\n"}[self.newline]
 
 
 class Start(Description):
@@ -699,6 +698,10 @@ class Profile(Description):
     nominal: Nominal
     limits: Limits
     can: Can | None = None
+    buses: Annotated[
+        dict[PlainName, BusDbc],
+        Field(description="further CAN buses that are judged, by their names on the bench"),
+    ] = Field(default_factory=dict)
     console: Console | None = None
     start: Start
     outputs: Annotated[dict[str, OutputPin], Field(min_length=1)]
@@ -730,6 +733,30 @@ class Profile(Description):
     def dbc_path(self) -> Path | None:
         """Where the DBC lies: beside the profile."""
         return None if self.can is None else self._folder / self.can.dbc
+
+    @property
+    def dbcs(self) -> Mapping[str, BusDbc]:
+        """Give by what the frames of each CAN bus are understood, its own first."""
+        return {**({OWN_BUS: self.can} if self.can else {}), **self.buses}
+
+    @property
+    def dbc_paths(self) -> Mapping[str, Path]:
+        """Where the DBC of each CAN bus lies: beside the profile."""
+        return {name: self._folder / bus.dbc for name, bus in self.dbcs.items()}
+
+    def promise_of(self, message: MessageAddress) -> MessagePromise | None:
+        """Give what is promised of a message; of a module's, what is of all of them."""
+        return self.messages.get(message) or self.messages.get(message.whole)
+
+    def unknown_place(self, address: Address) -> tuple[str, str] | None:
+        """Say that there is no such bus, or module on it, if there is none."""
+        if (bus := self.dbcs.get(address.bus)) is None:
+            return f'{self.name} has no CAN bus "{address.bus}"', suggest(address.bus, self.dbcs)
+        count = bus.modules.count if bus.modules else 0
+        if address.module is None or address.module <= count:
+            return None
+        there = f"{count} modules" if count else "no modules: add modules: to the profile"
+        return f"there is no module {address.module} on {address.bus}", f"it has {there}"
 
     @property
     def supply_v(self) -> float:
@@ -850,7 +877,7 @@ class Profile(Description):
         for name, promise in self.messages.items():
             for key in ("counter", "crc"):
                 if signal := getattr(promise, key):
-                    yield ("messages", name, key), f"{name}.{signal}"
+                    yield ("messages", name, key), MessageAddress(name).signal(signal)
         if self.contactors is not None:
             for said in self.contactors.failure.says:
                 yield ("contactors", "precharge fails", "says", said), said

@@ -96,12 +96,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Anything else; "connected" tells of the instruments."""
+    """Anything else; "connected" tells of the instruments, "unfinished" what a case left."""
 
     wall: Wall
     event: str
     instruments: tuple[InstrumentFacts, ...] = ()
     firmware: str = ""
+    case: str = ""
+    folder: PlainName = ""  # below unfinished/
+    files: Mapping[PlainName, Sha256] = field(default_factory=dict)
     kind: Literal["event"] = "event"
 
 

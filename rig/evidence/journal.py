@@ -79,6 +79,14 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def digest_of(path: Path) -> str:
+    """SHA-256 of a plain file, which may be too large for memory; OSError where it is none."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise _no_plain_file()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_journal(path: Path) -> tuple[list[Entry], list[str], int]:
     """Read what can be trusted.
 
@@ -121,8 +129,12 @@ def resume_journal(path: Path) -> Journal:
 def read_plain(path: Path) -> bytes:
     """Read a plain file; OSError for a link, a folder, a pipe or a device."""
     if not stat.S_ISREG(path.lstat().st_mode):
-        raise OSError(errno.EINVAL, "it is no plain file")
+        raise _no_plain_file()
     return path.read_bytes()
+
+
+def _no_plain_file() -> OSError:
+    return OSError(errno.EINVAL, "it is no plain file")
 
 
 def _read(path: Path) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rig.errors import EvidenceError
 from rig.evidence.forms import MANIFEST, FileFacts, Manifest
-from rig.evidence.journal import digest, read_plain
+from rig.evidence.journal import digest_of, read_plain
 
 NAME = "manifest.json"
 # Judgements made later are added to a finished run; everything else may never change.
@@ -32,11 +32,9 @@ def read_contents(folder: Path) -> Contents:
     for path in _walk(folder):
         name = path.relative_to(folder).as_posix()
         try:
-            data = read_plain(path)
+            files[name] = FileFacts(size=path.lstat().st_size, sha256=digest_of(path))
         except OSError as error:
             strange[name] = f"can't be read ({error.strerror or error})"
-        else:
-            files[name] = FileFacts(size=len(data), sha256=digest(data))
     return Contents(files, strange)
 
 

@@ -21,7 +21,7 @@ def case_of_version_3(case: dict[str, Any]) -> None:
 
 def case_of_version_4(case: dict[str, Any]) -> None:
     """What is promised whatever the case is the run's: each case bore it, now as one member."""
-    names = ("cells", "periods", "prints_every_s", "start")
+    names = ("cells", "periods", "prints_every_s", "dbcs", "start")
     case["dut"] = {name: case.pop(name) for name in names if name in case}
 
 

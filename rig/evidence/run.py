@@ -38,6 +38,7 @@ from rig.evidence.later import (
 from rig.evidence.manifest import Contents, read_contents
 from rig.evidence.meta import InstrumentFacts, RunMeta
 from rig.evidence.names import try_folder
+from rig.evidence.unfinished import Unfinished, kept
 from rig.evidence.whole import altered, misplaced, planned_lines
 from rig.facts import DutFacts
 from rig.judge.verdict import WORST_FIRST, Judgement, Verdict, counted_as, tries_in_words
@@ -100,6 +101,7 @@ class RunCase:
     virtual_s: float = 0.0
     tries: tuple[Try, ...] = ()  # in order
     damage: tuple[str, ...] = ()  # why nothing can be said of it: files changed or unreadable
+    unfinished: tuple[Unfinished, ...] = ()  # what was recorded of tries that were cut off
 
     @property
     def verdict(self) -> Verdict | None:
@@ -219,6 +221,7 @@ def load_run(path: Path, *, judged: str | None = None) -> Run:
     wrong = altered(path, facts, journal, contents)
     dut = _dut(path, journal, wrong)
     cases, unread = _cases(_Read(path, contents, journal, wrong, tuple(broken), dut))
+    cut_off = tuple(kept(path, journal, wrong))
     notes, doubled = misplaced(path, facts)
     later = check_judgements(path, contents, begin, {c.case.id for c in cases})
     files = [f"{name}: {why}" for name, why in wrong.items()]
@@ -231,7 +234,7 @@ def load_run(path: Path, *, judged: str | None = None) -> Run:
         started=facts.wall.started_utc,
         ended=journal.lines[-1].wall.utc if journal.lines else facts.wall.started_utc,
         finished=bool(journal.of(RunEnd)),
-        cases=cases,
+        cases=tuple(_with_unfinished(case, cut_off) for case in cases),
         bench_errors=tuple(line.error for line in journal.of(BenchFailed)),
         problems=(*broken, *journal.problems, *sorted(files), *unread, *doubled, *later),
         notes=tuple(notes),
@@ -269,6 +272,11 @@ def add_judgements(run: Run, name: str, judgements: Mapping[str, Judgement]) -> 
         damaged={case.case.id: case.damage[0] for case in run.cases if case.damage},
     )
     return store_judgements(run.path, name, content)
+
+
+def _with_unfinished(case: RunCase, cut_off: Sequence[Unfinished]) -> RunCase:
+    its = tuple(each for each in cut_off if each.case_id == case.case.id)
+    return replace(case, unfinished=its) if its else case
 
 
 def _judged_again(run: Run, name: str) -> Run:

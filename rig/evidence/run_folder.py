@@ -8,6 +8,7 @@
       cases/0001-….try2/        the same case, run again: no try replaces another
       staging/                  while the run lasts: who writes it, and what lanes have stored
                                 and nobody took in yet
+      unfinished/0003-…/        what a case had recorded that was cut off with its process
       judgements/               a later `rig judge`: new files, the first judgement untouched
       manifest.json             SHA-256 of all of it, once the run has ended
 
@@ -35,10 +36,11 @@ from types import TracebackType
 from rig.case import Case
 from rig.errors import EvidenceError, StorageError
 from rig.evidence import run as reader
+from rig.evidence import unfinished
 from rig.evidence.entries import JOURNAL
 from rig.evidence.forms import CASE, JUDGEMENT, RUN, RunFacts, Started
 from rig.evidence.hold import STAGING, Hold
-from rig.evidence.journal import Journal, digest, resume_journal
+from rig.evidence.journal import Journal, digest, digest_of, resume_journal
 from rig.evidence.manifest import sync, write_durably, write_manifest
 from rig.evidence.meta import INSTRUMENTS_JSON, InstrumentFacts, RunMeta
 from rig.evidence.names import case_folder, slug, try_folder
@@ -156,6 +158,7 @@ class RunFolder:
         folder._firmware = run.meta.firmware
         for case in run.cases:  # what is not whole is run again, under its own number
             folder._tries[case.case.id] |= {t.number for t in case.tries if t.is_kept}
+        folder._keep_unfinished()
         for left in folder.staging.glob("*/"):  # by lanes that nobody heard out
             shutil.rmtree(left, ignore_errors=True)
         folder._write("event", {"event": "resumed", "left": len(folder.remaining)}, durable=True)
@@ -242,7 +245,7 @@ class RunFolder:
             "verdict": judgement.verdict.value,
             "sentence": judgement.sentence,
             "virtual_s": virtual_s,
-            "files": {file.name: digest(file.read_bytes()) for file in files},
+            "files": {file.name: digest_of(file) for file in files},
         }
         self._write("result", content, durable=True, wall_s=wall_s)
         self._tries[case_id].add(number)
@@ -269,9 +272,10 @@ class RunFolder:
         if self._finished:
             return self.path
         self._finished = True
-        shutil.rmtree(self.staging, ignore_errors=True)
         with storing(self.path):
             try:
+                self._keep_unfinished()
+                shutil.rmtree(self.staging, ignore_errors=True)
                 self._settle()
                 if state == "finished":
                     check_room(self.path)
@@ -285,6 +289,28 @@ class RunFolder:
                 write_manifest(self.path)
                 sync(self.path)
         return self.path
+
+    def _keep_unfinished(self) -> None:
+        """Make evidence of what cases left that were cut off."""
+        for left in unfinished.left_in(self.staging):
+            if left.case_id not in self._folders:
+                continue
+            above, name = self.path / unfinished.FOLDER, self._folders[left.case_id]
+            tries = (above / try_folder(name, number) for number in itertools.count(1))
+            path = next(each for each in tries if not each.exists())
+            above.mkdir(exist_ok=True)
+            for unneeded in (*left.folder.glob("*.columns"), *left.folder.glob("*.part")):
+                unneeded.unlink()
+            left.folder.rename(path)
+            files = sorted(path.iterdir())
+            content = {
+                "event": unfinished.EVENT,
+                "case": left.case_id,
+                "folder": path.name,
+                "files": {file.name: digest_of(file) for file in files},
+            }
+            self._write("event", content, durable=True)
+            _sync_all([*files, path])
 
     def _settle(self) -> None:
         self._to_disk.shutdown(wait=True)

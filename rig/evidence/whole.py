@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rig.documents import parsed_object
 from rig.errors import EvidenceError
+from rig.evidence import unfinished
 from rig.evidence.entries import Lines, Planned, Result, RunEnd, RunStart
 from rig.evidence.forms import RUN, RunFacts
 from rig.evidence.journal import read_plain
@@ -25,7 +26,7 @@ def altered(path: Path, facts: RunFacts, journal: Lines, found: Contents) -> dic
     wrong = {name: why for name, why in found.strange.items() if not name.startswith("judgements/")}
     for start in journal.of(RunStart)[:1]:
         wrong |= _inputs(start, found) | _facts(start, facts, found)
-    wrong |= _results(journal, found)
+    wrong |= _results(journal, found) | unfinished.altered(journal, found)
     if journal.of(RunEnd) or NAME in found.files:
         wrong = check_manifest(path, found) | wrong
     return wrong

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from rig.console_name import OWN_CONSOLE
 from rig.description import Pattern
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
@@ -42,6 +43,7 @@ class ConsoleNeverSays(Expectation):
     pattern: str
     begin: str | None = None
     end: str | None = None
+    console: str = OWN_CONSOLE
     kind: Literal["console never says"] = "console never says"
     means: ClassVar[str] = "console"
     subject: ClassVar[Subject] = CONSOLE
@@ -51,38 +53,43 @@ class ConsoleNeverSays(Expectation):
     def read(
         cls, name: str, content: ConsoleNeverSaysWords, names: Resolver
     ) -> Iterator[Expectation]:
-        yield cls(pattern=content.never_says, begin=content.begin, end=content.end)
+        begin, end, pattern = content.begin, content.end, content.never_says
+        yield cls(pattern=pattern, begin=begin, end=end, console=name)
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        return CONSOLE.name, {"never says": self.pattern} | span_words(self.begin, self.end)
+        return self.console, {"never says": self.pattern} | span_words(self.begin, self.end)
 
     def sentence(self) -> str:
-        return f"console never says /{self.pattern}/ {said_span(self.begin, self.end)}"
+        return f"{self.console} never says /{self.pattern}/ {said_span(self.begin, self.end)}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that no such line came between two marks, on proof that others did."""
         trace = observed.trace
-        must_have_listened(trace, "console")
+        must_have_listened(trace, self.console)
         begin_ns, end_ns = window_ns(trace, self.begin, self.end)
         pattern = re.compile(self.pattern)
         # A line counts where it may have ended inside the span, and surely where it must have.
-        touching = [ln for ln in trace.lines if ln.time_ns >= begin_ns and _early(ln) <= end_ns]
+        lines = trace.said_on(self.console)
+        touching = [ln for ln in lines if ln.time_ns >= begin_ns and _early(ln) <= end_ns]
         matching = [line for line in touching if line.search(pattern)]
         if matching:
             return self._said(trace, matching, begin_ns, end_ns)
-        must_have_spoken(trace)
+        must_have_spoken(lines, self.console)
         if not touching:
-            _must_be_too_short_for_one(observed, begin_ns, end_ns)
+            promised_s = observed.dut.prints_every_s if self.console == OWN_CONSOLE else None
+            usual_s = promised_s or _usual_s(lines, begin_ns, end_ns)
+            _must_be_too_short_for_one(self.console, usual_s, begin_ns, end_ns)
         sentence = (
             f"no such line in {show((end_ns - begin_ns) * 1e-9, 's')}; {len(touching)} others came"
-            f" ({len(trace.lines)} in the whole case)"
+            f" ({len(lines)} in the whole case)"
         )
         return self.question.answer(Verdict.PASS, sentence)
 
     def _said(self, trace: Trace, matching: list[Line], begin_ns: int, end_ns: int) -> Finding:
         sure = [line for line in matching if _early(line) >= begin_ns and line.time_ns <= end_ns]
         line = (sure or matching)[0]
-        sentence = f"console said {line.plain!r} {show((line.time_ns - begin_ns) * 1e-9, 's')} on"
+        passed = show((line.time_ns - begin_ns) * 1e-9, "s")
+        sentence = f"{self.console} said {line.plain!r} {passed} on"
         mark = line_mark(trace, line)
         if sure:
             return self.question.answer(Verdict.FAIL, sentence, (mark,))
@@ -94,28 +101,29 @@ class ConsoleNeverSays(Expectation):
         )
 
 
-def _must_be_too_short_for_one(observed: Observed, begin_ns: int, end_ns: int) -> None:
+def _must_be_too_short_for_one(
+    console: str, usual_s: float | None, begin_ns: int, end_ns: int
+) -> None:
     """Refuse a span in which nothing was heard though lines were due."""
     span = show((end_ns - begin_ns) * 1e-9, "s")
-    usual_s = observed.dut.prints_every_s or _usual_s(observed.trace, begin_ns, end_ns)
     if usual_s is None:
         raise NoEvidence(
-            f"the console said nothing for {span}, and nothing says how often it speaks: no proof"
+            f"the {console} said nothing for {span}, and nothing says how often it speaks: no proof"
             " that it was alive"
         )
     if (end_ns - begin_ns) * 1e-9 > _SILENCE * usual_s:
         raise NoEvidence(
-            f"the console said nothing for {span}, where a line comes every {show(usual_s, 's')}:"
+            f"the {console} said nothing for {span}, where a line comes every {show(usual_s, 's')}:"
             " no proof that it was alive"
         )
 
 
-def _usual_s(trace: Trace, begin_ns: int, end_ns: int) -> float | None:
+def _usual_s(lines: Sequence[Line], begin_ns: int, end_ns: int) -> float | None:
     """Return the pause between lines in which most of the time outside a span passed.
 
     The median of the pauses would be that within a burst of lines.
     """
-    times = np.array([line.time_ns for line in trace.lines], np.int64)
+    times = np.array([line.time_ns for line in lines], np.int64)
     outside = (times[1:] <= begin_ns) | (times[:-1] >= end_ns)
     pauses = np.sort(np.diff(times)[outside])
     if not pauses.size:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from rig.console_name import OWN_CONSOLE
 from rig.description import Pattern
 from rig.dut.profile import Profile
 from rig.expectations.answering import answered
@@ -23,7 +24,7 @@ from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_window, show, show_range
 from rig.steps.conditions import Condition, ConsoleLine
 from rig.steps.resolver import Resolver
-from rig.trace.model import Trace
+from rig.trace.model import Line, Trace
 
 
 class ConsoleSaysWords(Timed):
@@ -42,6 +43,7 @@ class ConsoleSays(Expectation):
     since: Instant
     high_s: float
     low_s: float = 0.0
+    console: str = OWN_CONSOLE
     kind: Literal["console says"] = "console says"
     means: ClassVar[str] = "console"
     subject: ClassVar[Subject] = CONSOLE
@@ -50,22 +52,24 @@ class ConsoleSays(Expectation):
     @classmethod
     def read(cls, name: str, content: ConsoleSaysWords, names: Resolver) -> Iterator[Expectation]:
         low_s, high_s = content.within.low, content.within.high
-        yield cls(pattern=content.says, since=content.after, low_s=low_s, high_s=high_s)
+        since, pattern = content.after, content.says
+        yield cls(pattern=pattern, since=since, low_s=low_s, high_s=high_s, console=name)
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         says = {"says": self.pattern, "within": seconds(self.low_s, self.high_s)}
-        return CONSOLE.name, says | after_words(self.since)
+        return self.console, says | after_words(self.since)
 
     def comes_s(self, until: Condition) -> float | None:
-        is_it = isinstance(until, ConsoleLine) and until.pattern == self.pattern
+        is_it = until == ConsoleLine(pattern=self.pattern, console=self.console)
         return (self.low_s + self.high_s) / 2 if is_it else None
 
     def answers(self, around: Around) -> Iterator[str]:
-        return answered(around, self.pattern, self.since)
+        if self.console == OWN_CONSOLE:
+            yield from answered(around, self.pattern, self.since)
 
     def sentence(self) -> str:
         when = said_window(self.low_s, self.high_s, self.since)
-        return f"console says /{self.pattern}/ {when}"
+        return f"{self.console} says /{self.pattern}/ {when}"
 
     def needs(self) -> Needs:
         """Record what its cause crosses."""
@@ -74,29 +78,30 @@ class ConsoleSays(Expectation):
     def judge(self, observed: Observed) -> Finding:
         """Judge when the line first came."""
         trace = observed.trace
-        must_have_listened(trace, "console")
+        must_have_listened(trace, self.console)
         cause = find_instant(observed, self.since)
         start_ns = search_start_ns(observed, self.since)
         pattern = re.compile(self.pattern)
-        later = (line for line in trace.lines if line.time_ns >= start_ns)
+        lines = trace.said_on(self.console)
+        later = (line for line in lines if line.time_ns >= start_ns)
         line = next((line for line in later if line.search(pattern)), None)
         if line is None:
-            return self._never_said(trace, cause)
+            return self._never_said(trace, lines, cause)
         mark = line_mark(trace, line)
-        what = (f"console said {line.plain!r}", cause.said)
+        what = (f"{self.console} said {line.plain!r}", cause.said)
         limits_s, passed = (self.low_s, self.high_s), elapsed(line_instant(line), cause)
         return judged_duration(self.question, passed, limits_s, what, marks=(mark,))
 
-    def _never_said(self, trace: Trace, cause: At) -> Finding:
+    def _never_said(self, trace: Trace, lines: Sequence[Line], cause: At) -> Finding:
         """Judge that no such line came, on proof that others did."""
         watched_s = (trace.end_ns - cause.time_ns) * 1e-9
-        others = sum(line.time_ns > cause.time_ns for line in trace.lines)
+        others = sum(line.time_ns > cause.time_ns for line in lines)
         sentence = (
-            f"console did not say /{self.pattern}/ within {show(watched_s, 's')} after"
+            f"{self.console} did not say /{self.pattern}/ within {show(watched_s, 's')} after"
             f" {cause.said}; allowed {show_range(self.low_s, self.high_s, 's')}"
             f" ({others} other lines came)"
         )
-        must_have_spoken(trace)
+        must_have_spoken(lines, self.console)
         if watched_s - elapsed(At(time_ns=trace.end_ns), cause)[1].expanded > self.high_s:
             return self.question.answer(Verdict.FAIL, sentence)
         return self.question.answer(

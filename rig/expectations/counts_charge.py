@@ -116,7 +116,7 @@ class CountsCharge(Expectation):
     def judge(self, observed: Observed) -> Finding:
         """Judge the change of the signal against the integral of the current."""
         trace, question = observed.trace, self.question
-        must_have_listened(trace, "can")
+        must_have_listened(trace, self.signal.bus)
         times, values = observed.signal(self.signal)
         ends = [_newest(trace, self, times, mark) for mark in (self.begin, self.end)]
         begin_ns, end_ns = (int(times[at]) for at in ends)

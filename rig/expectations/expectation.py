@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
+from rig.can_address import OWN_BUS, Address
+from rig.console_name import OWN_CONSOLE
 from rig.dut.profile import Profile, Protection
 from rig.expectations.subjects import Subject
 from rig.expectations.words import Words
@@ -73,7 +75,8 @@ class Expectation(ABC):
     """One thing that is expected of a case's trace: frozen data, and its judge.
 
     Fields of one name mean the same in all kinds: `output`, `message`, `signal`, `pattern` (of
-    the console), `since` (an instant), `begin`, `end` and `at` (marks), `low_s` and `high_s`.
+    a line), `console` (its name), `since` (an instant), `begin`, `end` and `at` (marks), `low_s`
+    and `high_s`.
 
     Attributes
     ----------
@@ -124,10 +127,10 @@ class Expectation(ABC):
             link = (LINK.word,) if names.profile.contactors else ()
             known = (*names.profile.settable, *link, *outputs)
             names.at("after", since.quantity).known(since.quantity, known, "quantity")
-        if getattr(self, "signal", None) or getattr(self, "message", None):
-            names.has_can()
+        if (address := self._address) is not None:
+            names.has_place(address)
         if getattr(self, "pattern", None) is not None:
-            names.has_console()
+            names.has_console(getattr(self, "console", OWN_CONSOLE))
         for word, mark in self.marks().items():
             names.at(word).mark(mark)
 
@@ -160,9 +163,17 @@ class Expectation(ABC):
 
     def signals_named(self) -> Iterator[tuple[str, float | None]]:
         """Give each "Message.Signal", or message, that it names, with a value that it must have."""
-        name = getattr(self, "signal", None) or getattr(self, "message", None)
-        if name is not None:
-            yield name, getattr(self, "value", None)
+        if (address := self._address) is not None:
+            yield address, getattr(self, "value", None)
+
+    @property
+    def bus(self) -> str:
+        """The CAN bus that it is looked at on, if on any."""
+        return OWN_BUS if self._address is None else self._address.bus
+
+    @property
+    def _address(self) -> Address | None:
+        return getattr(self, "signal", None) or getattr(self, "message", None)
 
     def looks_at(self) -> tuple[str, ...]:
         """Name the quantities and outputs that it is judged by, recorded or read."""

@@ -110,7 +110,7 @@ class FollowsCells(Expectation):
 
     def judge(self, observed: Observed) -> Finding:
         """Judge every reading of the cells against the curve, and their order; the worst stands."""
-        must_have_listened(observed.trace, "can")
+        must_have_listened(observed.trace, self.signal.bus)
         looks = _looks(observed, self)
         findings = [_on_curve(look, self, len(looks)) for look in looks]
         verdict = worst(finding.verdict for finding in findings)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from rig.can_address import MessageAddress
+from rig.can_address import MessageAddress, bus_told
 from rig.description import mistake_error
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, Needs, crossed
@@ -127,7 +127,7 @@ class MessageComes(Expectation):
     def judge(self, observed: Observed) -> Finding:
         """Judge how often the message came; a stamp near a limit may count or not."""
         trace = observed.trace
-        must_have_listened(trace, "can")
+        must_have_listened(trace, self.message.bus)
         cause = find_instant(observed, self.since)
         times = self._times(observed)
         _, budget = elapsed(At(time_ns=trace.end_ns, rows=(adapter_row(trace.frames),)), cause)
@@ -145,7 +145,7 @@ class MessageComes(Expectation):
             missing = show((high_ns - trace.end_ns) * 1e-9, "s")
             sentence += f"; the case ended {missing} before the latest time allowed"
         if not perhaps.size:
-            _bus_was_alive(trace, int(low_ns), int(high_ns))
+            _bus_was_alive(trace, self.message.bus, int(low_ns), int(high_ns))
         return self.question.answer(verdict, sentence, marks)
 
     def _times(self, observed: Observed) -> Times:
@@ -182,11 +182,12 @@ class MessageComes(Expectation):
         return f"{what} came {often} {limits} after {cause.said}, first after {first}"
 
 
-def _bus_was_alive(trace: Trace, begin_ns: int, end_ns: int) -> None:
+def _bus_was_alive(trace: Trace, bus: str, begin_ns: int, end_ns: int) -> None:
     """Raise unless something came, or a frame of the rig's own left: somebody acknowledged that."""
     times = trace.frames.time_ns
     something_left = ((times > begin_ns) & (times < end_ns)).any()
-    if not something_left and not unanswered(trace):
+    if not something_left and not unanswered(trace, bus):
         raise NoEvidence(
-            "nothing at all came on CAN in that time: no proof that the bus was connected"
+            f"nothing at all came on {bus_told(bus)} in that time:"
+            " no proof that the bus was connected"
         )

@@ -50,8 +50,12 @@ class MessageSound(Expectation):
 
     @classmethod
     def read(cls, name: str, content: MessageSoundWords, names: Resolver) -> Iterator[Expectation]:
-        promise = names.profile.messages.get(name) or names.profile.events
-        if promise is not None:
+        events = names.profile.events
+        of_events = events if events is not None and name == events.message else None
+        promise = names.profile.promise_of(MessageAddress(name)) or of_events
+        if promise is None:
+            names.refuse(f"nothing is promised of the bytes of {name}", "add it to messages")
+        else:
             sound = message_sound(name, promise, begin=content.begin, end=content.end)
             yield sound if content.is_sound is True else replace(sound, counter=None)
 
@@ -72,7 +76,7 @@ class MessageSound(Expectation):
         frames = received(observed, self)
         if not frames.times.size:
             begin_ns, end_ns = frames.begin_ns, frames.end_ns
-            allowed_ns = SILENCE * observed.dut.periods.get(self.message, 0.0) * 1e9
+            allowed_ns = SILENCE * (observed.period_s(self.message) or 0.0) * 1e9
             must_outlast(self.message, 0, end_ns - begin_ns, allowed_ns)
             return silent(observed.trace, self.message, self.question, begin_ns, end_ns)
         if faults := content_faults(observed, self, frames):

@@ -56,7 +56,7 @@ class MessageTiming(Expectation):
 
     @classmethod
     def read(cls, name: str, content: MessageTimingWords, names: Resolver) -> Iterator[Expectation]:
-        promise = names.profile.messages.get(name)
+        promise = names.profile.promise_of(MessageAddress(name))
         if promise is None:
             names.refuse(f"{name} comes once and has no period", "write comes: or is sound:")
             return

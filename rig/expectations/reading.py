@@ -9,9 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
+from rig.can_address import SignalAddress
+from rig.console_name import is_console
 from rig.description import mistake_error, suggest
 from rig.expectations.expectation import Expectation
-from rig.expectations.subjects import SIGNAL, Subject
+from rig.expectations.subjects import CONSOLE, SIGNAL, Subject
 from rig.expectations.words import Words
 from rig.steps.resolver import Resolver
 
@@ -61,10 +63,12 @@ def said(name: str, value: Any) -> Said:
 
 def _of_name(name: str) -> list[type[Expectation]]:
     """Give the kinds of what may be called so, as far as that can be told without a profile."""
-    may_be = [subject for subject in subjects() if subject.name == name]
+    alone = CONSOLE.name if is_console(name) else name
+    may_be = [subject for subject in subjects() if subject.name == alone]
     if not may_be:
         of_bms = (subject for subject in subjects() if not subject.name)
-        may_be = [subject for subject in of_bms if (subject is SIGNAL) is ("." in name)]
+        is_signal = bool(SignalAddress(name).name)
+        may_be = [subject for subject in of_bms if (subject is SIGNAL) is is_signal]
     return [kind for kind in Expectation.kinds().values() if kind.subject in may_be]
 
 

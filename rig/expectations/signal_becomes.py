@@ -101,7 +101,7 @@ class SignalBecomes(Expectation):
     def judge(self, observed: Observed) -> Finding:
         """Judge when the signal first takes the value."""
         name = self.signal
-        must_have_listened(observed.trace, "can")
+        must_have_listened(observed.trace, self.signal.bus)
         cause = find_instant(observed, self.since)
         start_ns = search_start_ns(observed, self.since)
         times, values = observed.signal(self.signal)

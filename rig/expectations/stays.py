@@ -13,9 +13,9 @@ from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, Needs
 from rig.expectations.subjects import OUTPUT, Subject
 from rig.expectations.words import Spanned, State, Words, span_words
-from rig.judge.instants import index_at, window_ns
+from rig.judge.instants import clock_u_s, index_at, window_ns
 from rig.judge.observed import Observed
-from rig.judge.outputs import Recorded, clock_u_s, must_cover, recorded_output
+from rig.judge.outputs import Recorded, must_cover, recorded_output
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import said_span, show

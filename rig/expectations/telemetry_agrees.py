@@ -319,11 +319,11 @@ def _reported_of(observed: Observed, ones: Sequence[TelemetryAgrees]) -> _Report
         parts = [observed.signal(signal) for signal in signals]
         told = zip(signals, parts, strict=True)
         every = (due_every_ns(observed, signal, times) for signal, (times, _) in told)
-        link = "can"
+        link = signals[0].bus
     else:
         parts = [_printed(observed.trace, one) for one in ones]
         every = (float(np.median(np.diff(t))) if t.size > 1 else None for t, _ in parts)
-        link = "console"
+        link = CONSOLE.name
     series = Reports.of([(times, values * ones[0].factor) for times, values in parts])
     period_ns = np.array([np.nan if ns is None else ns for ns in every])
     return _Reported(series=series, link=link, period_ns=period_ns)
@@ -333,7 +333,8 @@ def _printed(trace: Trace, one: TelemetryAgrees) -> tuple[NDArray[np.int64], NDA
     if one.pattern is None:
         raise NoEvidence(f"the plan names no signal and no console line for {one.quantity}")
     pattern = re.compile(one.pattern)
-    found = [(line.time_ns, m) for line in trace.lines if (m := line.search(pattern))]
+    lines = trace.said_on(CONSOLE.name)
+    found = [(line.time_ns, m) for line in lines if (m := line.search(pattern))]
     times_ns = np.array([time_ns for time_ns, _ in found], np.int64)
     return times_ns, np.array([_number(match.group(1)) for _, match in found], np.float64)
 
@@ -373,7 +374,7 @@ def _is_off(trace: Trace, reading: Reading) -> bool:
 def _others(trace: Trace, link: str, begin_ns: float, end_ns: float) -> int:
     """Count what else the BMS said meanwhile."""
     if link == "console":
-        return sum(begin_ns <= line.time_ns <= end_ns for line in trace.lines)
+        return sum(begin_ns <= line.time_ns <= end_ns for line in trace.said_on(link))
     frames = trace.frames
     inside = (frames.time_ns >= begin_ns) & (frames.time_ns <= end_ns)
     return int((inside & (frames.flags & SENT == 0)).sum())

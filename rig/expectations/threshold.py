@@ -292,7 +292,7 @@ def _no_reaction(
     rising = last.value >= levels[0].value
     limit = wanted.level + wanted.tolerance * (1.0 if rising else -1.0)
     beyond = (last.value - limit) * (1.0 if rising else -1.0)
-    held_s = (seen.until_ns - last.settled_ns) * 1e-9
+    held_s = (seen.until.time_ns - last.settled_ns) * 1e-9
     sentence = (
         f"{wanted.output} did not {verb} up to {wanted.quantity} = {show(last.value, wanted.unit)}"
         f" ± {show(last.accuracy, wanted.unit)}, held for {show(max(held_s, 0.0), 's')};"

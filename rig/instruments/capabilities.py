@@ -193,8 +193,14 @@ class Digitizer(Instrument, Protocol):
 
     def arm(
         self, ranges: Mapping[int, tuple[float, float]], duration_s: float, interval_s: float
-    ) -> Instant:
-        """Start recording these channels, each over its range; says when sample 0 was taken."""
+    ) -> None:
+        """Set up a record of these channels, each over its range, so that `start` need only say go.
+
+        Apart from it, so that several digitizers begin together, however long setting up takes.
+        """
+
+    def start(self) -> Instant:
+        """Begin the record; says when sample 0 was taken."""
 
     def stop(self) -> Instant | None:
         """End the recording; says when its last sample was taken, None if it ended by itself."""

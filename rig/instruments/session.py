@@ -13,7 +13,7 @@ import math
 import os
 import select
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING, Any
 from rig import ending
 from rig.clock import Clock
 from rig.errors import BenchError
+from rig.trace.log import Log
+from rig.trace.model import SCPI
+from rig.trace.texts import of_text, unescaped
 
 if TYPE_CHECKING:
     from pyvisa.resources import MessageBasedResource
@@ -42,6 +45,10 @@ class Framing:
 def _nothing() -> None: ...
 
 
+def _new_log() -> Log[str]:
+    return Log(SCPI, of_text, unescaped)
+
+
 @dataclass(slots=True)
 class Transcript:
     """What was said to all instruments of a bench, in order.
@@ -53,7 +60,7 @@ class Transcript:
 
     now_ns: int = 0
     on_traffic: Callable[[], None] = _nothing
-    _lines: list[tuple[int, str, str, str]] = field(default_factory=list)
+    _lines: Log[str] = field(default_factory=_new_log)
 
     def stamp(self, clock: Clock) -> int:
         """Read the rig's clock, for the lines to come and for the caller."""
@@ -62,13 +69,18 @@ class Transcript:
 
     def note(self, name: str, direction: str, text: str) -> None:
         """Add one line; `direction` is ">" to the instrument, "<" from it, "!" a failure."""
-        self._lines.append((self.now_ns, name, direction, text))
+        self._lines.append(f"{self.now_ns} {name} {direction} {text}")
         self.on_traffic()
 
-    def take(self) -> tuple[str, ...]:
+    def begin(self) -> Log[str]:
+        """Forget what was said so far; give what will be."""
+        self._lines = _new_log()
+        return self._lines
+
+    def take(self) -> Sequence[str]:
         """The lines since the last call, each `<ns> <instrument> > <text>`."""
-        lines, self._lines = self._lines, []
-        return tuple(f"{ns} {name} {way} {text}" for ns, name, way, text in lines)
+        lines, self._lines = self._lines, _new_log()
+        return lines.all()
 
 
 class _Socket(socket.socket):

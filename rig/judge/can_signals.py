@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.can_address import SignalAddress
+from rig.can_address import MessageAddress, SignalAddress, bus_told
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
@@ -42,20 +42,22 @@ def adapter_row(frames: Frames) -> Row:
 
 
 # ---- what is missing --------------------------------------------------------------------------
-def silent(trace: Trace, message: str, question: Question, begin_ns: int, end_ns: int) -> Finding:
+def silent(
+    trace: Trace, message: MessageAddress, question: Question, begin_ns: int, end_ns: int
+) -> Finding:
     """Judge that a message never came: the BMS's fault only if the bus was alive."""
     frames = trace.frames
     inside = (frames.time_ns > begin_ns) & (frames.time_ns < end_ns)
     others = int((inside & (frames.flags & SENT == 0)).sum())
     span = show((end_ns - begin_ns) * 1e-9, "s")
-    if not others and (sent := unanswered(trace)):
+    if not others and (sent := unanswered(trace, message.bus)):
         sentence = f"no {message} in {span}, and nobody acknowledged {sent} of the rig's frames"
         return question.answer(Verdict.FAIL, sentence)
     if not others:
         heard = int((frames.flags & SENT == 0).sum())
         raise NoEvidence(
-            f"nothing at all came on CAN for {span} ({heard} frames in the whole case): no proof"
-            " that the bus was connected and the BMS powered"
+            f"nothing at all came on {bus_told(message.bus)} for {span} ({heard} frames in the"
+            " whole case): no proof that the bus was connected and the BMS powered"
         )
     sentence = f"no {message} in {span}; the bus was alive ({others} other frames, none dropped)"
     return question.answer(Verdict.FAIL, sentence)
@@ -72,9 +74,9 @@ def must_outlast(message: str, count: int, span_ns: float, least_ns: float) -> N
     )
 
 
-def unanswered(trace: Trace) -> int:
+def unanswered(trace: Trace, bus: str) -> int:
     """Frames that the rig sent for nothing: its adapter was there, and no BMS to acknowledge."""
-    link = trace.links.get("can")
+    link = trace.links.get(bus)
     return link.unanswered if link else 0
 
 
@@ -113,7 +115,7 @@ def frames_between(observed: Observed, wanted: InSpan, *, once_sent: bool = Fals
     With `once_sent` the span begins with its first frame.
     """
     trace = observed.trace
-    must_have_listened(trace, "can")
+    must_have_listened(trace, wanted.signal.bus)
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
     times, values = observed.signal(wanted.signal)
     inside = (times >= begin_ns) & (times <= end_ns)
@@ -218,7 +220,7 @@ def _longest_gap(times: Times, begin_ns: int, end_ns: int) -> tuple[int, int]:
 
 def due_every_ns(observed: Observed, signal: SignalAddress, times: Times) -> float | None:
     """Return how often a signal is due: as its message is promised, else as it usually came."""
-    promised_s = observed.dut.periods.get(signal.message)
+    promised_s = observed.period_s(signal.message)
     # A multiplexed signal is not in every frame of its message.
     if promised_s is not None and observed.rows(signal.message).size == times.size:
         return promised_s * 1e9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rig.judge.budget import Row
 from rig.judge.instants import At
 from rig.judge.rules import NoEvidence
@@ -20,15 +22,16 @@ def line_instant(line: Line) -> At:
     return At(time_ns=line.time_ns - 0.5 * line.late_ns, rows=(row,), said=f"{line.plain!r}")
 
 
-def must_have_spoken(trace: Trace) -> None:
+def must_have_spoken(lines: Sequence[Line], console: str) -> None:
     """Refuse to hold its silence against a console that never said anything."""
-    if not trace.lines:
+    if not lines:
         raise NoEvidence(
-            "the console said nothing in the whole case: no proof that it is connected"
+            f"the {console} said nothing in the whole case: no proof that it is connected"
         )
 
 
 def line_mark(trace: Trace, line: Line) -> EventMark:
     """Return what a report draws of a line."""
     time_s = (line.time_ns - trace.begin_ns) * 1e-9
-    return EventMark(label=f"console: {line.plain}", channel="console", time_s=time_s)
+    label = f"{line.console}: {line.plain}"
+    return EventMark(label=label, channel=line.console, time_s=time_s)

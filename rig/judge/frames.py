@@ -70,7 +70,7 @@ class Received:
 def received(observed: Observed, wanted: Content) -> Received:
     """Return the frames of a message between its marks, on proof that something listened."""
     trace = observed.trace
-    must_have_listened(trace, "can")
+    must_have_listened(trace, wanted.message.bus)
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
     rows = observed.rows(wanted.message)
     times = trace.frames.time_ns[rows]

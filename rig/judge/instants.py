@@ -1,7 +1,8 @@
 """When something happened: marks, crossings and commands of a trace as instants with a budget.
 
 An instant keeps which clock stamped it, so that what two edges of one record share (its start
-against the rig's clock) cancels in their difference and what they don't share does not.
+against the rig's clock) cancels in their difference and what they don't share does not: edges in
+the records of two digitizers bear both clocks.
 """
 
 from __future__ import annotations
@@ -85,19 +86,23 @@ def _to_rig_clock(at: At, which: str) -> list[Row]:
 
 
 def _rig_rate(effect: At, cause: At) -> Row:
-    """How far the rig's clock ran wrong: since the record began, where one instant lies in it."""
-    if effect.waveform is not None:
-        span_ns = cause.time_ns - effect.waveform.start_ns
-    elif cause.waveform is not None:
-        span_ns = effect.time_ns - cause.waveform.start_ns
-    else:
-        span_ns = effect.time_ns - cause.time_ns
+    """How far the rig's clock ran wrong between what it stamped: starts of records, or instants."""
     return Row(
         name="rig clock rate",
         half_width=RIG_RATE_TOLERANCE,
-        sensitivity=span_ns * 1e-9,
+        sensitivity=(_stamped_ns(effect) - _stamped_ns(cause)) * 1e-9,
         source="crystal of the computer: ±50 ppm",
     )
+
+
+def _stamped_ns(at: At) -> float:
+    return at.time_ns if at.waveform is None else at.waveform.start_ns
+
+
+def clock_u_s(waveform: Waveform, at_ns: float, other: Waveform | None = None) -> float:
+    """Return U of a record's time against the rig's clock, or against that of another record."""
+    at = At(time_ns=at_ns, waveform=waveform)
+    return elapsed(at, At(time_ns=at_ns, waveform=other))[1].expanded
 
 
 # ---- the record ---------------------------------------------------------------------------------
@@ -130,8 +135,8 @@ def edge_at(waveform: Waveform, edge: Edge, said: str, earliest_ns: float = 0.0)
 
 def channel_of(trace: Trace, name: str) -> tuple[Waveform, Channel] | None:
     """Return the record of a quantity or output, None where the bench recorded none."""
-    waveform = trace.waveform
-    if waveform is None or name not in waveform.channels:
+    waveform = trace.record_of(name)
+    if waveform is None:
         return None
     channel = waveform.channels[name]
     return (waveform, channel) if channel.values.size else None
@@ -167,7 +172,7 @@ def search_start_ns(observed: Observed, since: Instant) -> int:
     marker = marker_of(trace, mark)
     # A step that acts may show its effect before its last confirmation, and a frame that was sent
     # is heard by the BMS before the rig hears it itself.
-    if observed.sends(mark) and (sent := _sent_instant(trace, marker, mark)):
+    if observed.sends(mark) and (sent := _sent_instant(observed, marker, mark)):
         return int(sent.time_ns)
     return marker.begin_ns if observed.acts(mark) else marker.time_ns
 
@@ -209,7 +214,7 @@ def _mark_instant(observed: Observed, since: Mark) -> At:
     trace = observed.trace
     marker = marker_of(trace, since.mark)
     said = f"{since.mark!r}"
-    if observed.sends(since.mark) and (sent := _sent_instant(trace, marker, said)):
+    if observed.sends(since.mark) and (sent := _sent_instant(observed, marker, said)):
         return sent
     if not observed.acts(since.mark):
         return At(time_ns=marker.time_ns, said=said, earliest_ns=marker.time_ns)
@@ -219,12 +224,12 @@ def _mark_instant(observed: Observed, since: Mark) -> At:
     return _between(marker.begin_ns, marker.time_ns, said, "the step's begin and confirmation")
 
 
-def _sent_instant(trace: Trace, marker: Marker, said: str) -> At | None:
+def _sent_instant(observed: Observed, marker: Marker, said: str) -> At | None:
     """Return the end of the last frame that the step sent, by the adapter's stamp.
 
     The step is over only when the rig has heard its own frame, an adapter's latency later.
     """
-    frames = trace.frames
+    frames = observed.trace.frames if observed.sent is None else observed.sent
     own = (frames.flags & SENT != 0) & (frames.time_ns <= marker.time_ns)
     sent_ns = frames.time_ns[own]
     if not sent_ns.size:

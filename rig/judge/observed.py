@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.can_address import SignalAddress
+from rig.can_address import OWN_BUS, MessageAddress, SignalAddress
 from rig.facts import DutFacts, Output
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.rules import NoEvidence
 from rig.judge.series import Readings
 from rig.judge.stillness import Stillness
 from rig.steps import Step
-from rig.trace.model import Reading, Trace
+from rig.trace.model import Frames, Reading, Trace
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots, for what is worked out once for all judges
@@ -25,10 +25,26 @@ class Observed:
     """A trace, and how it is read: a judge needs nothing else."""
 
     trace: Trace
+    sent: Frames | None = None  # those of the BMS's own bus, where the rig sends; None: the trace's
     decode: Decoder = field(default_factory=NoMessages)
     steps: tuple[Step, ...] = ()  # those that were driven
     outputs: Mapping[str, Output] = field(default_factory=dict)
     dut: DutFacts = field(default_factory=DutFacts)
+
+    def on(self, bus: str) -> Observed:
+        """Give the same with the frames of one bus alone: a foreign one proves nothing of it."""
+        if bus not in self._of_buses:
+            trace = replace(self.trace, frames=self.trace.frames.on(bus))
+            self._of_buses[bus] = replace(self, trace=trace, sent=self.trace.frames.on(OWN_BUS))
+        return self._of_buses[bus]
+
+    @cached_property
+    def _of_buses(self) -> dict[str, Observed]:
+        return {}
+
+    def period_s(self, message: MessageAddress) -> float | None:
+        """Return how often a message is promised to come; a module's, as those of all."""
+        return self.dut.periods.get(message, self.dut.periods.get(message.whole))
 
     def signal(self, signal: SignalAddress) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return time_ns, shape (n,), and physical values, shape (n,), of a CAN signal."""

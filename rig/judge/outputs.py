@@ -16,8 +16,8 @@ from rig.judge.edges import Edge, Runs, closed_runs, find_crossing
 from rig.judge.instants import (
     At,
     channel_of,
+    clock_u_s,
     edge_at,
-    elapsed,
     index_at,
     sampling_of,
 )
@@ -100,10 +100,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What was seen of an output: its change, or that there was none until `until_ns`."""
+    """What was seen of an output: its change, or that there was none until an instant."""
 
     change: Change | None
-    until_ns: float
+    until: At
     was_ready: bool  # the output was in the opposite state at first, so that it could change
     means: str
 
@@ -118,13 +118,14 @@ def watch(observed: Observed, name: str, from_ns: float, *, closing: bool) -> Wa
 
 def _watch_record(recorded: Recorded, from_ns: float, *, closing: bool) -> Watched:
     runs, first = recorded.runs, index_at(recorded.waveform, from_ns)
+    until = At(time_ns=recorded.end_ns, waveform=recorded.waveform)
     changes = runs.lasting_changes(closing=closing)
     later = changes[changes > first]
     ready = runs.is_closed(min(first, runs.size - 1)) is not closing
     if closing and not ready and (change := _still_blinking(recorded, first)) is not None:
-        return Watched(change=change, until_ns=recorded.end_ns, was_ready=True, means="output")
+        return Watched(change=change, until=until, was_ready=True, means="output")
     if not later.size:
-        return Watched(change=None, until_ns=recorded.end_ns, was_ready=ready, means="output")
+        return Watched(change=None, until=until, was_ready=ready, means="output")
     index = int(later[0])
     verb = _CLOSED if closing else _OPENED
     edge = recorded.edge(index, closing=closing)
@@ -132,7 +133,7 @@ def _watch_record(recorded: Recorded, from_ns: float, *, closing: bool) -> Watch
         edge = _by_its_last_phase(recorded, index, edge)
     at = edge_at(recorded.waveform, edge, f"{recorded.name} {verb}")
     change = Change(at=at, index=index)
-    return Watched(change=change, until_ns=recorded.end_ns, was_ready=ready, means="output")
+    return Watched(change=change, until=until, was_ready=ready, means="output")
 
 
 def _by_its_last_phase(recorded: Recorded, index: int, edge: Edge) -> Edge:
@@ -190,6 +191,7 @@ def _watch_meter(observed: Observed, name: str, from_ns: float, *, closing: bool
     readings = [r for r in observed.readings(name) if r.after_ns >= from_ns]
     if not readings:
         raise NoEvidence(f"{name} was neither recorded nor read by a meter")
+    until = At(time_ns=readings[-1].before_ns)
     closed = [reading.value > output.closed_above for reading in readings]
     ready = closed[0] is not closing
     for i in range(1, len(readings)):
@@ -197,10 +199,8 @@ def _watch_meter(observed: Observed, name: str, from_ns: float, *, closing: bool
             verb = _CLOSED if closing else _OPENED
             at = _between_readings(readings[i - 1], readings[i], f"{name} {verb}")
             change = Change(at=at, index=None)
-            return Watched(
-                change=change, until_ns=readings[-1].before_ns, was_ready=ready, means="meter"
-            )
-    return Watched(change=None, until_ns=readings[-1].before_ns, was_ready=ready, means="meter")
+            return Watched(change=change, until=until, was_ready=ready, means="meter")
+    return Watched(change=None, until=until, was_ready=ready, means="meter")
 
 
 def _between_readings(earlier: Reading, later: Reading, said: str) -> At:
@@ -220,9 +220,3 @@ def must_cover(recorded: Recorded, begin_ns: float, end_ns: float) -> None:
             f"the record of {recorded.name} misses {show(missing_s, 's')} of the span: nothing"
             " proves what it did then"
         )
-
-
-def clock_u_s(waveform: Waveform, at_ns: float) -> float:
-    """Return U of the record's time against the rig's clock."""
-    at = At(time_ns=at_ns, waveform=waveform)
-    return elapsed(at, At(time_ns=at_ns))[1].expanded

@@ -11,6 +11,7 @@ from rig.instants import Crossing, Instant
 from rig.judge.instants import (
     At,
     channel_of,
+    clock_u_s,
     elapsed,
     find_instant,
     index_at,
@@ -82,7 +83,8 @@ def _shown_early(observed: Observed, due: Due, start_ns: float, cause: At) -> Wa
     is obeyed in one. Such a change is judged by its time, with all of that uncertainty; one that
     surely came before its cause is none, and the output was so already.
     """
-    started = At(time_ns=min(start_ns, cause.time_ns), waveform=observed.trace.waveform)
+    record = observed.trace.record_of(due.output)
+    started = At(time_ns=min(start_ns, cause.time_ns), waveform=record)
     apart_ns = 1e9 * elapsed(started, cause)[1].bound
     from_ns = started.time_ns - apart_ns
     seen = watch(observed, due.output, from_ns, closing=due.closing)
@@ -114,8 +116,7 @@ def _never_changed(
         if not due.closing:
             must_have_shown_closed(trace, name, observed.output(name).closed_above, what)
         raise NotReached(what)
-    until = At(time_ns=seen.until_ns, waveform=cause.waveform)
-    watched_s, budget = elapsed(until, cause)
+    watched_s, budget = elapsed(seen.until, cause)
     _must_have_held(trace, due, cause, watched_s)
     sentence = (
         f"{name} did not {verb}: watched for {show(watched_s, 's')} after {cause.said};"
@@ -168,7 +169,10 @@ def _before_the_cause(
     if at.time_ns >= aimed[0].after_ns + aimed[0].settle_s * 1e9:  # it had all its time
         return None
     waveform, channel = found
-    part = channel.values[index_at(waveform, start_ns) : index_at(waveform, at.time_ns)]
+    until_ns = at.time_ns
+    if at.waveform is not waveform:  # by how much later it may have been in this record
+        until_ns += 1e9 * clock_u_s(waveform, at.time_ns, at.waveform)
+    part = channel.values[index_at(waveform, start_ns) : index_at(waveform, until_ns)]
     if not part.size or at.time_ns < aimed[0].before_ns:
         return None
     peak = float(part.max() if since.rising else part.min())

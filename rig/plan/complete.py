@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from rig.case import Capture, Case
 from rig.dut.claims import known, requirements_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Needs
-from rig.facts import DutFacts, Output, StartPromise
+from rig.facts import DbcFile, DutFacts, Output, StartPromise
 from rig.quantities import CURRENT, TEMPERATURE, kind_of
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -44,6 +45,15 @@ def complete(case: Case, profile: Profile) -> Case:
         duration_s=duration_s,
         **_claimed(case, profile),
     )
+
+
+def _dbcs(profile: Profile) -> dict[str, DbcFile]:
+    return {
+        name: DbcFile(
+            name=PurePath(bus.dbc).name, id_step=bus.modules.id_step if bus.modules else 0
+        )
+        for name, bus in profile.dbcs.items()
+    }
 
 
 def _claimed(case: Case, profile: Profile) -> dict[str, Any]:
@@ -78,6 +88,7 @@ def dut_facts(profile: Profile) -> DutFacts:
     return DutFacts(
         cells=profile.cells.count,
         periods=profile.periods,
+        dbcs=_dbcs(profile),
         prints_every_s=profile.console.every_s if profile.console else None,
         start=_start(profile),
     )

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from rig import bounds
 from rig.can_address import SignalAddress
+from rig.console_name import OWN_CONSOLE, is_console
 from rig.description import by_key, mapping_schema, mistake_error, regex, with_keys
 from rig.quantity import Seconds, bounded, unitless
 from rig.steps.resolver import Resolver
@@ -72,7 +73,7 @@ class SignalValue(_Condition):
     kind: Literal["signal"] = "signal"
 
     def check(self, names: Resolver) -> None:
-        names.at(self.signal).has_can()
+        names.at(self.signal).has_place(self.signal)
 
     def written(self) -> dict[str, Any]:
         return {str(self.signal): unitless(self.value)}
@@ -89,16 +90,17 @@ class ConsoleLine(_Condition):
     """A console line that matches this regular expression was received since the step began."""
 
     pattern: str
+    console: str = OWN_CONSOLE
     kind: Literal["console"] = "console"
 
     def check(self, names: Resolver) -> None:
-        names.at("console").has_console()
+        names.at(self.console).has_console(self.console)
 
     def written(self) -> dict[str, Any]:
-        return {"console": self.pattern}
+        return {self.console: self.pattern}
 
     def sentence(self) -> str:
-        return f"the console says “{self.pattern}”"
+        return f"the {self.console} says “{self.pattern}”"
 
 
 Condition = Annotated[OutputState | SignalValue | ConsoleLine, Field(discriminator="kind")]
@@ -113,7 +115,7 @@ def _entry(key: str, value: Any) -> Any:
         return _WAIT_TIME.validate_python(value)
     if "." in key and isinstance(value, bool | int | float):
         return float(value)
-    if key == "console" and isinstance(value, str):
+    if is_console(key) and isinstance(value, str):
         return regex(value)
     if value not in ("open", "closed"):
         words = "open or closed (an output), a number (a signal), or console: a regular expression"
@@ -153,8 +155,8 @@ Waiting = Annotated[
 def condition(states: Mapping[str, Any]) -> Condition:
     """Make the condition of the one state in `Until` or `Waiting`."""
     [(name, state)] = ((key, value) for key, value in states.items() if key != "within")
-    if name == "console":
-        return ConsoleLine(pattern=state)
+    if is_console(name):
+        return ConsoleLine(pattern=state, console=name)
     if "." in name:
         return SignalValue(signal=SignalAddress(name), value=state)
     return OutputState(output=name, is_open=state == "open")

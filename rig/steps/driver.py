@@ -98,8 +98,8 @@ class Driver(Protocol):
     def rest_bus(self, message: str) -> RestBus:
         """Give what sends a message in place of the BMS's partners."""
 
-    def type_line(self, line: str) -> None:
-        """Type a line on the BMS's console; the line end is the profile's."""
+    def type_line(self, line: str, console: str) -> None:
+        """Type a line on a console; the line end is that console's."""
 
     def reset(self) -> None:
         """Pulse the BMS's reset line."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rig.can_address import Address
+from rig.console_name import OWN_CONSOLE
 from rig.description import Location, suggest
 from rig.dut.profile import Profile
 from rig.dut.received import Received
@@ -94,14 +96,22 @@ class Resolver:
         if count < 1:
             self.refuse(f"{name} is {count}", "give at least 1")
 
-    def has_console(self) -> bool:
-        """Whether the BMS has a console."""
-        if self.profile.console is None:
+    def has_console(self, name: str = OWN_CONSOLE) -> bool:
+        """Whether the BMS has a console; another one on its bench is asked for elsewhere."""
+        there = self.profile.console is not None or name != OWN_CONSOLE
+        if not there:
             self.refuse(f"{self.profile.name} has no console", "remove it")
-        return self.profile.console is not None
+        return there
 
     def has_can(self) -> bool:
         """Whether the BMS has a CAN bus."""
         if self.profile.can is None:
             self.refuse(f"{self.profile.name} has no CAN", "remove it")
         return self.profile.can is not None
+
+    def has_place(self, address: Address) -> None:
+        """Tell where the BMS has not the CAN bus of an address, or not the module on it."""
+        if self.profile.dbcs and (found := self.profile.unknown_place(address)):
+            self.refuse(*found)
+        elif not self.profile.dbcs:
+            self.has_can()

@@ -1,4 +1,4 @@
-"""The steps `type` and `type exactly`."""
+"""The steps `type`, `type exactly` and `type on`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from rig.console_name import OWN_CONSOLE, ConsoleName
 from rig.description import Typed
 from rig.steps.driver import Driver
 from rig.steps.resolver import Resolver
@@ -16,33 +17,43 @@ from rig.steps.step import Step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Type(Step):
-    """Type a line on the BMS's console (the line end is the profile's)."""
+    """Type a line on the BMS's console (the line end is the profile's), or on another."""
 
     words: ClassVar[Mapping[str, Any]] = {
         "type": Annotated[Typed, Field(description="a line, or the name of a command")],
         "type exactly": Annotated[str, Field(description="any characters, or none")],
+        "type on": Annotated[
+            dict[ConsoleName, str],
+            Field(min_length=1, max_length=1, examples=["{console of the gateway: reboot}"]),
+        ],
     }
     acts: ClassVar[bool] = True
 
     line: str
+    console: str = OWN_CONSOLE
     mark: str | None = None
     kind: Literal["type"] = "type"
 
     @classmethod
-    def read(cls, word: str, content: str, names: Resolver) -> Step:
-        console = names.profile.console
-        commands = console.commands if console and word == "type" else {}
+    def read(cls, word: str, content: str | dict[str, str], names: Resolver) -> Step:
+        if isinstance(content, dict):
+            [(name, line)] = content.items()
+            return cls(line=line, console=name)
+        promised = names.profile.console
+        commands = promised.commands if promised and word == "type" else {}
         return cls(line=commands.get(content, content))
 
     def check(self, names: Resolver) -> None:
-        names.has_console()
+        names.has_console(self.console)
 
     def written(self) -> tuple[str, Any]:
+        if self.console != OWN_CONSOLE:
+            return "type on", {self.console: self.line}
         is_typed = self.line.isprintable() and self.line.strip()
         return "type" if is_typed else "type exactly", self.line
 
     def sentence(self) -> str:
-        return f"Type “{self.line}” on the console"
+        return f"Type “{self.line}” on the {self.console}"
 
     def do(self, driver: Driver) -> None:
-        driver.type_line(self.line)
+        driver.type_line(self.line, self.console)

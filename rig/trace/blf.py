@@ -14,10 +14,13 @@ on which the frames come back to the nanosecond.
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +43,7 @@ _FILE_HEADER = struct.Struct("<4sLBBBBBBBBQQLL8H8H")
 _FILE_HEADER_SIZE = 144
 _CONTAINER = struct.Struct("<4sHHLLH6xL4x")
 _CONTAINER_SIZE = 128 * 1024
+_ROWS_AT_ONCE = 1 << 12  # frames that are made into objects, or read back, in one go
 _LOG_CONTAINER, _CAN_MESSAGE, _CAN_ERROR_EXT, _CAN_FD_MESSAGE = 10, 1, 73, 100
 _TIME_ONE_NANS = 2
 _ID_EXTENDED = 0x8000_0000
@@ -103,7 +107,14 @@ def start_ns(frames: Frames) -> int:
 
 
 def frames_to_blf(frames: Frames, begun_utc_ns: int = 0) -> bytes:
-    """Return the content of a BLF file with these frames.
+    """Return the content of a BLF file with these frames; see `write_blf`."""
+    content = io.BytesIO()
+    write_blf(content, frames, begun_utc_ns)
+    return content.getvalue()
+
+
+def write_blf(file: BinaryIO, frames: Frames, begun_utc_ns: int = 0) -> None:
+    """Write frames into a new BLF file, a container at a time.
 
     Parameters
     ----------
@@ -111,23 +122,35 @@ def frames_to_blf(frames: Frames, begun_utc_ns: int = 0) -> bytes:
         Date of rig time 0, in ns since 1970-01-01 UTC; 0 where it is not known.
     """
     begin_ns = start_ns(frames)
-    frames = replace(frames, time_ns=frames.time_ns - begin_ns)
-    objects = _objects(frames)
-    containers = [
-        _container(objects[i : i + _CONTAINER_SIZE])
-        for i in range(0, len(objects), _CONTAINER_SIZE)
-    ]
-    body = b"".join(containers)
-    plain = _FILE_HEADER_SIZE + len(objects) + len(containers) * _CONTAINER.size
+    file.write(bytes(_FILE_HEADER_SIZE))
+    size = plain = _FILE_HEADER_SIZE
+    for objects in _pieces(frames, begin_ns):
+        container = _container(objects)
+        size, plain = size + len(container), plain + _CONTAINER.size + len(objects)
+        file.write(container)
     header = _FILE_HEADER.pack(
         b"LOGG",
         _FILE_HEADER_SIZE,
         *(5, 0, 0, 0, 2, 6, 8, 1),
-        *(_FILE_HEADER_SIZE + len(body), plain, frames.time_ns.size, 0),
+        *(size, plain, frames.time_ns.size, 0),
         *(_system_time(begun_utc_ns + begin_ns) if begun_utc_ns else _NO_DATE),
         *_NO_DATE,
     )
-    return header.ljust(_FILE_HEADER_SIZE, b"\0") + body
+    file.seek(0)
+    file.write(header)
+
+
+def _pieces(frames: Frames, begin_ns: int) -> Iterator[bytes]:
+    """Give the objects of all frames in pieces of a container each."""
+    left = b""
+    for first in range(0, frames.time_ns.size, _ROWS_AT_ONCE):
+        rows = frames.rows(slice(first, first + _ROWS_AT_ONCE))
+        left += _objects(replace(rows, time_ns=rows.time_ns - begin_ns))
+        whole = len(left) // _CONTAINER_SIZE * _CONTAINER_SIZE
+        yield from (left[i : i + _CONTAINER_SIZE] for i in range(0, whole, _CONTAINER_SIZE))
+        left = left[whole:]
+    if left:
+        yield left
 
 
 def _system_time(utc_ns: int) -> tuple[int, ...]:
@@ -228,17 +251,19 @@ def _parsed(objects: bytes, time_u_s: float, buses: tuple[str, ...]) -> Frames:
         time_u_s=time_u_s,
         buses=buses,
     )
-    for kind in present:
-        which = kinds == kind
-        records = np.arange(_KINDS[int(kind)].itemsize)
-        chosen = raw[starts[which][:, None] + records]
-        _take(int(kind), chosen.view(_KINDS[int(kind)]).reshape(-1), frames, which)
+    for first in range(0, n, _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        for kind in np.unique(kinds[rows]):
+            which = first + np.flatnonzero(kinds[rows] == kind)
+            records = np.arange(_KINDS[int(kind)].itemsize)
+            chosen = raw[starts[which][:, None] + records]
+            _take(int(kind), chosen.view(_KINDS[int(kind)]).reshape(-1), frames, which)
     if n and int(frames.bus.max()) >= len(buses):
         raise ValueError(f"channel {int(frames.bus.max()) + 1}, and the buses are {buses}")
     return frames
 
 
-def _take(kind: int, records: NDArray[np.void], frames: Frames, which: NDArray[np.bool_]) -> None:
+def _take(kind: int, records: NDArray[np.void], frames: Frames, which: NDArray[np.intp]) -> None:
     """Put the records of one kind where they belong."""
     can_id = records["can_id"]
     frames.time_ns[which] = records["time_ns"]

@@ -1,8 +1,10 @@
 """A trace as files that other tools read, and back, exactly. The one edge of this room with I/O.
 
-    signals.parquet   the digitizer's record: a column for each channel, unit and scale beside it
+    signals.parquet   the digitizer's record: a column for each channel, unit and scale beside it;
+                      where several recorded, signals-2.parquet and so on, each on its own clock
     can.blf           CAN frames, dated (see rig.trace.blf)
-    console.txt       a line of the console each: seconds, how late it may be stamped, text
+    console.txt       a line of a console each: seconds, how late it may be stamped, text; one that
+                      is not the BMS's own is named behind the lateness
     scpi.txt          the instruments' transcript
     trace.json        everything else, with the units in its names
 
@@ -12,26 +14,26 @@ Arrays come back equal to the bit. Must not interpret what it stores.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import AliasChoices, ConfigDict, Field, TypeAdapter
 
 from rig.clock import Lag
 from rig.documents import Document, parsed_object
 from rig.errors import EvidenceError
-from rig.trace.blf import frames_from_blf, frames_to_blf, start_ns
+from rig.trace.blf import frames_from_blf, start_ns, write_blf
 from rig.trace.model import (
     CAN,
     CONSOLE,
     REST,
-    SIGNALS,
+    SCPI,
     Channel,
     Command,
     Line,
@@ -41,7 +43,9 @@ from rig.trace.model import (
     Start,
     Trace,
     Waveform,
+    signals_file,
 )
+from rig.trace.texts import decoded, encoded, of_line, of_text, to_line, unescaped
 
 _MEND = "restore the run folder from its archive, or run the case again"
 
@@ -60,9 +64,11 @@ class _Rest:
     links: Mapping[str, Link]
     markers: Mapping[str, Marker]
     can_time_u_s: float
-    has_waveform: bool
+    # How many files of signals there are; version 3 said whether there was the one.
+    waveforms: Annotated[int, Field(validation_alias=AliasChoices("waveforms", "has_waveform"))]
     can_start_ns: int = 0  # see rig.trace.blf; version 1 had neither this nor a date
     can_buses: tuple[str, ...] = ("can",)  # names of the BLF's channels; version 2 knew one bus
+    can_each_u_s: tuple[float, ...] = ()  # of each of them; evidence of one bus has it not
     begun_utc_ns: int = 0
     unready: bool = False  # evidence of before this was told apart has it not
     start: Start | None = None  # nor this
@@ -70,17 +76,18 @@ class _Rest:
 
 
 # Its version is that of all the files of a trace. Version 1 named no schema.
-TRACE: Document[_Rest] = Document("trace", 3, TypeAdapter(_Rest), unnamed=1)
+TRACE: Document[_Rest] = Document("trace", 4, TypeAdapter(_Rest), unnamed=1)
 
 
 def save(trace: Trace, folder: Path) -> None:
     """Write a trace into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    if trace.waveform is not None:
-        _save_waveform(trace.waveform, folder / SIGNALS)
-    (folder / CAN).write_bytes(frames_to_blf(trace.frames, trace.begun_utc_ns))
-    _write(folder / CONSOLE, console_text(trace))
-    _write(folder / "scpi.txt", scpi_text(trace))
+    for number, waveform in enumerate(trace.waveforms):
+        _save_waveform(waveform, folder / signals_file(number))
+    with (folder / CAN).open("wb") as file:
+        write_blf(file, trace.frames, trace.begun_utc_ns)
+    _write(folder / CONSOLE, map(of_line, trace.lines))
+    _write(folder / SCPI, map(of_text, trace.transcript))
     rest = _Rest(
         begin_ns=trace.begin_ns,
         end_ns=trace.end_ns,
@@ -92,8 +99,9 @@ def save(trace: Trace, folder: Path) -> None:
         can_time_u_s=trace.frames.time_u_s,
         can_start_ns=start_ns(trace.frames),
         can_buses=trace.frames.buses,
+        can_each_u_s=trace.frames.each_u_s,
         begun_utc_ns=trace.begun_utc_ns,
-        has_waveform=trace.waveform is not None,
+        waveforms=len(trace.waveforms),
         unready=trace.unready,
         start=trace.start,
         lags=trace.lags,
@@ -104,16 +112,19 @@ def save(trace: Trace, folder: Path) -> None:
 def load(folder: Path) -> Trace:
     """Read a trace back; EvidenceError names the file that is missing or damaged."""
     rest = TRACE.load(_read(folder / REST), str(folder / REST))
-    blf, waveform = folder / CAN, folder / SIGNALS
+    blf = folder / CAN
+    frames = frames_from_blf(
+        _read(blf), rest.can_time_u_s, str(blf), rest.can_start_ns, rest.can_buses
+    )
     return Trace(
         begin_ns=rest.begin_ns,
         end_ns=rest.end_ns,
-        waveform=_load_waveform(waveform) if rest.has_waveform else None,
+        waveforms=tuple(
+            _load_waveform(folder / signals_file(number)) for number in range(rest.waveforms)
+        ),
         commands=rest.commands,
         readings=rest.readings,
-        frames=frames_from_blf(
-            _read(blf), rest.can_time_u_s, str(blf), rest.can_start_ns, rest.can_buses
-        ),
+        frames=replace(frames, each_u_s=rest.can_each_u_s),
         lines=tuple(_line_from(text, folder) for text in _read_lines(folder / CONSOLE)),
         links=rest.links,
         markers=rest.markers,
@@ -122,7 +133,7 @@ def load(folder: Path) -> Trace:
         unready=rest.unready,
         start=rest.start,
         lags=rest.lags,
-        transcript=tuple(map(_unescaped, _read_lines(folder / "scpi.txt"))),
+        transcript=tuple(map(unescaped, _read_lines(folder / SCPI))),
     )
 
 
@@ -134,12 +145,12 @@ def check_version(folder: Path) -> None:
 
 def console_text(trace: Trace) -> str:
     """Give the console's lines as they are stored."""
-    return "".join(f"{_line_text(line)}\n" for line in trace.lines)
+    return "".join(map(of_line, trace.lines))
 
 
 def scpi_text(trace: Trace) -> str:
     """Give the instruments' transcript as it is stored."""
-    return "".join(f"{_escaped(line)}\n" for line in trace.transcript)
+    return "".join(map(of_text, trace.transcript))
 
 
 def _read(path: Path) -> bytes:
@@ -150,39 +161,18 @@ def _read(path: Path) -> bytes:
 
 
 # ---- text ---------------------------------------------------------------------------------------
-def _write(path: Path, text: str) -> None:
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+def _write(path: Path, lines: Iterable[str]) -> None:
+    with path.open("wb") as file:
+        file.writelines(map(encoded, lines))
 
 
 def _read_lines(path: Path) -> list[str]:
-    return _read(path).decode("utf-8", "surrogatepass").split("\n")[:-1]
-
-
-def _escaped(text: str) -> str:
-    """Keep one line one line; only a backslash and the two line ends are changed."""
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def _unescaped(text: str) -> str:
-    parts = (part.replace("\\n", "\n").replace("\\r", "\r") for part in text.split("\\\\"))
-    return "\\".join(parts)
-
-
-def _line_text(line: Line) -> str:
-    """Return "12.345678901<tab>-0.000120000<tab>text": seconds, earliest end before that."""
-    sign = "-" if line.time_ns < 0 else ""
-    seconds, ns = divmod(abs(line.time_ns), 1_000_000_000)
-    return f"{sign}{seconds}.{ns:09d}\t-{line.late_ns}ns\t{_escaped(line.text)}"
+    return decoded(_read(path)).split("\n")[:-1]
 
 
 def _line_from(text: str, folder: Path) -> Line:
     try:
-        time, late, said = text.split("\t", maxsplit=2)
-        return Line(
-            time_ns=int(time.replace(".", "")),
-            late_ns=int(late.removeprefix("-").removesuffix("ns")),
-            text=_unescaped(said),
-        )
+        return to_line(text)
     except ValueError as cause:
         raise EvidenceError(f"damaged: {text!r}", str(folder / CONSOLE), _MEND) from cause
 

@@ -7,14 +7,16 @@ else. Must not read a file, a clock or an instrument. Arrays are numpy, shapes s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rig.can_address import OWN_BUS
 from rig.clock import Lag
+from rig.console_name import OWN_CONSOLE
 from rig.trace.text import plain
 
 
@@ -33,7 +35,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waveform:
-    """One capture of the digitizer."""
+    """One capture of one digitizer, on that one's own clock."""
 
     start_ns: int  # rig time of sample 0
     start_u_s: float  # standard uncertainty of start_ns against the rig's clock
@@ -72,6 +74,12 @@ EXTENDED, REMOTE, ERROR, SENT, FD, SWITCHED, PASSIVE = (1 << bit for bit in rang
 CLASSIC_BYTES, FD_BYTES = 8, 64
 # The files of a stored trace, as findings name what they were judged by.
 SIGNALS, CAN, CONSOLE, REST = "signals.parquet", "can.blf", "console.txt", "trace.json"
+SCPI = "scpi.txt"  # the instruments' transcript, by which nothing is judged
+
+
+def signals_file(number: int) -> str:
+    """Name the file of a record by its place in `Trace.waveforms`."""
+    return SIGNALS if number == 0 else f"signals-{number + 1}.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +99,7 @@ class Frames:
     time_u_s: float  # standard uncertainty of the adapters' clocks against the rig's: the largest
     buses: tuple[str, ...] = (OWN_BUS,)  # their names on the bench
     bus: NDArray[np.uint8] = field(default_factory=lambda: _FIRST)  # (n,) index into `buses`
+    each_u_s: tuple[float, ...] = ()  # `time_u_s` of each bus's own adapter; (): the same of all
 
     def __post_init__(self) -> None:
         if self.bus is _FIRST:
@@ -115,7 +124,18 @@ class Frames:
             return self
         if bus not in self.buses:
             return Frames.none(bus)
-        rows = np.flatnonzero(self.bus == self.buses.index(bus))
+        at = self.buses.index(bus)
+        chosen = self.rows(np.flatnonzero(self.bus == at))
+        return replace(
+            chosen,
+            time_u_s=self.each_u_s[at] if self.each_u_s else self.time_u_s,
+            each_u_s=(),
+            buses=(bus,),
+            bus=np.zeros(chosen.time_ns.size, np.uint8),
+        )
+
+    def rows(self, rows: NDArray[np.intp] | slice) -> Frames:
+        """Give those of some rows; of a slice without a copy."""
         return replace(
             self,
             time_ns=self.time_ns[rows],
@@ -123,9 +143,47 @@ class Frames:
             length=self.length[rows],
             data=self.data[rows],
             flags=self.flags[rows],
-            buses=(bus,),
-            bus=np.zeros(rows.size, np.uint8),
+            bus=self.bus[rows],
         )
+
+    @staticmethod
+    def room(
+        count: int,
+        *,
+        is_fd: bool,
+        bus: str,
+        time_u_s: float,
+        memory: Callable[[int], Any] = bytearray,
+    ) -> Frames:
+        """Give rows of zeros for so many frames of one bus; `memory` makes so many bytes."""
+        widths = (8, 4, 1, 1, 1, FD_BYTES if is_fd else CLASSIC_BYTES)
+        kinds = (np.int64, np.uint32, np.uint8, np.uint8, np.uint8, np.uint8)
+        block = np.frombuffer(memory(count * sum(widths)), np.uint8)
+        parts = np.split(block, count * np.cumsum(widths)[:-1])
+        columns = [part.view(kind) for part, kind in zip(parts, kinds, strict=True)]
+        time_ns, can_id, length, flags, numbers, data = columns
+        return Frames(
+            time_ns=time_ns,
+            can_id=can_id,
+            length=length,
+            data=data.reshape(count, widths[-1]),
+            flags=flags,
+            time_u_s=time_u_s,
+            buses=(bus,),
+            bus=numbers,
+        )
+
+    @property
+    def is_fd(self) -> bool:
+        """Whether any of them is CAN FD."""
+        return bool(np.any(self.flags & FD))
+
+    def put(self, first: int, frames: Frames) -> None:
+        """Put frames into the rows from `first` on."""
+        rows = slice(first, first + frames.time_ns.size)
+        self.time_ns[rows], self.can_id[rows] = frames.time_ns, frames.can_id
+        self.length[rows], self.flags[rows] = frames.length, frames.flags
+        self.data[rows, : frames.data.shape[1]] = frames.data
 
     @staticmethod
     def merged(of_buses: Sequence[Frames]) -> Frames:
@@ -143,6 +201,7 @@ class Frames:
             data=np.concatenate(wide)[order],
             flags=np.concatenate([f.flags for f in of_buses])[order],
             time_u_s=max(f.time_u_s for f in of_buses),
+            each_u_s=tuple(f.time_u_s for f in of_buses),
             buses=tuple(f.buses[0] for f in of_buses),
             bus=np.concatenate(numbers)[order],
         )
@@ -158,6 +217,7 @@ class Line:
     time_ns: int
     late_ns: int
     text: str  # as it came, escape codes included
+    console: str = OWN_CONSOLE  # its name on the bench
 
     @property
     def plain(self) -> str:
@@ -173,7 +233,7 @@ class Line:
 class Link:
     """Proof that something was listening on a link: without it, silence proves nothing."""
 
-    name: str  # "can", "console"
+    name: str  # of a bus or console: "can", "console"
     alive: bool  # the receiver was connected and reading from begin to end
     received: int  # frames or lines in this case
     dropped: int
@@ -208,11 +268,11 @@ class Trace:
 
     begin_ns: int
     end_ns: int
-    waveform: Waveform | None
+    waveforms: tuple[Waveform, ...]  # one of each digitizer that recorded; no channel is in two
     commands: tuple[Command, ...]
     readings: tuple[Reading, ...]
     frames: Frames
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]  # of all consoles, in order of time
     links: Mapping[str, Link]
     markers: Mapping[str, Marker]
     error: str | None = None  # the bench failed: what, where, how to mend; the verdict is `error`
@@ -220,4 +280,17 @@ class Trace:
     unready: bool = False  # the error is that the BMS did not get ready; no step was done
     start: Start | None = None  # None: the case starts the BMS itself, or stored before this was
     lags: tuple[Lag, ...] = ()  # who fell how far behind the wall clock
-    transcript: tuple[str, ...] = field(default=())  # SCPI traffic, one line each
+    transcript: Sequence[str] = field(default=())  # SCPI traffic, one line each
+
+    @property
+    def channels(self) -> dict[str, Channel]:
+        """All that was recorded, by quantity or output, whichever digitizer did it."""
+        return {name: c for waveform in self.waveforms for name, c in waveform.channels.items()}
+
+    def record_of(self, name: str) -> Waveform | None:
+        """Give the record that holds a quantity or output; None where there is none."""
+        return next((w for w in self.waveforms if name in w.channels), None)
+
+    def said_on(self, console: str) -> tuple[Line, ...]:
+        """Give the lines of one console."""
+        return tuple(line for line in self.lines if line.console == console)

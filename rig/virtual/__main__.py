@@ -58,6 +58,9 @@ def _read(arguments: list[str] | None) -> Setup | None:
     parser.add_argument("--variant", help="build of the firmware; default: the one released")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument(
+        "--digitizers", type=int, choices=range(1, 5), default=1, help="how many, at the same nets"
+    )
+    parser.add_argument(
         "--list-variants",
         nargs="?",
         const="",
@@ -75,6 +78,7 @@ def _read(arguments: list[str] | None) -> Setup | None:
         port_base=options.port_base,
         variant=options.variant,
         host=options.host,
+        digitizers=options.digitizers,
     )
 
 

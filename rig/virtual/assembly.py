@@ -63,6 +63,7 @@ class Setup:
     port_base: int = 0
     variant: str | None = None
     host: str = "127.0.0.1"
+    digitizers: int = 1  # all with probes at the same nets, each with a clock of its own
 
 
 class Bench:
@@ -208,7 +209,7 @@ def esp32_4s(bench: Bench) -> None:
     bench.instrument("load", ElectronicLoad, apply=path.load_set, measure=path.load_measure)
     bench.instrument("thermistors", ThermistorSimulator, channels=bench.nets("ntc {}", 2))
     scope = dict(enumerate((*cells.values(), *gates, nets["current"], nets["pack"]), start=1))
-    bench.instrument("digitizer", Digitizer, channels=scope, volts_per_unit={7: _PROBE_V_PER_A})
+    _digitizers(bench, scope, {7: _PROBE_V_PER_A})
     meter = dict(enumerate((*cells.values(), nets["pack"], *gates, nets["current"]), start=101))
     shunt = {108: _shunt_v_per_a(bench)}
     bench.instrument(
@@ -237,7 +238,7 @@ def esp32_16s(bench: Bench) -> None:
     bench.instrument("load", ElectronicLoad, apply=path.load_set, measure=path.load_measure)
     bench.instrument("thermistors", ThermistorSimulator, channels=bench.nets("ntc {}", 4))
     scope = dict(enumerate((*ends, *switches, nets["current"], nets["pack terminal"]), start=1))
-    bench.instrument("digitizer", Digitizer, channels=scope, volts_per_unit={7: _PROBE_V_PER_A})
+    _digitizers(bench, scope, {7: _PROBE_V_PER_A})
     meter = dict(
         enumerate((nets["pack"], *switches, nets["current"], nets["pack terminal"]), start=101)
     )
@@ -262,11 +263,20 @@ def pbmslsuite_o(bench: Bench) -> None:
     _aux_supply(bench)
     bench.instrument("thermistors", ThermistorSimulator, channels=bench.nets("ntc {}", 1))
     scope = (*cells.values(), nets["led"], *(balance[n] for n in (1, 2, 3)))
-    bench.instrument("digitizer", Digitizer, channels=dict(enumerate(scope, start=1)))
+    _digitizers(bench, dict(enumerate(scope, start=1)))
     meter = (*cells.values(), *balance.values(), nets["led"])
     bench.instrument("dmm", ScannerDmm, channels=dict(enumerate(meter, start=101)))
     bench.console_and_dut()
     bench.ports()
+
+
+def _digitizers(
+    bench: Bench, scope: dict[int, Signal], volts_per_unit: dict[int, float] | None = None
+) -> None:
+    """Put `digitizer` at these nets, then `digitizer2` and so on."""
+    for number in range(1, bench.setup.digitizers + 1):
+        name = "digitizer" if number == 1 else f"digitizer{number}"
+        bench.instrument(name, Digitizer, channels=scope, volts_per_unit=volts_per_unit)
 
 
 def _link_relays(bench: Bench) -> dict[int, Callable[[bool], None]]:

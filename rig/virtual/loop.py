@@ -87,20 +87,21 @@ class Connection:
             self._drop()
         return not out
 
-    def receive(self) -> None:
-        """Take in what has arrived."""
+    def receive(self) -> bool:
+        """Take in what has arrived; False where there is nothing more to come now."""
         if not self.alive:
-            return
+            return False
         try:
             data = self.socket.recv(_CHUNK)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             data = b""
         if data:
             self.on_data(data)
         else:
             self._drop()
+        return bool(data)
 
     def _drop(self) -> None:
         self._out.clear()
@@ -111,7 +112,7 @@ class _Source(NamedTuple):
     """What the selector keeps with a descriptor."""
 
     key: tuple[int, int]
-    readable: Callable[[], None]
+    readable: Callable[[], object]
     connection: Connection | None
 
 

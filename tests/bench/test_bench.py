@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
-import socket
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 
-from rig.bench import connect as connecting
 from rig.bench.bench import Bench
 from rig.bench.connect import connect
 from rig.bench.description import load_bench
-from rig.bench.launch import BenchProcess
 from rig.case import Capture
 from rig.dut.profile import load_profile
 from rig.errors import BenchError, DescriptionError, LimitError
-
-
-class Truth:
-    """The kernel's ground truth, which only tests may ask."""
-
-    def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self._socket = socket.create_connection((host, int(port)))
-        self._answers = self._socket.makefile("rb")
-
-    def value(self, net: str) -> float:
-        return float(self._ask({"do": "value", "net": net})["value"])
-
-    def crossing_ns(self, net: str, level: float, *, rising: bool, since_ns: int) -> int:
-        request = {"do": "crossings", "net": net, "level": level}
-        return int(self._ask({**request, "rising": rising, "since_ns": since_ns})["times_ns"][0])
-
-    def close(self) -> None:
-        self._answers.close()
-        self._socket.close()
-
-    def _ask(self, request: dict[str, Any]) -> Any:
-        self._socket.sendall(json.dumps(request).encode() + b"\n")
-        return json.loads(self._answers.readline())
+from tests.bench.truth import Truth, witnessed
 
 
 @pytest.fixture(scope="module")
 def parts() -> Iterator[tuple[Bench, Truth]]:
-    kept: list[BenchProcess] = []
-
-    class Kept(BenchProcess):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            kept.append(self)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connecting, "BenchProcess", Kept)  # to learn the truth port's address
-        with connect(load_bench("virtual-esp32-4s"), load_profile("esp32-4s"), seed=5) as bench:
-            truth = Truth(kept[0].endpoints["truth"])
-            yield bench, truth
-            truth.close()
+    with witnessed(load_bench("virtual-esp32-4s"), load_profile("esp32-4s"), seed=5) as parts:
+        yield parts
 
 
 @pytest.fixture
@@ -135,12 +97,11 @@ def test_a_stack_is_read_and_recorded_as_the_sum_of_its_cells(bench: Bench, trut
     bench.arm(Capture(quantities=("stack",), duration_s=1.0, interval_s=1e-3))
     command = bench.set({"stack": 14.0})[-1]
     sleep_s(bench, 0.5)
-    waveform = bench.collect()
+    (waveform,) = bench.collect()
     (reading,) = bench.read(["stack"])
     true_v = sum(truth.value(f"cell {n}") for n in range(1, 5))
 
     assert abs(reading.value - true_v) <= reading.accuracy < 0.05
-    assert waveform is not None
     stack = waveform.channels["stack"]
     settled = stack.values[-50:].mean()
     assert abs(settled - true_v) <= stack.accuracy < 0.1
@@ -304,9 +265,8 @@ def test_a_recording_is_right_in_level_and_in_time(bench: Bench, truth: Truth) -
     bench.set({"cell 1": 3.55})
     sleep_s(bench, 0.2)
 
-    waveform = bench.collect()
+    (waveform,) = bench.collect()
 
-    assert waveform is not None
     assert set(waveform.channels) == {"cell 1", "charge path", "current"}
     cell = waveform.channels["cell 1"]
     step = int(np.argmax(cell.values > 3.4))
@@ -327,8 +287,7 @@ def test_the_start_of_a_record_lies_in_its_interval_every_time(bench: Bench, tru
         since_ns = bench.clock.now_ns()
         bench.set({"cell 1": 3.5 if i % 2 == 0 else 3.3})
         sleep_s(bench, 0.05)
-        waveform = bench.collect()
-        assert waveform is not None
+        (waveform,) = bench.collect()
         values = waveform.channels["cell 1"].values
         rising = i % 2 == 0
         step = int(np.argmax(values > 3.4 if rising else values < 3.4))

@@ -44,8 +44,7 @@ def test_what_the_started_process_says_fills_the_addresses() -> None:
     assert filled.instruments["emulator"].resource == said["emulator"]
     assert filled.instruments["load"].resource == "${load}"  # what was not said stays
     assert filled.buses["can"].address == "c"
-    assert filled.console is not None
-    assert filled.console.url == "rfc2217://x"
+    assert filled.consoles["console"].url == "rfc2217://x"
     assert bench.instruments["emulator"].resource == "${emulator}"
 
 

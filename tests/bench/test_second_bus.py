@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 from rig.bench.connect import connect
 from rig.bench.description import BenchFile, load_bench
 from rig.drive.drive import drive_case
-from rig.dut.profile import load_profile
+from rig.dut.profile import Profile, load_profile
+from rig.judge.decoder import ByBus
+from rig.judging import judge
 from rig.plan.expand import expand
 from rig.plan.model import parse_plan
 from rig.trace import files
@@ -30,8 +33,16 @@ plan: own
 cases:
   - name: it starts
     begins: off
-    steps: [{power: on}, {hold: 1 s}]
-    expect: [{charge path: stays open}]
+    steps: [{power: on}, {hold: 1 s, as: up}, {hold: 500 ms}]
+    expect: [{BMS_Status.OV: {stays: 0, from: up}}, {Offer.Last on charger: stays 63}]
+"""
+OF_CHARGER = "\nbuses:\n  charger: {dbc: charger.dbc}\n"
+DBC = """\
+VERSION ""
+BS_:
+BU_: CHARGER
+BO_ 256 Offer: 64 CHARGER
+ SG_ Last : 504|8@1+ (1,0) [0|255] "" Vector__XXX
 """
 OF_A_CHARGER = can.Message(  # an identifier that the BMS has too
     arbitration_id=0x100, is_extended_id=False, is_fd=True, bitrate_switch=True, data=range(64)
@@ -50,6 +61,16 @@ def two_buses(tmp_path: Path) -> BenchFile:
 
 
 @pytest.fixture
+def profile(tmp_path: Path) -> Profile:
+    folder = tmp_path / "esp32-4s"
+    shutil.copytree("fixtures/duts/esp32-4s", folder)
+    (folder / "charger.dbc").write_text(DBC)
+    with (folder / "profile.yaml").open("a", encoding="utf-8") as file:
+        file.write(OF_CHARGER)
+    return load_profile(folder)
+
+
+@pytest.fixture
 def _charger() -> Iterator[None]:
     with can.Bus(interface="virtual", channel="of a charger") as bus:
         bus.send_periodic(OF_A_CHARGER, 0.02)
@@ -58,13 +79,15 @@ def _charger() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_charger")
-def test_both_buses_are_recorded_each_by_its_name(two_buses: BenchFile, tmp_path: Path) -> None:
-    profile = load_profile("esp32-4s")
+def test_both_buses_are_recorded_and_judged_each_by_its_name(
+    two_buses: BenchFile, profile: Profile, tmp_path: Path
+) -> None:
     [case] = expand(parse_plan(PLAN, "own.yaml"), profile, 1)
 
     with connect(two_buses, profile) as bench:
         bench.settings = "factory"  # so it is not asked for them, which takes some seconds
         trace = drive_case(case, bench)
+        judgement = judge(case, trace, ByBus(bench.messages))
 
     assert trace.error is None
     assert trace.frames.buses == ("can", "charger")
@@ -78,6 +101,10 @@ def test_both_buses_are_recorded_each_by_its_name(two_buses: BenchFile, tmp_path
     assert np.all(others.flags == FD | SWITCHED)
     assert np.all(others.data == np.arange(64))
     assert np.median(np.diff(others.time_ns)) * 1e-9 == pytest.approx(0.02, abs=0.01)
+
+    sentences = [f.sentence for f in judgement.findings]
+    assert judgement.verdict == "pass", sentences
+    assert sentences[1].startswith("Offer.Last on charger was 63 in all")
 
     files.save(trace, tmp_path / "case")
 

@@ -46,7 +46,7 @@ def test_what_it_quotes_of_the_plan_and_the_profile_stands_there() -> None:
     profile = (ROOT / "fixtures/duts/esp32-4s/profile.yaml").read_text(encoding="utf-8")
     quoted = [
         line
-        for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+        for block in re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
         for line in block.splitlines()
     ]
     assert quoted

@@ -73,7 +73,8 @@ def _as_file(kind: str, text: str, folder: Path) -> Path:
     elif kind == "bench":
         text = _merged(ROOT / "fixtures/benches/virtual-esp32-4s.yaml", text)
     elif kind == "profile":
-        shutil.copy(ROOT / "fixtures/duts/esp32-4s/bms.dbc", folder)
+        for name in ("bms.dbc", "module.dbc", "charger.dbc"):
+            shutil.copy(ROOT / "fixtures/duts/esp32-4s/bms.dbc", folder / name)
         text = _merged(ROOT / "fixtures/duts/esp32-4s/profile.yaml", text)
     target.write_text(text, encoding="utf-8")
     return target

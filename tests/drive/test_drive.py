@@ -62,8 +62,7 @@ def test_a_trace_begins_at_zero_and_its_record_covers_it_all(bench: Bench) -> No
     assert trace.error is None
     assert trace.begin_ns == 0
     assert 500_000_000 <= trace.markers["held"].time_ns <= trace.end_ns
-    wave = trace.waveform
-    assert wave is not None
+    (wave,) = trace.waveforms
     samples = wave.channels["charge path"].values.size
     assert wave.start_ns <= 1e9 * wave.start_u_s * 4
     assert wave.start_ns + samples * wave.interval_s * 1e9 >= 500_000_000
@@ -77,7 +76,9 @@ def test_the_word_ready_is_heard_in_colour(
     assert link is not None
     heard = link.lines
     monkeypatch.setattr(
-        link, "lines", lambda: [replace(x, text=f"\x1b[0;32m{x.text}\x1b[0m") for x in heard()]
+        link,
+        "lines",
+        lambda since=0: [replace(x, text=f"\x1b[0;32m{x.text}\x1b[0m") for x in heard(since)],
     )
     whole_line = console.model_copy(update={"ready": f"{console.ready}$"})
     monkeypatch.setattr(bench, "profile", esp32.model_copy(update={"console": whole_line}))

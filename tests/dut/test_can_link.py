@@ -33,7 +33,7 @@ def test_frames_are_stamped_in_rig_time_within_their_stated_uncertainty(
     links.pass_s(listened_s)
     frames, link = links.can.end()
 
-    raw = [f.timestamp for f in links.can._frames]
+    raw = [f.timestamp for f in links.can._frames.since(0)]
     error_s = (frames.time_ns - _true_rig_ns(links, raw)) * 1e-9
     assert link.alive
     assert link.received == len(raw) == frames.time_ns.size > 10
@@ -90,7 +90,7 @@ def test_newest_is_the_last_frame_of_its_identifier(links: Links) -> None:
 
     assert newest is not None
     assert newest.timestamp == max(
-        f.timestamp for f in links.can._frames if f.arbitration_id == STATUS
+        f.timestamp for f in links.can._frames.since(0) if f.arbitration_id == STATUS
     )
     assert links.can.newest(0x7FF) is None
 

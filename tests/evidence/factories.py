@@ -150,7 +150,7 @@ def a_trace(
     return Trace(
         begin_ns=begin_ns,
         end_ns=begin_ns + duration_ns,
-        waveform=wave if channels else None,
+        waveforms=(wave,) if channels else (),
         commands=tuple(commands),
         readings=(
             Reading(

@@ -230,7 +230,9 @@ def test_the_digitizer_records_a_step_where_it_happened(virtual: VirtualBench) -
     emulator.set_voltage({1: 3.0})
     emulator.output((1,), on=True)
     virtual.sleep_s(0.05)
-    started = digitizer.arm({1: (0.0, 5.0)}, 1.0, 1e-5)
+    digitizer.arm({1: (0.0, 5.0)}, 1.0, 1e-5)
+    virtual.sleep_s(0.4)  # set up, it waits for as long as it takes
+    started = digitizer.start()
     virtual.sleep_s(0.1)
     since_ns = virtual.clock.now_ns()
     emulator.set_voltage({1: 4.0})
@@ -254,6 +256,7 @@ def test_the_digitizer_records_a_step_where_it_happened(virtual: VirtualBench) -
 def test_a_record_that_ran_to_its_end_says_that_nobody_stopped_it(virtual: VirtualBench) -> None:
     digitizer = virtual.driver("rigol-dho")
     digitizer.arm({1: (0.0, 5.0), 5: (0.0, 15.0)}, 0.1, 1e-4)
+    digitizer.start()
     virtual.sleep_s(0.3)
 
     assert digitizer.stop() is None

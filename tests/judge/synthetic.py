@@ -78,8 +78,7 @@ def a_waveform(*channels: Channel, interval_s: float = 1e-4, **changes: float | 
 
 
 def a_trace(
-    waveform: Waveform | None = None,
-    *,
+    *waveforms: Waveform,
     end_s: float = 3.0,
     commands: Iterable[Command] = (),
     readings: Iterable[Reading] = (),
@@ -93,7 +92,7 @@ def a_trace(
     return Trace(
         begin_ns=0,
         end_ns=round(end_s * S),
-        waveform=waveform,
+        waveforms=waveforms,
         commands=tuple(commands),
         readings=tuple(readings),
         frames=Frames.none() if frames is None else frames,

@@ -89,7 +89,7 @@ def test_a_flag_set_before_its_cause_and_still_set_came_too_early() -> None:
     case = a_case(replace(BECOMES, since=CELL_RISES))
     cell = a_channel("cell 3", step(30_000, 10_000, 3.3, 3.7))
 
-    found = judge(case, can_trace(flagged(0.7), waveform=a_waveform(cell)), Bytes()).findings[0]
+    found = judge(case, can_trace(flagged(0.7), waveforms=(a_waveform(cell),)), Bytes()).findings[0]
 
     assert found.verdict == "fail"
     assert "before cell 3 rose above 3.650 V" in found.sentence
@@ -101,7 +101,7 @@ def test_a_flag_that_came_and_went_before_its_cause_is_not_its_effect() -> None:
     frames = flagged(0.3, 0.6)
     frames.data[EVERY_100_MS >= 1.3, 3] = 1
 
-    found = judge(case, can_trace(frames, waveform=a_waveform(cell)), Bytes()).findings[0]
+    found = judge(case, can_trace(frames, waveforms=(a_waveform(cell),)), Bytes()).findings[0]
 
     assert found.measurement is not None
     assert found.measurement.value == pytest.approx(0.3, abs=1e-4)
@@ -147,7 +147,7 @@ def test_both_clocks_are_in_the_budget() -> None:
     case = a_case(replace(BECOMES, since=CELL_RISES))
     cell = a_channel("cell 3", step(30_000, 10_000, 3.3, 3.7))
     waveform = a_waveform(cell, start_ns=100_000_000, start_u_s=1e-3, rate_tolerance=1e-3)
-    trace = can_trace(flagged(1.2, time_u_s=2e-3), waveform=waveform)
+    trace = can_trace(flagged(1.2, time_u_s=2e-3), waveforms=(waveform,))
 
     rows = {row.name: row.standard for row in judge(case, trace, Bytes()).findings[0].budget}
 

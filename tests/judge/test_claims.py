@@ -35,7 +35,7 @@ def found(*expectations: object, whole: tuple[str, ...] = ("timers/wrap",)) -> t
         a_channel("current", rises, instrument="shunt"),
     )
     trace = replace(
-        a_trace(waveform=waveform),
+        a_trace(waveform),
         commands=(_command("cell 3", "simulator"), _command("current", "supply")),
         readings=(_reading("cell 3", "meter"),),
     )

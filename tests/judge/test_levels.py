@@ -179,7 +179,7 @@ def test_a_current_whose_other_source_is_told_0_a_flows_on(opens_s: float) -> No
 
 
 def test_a_reaction_seen_by_the_meter_lies_between_two_looks() -> None:
-    trace = replace(staircase(3.6491), waveform=None)  # 3.650 V at 7.0 s, opens at 8.0 s
+    trace = replace(staircase(3.6491), waveforms=())  # 3.650 V at 7.0 s, opens at 8.0 s
     looks = [a_reading("charge path", 12.0 if t < 8.0 else 0.0, t) for t in (1.0, 6.5, 8.05)]
     late = [a_reading("charge path", 12.0 if t < 8.0 else 0.0, t) for t in (1.0, 7.9, 8.05)]
 
@@ -240,7 +240,7 @@ def test_a_path_open_before_the_staircase_proves_nothing() -> None:
     gate = a_channel("charge path", np.zeros(12_000))
 
     found = the_finding(
-        THRESHOLD, replace(trace, waveform=a_waveform(gate, interval_s=1e-3)), STAIRS
+        THRESHOLD, replace(trace, waveforms=(a_waveform(gate, interval_s=1e-3),)), STAIRS
     )
 
     assert found.verdict == "error"

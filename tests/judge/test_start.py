@@ -302,7 +302,7 @@ def test_a_current_that_an_open_path_kept_from_flowing_was_not_reached() -> None
         a_case(trips), trace
     )
     kept = replace(waveform, channels={**waveform.channels, "charge path": _CLOSED})
-    assert judge(a_case(trips), replace(trace, waveform=kept)).verdict == "error"
+    assert judge(a_case(trips), replace(trace, waveforms=(kept,))).verdict == "error"
 
 
 _CLOSED = a_channel("charge path", np.full(3_000, 12.0))

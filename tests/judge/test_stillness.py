@@ -22,7 +22,7 @@ def test_it_is_what_the_commands_before_and_after_say(
         a_command("current", 1.0, began, after_ns=(began + took) * 10**9, settle_s=settles)
         for began, took, settles in given_
     ]
-    trace = a_trace(None, end_s=40.0, commands=commands)
+    trace = a_trace(end_s=40.0, commands=commands)
     at_ns = at_s * 10**9
     before = [c for c in commands if c.after_ns <= at_ns]
     ends = [c.after_ns + (c.settle_s + settle_s) * 1e9 for c in before]

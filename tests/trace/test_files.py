@@ -87,6 +87,7 @@ def frames_of(draw: st.DrawFn, n: int, earliest_ns: int = 0) -> Frames:
         flags=flags,
         time_u_s=draw(st.floats(0, 1)),
         buses=buses,
+        each_u_s=draw(st.sampled_from([(), (1e-4, 2e-4, 3e-4)[: len(buses)]])),
         bus=draw(arrays(np.uint8, n, elements=st.integers(0, len(buses) - 1))),
     )
 
@@ -132,7 +133,7 @@ TRACES = st.builds(
     Trace,
     begin_ns=INSTANTS,
     end_ns=INSTANTS,
-    waveform=st.none() | waveforms(),
+    waveforms=st.lists(waveforms(), max_size=2).map(tuple),
     commands=many(
         Command,
         quantity=NAMES,
@@ -199,7 +200,7 @@ def an_empty_trace(**changes: object) -> Trace:
     trace = Trace(
         begin_ns=0,
         end_ns=1,
-        waveform=None,
+        waveforms=(),
         commands=(),
         readings=(),
         frames=Frames.none(),
@@ -251,7 +252,7 @@ def a_wave(values: np.ndarray, resolution: float) -> Waveform:
 def test_samples_are_stored_as_small_as_they_come_back_exactly(
     tmp_path: Path, values: np.ndarray, resolution: float, kind: pa.DataType
 ) -> None:
-    trace = an_empty_trace(waveform=a_wave(values.astype(np.float64), resolution))
+    trace = an_empty_trace(waveforms=(a_wave(values.astype(np.float64), resolution),))
 
     files.save(trace, tmp_path)
 
@@ -260,7 +261,7 @@ def test_samples_are_stored_as_small_as_they_come_back_exactly(
 
 
 def test_another_tool_finds_scale_and_unit(tmp_path: Path) -> None:
-    files.save(an_empty_trace(waveform=a_wave(np.arange(5) * 0.0003, 0.0003)), tmp_path)
+    files.save(an_empty_trace(waveforms=(a_wave(np.arange(5) * 0.0003, 0.0003),)), tmp_path)
 
     table = pq.read_table(tmp_path / "signals.parquet")
 
@@ -295,7 +296,7 @@ def test_frames_come_back_as_they_were(frames: Frames) -> None:
     content = frames_to_blf(frames)
 
     read = frames_from_blf(content, frames.time_u_s, "x", start_ns(frames), frames.buses)
-    assert_same(read, frames)
+    assert_same(replace(read, each_u_s=frames.each_u_s), frames)
 
 
 @given(frames=st.integers(1, 5).flatmap(frames_of))
@@ -379,7 +380,9 @@ def test_frames_of_two_buses_are_one_record_in_order_of_time() -> None:
     assert both.data[:, 7].tolist() == [0, 0, 1, 1, 2, 2]
     assert both.data[:, 63].tolist() == [0, 0, 0, 1, 0, 2]
     assert (both.time_u_s, both.length.tolist()) == (2e-4, [8, 64] * 3)
-    assert_same(frames_from_blf(frames_to_blf(both), 2e-4, "x", 0, both.buses), both)
+    assert [both.on(bus).time_u_s for bus in both.buses] == [1e-4, 2e-4]
+    read = frames_from_blf(frames_to_blf(both), 2e-4, "x", 0, both.buses)
+    assert_same(replace(read, each_u_s=both.each_u_s), both)
 
 
 def test_a_single_bus_is_its_own_record() -> None:
@@ -392,7 +395,8 @@ def test_data_that_looks_like_an_object_is_data() -> None:
     frames = Frames.merged([some_frames(3, "a", fd=True), some_frames(3, "b")])
     frames.data[0, :60] = np.frombuffer(b"LOBJ" * 15, np.uint8)
 
-    assert_same(frames_from_blf(frames_to_blf(frames), 2e-4, "x", 0, ("a", "b")), frames)
+    read = frames_from_blf(frames_to_blf(frames), 2e-4, "x", 0, ("a", "b"))
+    assert_same(replace(read, each_u_s=frames.each_u_s), frames)
 
 
 def test_a_channel_that_is_no_bus_is_damage() -> None:
@@ -423,7 +427,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
-    files.save(an_empty_trace(waveform=a_wave(np.zeros(3), 1.0)), tmp_path)
+    files.save(an_empty_trace(waveforms=(a_wave(np.zeros(3), 1.0),)), tmp_path)
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(EvidenceError, match=name.replace(".", r"\.")):
@@ -433,9 +437,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> N
 def test_a_trace_of_a_later_rig_is_refused(tmp_path: Path) -> None:
     files.save(an_empty_trace(), tmp_path)
     path = tmp_path / "trace.json"
-    path.write_text(path.read_text(encoding="utf-8").replace("trace/3", "trace/4"))
+    path.write_text(path.read_text(encoding="utf-8").replace("trace/4", "trace/5"))
 
-    with pytest.raises(EvidenceError, match=r"newer rig.*version 4, and this rig reads up to 3"):
+    with pytest.raises(EvidenceError, match=r"newer rig.*version 5, and this rig reads up to 4"):
         files.load(tmp_path)
 
 
@@ -451,7 +455,7 @@ def test_a_long_case_is_saved_in_little_time(tmp_path: Path) -> None:
         )
         for i in range(4)
     }
-    trace = an_empty_trace(waveform=replace(wave, channels=channels))
+    trace = an_empty_trace(waveforms=(replace(wave, channels=channels),))
 
     took_s = []
     for _ in range(4):

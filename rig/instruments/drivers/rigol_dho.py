@@ -142,14 +142,17 @@ class RigolDho:
     # ---- recording -------------------------------------------------------------------------------
     def arm(
         self, ranges: Mapping[int, tuple[float, float]], duration_s: float, interval_s: float
-    ) -> Instant:
-        """Start one record of these channels."""
+    ) -> None:
+        """Set up one record of these channels, and wait until only its trigger is missing."""
         verticals = {channel: self._vertical_for(span) for channel, span in ranges.items()}
         self._set_time_base(*_time_base(self.session, duration_s, interval_s))
         self._set_verticals(verticals)
         self.session.write(":SING")
         self._await_armed()
         self._recorded = tuple(ranges)
+
+    def start(self) -> Instant:
+        """Force the trigger."""
         before_ns = self._stamp()
         self.session.write(":TFOR")
         self.session.query("*OPC?")

@@ -45,6 +45,9 @@ class ScpiServer:
 
     def _accept(self, connection: Connection) -> None:
         limit = self.instrument.dialect.sessions
+        for before in list(self._sessions):  # who hung up did so before this one came
+            while before.connection.receive():
+                pass
         if limit is not None and len(self._sessions) >= limit:
             connection.close()
             return

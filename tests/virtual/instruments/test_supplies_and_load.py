@@ -1,10 +1,14 @@
 """Charger, auxiliary supply and load: their dialects, protections and figures."""
 
+import socket
+
 import pytest
 
-from rig.virtual.instruments import AuxSupply, Charger, ElectronicLoad
+from rig.virtual.instruments import AuxSupply, Charger, ElectronicLoad, ScpiServer
 from rig.virtual.instruments.keysight_e36312a import SET_ACCURACY
 from rig.virtual.instruments.tdk_genesys import CURRENT_ACCURACY, VOLTAGE_ACCURACY
+from rig.virtual.kernel import Kernel
+from rig.virtual.loop import Loop
 from tests.virtual.instruments.desk import MS, Desk
 
 
@@ -210,3 +214,22 @@ def test_a_load_refuses_a_mode_that_it_does_not_model(desk: Desk, load: Electron
     desk.do(load, "FUNC VOLT")
 
     assert desk.ask(load, "SYST:ERR?").startswith("-224")
+
+
+def test_a_client_may_come_as_soon_as_the_one_before_has_hung_up(charger: Charger) -> None:
+    """However late the bench looks: it sees the new client before the old one's end."""
+    loop = Loop(Kernel())
+    server = ScpiServer(loop, charger)
+    first = socket.create_connection(("127.0.0.1", server.port))
+    loop._poll(1.0)
+    first.sendall(b"VOLT 5\r")
+    first.close()
+    second = socket.create_connection(("127.0.0.1", server.port))
+
+    loop._poll(1.0)
+
+    second.settimeout(0.1)
+    with pytest.raises(TimeoutError):  # it is not hung up on
+        second.recv(1)
+    second.close()
+    loop.close()
