@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.rejudge import rejudge
 from rig.case import Case
+from rig.cli import main
 from rig.evidence import RunFolder, load_run
 from rig.evidence.forms import CASE, DUT, DUT_NAME
 from rig.facts import DutFacts, StartPromise
@@ -64,3 +65,20 @@ def test_a_case_of_an_older_version_bears_its_own() -> None:
     older = older.replace(b'"id":', b'"cells":4,"periods":{"BMS_Status":0.1},"start":null,"id":', 1)
 
     assert CASE.load(older, "case.json").dut == DutFacts(cells=4, periods={"BMS_Status": 0.1})
+
+
+def test_a_run_without_them_is_gone_on_with_by_the_rig_that_began_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = [output_case(case_id) for case_id in IDS]
+    folder = RunFolder.create(tmp_path, "Lab 2", a_meta(), {}, cases, now=TickingClock())
+    run = folder.finish("aborted")
+    before = (run / "journal.jsonl").read_bytes()
+
+    code = main(["run", "--resume", str(run)])
+
+    said = capsys.readouterr().err
+    assert code == 2
+    assert f"no inputs/{DUT_NAME}" in said
+    assert said.count("the version that began the run") == 1
+    assert (run / "journal.jsonl").read_bytes() == before
