@@ -66,6 +66,11 @@ BENCHMARKS = (
         reduced="python benchmarks/case_overhead.py 1 --cases 2 8",
     ),
     Benchmark(
+        name="old_and_new",
+        full=("python benchmarks/old_and_new.py ../old .",),
+        reduced="python benchmarks/old_and_new.py . . 1 --plan testplans/smoke.yaml",
+    ),
+    Benchmark(
         name="begin",
         full=("python benchmarks/begin.py",),
         reduced="python benchmarks/begin.py 3",

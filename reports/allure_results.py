@@ -23,6 +23,7 @@ import allure_commons
 from allure_commons.model2 import Label, Parameter, StatusDetails, TestStepResult
 
 from reports import svg, words
+from reports.differences import SEVERITIES
 from rig.case import Case
 from rig.errors import RigError
 from rig.judge.verdict import Finding, Judgement, Verdict, tries_in_words, worst
@@ -41,7 +42,6 @@ STATUS = {
 # CommonMark 0.31.2, 2.4: any of these with a backslash before it stands for itself.
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#!|~&]")
 CASE_LABEL = "case"  # ties a finished result to the case it came from
-_SEVERITIES = {"blocker", "critical", "normal", "minor", "trivial"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def _set_labels(result: Any, told: Told) -> None:
         "epic": "Protections" if case.protection else "Behaviour",
         "feature": case.protection or case.family,
         "story": case.family,
-        "severity": case.severity if case.severity in _SEVERITIES else "normal",
+        "severity": case.severity if case.severity in SEVERITIES else "normal",
         "bench": told.bench,
         CASE_LABEL: case.id,
     }
@@ -151,23 +151,15 @@ def _set_outcome(result: Any, judgement: Judgement) -> None:
 def description(judgement: Judgement) -> str:
     """Return the findings as a Markdown table; what is quoted in them is text and nothing else."""
     rows = [
-        f"| {' | '.join([_text(f.expectation), _text(f.means), _measured(f), _allowed(f)])} |"
+        f"| {_text(f.expectation)} | {_text(f.means)} | {_measured(f)} | {words.allowed(f)} |"
         f" {f.verdict} |"
         for f in judgement.findings
     ]
     if not rows:
         return _text(judgement.sentence)
-    head = ["| Expected | Seen by | Measured ± U | Allowed | Verdict |", "|---|---|---|---|---|"]
-    return "\n".join(
-        [
-            _text(judgement.sentence),
-            "",
-            *head,
-            *rows,
-            "",
-            f"Decision rule: {_text(judgement.rule)}.",
-        ]
-    )
+    head = "| Expected | Seen by | Measured ± U | Allowed | Verdict |\n|---|---|---|---|---|"
+    table, rule = "\n".join([head, *rows]), f"Decision rule: {_text(judgement.rule)}."
+    return f"{_text(judgement.sentence)}\n\n{table}\n\n{rule}"
 
 
 def _set_times_and_steps(result: Any, told: Told) -> None:
@@ -205,7 +197,7 @@ def _step(name: str, status: str, start: int, stop: int, found: Finding | None =
     step = TestStepResult(name=plain(name), status=status, start=start, stop=stop)
     if found is not None:
         step.statusDetails = StatusDetails(message=plain(found.sentence))
-        shown = {"measured": _measured(found), "allowed": _allowed(found)}
+        shown = {"measured": _measured(found), "allowed": words.allowed(found)}
         step.parameters = [Parameter(name=k, value=v) for k, v in shown.items() if v]
     return step
 
@@ -214,8 +206,11 @@ def _step(name: str, status: str, start: int, stop: int, found: Finding | None =
 def attach(case: Case, judgement: Judgement, trace: Trace | None) -> None:
     """Attach plots, measurements and transcripts to the item that is ending."""
     kinds = allure.attachment_type
-    for name, picture in _pictures(case, judgement, trace):
-        allure.attach(picture, name=name, attachment_type=kinds.SVG)
+    if trace is not None:
+        names = ("Waveform", "The judged interval, enlarged")
+        pictures = svg.figures(case, trace, judgement, name="w", standalone=True)
+        for name, picture in zip(names, pictures, strict=False):
+            allure.attach(picture, name=name, attachment_type=kinds.SVG)
     if any(f.measurement for f in judgement.findings):
         allure.attach(_csv(judgement), name="Measurements", attachment_type=kinds.CSV)
     for title, text in _transcripts(trace):
@@ -230,17 +225,6 @@ def _transcripts(trace: Trace | None) -> Iterator[tuple[str, str]]:
         yield "SCPI transcript", trace_files.scpi_text(trace)
 
 
-def _pictures(case: Case, judgement: Judgement, trace: Trace | None) -> Iterator[tuple[str, str]]:
-    if trace is None:
-        return
-    draw = svg.waveform_svg
-    yield "Waveform", draw(case, trace, judgement, name="w", standalone=True)
-    span_s = svg.close_up_s(case, trace, judgement)
-    if span_s:
-        enlarged = draw(case, trace, judgement, name="e", span_s=span_s, standalone=True)
-        yield "The judged interval, enlarged", enlarged
-
-
 def _csv(judgement: Judgement) -> str:
     """Measurements and budgets in SI: tens of rows, never the trace (Allure draws every row)."""
     text = io.StringIO()
@@ -252,10 +236,8 @@ def _csv(judgement: Judgement) -> str:
         limits = ["" if x is None else x for x in (found.low, found.high)]
         table.writerow([found.expectation, found.means, *numbers, *limits, found.verdict.value])
         for row in found.budget:
-            name = f"  u: {row.name} ({row.distribution}, {row.source})"
-            table.writerow(
-                [name, found.means, "", row.standard, 1, m.unit if m else "", "", "", ""]
-            )
+            name, unit = f"  u: {row.name} ({row.distribution}, {row.source})", m.unit if m else ""
+            table.writerow([name, found.means, "", row.standard, 1, unit, "", "", ""])
     return text.getvalue()
 
 
@@ -271,14 +253,8 @@ def load_trace(folder: Path | None) -> Trace | None:
 
 # ---- words ------------------------------------------------------------------------------------
 def _measured(found: Finding) -> str:
-    if found.measurement is None:
-        return ""
-    value = words.worst(found) + words.measured(found.measurement, found.low, found.high)
-    return f"{value} (k = {found.measurement.coverage_factor:.3g})"
-
-
-def _allowed(found: Finding) -> str:
-    return words.limits(found.low, found.high, found.measurement) if found.measurement else ""
+    value = found.measurement
+    return f"{words.value(found)} (k = {value.coverage_factor:.3g})" if value else ""
 
 
 def _text(text: str) -> str:

@@ -92,7 +92,11 @@ def _named(promises: Sequence[str]) -> str:
         return words.joined([f"“{promise}”" for promise in promises])
     things = Counter(promise.partition(": ")[0] for promise in promises)
     first = list(things.items())[:_MOST_NAMED]
-    more = len(promises) - sum(count for _, count in first)
+    return _counted(first, len(promises) - sum(count for _, count in first))
+
+
+def _counted(first: Iterable[tuple[str, int]], more: int) -> str:
+    """Name things with how many there are of each, and how many more: "trip (2) and 3 more"."""
     named = [f"{thing} ({count})" for thing, count in first]
     return words.joined(named + ([f"{more} more"] if more else []))
 
@@ -127,9 +131,7 @@ def group_of(case: RunCase) -> str:
 
 def _grouped(cases: Iterable[RunCase], verdict: Verdict) -> str:
     counts = Counter(group_of(c) for c in cases if c.verdict is verdict)
-    named = [f"{group} ({count})" for group, count in counts.most_common(4)]
-    more = len(counts) - len(named)
-    return words.joined(named + ([f"{more} more"] if more > 0 else []))
+    return _counted(counts.most_common(_MOST_NAMED), max(len(counts) - _MOST_NAMED, 0))
 
 
 def errors_by_whose(run: Run) -> Mapping[Whose, int]:

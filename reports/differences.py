@@ -19,7 +19,7 @@ _TARGET = re.compile(
     r"( |_|\\s\*)?\d+(?:(?:, | to | and )\d+)*(?=\b|_)"
 )
 _TIME = re.compile(r"(?:at most )?\d[\d.]* [mµ]?s(?: to \d[\d.]* [mµ]?s)?")
-_SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
+SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def differences(run: Run) -> list[Difference]:
         asked.setdefault(_key(case, finding), []).append((case, finding))
     found = [_difference(subject, seen) for (subject, _), seen in asked.items()]
     broken = [difference for difference in found if difference is not None]
-    return sorted(broken, key=lambda d: (_SEVERITIES.index(d.severity), d.subject, d.promise))
+    return sorted(broken, key=lambda d: (SEVERITIES.index(d.severity), d.subject, d.promise))
 
 
 def _decided(run: Run) -> Iterator[tuple[RunCase, Finding]]:
@@ -93,7 +93,7 @@ def _difference(subject: str, seen: Sequence[tuple[RunCase, Finding]]) -> Differ
         failed=len(bad),
         asked=len(seen),
         traces_to=tuple(dict.fromkeys(r for case, _ in bad for r in case.case.traces_to)),
-        severity=min(severities, key=_SEVERITIES.index),
+        severity=min(severities, key=SEVERITIES.index),
         case_ids=tuple(dict.fromkeys([first.case.id, *(case.case.id for case, _ in bad)])),
     )
 

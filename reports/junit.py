@@ -76,22 +76,19 @@ def _add_properties(suite: ElementTree.Element, run: Run) -> None:
 
 def _add_case(suite: ElementTree.Element, run: Run, case: RunCase) -> None:
     # GitLab keeps only the first of two rows with one name: the id is unique in the plan.
-    row = ElementTree.SubElement(
-        suite,
-        "testcase",
-        {
-            "classname": _clean(f"{case.case.plan}.{case.case.family}"),
-            "name": _clean(f"{case.case.id} @ {run.bench}"),
-            "time": f"{case.wall_s:.3f}",
-        },
-    )
+    facts = {
+        "classname": _clean(f"{case.case.plan}.{case.case.family}"),
+        "name": _clean(f"{case.case.id} @ {run.bench}"),
+        "time": f"{case.wall_s:.3f}",
+    }
+    row = ElementTree.SubElement(suite, "testcase", facts)
     if case.outcome in _ELEMENTS:
         element, kind = _ELEMENTS[case.outcome]
         sentence = case.sentence if case.judgement else _why_not(run, case)
         if case.verdict is Verdict.ERROR and case.judgement:
             kind = whose_error(case.judgement.sentence) or kind
-        facts = {"type": kind, "message": _clean(sentence)} if kind else {}
-        found = ElementTree.SubElement(row, element, facts or {"message": _clean(sentence)})
+        facts = ({"type": kind} if kind else {}) | {"message": _clean(sentence)}
+        found = ElementTree.SubElement(row, element, facts)
         if case.judgement and case.judgement.findings:
             found.text = _clean("\n".join(_line(f) for f in case.judgement.findings))
     ElementTree.SubElement(row, "system-out").text = _clean(_output(case))
@@ -106,12 +103,8 @@ def _why_not(run: Run, case: RunCase) -> str:
 def _line(finding: Finding) -> str:
     value = ""
     if finding.measurement:
-        value = words.worst(finding) + words.measured(
-            finding.measurement, finding.low, finding.high
-        )
         k = finding.measurement.coverage_factor
-        allowed = words.limits(finding.low, finding.high, finding.measurement)
-        value = f" [{value}, k = {k:g}; allowed {allowed}]"
+        value = f" [{words.value(finding)}, k = {k:g}; allowed {words.allowed(finding)}]"
     return f"{finding.verdict.value}: {finding.expectation} ({finding.means}){value}"
 
 

@@ -2,7 +2,7 @@
 
 Drawn from min-max data, so that no glitch of one sample is lost but to a neighbour in its own
 bucket, and deterministic to the byte. Colours come from CSS variables, so that a plot follows
-light and dark; no meaning hangs on colour alone. Must not judge, nor read a file.
+light and dark; no meaning hangs on colour alone. Must not judge, nor read evidence.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
-from types import MappingProxyType
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +21,13 @@ from rig.case import Case
 from rig.console_name import is_console
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
-from rig.expectations.recovers import Recovers
+from rig.expectations.reaction import Reaction
 from rig.expectations.signal_becomes import SignalBecomes
-from rig.expectations.signal_ordered import SignalOrdered
 from rig.expectations.signal_stays import SignalStays
-from rig.expectations.signal_steady import SignalSteady
-from rig.expectations.signal_within import SignalWithin
-from rig.expectations.trips import Trips
+from rig.expectations.subjects import SIGNAL
 from rig.judge.verdict import EventMark, Finding, Judgement
 from rig.quantities import CELL, kind_of, number_of, unit_of
-from rig.trace.model import Channel, Trace, Waveform
+from rig.trace.model import Channel, Trace
 from rig.trace.text import plain
 
 Floats = NDArray[np.float64]
@@ -41,42 +39,11 @@ GAP = 9
 CLOSE_UP_BELOW = 0.06  # of the record: a judged interval shorter than this gets a figure of its own
 MOST_FLAGS = 10
 DEAD_BAND = 1.0  # pixels
-IN_TIME = (Trips, Recovers, SignalBecomes, ConsoleSays)  # expectations with a window of time
+IN_TIME = (Reaction, SignalBecomes, ConsoleSays)  # expectations with a window of time
 # What the judge calls the ends of the allowed window; drawn as a band, not as flags.
 LIMIT_LABELS = ("earliest allowed", "latest allowed")
 
-CSS = """
-.wf{display:block;font:11px ui-sans-serif,system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,
-"Liberation Sans",sans-serif;font-variant-numeric:tabular-nums}
-.wf text{fill:var(--wf-ink)}.wf .dim{fill:var(--wf-dim)}.wf .r{text-anchor:end}
-.wf .m{text-anchor:middle}.wf .b{font-weight:600}
-.wf .frame{fill:var(--wf-paper);stroke:var(--wf-line)}.wf .grid{stroke:var(--wf-grid)}
-.wf path,.wf polyline,.wf line{fill:none}
-.wf .s0{stroke:var(--wf-main);stroke-width:1.5}.wf .s1{stroke:var(--wf-other);stroke-width:1}
-.wf .s2{stroke:var(--wf-other);stroke-width:1;stroke-dasharray:5 2}
-.wf .s3{stroke:var(--wf-other);stroke-width:1;stroke-dasharray:2 2}
-.wf .out{stroke:var(--wf-out);stroke-width:1.6}
-.wf .cmd{stroke:var(--wf-dim);stroke-dasharray:3 3}
-.wf .lim{stroke:var(--wf-limit);stroke-dasharray:7 3}
-.wf .limt{fill:var(--wf-limit)}
-.wf .ok{fill:var(--wf-ok);stroke:var(--wf-okline);stroke-dasharray:2 2}
-.wf .okt{fill:var(--wf-oktext)}
-.wf .mark{stroke:var(--wf-mark);stroke-dasharray:1 3;stroke-width:1.2}
-.wf .flag{fill:var(--wf-mark)}.wf .flagt{fill:var(--wf-paper);font-weight:700;text-anchor:middle}
-.wf .dot{fill:var(--wf-main);stroke:var(--wf-paper)}
-.wf .meas{stroke:var(--wf-mark);stroke-width:1.4}.wf .tick{stroke:var(--wf-main);stroke-width:1.5}
-.wf .halo{paint-order:stroke;stroke:var(--wf-paper);stroke-width:4px}
-"""
-VARIABLES = """
-:root{color-scheme:light dark;--wf-paper:light-dark(#fff,#15191e);
---wf-ink:light-dark(#1b2127,#e6e9ec);
---wf-dim:light-dark(#5b6670,#9aa5af);--wf-line:light-dark(#b9c1c8,#47515b);
---wf-grid:light-dark(#e8ebee,#262d34);--wf-main:light-dark(#0b5cad,#6cb2f5);
---wf-other:light-dark(#7f98ad,#6d8296);--wf-out:light-dark(#7a3e9d,#d0a0ec);
---wf-limit:light-dark(#a84300,#ff9d5c);--wf-ok:light-dark(#00785a1f,#3ecf9f26);
---wf-okline:light-dark(#00785a,#3ecf9f);--wf-oktext:light-dark(#00624a,#5fdcb1);
---wf-mark:light-dark(#1b2127,#f2f4f5)}
-"""
+CSS = (Path(__file__).parent / "templates" / "waveform.css").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +100,6 @@ class Axis:
         return self.begin_s <= time_s <= self.end_s
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a line is drawn: top and height, and how finely."""
-
-    top: float
-    height: float
-    buckets: int = BUCKETS
-
-
 def _escaped(text: str) -> str:
     return escape(plain(text))
 
@@ -167,6 +125,17 @@ class Figure:
 
 
 # ---- entries ------------------------------------------------------------------------------------
+def figures(
+    case: Case, trace: Trace, judgement: Judgement, *, name: str, standalone: bool = False
+) -> Iterator[str]:
+    """Draw a case, then the judged interval enlarged where it can't be seen in the whole."""
+    for number, span_s in enumerate((None, close_up_s(case, trace, judgement))):
+        if number == 0 or span_s:
+            yield waveform_svg(
+                case, trace, judgement, name=f"{name}{number}", span_s=span_s, standalone=standalone
+            )
+
+
 def waveform_svg(  # noqa: PLR0913 - a case in three parts, and how to draw it
     case: Case,
     trace: Trace,
@@ -341,21 +310,12 @@ def _limits_s(found: Finding, wanted: Expectation | None) -> tuple[float | None,
 
 
 def _channel(wanted: Expectation | None) -> str:
-    match wanted:
-        case Trips(output=output) | Recovers(output=output):
-            return output
-        case (
-            SignalBecomes(signal=signal)
-            | SignalStays(signal=signal)
-            | SignalWithin(signal=signal)
-            | SignalOrdered(signal=signal)
-            | SignalSteady(signal=signal)
-        ):
-            return signal
-        case ConsoleSays(console=console):
-            return console
-        case _:
-            return ""
+    """The strip that an expectation is about; "" where it is about none or several."""
+    if isinstance(wanted, Reaction):
+        return wanted.output
+    if isinstance(wanted, ConsoleSays):
+        return wanted.console
+    return wanted.subject.name_of(wanted) if wanted and wanted.subject is SIGNAL else ""
 
 
 def _visible(window: Allowed, axis: Axis) -> bool:
@@ -420,17 +380,13 @@ def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str])
 
 def _output_lanes(case: Case, trace: Trace) -> list[Lane]:
     recorded = trace.channels
-    return [
-        Lane(
-            n,
-            recorded[n].unit,
-            58.0,
-            (_recorded(n, trace, recorded[n], "out"),),
-            levels=(case.outputs[n].closed_above,) if n in case.outputs else (),
-            names=frozenset([n]),
-        )
-        for n in _outputs(case, trace)
-    ]
+    lanes = []
+    for name in _outputs(case, trace):
+        series = _recorded(name, trace, recorded[name], "out")
+        levels = (case.outputs[name].closed_above,) if name in case.outputs else ()
+        lane = Lane(name, recorded[name].unit, 58.0, (series,), levels, names=frozenset([name]))
+        lanes.append(lane)
+    return lanes
 
 
 def _outputs(case: Case, trace: Trace) -> list[str]:
@@ -445,58 +401,40 @@ def _event_lanes(
     """A strip for each thing that was seen but has no waveform: a CAN flag, the console."""
     names = dict.fromkeys([m.channel for m in marks] + [w.channel for w in windows])
     lanes = [
-        Lane(
-            n,
-            "",
-            20.0,
-            ticks=tuple(sorted({m.time_s for m in marks if m.channel == n})),
-            names=frozenset([n]),
-        )
-        for n in names
-        if n not in drawn and not is_console(n)
+        _events(name, sorted({m.time_s for m in marks if m.channel == name}))
+        for name in names
+        if name not in drawn and not is_console(name)
     ]
     for console in sorted({line.console for line in trace.lines}):
         lines = trace.said_on(console)[:400]
-        said = tuple((line.time_ns - trace.begin_ns) / 1e9 for line in lines)
-        lanes.append(Lane(console, "", 20.0, ticks=said, names=frozenset([console])))
-    if not trace.waveforms and len(trace.frames.time_ns):
+        lanes.append(_events(console, ((ln.time_ns - trace.begin_ns) / 1e9 for ln in lines)))
+    if not trace.waveforms:
         lanes += _frame_lanes(trace)
     return lanes
 
 
-def _frame_lanes(trace: Trace) -> list[Lane]:
-    ids = np.unique(trace.frames.can_id)[:8]
-    return [
-        Lane(
-            f"frames 0x{can_id:X}",
-            "",
-            18.0,
-            ticks=tuple(
-                ((trace.frames.time_ns[trace.frames.can_id == can_id] - trace.begin_ns) / 1e9)[:400]
-            ),
-        )
-        for can_id in ids
-    ]
+def _events(name: str, ticks: Iterable[float], height: float = 20.0) -> Lane:
+    return Lane(name, "", height, ticks=tuple(ticks), names=frozenset([name]))
+
+
+def _frame_lanes(trace: Trace) -> Iterator[Lane]:
+    frames = trace.frames
+    for can_id in np.unique(frames.can_id)[:8]:
+        times_s = (frames.time_ns[frames.can_id == can_id] - trace.begin_ns) / 1e9
+        yield _events(f"frames 0x{can_id:X}", times_s[:400], 18.0)
 
 
 def _with_levels(lane: Lane, marks: Iterable[EventMark]) -> Lane:
     levels = {m.level for m in marks if m.level is not None and m.channel in lane.names}
-    return Lane(
-        lane.label,
-        lane.unit,
-        lane.height,
-        lane.series,
-        tuple(sorted({*lane.levels, *levels})[:3]),
-        lane.dots,
-        lane.ticks,
-        lane.names,
-    )
+    return replace(lane, levels=tuple(sorted({*lane.levels, *levels})[:3]))
 
 
 def _recorded(name: str, trace: Trace, channel: Channel, style: str) -> Series:
-    waveform = trace.record_of(name)
-    assert waveform is not None  # noqa: S101 - a channel is part of a waveform
-    return Series(name, _times(waveform, trace), channel.values, style)
+    wave = trace.record_of(name)
+    assert wave is not None  # noqa: S101 - a channel is part of a waveform
+    begin_s = (wave.start_ns - trace.begin_ns) / 1e9
+    time_s = begin_s + np.arange(len(channel.values)) * wave.interval_s
+    return Series(name, np.asarray(time_s, dtype=np.float64), channel.values, style)
 
 
 def _commands(name: str, trace: Trace) -> list[Series]:
@@ -507,40 +445,30 @@ def _commands(name: str, trace: Trace) -> list[Series]:
     time_s = np.array([(c.after_ns - trace.begin_ns) / 1e9 for c in sent])
     end_s = (trace.end_ns - trace.begin_ns) / 1e9
     values = np.array([c.value for c in sent], dtype=float)
-    return [
-        Series(
-            f"{name} (commanded)",
-            np.append(np.repeat(time_s, 2)[1:], end_s),
-            np.repeat(values, 2),
-            "cmd",
-        )
-    ]
-
-
-def _times(wave: Waveform, trace: Trace) -> Floats:
-    count = len(next(iter(wave.channels.values())).values)
-    begin_s = (wave.start_ns - trace.begin_ns) / 1e9
-    return np.asarray(begin_s + np.arange(count) * wave.interval_s, dtype=np.float64)
+    steps_s = np.append(np.repeat(time_s, 2)[1:], end_s)
+    return [Series(f"{name} (commanded)", steps_s, np.repeat(values, 2), "cmd")]
 
 
 # ---- drawing ------------------------------------------------------------------------------------
+_FLAT = {"V": 0.1, "A": 1.0, "°C": 2.0}  # less than this apart counts as flat
+
+
 class _Range:
     """A lane's scale: its data and levels, with air; noise is not blown up to full height."""
 
-    FLAT = MappingProxyType({"V": 0.1, "A": 1.0, "°C": 2.0})  # less than this apart counts as flat
-
-    def __init__(self, unit: str, *data: Floats | Sequence[float]) -> None:
-        ends = [f(np.asarray(d)) for d in data if len(d) for f in (np.min, np.max)]
+    def __init__(self, lane: Lane, top: float, *data: Floats | Sequence[float]) -> None:
+        self.top, self.height = top, lane.height
+        ends = [f(np.asarray(d)) for d in (*data, lane.levels) if len(d) for f in (np.min, np.max)]
         low, high = (float(min(ends)), float(max(ends))) if ends else (0.0, 1.0)
-        least = self.FLAT.get(unit, 1e-3)
+        least = _FLAT.get(lane.unit, 1e-3)
         if high - low < least:
             low, high = (low + high - least) / 2, (low + high + least) / 2
         air = 0.1 * (high - low)
         self.low, self.high = low - air, high + air
 
-    def ticks(self) -> list[float]:
-        """Two to four round values."""
-        return _round_ticks(self.low, self.high, 3)
+    def y(self, value: Any) -> Any:
+        """Vertical place of a value, or of an array of them."""
+        return self.top + self.height * (self.high - value) / (self.high - self.low)
 
 
 def _draw_lanes(
@@ -566,32 +494,29 @@ def _draw_lanes(
 
 
 def _draw_analog(figure: Figure, lane: Lane, axis: Axis, top: float) -> None:
-    parts = [_shown(s, axis) for s in lane.series]
+    parts = [s.values[_shown(s, axis)] for s in lane.series]
     inside = [(t, v) for t, v in lane.dots if axis.shows(t)]
     zero = [0.0] if lane.series[0].style == "out" else []
-    scale = _Range(lane.unit, *parts, lane.levels, [v for _, v in inside], zero)
-
-    def y(value: float) -> float:
-        return top + lane.height * (scale.high - value) / (scale.high - scale.low)
-
-    _draw_scale(figure, lane, scale, top)
+    scale = _Range(lane, top, *parts, [v for _, v in inside], zero)
+    _draw_scale(figure, lane, scale)
     for series in lane.series:
-        points = _points(series, axis, scale, Place(top, lane.height))
+        points = _points(series, axis, scale)
         figure.add(f'<polyline class="{series.style}" points="{points}"/>')
     for level in lane.levels:
-        figure.line(LEFT, y(level), WIDTH - RIGHT, y(level), "lim")
-        figure.text(LEFT + 5, y(level) - 3, words.quantity(level, lane.unit), "limt halo")
+        y = scale.y(level)
+        figure.line(LEFT, y, WIDTH - RIGHT, y, "lim")
+        figure.text(LEFT + 5, y - 3, words.quantity(level, lane.unit), "limt halo")
     for time_s, value in inside:
-        figure.add(f'<circle class="dot" cx="{axis.x(time_s):.1f}" cy="{y(value):.1f}" r="3"/>')
+        x, y = axis.x(time_s), scale.y(value)
+        figure.add(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3"/>')
 
 
-def _draw_scale(figure: Figure, lane: Lane, scale: _Range, top: float) -> None:
-    ticks = scale.ticks()
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
-    for value in ticks:
-        y = top + lane.height * (scale.high - value) / (scale.high - scale.low)
+def _draw_scale(figure: Figure, lane: Lane, scale: _Range) -> None:
+    for value, text in _round_ticks(scale.low, scale.high, 3):
+        y = scale.y(value)
         figure.line(LEFT, y, WIDTH - RIGHT, y, "grid")
-        figure.text(LEFT - 6, y + 3.5, _tick_text(value, step), "dim r")
+        figure.text(LEFT - 6, y + 3.5, text, "dim r")
+    top = scale.top
     figure.text(4, top + 11, lane.label, "b")
     figure.text(4, top + 24, f"[{lane.unit}]", "dim")
     main = [s.name for s in lane.series if s.style == "s0" and s.name != lane.label]
@@ -646,12 +571,10 @@ def _draw_measured(figure: Figure, window: Allowed, axis: Axis, y: float) -> Non
 def _draw_time_axis(figure: Figure, axis: Axis, bottom: float) -> None:
     scale = words.scale_for("s", axis.end_s - axis.begin_s)
     begin, end = (axis.begin_s - axis.zero_s, axis.end_s - axis.zero_s)
-    ticks = _round_ticks(begin / scale.factor, end / scale.factor, 8)
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
-    for tick in ticks:
+    for tick, text in _round_ticks(begin / scale.factor, end / scale.factor, 8):
         x = axis.x(axis.zero_s + tick * scale.factor)
         figure.line(x, bottom, x, bottom + 4, "frame")
-        figure.text(x, bottom + 15, _tick_text(tick, step), "dim m")
+        figure.text(x, bottom + 15, text, "dim m")
     since = "A" if axis.zero_s else "the case began"
     figure.text(WIDTH - RIGHT, bottom + 29, f"time since {since} [{scale.unit}]", "dim r")
 
@@ -684,22 +607,18 @@ def _flag_text(mark: EventMark) -> str:
 
 
 # ---- points and ticks ---------------------------------------------------------------------------
-def _shown(series: Series, axis: Axis) -> Floats:
+def _shown(series: Series, axis: Axis) -> slice:
     begin, end = np.searchsorted(series.time_s, [axis.begin_s, axis.end_s])
-    return series.values[max(begin - 1, 0) : end + 1]
+    return slice(max(int(begin) - 1, 0), int(end) + 1)
 
 
-def _points(series: Series, axis: Axis, scale: _Range, place: Place) -> str:
+def _points(series: Series, axis: Axis, scale: _Range) -> str:
     """Min-max points of the shown part, at half a pixel, without those on a level stretch."""
-    begin, end = np.searchsorted(series.time_s, [axis.begin_s, axis.end_s])
-    chosen = slice(max(int(begin) - 1, 0), int(end) + 1)
-    time_s, values = min_max(series.time_s[chosen], series.values[chosen], place.buckets)
+    chosen = _shown(series, axis)
+    time_s, values = min_max(series.time_s[chosen], series.values[chosen], BUCKETS)
     part = np.clip((time_s - axis.begin_s) / (axis.end_s - axis.begin_s), 0.0, 1.0)
     x = np.round((LEFT + PLOT * part) * 2) / 2
-    y = (
-        np.round((place.top + place.height * (scale.high - values) / (scale.high - scale.low)) * 2)
-        / 2
-    )
+    y = np.round(scale.y(values) * 2) / 2
     bent = np.ones(len(y), dtype=bool)  # what lies level between its neighbours says nothing
     bent[1:-1] = (y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])
     if np.ptp(y) < DEAD_BAND:
@@ -740,18 +659,16 @@ def min_max(time_s: Floats, values: Floats, buckets: int) -> tuple[Floats, Float
     return time_s[index], values[index]
 
 
-def _round_ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers from low to high, at most `most` or one more of them."""
+def _round_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
+    """Round numbers from low to high with their texts, at most `most` or one more of them."""
     raw = (high - low) / most
     power = 10.0 ** np.floor(np.log10(raw))
     step = float(next(power * m for m in (1, 2, 5, 10) if power * m >= raw))
     first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
-    return [n * step for n in range(first, last + 1)]
-
-
-def _tick_text(value: float, step: float) -> str:
-    places = max(0, -int(np.floor(np.log10(step) + 1e-9)))
-    return words.Scale(1.0, "").number(value, places)
+    ticks = [n * step for n in range(first, last + 1)]
+    apart = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
+    places = max(0, -int(np.floor(np.log10(apart) + 1e-9)))
+    return [(tick, words.Scale(1.0, "").number(tick, places)) for tick in ticks]
 
 
 # ---- the whole ----------------------------------------------------------------------------------
@@ -768,7 +685,7 @@ def _wrap(
     if standalone:
         space = ' xmlns="http://www.w3.org/2000/svg"'
         size = f' width="{WIDTH}" height="{height:.0f}"'
-        style = f"<style>{VARIABLES}{CSS}</style>" + (
+        style = f"<style>{CSS}</style>" + (
             '<rect width="100%" height="100%" style="fill:var(--wf-paper)"/>'
         )
     return (

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.svg import Allowed, Axis, Lane, flags_of, lanes_of, windows_of
+from reports.svg import Allowed, Axis, Floats, Lane, flags_of, lanes_of, windows_of
 from rig.case import Case
 from rig.judge.verdict import EventMark, Judgement
 from rig.trace.model import Trace
@@ -61,17 +61,15 @@ def _strip(lane: Lane, axis: Axis, *, braille: bool) -> Iterator[str]:
         yield f"{_label(lane, number, low, high):>{LABEL - 1}} {text}".rstrip()
 
 
-def _inside(
-    time_s: NDArray[np.float64], values: NDArray[np.float64], axis: Axis
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _inside(time_s: Floats, values: Floats, axis: Axis) -> tuple[Floats, Floats]:
     kept = (time_s >= axis.begin_s) & (time_s <= axis.end_s)
     return time_s[kept], values[kept]
 
 
 def _draw(
     dots: Dots,
-    time_s: NDArray[np.float64],
-    values: NDArray[np.float64],
+    time_s: Floats,
+    values: Floats,
     axis: Axis,
     limits: tuple[float, float],
 ) -> None:
@@ -120,15 +118,14 @@ def _label(lane: Lane, row: int, low: float, high: float) -> str:
 
 def _events(lane: Lane, axis: Axis) -> Iterator[str]:
     """Yield a strip of things that have no value."""
-    if any(axis.shows(tick) for tick in lane.ticks):
-        yield f"{lane.label[-LABEL + 1 :]:>{LABEL - 1}} {_placed(lane.ticks, axis, '|')}"
+    if shown := [tick for tick in lane.ticks if axis.shows(tick)]:
+        yield f"{lane.label[-LABEL + 1 :]:>{LABEL - 1}} {_placed(shown, '|' * len(shown), axis)}"
 
 
-def _placed(times: Sequence[float], axis: Axis, sign: str) -> str:
+def _placed(times: Sequence[float], signs: str, axis: Axis) -> str:
     text = [" "] * COLUMNS
-    for time_s in times:
-        if axis.shows(time_s):
-            text[_column(time_s, axis)] = sign
+    for time_s, sign in zip(times, signs, strict=False):
+        text[_column(time_s, axis)] = sign
     return "".join(text).rstrip()
 
 
@@ -146,10 +143,7 @@ def _time_axis(axis: Axis) -> Iterator[str]:
 def _legend(flags: Sequence[EventMark], windows: Sequence[Allowed], axis: Axis) -> Iterator[str]:
     """Yield where the judge looked, and what was allowed."""
     if flags:
-        text = [" "] * COLUMNS
-        for sign, flag in zip(_FLAGS, flags, strict=False):
-            text[_column(flag.time_s, axis)] = sign
-        yield " " * LABEL + "".join(text).rstrip()
+        yield " " * LABEL + _placed([flag.time_s for flag in flags], _FLAGS, axis)
     for sign, flag in zip(_FLAGS, flags, strict=False):
         yield f"  {sign}  {flag.time_s:.4f} s  {flag.label} ({flag.channel})"
     for window in windows:

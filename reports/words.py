@@ -22,9 +22,17 @@ def measured(found: Measurement, *limits: float | None) -> str:
     return f"{value} ± {u} {unit}".rstrip()
 
 
-def worst(found: Finding) -> str:
-    """Before a value: whose it is, where a finding is on many: "cell 3: "."""
-    return f"{found.elements.worst}: " if found.elements else ""
+def value(found: Finding) -> str:
+    """What a finding measured, with U; "" where nothing was; of one on many, whose it is."""
+    if found.measurement is None:
+        return ""
+    whose = f"{found.elements.worst}: " if found.elements else ""
+    return whose + measured(found.measurement, found.low, found.high)
+
+
+def allowed(found: Finding) -> str:
+    """What a finding's value may be; "" where nothing was measured."""
+    return limits(found.low, found.high, found.measurement) if found.measurement else ""
 
 
 def limits(low: float | None, high: float | None, found: Measurement | None, unit: str = "") -> str:

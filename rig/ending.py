@@ -73,19 +73,23 @@ def watched() -> Iterator[None]:
         _watch.is_on = False
 
 
-@contextmanager
-def held() -> Iterator[None]:
+class held:  # noqa: N801 -- a context manager; one of contextlib's costs ten times as much
     """Put `Ended` off to the end of the block, which must not be cut in the middle."""
-    if threading.current_thread() is not threading.main_thread():  # it gets no signals
-        yield
-        return
-    _watch.holds += 1
-    try:
-        yield
-    finally:
-        _watch.holds -= 1
-        if _watch.is_on:
-            _watch.tell()
+
+    def __enter__(self) -> None:
+        if _may_end():
+            _watch.holds += 1
+
+    def __exit__(self, *_: object) -> None:
+        if _may_end():
+            _watch.holds -= 1
+            if _watch.is_on:
+                _watch.tell()
+
+
+def _may_end() -> bool:
+    """Whether this is the thread that gets signals."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def exit_code(interrupt: BaseException | None = None) -> int:

@@ -16,7 +16,6 @@ import inspect
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Annotated, Any, Union
 
@@ -24,7 +23,7 @@ from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
 from rig.errors import DescriptionError
-from rig.plugins import loaded
+from rig.plugins import brought
 
 
 @cache
@@ -37,7 +36,9 @@ def kinds_of(base: type[Any]) -> Mapping[str, type[Any]]:
         A plugin can't be loaded, or two kinds have one name.
     """
     found: dict[str, type[Any]] = {}
-    for module in _modules(base.__module__.rpartition(".")[0]):
+    package = base.__module__.rpartition(".")[0]
+    plugged = (module for _, module in brought(package, "plugin", ModuleType))
+    for module in (*modules_of(package), *plugged):
         for kind in _defined(module, base):
             name = kind.__dataclass_fields__["kind"].default
             if name in found:
@@ -58,14 +59,11 @@ def one_of(base: type[Any], source: Any, handler: GetCoreSchemaHandler) -> CoreS
     return handler.generate_schema(Annotated[union, Field(discriminator="kind")])
 
 
-def _modules(package: str) -> list[ModuleType]:
-    """Import the modules of a package, by name, then those that plugins bring."""
+def modules_of(package: str) -> list[ModuleType]:
+    """Import the modules of a package, in the order of their names."""
     home = importlib.import_module(package)
-    own = sorted(found.name for found in pkgutil.iter_modules(home.__path__, f"{package}."))
-    brought = sorted(entry_points(group=package), key=lambda point: point.name)
-    return [importlib.import_module(name) for name in own] + [
-        loaded(point, "plugin", ModuleType) for point in brought
-    ]
+    names = sorted(found.name for found in pkgutil.iter_modules(home.__path__, f"{package}."))
+    return [importlib.import_module(name) for name in names]
 
 
 def _defined(module: ModuleType, base: type[Any]) -> list[type[Any]]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
 from rig.errors import DescriptionError
 
 P = TypeVar("P")
+
+
+def brought(group: str, noun: str, wanted: type[P]) -> Iterator[tuple[str, P]]:
+    """Give name and object of each entry point of a group, by name; raises as `loaded` does."""
+    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+        yield point.name, loaded(point, noun, wanted)
 
 
 def loaded(point: EntryPoint, noun: str, wanted: type[P]) -> P:

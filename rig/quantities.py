@@ -486,11 +486,8 @@ class Hierarchy:
         """Give each part of a sum its share; later values count where they meet."""
         shares: dict[str, float] = {}
         for name, value in values.items():
-            if name in self._parts:
-                parts = self._parts[name]
-                shares |= dict.fromkeys(parts, value / len(parts))
-            else:
-                shares[name] = value
+            parts = self.parts(name)
+            shares |= dict.fromkeys(parts, value / len(parts))
         return shares
 
     def value(self, name: str, values: Mapping[str, float]) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from rig.clock import Clock
 from rig.errors import BenchError, RigError
@@ -75,6 +75,8 @@ class Rack:
         self.sessions = {role: self._session(role, info) for role, info in infos.items()}
         self._drivers = {r: info.create(self.sessions[r], clock) for r, info in infos.items()}
         self._can = {role: info.capabilities for role, info in infos.items()}
+        # To look whether a driver has all that a protocol names takes 0.1 ms in Python 3.11.
+        self._seen: set[tuple[str, type]] = set()
         self._unclaimed = {role: tuple(channels) for role, channels in (relays or {}).items()}
         self._with_relays = frozenset(self._unclaimed)
 
@@ -87,8 +89,11 @@ class Rack:
         BenchError
             It can't: no such role, or its driver lacks that.
         """
+        if (role, capability) in self._seen:
+            return cast("_Capability", self._drivers[role])
         driver = self._drivers.get(role)
         if capability in self._can.get(role, ()) and isinstance(driver, capability):
+            self._seen.add((role, capability))
             return driver
         raise BenchError(
             f"{role} is no {capability.__name__}",

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from rig.bench.description import BenchFile
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
+from rig.expectations.expectation import InSpan, InTime
 from rig.plan.model import BARE_WORDS, PlanFile
 from rig.steps import Step
 
@@ -92,7 +93,12 @@ def _plan_words(kind: type[Any]) -> Iterable[str]:
 
 
 def _own_fields(kind: type[Any]) -> list[str]:
-    return [field.name for field in fields(kind) if field.name not in ("mark", "kind", "claims")]
+    """Name its fields; when and between which marks it holds comes last, as in a sentence."""
+    names = [field.name for field in fields(kind) if field.name not in ("mark", "kind", "claims")]
+    when = {
+        field.name for base in (InTime, InSpan) if issubclass(kind, base) for field in fields(base)
+    }
+    return sorted(names, key=when.__contains__)
 
 
 def _first_paragraph(kind: type[Any]) -> str:

@@ -345,7 +345,7 @@ def test_a_folder_is_checked_with_all_of_its_files(tmp_path: Path) -> None:
 def test_a_folder_of_descriptions_that_are_well_lists_each() -> None:
     lines = check(["fixtures/benches", "fixtures/duts"]).text().splitlines()
 
-    assert len(lines) == 8
+    assert len(lines) == 9
 
 
 def test_a_folder_without_descriptions_is_a_mistake(tmp_path: Path) -> None:

@@ -171,9 +171,8 @@ def _look(
     """Read outputs by the meter, and what the BMS itself says of them."""
     readings = bench.read(tuple(outputs))
     starting.readings += readings
-    starting.told_closed |= {
-        r.quantity for r in readings if _is_told_closed(bench, r.quantity, starting)
-    }
+    untold = {reading.quantity for reading in readings} - starting.told_closed
+    starting.told_closed |= {name for name in untold if _is_told_closed(bench, name, starting)}
     if since_ns is None:
         return
     for reading in readings:
@@ -191,4 +190,4 @@ def _is_told_closed(bench: Bench, output: str, starting: Starting) -> bool:
     frame = bench.buses[said.bus].newest(messages.can_id(said.message), since=starting.frames)
     if frame is None:
         return False
-    return bool(messages.decode_one(said.message, bytes(frame.data)).get(said.name, 0.0))
+    return bool(messages.value_of(said.message, said.name, frame.data))

@@ -88,8 +88,7 @@ def _signal_test(bench: Bench, condition: SignalValue) -> Callable[[], bool]:
         frame = can.newest(can_id)
         if frame is None:
             return False
-        values = messages.decode_one(signal.message, bytes(frame.data))
-        return values[signal.name] == condition.value
+        return messages.value_of(signal.message, signal.name, frame.data) == condition.value
 
     return seen
 

@@ -178,13 +178,17 @@ class Messages:
 
     def decode_one(self, message: str, data: bytes) -> dict[str, float]:
         """Decode all signals of one frame that it is long enough to hold."""
+        names = [signal.name for signal in self.message(message).signals]
+        values = {name: self.value_of(message, name, data) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def value_of(self, message: str, signal: str, data: bytes | bytearray) -> float | None:
+        """Decode one signal of one frame; None where the frame is too short to hold it."""
+        layout = self._layout(message, signal)
+        if len(data) < layout.least_bytes:
+            return None
         word = np.frombuffer(data.ljust(FD_BYTES, b"\0"), np.uint8).reshape(1, FD_BYTES)
-        layouts = {s.name: self._layout(message, s.name) for s in self.message(message).signals}
-        return {
-            name: float(_physical(word, layout)[0])
-            for name, layout in layouts.items()
-            if len(data) >= layout.least_bytes
-        }
+        return float(_physical(word, layout)[0])
 
     def check_crc(
         self,

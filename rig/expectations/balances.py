@@ -8,16 +8,16 @@ cell at the mark the largest counts, and in a record the output must be on for h
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation
-from rig.expectations.subjects import BALANCING, Subject
+from rig.expectations.subjects import BALANCING
 from rig.expectations.words import Words
 from rig.judge.instants import channel_of, index_at, marker_of
 from rig.judge.observed import Observed
@@ -40,7 +40,7 @@ _ON_SHARE = 0.5  # of that, to count as bleeding
 class BalancesWords(Words):
     """Just these cells bleed at a mark, of all that a step read."""
 
-    leads: ClassVar[tuple[str, ...]] = ("cells",)
+    leads = ("cells",)
     asks: ClassVar[Mapping[str, tuple[str, str]]] = {
         "at": ("at which mark?", "add at: the mark of a step")
     }
@@ -48,7 +48,9 @@ class BalancesWords(Words):
     cells: tuple[int, ...]
     at: str
     low_a: Annotated[
-        Amps, Field(alias="above", description="a cell bleeds when it draws more than this")
+        Amps,
+        Field(alias="above", description="a cell bleeds when it draws more than this"),
+        PlainSerializer(lambda amps: exact(amps, "A")),
     ] = _BLEEDS_A
 
 
@@ -60,17 +62,9 @@ class Balances(Expectation):
     at: str
     low_a: float = _BLEEDS_A  # a cell bleeds when it draws more than this
     kind: Literal["balances"] = "balances"
-    means: ClassVar[str] = "meter"
-    subject: ClassVar[Subject] = BALANCING
-    words: ClassVar[type[Words]] = BalancesWords
-
-    @classmethod
-    def read(cls, name: str, content: BalancesWords, names: Resolver) -> Iterator[Expectation]:
-        yield cls(cells=content.cells, at=content.at, low_a=content.low_a)
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        above = {} if self.low_a == _BLEEDS_A else {"above": exact(self.low_a, "A")}
-        return BALANCING.name, {"cells": list(self.cells), "at": self.at} | above
+    means = "meter"
+    subject = BALANCING
+    words = BalancesWords
 
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)
@@ -91,12 +85,11 @@ class Balances(Expectation):
                 read |= set(step.quantities)
             if step.mark == self.at:
                 break
-        every = range(1, names.profile.cells.count + 1)
-        if all(read & {outputs.replace("{n}", str(n)), BLEED.at(n)} for n in every):
+        shown = _numbered(outputs, names.profile)
+        if all(read & {name, BLEED.at(n)} for n, name in enumerate(shown, 1)):
             return
-        shown = ", ".join(outputs.replace("{n}", str(n)) for n in every)
         what = f'at "{self.at}" it was not read which cells bleed'
-        names.refuse(what, f"give the mark to a step read: [{shown}]")
+        names.refuse(what, f"give the mark to a step read: [{', '.join(shown)}]")
 
     def answers(self, around: Around) -> Iterator[str]:
         del around
@@ -112,39 +105,37 @@ class Balances(Expectation):
     def metered(self, profile: Profile) -> tuple[str, ...]:
         """Name the outputs by which cells are seen to bleed, where the BMS has them."""
         output = profile.balancing.output if profile.balancing else None
-        if output is None:
-            return ()
-        return tuple(output.replace("{n}", str(n)) for n in range(1, profile.cells.count + 1))
+        return () if output is None else _numbered(output, profile)
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that just the cells named bleed."""
         marker = marker_of(observed.trace, self.at)
-        seen = {
-            b.cell: b
-            for b in (*_by_current(observed.trace, self, marker), *_by_output(observed, marker))
-        }
+        found = (*_by_current(observed.trace, self, marker), *_by_output(observed, marker))
+        seen = {bleed.cell: bleed for bleed in sorted(found, key=lambda bleed: bleed.cell)}
         missing = sorted({*self.cells, *range(1, observed.dut.cells + 1)} - set(seen))
         if missing or not seen:
             names = ", ".join(map(str, missing)) or "any cell"
             raise NoEvidence(f"at {self.at!r} nothing was read of the balancing of {names}")
-        wrong = [b for b in seen.values() if b.surely is (b.cell not in self.cells)]
-        unsure = [b for b in seen.values() if b.surely is None]
-        told = ", ".join(
-            f"{CELL.at(b.cell)} {b.shown}" for b in sorted(seen.values(), key=lambda b: b.cell)
-        )
+        return self.question.answer(*self._judged(list(seen.values())))
+
+    def _judged(self, seen: Sequence[_Bleed]) -> tuple[Verdict, str]:
+        wrong = [b for b in seen if b.surely is (b.cell not in self.cells)]
+        unsure = [CELL.at(b.cell) for b in seen if b.surely is None]
+        told = ", ".join(f"{CELL.at(b.cell)} {b.shown}" for b in seen)
         if wrong:
-            names = ", ".join(
+            does = (
                 f"{CELL.at(b.cell)} {'bleeds' if b.surely else 'does not bleed'}" for b in wrong
             )
-            return self.question.answer(Verdict.FAIL, f"{names}, against the expectation ({told})")
+            return Verdict.FAIL, f"{', '.join(does)}, against the expectation ({told})"
         if unsure:
-            names = ", ".join(CELL.at(b.cell) for b in unsure)
-            level = show(self.low_a, "A")
-            return self.question.answer(
-                Verdict.INCONCLUSIVE,
-                f"whether {names} bleeds can't be told ({told}): too near to {level} for the meter",
-            )
-        return self.question.answer(Verdict.PASS, f"just as expected ({told})")
+            which, why = ", ".join(unsure), f"too near to {show(self.low_a, 'A')} for the meter"
+            return Verdict.INCONCLUSIVE, f"whether {which} bleeds can't be told ({told}): {why}"
+        return Verdict.PASS, f"just as expected ({told})"
+
+
+def _numbered(output: str, profile: Profile) -> tuple[str, ...]:
+    """Name the output of each cell."""
+    return tuple(output.replace("{n}", str(n)) for n in range(1, profile.cells.count + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,16 +161,12 @@ def _by_current(trace: Trace, wanted: Balances, marker: Marker) -> list[_Bleed]:
 
 def _at_mark(trace: Trace, marker: Marker) -> list[Reading]:
     """Return the readings of the mark's own step, or the newest before it where it read nothing."""
-    during = [
-        r for r in trace.readings if r.before_ns >= marker.begin_ns and r.after_ns <= marker.time_ns
-    ]
-    if during:
+    until = [r for r in trace.readings if r.after_ns <= marker.time_ns]
+    if during := [r for r in until if r.before_ns >= marker.begin_ns]:
         return during
-    changed_ns = max(
-        (c.before_ns for c in trace.commands if c.before_ns <= marker.time_ns),
-        default=trace.begin_ns,
-    )
-    return [r for r in trace.readings if changed_ns <= r.before_ns and r.after_ns <= marker.time_ns]
+    commanded = (c.before_ns for c in trace.commands if c.before_ns <= marker.time_ns)
+    changed_ns = max(commanded, default=trace.begin_ns)
+    return [r for r in until if r.before_ns >= changed_ns]
 
 
 def _bleed(cell: int, reading: Reading, level: float) -> _Bleed:

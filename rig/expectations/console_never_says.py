@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from rig.console_name import OWN_CONSOLE
 from rig.description import Pattern
-from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation
-from rig.expectations.subjects import CONSOLE, Subject
-from rig.expectations.words import Spanned, Words, span_words
+from rig.expectations.expectation import InSpan
+from rig.expectations.subjects import CONSOLE
+from rig.expectations.words import Spanned
 from rig.judge.console import line_mark, must_have_spoken
 from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import Finding, Verdict
-from rig.judge.wording import said_span, show
-from rig.steps.resolver import Resolver
+from rig.judge.wording import show
 from rig.trace.model import Line, Trace
 
 _SILENCE = 2.0  # this many pauses without a line are a silence
@@ -31,36 +30,24 @@ _SILENCE = 2.0  # this many pauses without a line are a silence
 class ConsoleNeverSaysWords(Spanned):
     """The console never says a line."""
 
-    leads: ClassVar[tuple[str, ...]] = ("never says",)
+    leads = ("never says",)
 
-    never_says: Pattern
+    pattern: Annotated[Pattern, Field(alias="never says")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleNeverSays(Expectation):
+class ConsoleNeverSays(InSpan):
     """No line matching `pattern` appears between two marks; other lines do."""
 
     pattern: str
-    begin: str | None = None
-    end: str | None = None
     console: str = OWN_CONSOLE
     kind: Literal["console never says"] = "console never says"
-    means: ClassVar[str] = "console"
-    subject: ClassVar[Subject] = CONSOLE
-    words: ClassVar[type[Words]] = ConsoleNeverSaysWords
-
-    @classmethod
-    def read(
-        cls, name: str, content: ConsoleNeverSaysWords, names: Resolver
-    ) -> Iterator[Expectation]:
-        begin, end, pattern = content.begin, content.end, content.never_says
-        yield cls(pattern=pattern, begin=begin, end=end, console=name)
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        return self.console, {"never says": self.pattern} | span_words(self.begin, self.end)
+    means = "console"
+    subject = CONSOLE
+    words = ConsoleNeverSaysWords
 
     def sentence(self) -> str:
-        return f"{self.console} never says /{self.pattern}/ {said_span(self.begin, self.end)}"
+        return f"{self.console} never says /{self.pattern}/ {self.span}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that no such line came between two marks, on proof that others did."""

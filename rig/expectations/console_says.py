@@ -5,75 +5,55 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from rig.console_name import OWN_CONSOLE
 from rig.description import Pattern
-from rig.dut.profile import Profile
 from rig.expectations.answering import answered
-from rig.expectations.expectation import Around, Expectation, Needs, crossed
-from rig.expectations.subjects import CONSOLE, Subject
-from rig.expectations.words import Timed, Words, after_words, seconds
-from rig.instants import Instant
+from rig.expectations.expectation import Around, InTime
+from rig.expectations.subjects import CONSOLE
+from rig.expectations.words import Timed
 from rig.judge.console import line_instant, line_mark, must_have_spoken
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import judged_duration
 from rig.judge.verdict import Finding, Verdict
-from rig.judge.wording import said_window, show, show_range
+from rig.judge.wording import show, show_range
 from rig.steps.conditions import Condition, ConsoleLine
-from rig.steps.resolver import Resolver
 from rig.trace.model import Line, Trace
 
 
 class ConsoleSaysWords(Timed):
     """The console says a line in time."""
 
-    leads: ClassVar[tuple[str, ...]] = ("says",)
+    leads = ("says",)
 
-    says: Pattern
+    pattern: Annotated[Pattern, Field(alias="says")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConsoleSays(Expectation):
+class ConsoleSays(InTime):
     """A line matching `pattern` appears between low_s and high_s after `since`."""
 
     pattern: str
-    since: Instant
-    high_s: float
-    low_s: float = 0.0
     console: str = OWN_CONSOLE
     kind: Literal["console says"] = "console says"
-    means: ClassVar[str] = "console"
-    subject: ClassVar[Subject] = CONSOLE
-    words: ClassVar[type[Words]] = ConsoleSaysWords
+    means = "console"
+    subject = CONSOLE
+    words = ConsoleSaysWords
 
-    @classmethod
-    def read(cls, name: str, content: ConsoleSaysWords, names: Resolver) -> Iterator[Expectation]:
-        low_s, high_s = content.within.low, content.within.high
-        since, pattern = content.after, content.says
-        yield cls(pattern=pattern, since=since, low_s=low_s, high_s=high_s, console=name)
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        says = {"says": self.pattern, "within": seconds(self.low_s, self.high_s)}
-        return self.console, says | after_words(self.since)
-
-    def comes_s(self, until: Condition) -> float | None:
-        is_it = until == ConsoleLine(pattern=self.pattern, console=self.console)
-        return (self.low_s + self.high_s) / 2 if is_it else None
+    def awaited(self) -> Condition | None:
+        return ConsoleLine(pattern=self.pattern, console=self.console)
 
     def answers(self, around: Around) -> Iterator[str]:
         if self.console == OWN_CONSOLE:
             yield from answered(around, self.pattern, self.since)
 
     def sentence(self) -> str:
-        when = said_window(self.low_s, self.high_s, self.since)
-        return f"{self.console} says /{self.pattern}/ {when}"
-
-    def needs(self) -> Needs:
-        """Record what its cause crosses."""
-        return Needs(quantities=crossed(self.since))
+        return f"{self.console} says /{self.pattern}/ {self.when}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge when the line first came."""

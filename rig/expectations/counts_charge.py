@@ -189,15 +189,9 @@ def _held(observed: Observed, amps: float, begin_ns: float, end_ns: float) -> _S
         return _Stretch(begin_ns=begin_ns, end_ns=end_ns, amps=0.0)
     if not inside:
         raise NoEvidence(f"the current was never read while {show(amps, 'A')} were commanded")
-    read = [r.value for r in inside]
-    spread_a = 0.5 * (max(read) - min(read))
-    return _Stretch(
-        begin_ns=begin_ns,
-        end_ns=end_ns,
-        amps=sum(read) / len(read),
-        meter_a=max(r.accuracy for r in inside),
-        moving_a=spread_a,
-    )
+    read, meter_a = [r.value for r in inside], max(r.accuracy for r in inside)
+    amps, moving_a = sum(read) / len(read), 0.5 * (max(read) - min(read))
+    return _Stretch(begin_ns=begin_ns, end_ns=end_ns, amps=amps, meter_a=meter_a, moving_a=moving_a)
 
 
 def _switched(command: Command, before_a: float, begin_ns: float, end_ns: float) -> _Stretch:
@@ -212,7 +206,6 @@ def _switched(command: Command, before_a: float, begin_ns: float, end_ns: float)
 def _budget(trace: Trace, stretches: list[_Stretch]) -> Budget:
     """Add the parts up: one meter is off the same way all the time."""
     edge_a = max(abs(stretches[0].amps), abs(stretches[-1].amps)) if stretches else 0.0
-    stamp = adapter_row(trace.frames)
     return Budget.of(
         (
             Row(
@@ -225,13 +218,7 @@ def _budget(trace: Trace, stretches: list[_Stretch]) -> Budget:
                 half_width=sum(s.moving_a * s.hours for s in stretches),
                 source="commands from start to settled; spread of the readings",
             ),
-            Row(
-                name=stamp.name,
-                half_width=stamp.half_width,
-                distribution=stamp.distribution,
-                sensitivity=edge_a / 3600.0,
-                source=stamp.source,
-            ),
+            replace(adapter_row(trace.frames), sensitivity=edge_a / 3600.0),
         )
     )
 

@@ -8,96 +8,67 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, Needs
-from rig.expectations.subjects import OUTPUT, Subject
-from rig.expectations.words import Spanned, Words, seconds, span_words
+from rig.expectations.recording import Recording
+from rig.expectations.words import SECONDS, Both, Limits, Spanned
 from rig.judge.instants import At, edge_at, elapsed, index_at, window_ns
 from rig.judge.observed import Observed
-from rig.judge.outputs import Recorded, must_cover, recorded_output
-from rig.judge.rules import NoEvidence, judged_duration, worst
+from rig.judge.outputs import Recorded, must_cover
+from rig.judge.rules import judged_duration, worst
 from rig.judge.verdict import Finding, Verdict
-from rig.judge.wording import said_span, show, show_range
+from rig.judge.wording import show, show_range
 from rig.quantity import Promise
-from rig.steps.resolver import Resolver
 from rig.trace.model import Trace
 
 
 class CyclesWords(Spanned):
     """An output that closes just so often."""
 
-    leads: ClassVar[tuple[str, ...]] = ("closes",)
+    leads = ("closes",)
     asks: ClassVar[Mapping[str, tuple[str, str]]] = {
         "each": ("for how long each time?", "add for example each: 1.9 s to 2.1 s")
     }
 
-    closes: Annotated[int, Field(ge=0)]
-    each: Annotated[Promise, Field(description="how long it is closed each time")]
-    pauses: Annotated[Promise | None, Field(description="how long it is open between")] = None
+    count: Annotated[int, Field(alias="closes", ge=0)]
+    each: Annotated[Limits, Field(description="how long it is closed each time")]
+    pauses: Annotated[
+        Promise | None,
+        Field(description="how long it is open between"),
+        SECONDS,
+        Both("pause_low_s", "pause_high_s"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cycles(Expectation):
+class Cycles(Recording):
     """`output` closes just `count` times between two marks, and opens again each time.
 
     Each time it is closed for low_s to high_s, and between two of them open for pause_low_s to
     pause_high_s.
     """
 
-    output: str
     count: int
     low_s: float
     high_s: float
     pause_low_s: float
     pause_high_s: float
-    begin: str | None = None
-    end: str | None = None
     kind: Literal["cycles"] = "cycles"
-    means: ClassVar[str] = "output"
-    subject: ClassVar[Subject] = OUTPUT
-    words: ClassVar[type[Words]] = CyclesWords
-
-    @classmethod
-    def read(cls, name: str, content: CyclesWords, names: Resolver) -> Iterator[Expectation]:
-        each, pauses = content.each, content.pauses
-        yield cls(
-            output=name,
-            count=content.closes,
-            low_s=each.low,
-            high_s=each.high,
-            pause_low_s=pauses.low if pauses else 0.0,
-            pause_high_s=pauses.high if pauses else 0.0,
-            begin=content.begin,
-            end=content.end,
-        )
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        words: dict[str, Any] = {"closes": self.count, "each": seconds(self.low_s, self.high_s)}
-        if self.pause_high_s > 0.0:
-            words["pauses"] = seconds(self.pause_low_s, self.pause_high_s)
-        return self.output, words | span_words(self.begin, self.end)
+    words = CyclesWords
 
     def sentence(self) -> str:
         for_s = show_range(self.low_s, self.high_s, "s")
         said = f"{self.output} closes {self.count} times for {for_s}"
         if self.count > 1:
             said += f" with pauses of {show_range(self.pause_low_s, self.pause_high_s, 's')}"
-        return f"{said}, {said_span(self.begin, self.end)}"
-
-    def needs(self) -> Needs:
-        """Record the output."""
-        return Needs((self.output,))
+        return f"{said}, {self.span}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge the number of cycles, then each closed time and each pause; the worst answers."""
         span_ns = window_ns(observed.trace, self.begin, self.end)
-        recorded = recorded_output(observed, self.output)
-        if recorded is None:
-            raise NoEvidence(f"no record of {self.output}: readings now and then miss a cycle")
+        recorded = self.record(observed, "readings now and then miss a cycle")
         must_cover(recorded, *span_ns)
         edges = _edges(recorded, span_ns)
         closings = [edge for edge in edges if edge.closing]

@@ -21,6 +21,7 @@ from rig.instants import Crossing, Instant
 from rig.judge.observed import Observed
 from rig.judge.rules import Question
 from rig.judge.verdict import Finding
+from rig.judge.wording import said_span, said_window
 from rig.kinds import kinds_of, one_of
 from rig.quantities import LINK
 from rig.steps.conditions import Condition
@@ -105,13 +106,16 @@ class Expectation(ABC):
 
     # ---- its words ------------------------------------------------------------------------------
     @classmethod
-    @abstractmethod
     def read(cls, name: str, content: Any, names: Resolver) -> Iterator[Expectation]:
         """Make it of its `words` and the name before them; of a list several. `check` follows."""
+        del names
+        given: dict[str, Any] = cls.subject.fields(name) | content.fields()
+        yield cls(**given)
 
-    @abstractmethod
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         """Give the name and its words, so that reading gives the same again with this profile."""
+        del profile
+        return self.subject.name_of(self), self.words.of(self)
 
     @abstractmethod
     def sentence(self) -> str:
@@ -217,6 +221,44 @@ class Expectation(ABC):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return one_of(Expectation, source, handler)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InTime(Expectation):
+    """Something that is to come between low_s and high_s after an instant."""
+
+    since: Instant
+    high_s: float
+    low_s: float = 0.0
+
+    @property
+    def when(self) -> str:
+        """Say when it is due."""
+        return said_window(self.low_s, self.high_s, self.since)
+
+    def awaited(self) -> Condition | None:
+        """Give what a step can wait for that becomes true by it."""
+        return None
+
+    def comes_s(self, until: Condition) -> float | None:
+        return (self.low_s + self.high_s) / 2 if until == self.awaited() else None
+
+    def needs(self) -> Needs:
+        """Record what its cause crosses."""
+        return Needs(quantities=crossed(self.since))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InSpan(Expectation):
+    """Something that holds between two marks; None: the begin and the end of the case."""
+
+    begin: str | None = None
+    end: str | None = None
+
+    @property
+    def span(self) -> str:
+        """Say between which marks."""
+        return said_span(self.begin, self.end)
 
 
 def crossed(since: Instant | None) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -12,17 +12,17 @@ from pydantic import Field, model_validator
 from rig.can_address import MessageAddress, bus_told
 from rig.description import mistake_error
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Around, Expectation, Needs, crossed
-from rig.expectations.subjects import MESSAGE, Subject
-from rig.expectations.words import Timed, Words, after_words, seconds
-from rig.instants import Instant, Mark
+from rig.expectations.expectation import Around, Expectation, InTime
+from rig.expectations.subjects import MESSAGE
+from rig.expectations.words import Timed
+from rig.instants import Mark
 from rig.judge.can_signals import Times, adapter_row, equal, unanswered
 from rig.judge.instants import At, elapsed, find_instant
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import EventMark, Finding, Verdict
-from rig.judge.wording import said_message, said_window, show, show_range
+from rig.judge.wording import said_message, show, show_range
 from rig.quantity import unitless
 from rig.steps.fault import Fault
 from rig.steps.power import Power
@@ -33,9 +33,11 @@ from rig.trace.model import Trace
 class MessageComesWords(Timed):
     """A message that comes in time with these values of its signals."""
 
-    leads: ClassVar[tuple[str, ...]] = ("comes",)
+    leads = ("comes",)
 
-    comes: Annotated[dict[str, float], Field(description="its signals and their values")]
+    where: Annotated[
+        dict[str, float], Field(alias="comes", description="its signals and their values")
+    ]
     times: Annotated[int | None, Field(ge=0, description="just so often; else once at least")] = (
         None
     )
@@ -50,39 +52,30 @@ class MessageComesWords(Timed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageComes(Expectation):
+class MessageComes(InTime):
     """A message comes with these values between low_s and high_s after `since`, so many times."""
 
     message: MessageAddress
-    since: Instant
-    high_s: float
-    low_s: float = 0.0
     where: Mapping[str, float] = field(default_factory=dict)  # signals to values
     at_least: int = 1
     at_most: int | None = None  # None: any number
     kind: Literal["message comes"] = "message comes"
-    means: ClassVar[str] = "CAN"
-    subject: ClassVar[Subject] = MESSAGE
-    words: ClassVar[type[Words]] = MessageComesWords
+    means = "CAN"
+    subject = MESSAGE
+    words = MessageComesWords
 
     @classmethod
     def read(cls, name: str, content: MessageComesWords, names: Resolver) -> Iterator[Expectation]:
-        least = content.times if content.at_least is None else content.at_least
-        most = content.times if content.at_most is None else content.at_most
-        yield cls(
-            message=MessageAddress(name),
-            where=content.comes,
-            since=content.after,
-            low_s=content.within.low,
-            high_s=content.within.high,
-            at_least=1 if least is None else least,
-            at_most=most,
-        )
+        given = content.fields()
+        times = given.pop("times")
+        least, most = (given.pop(word) for word in ("at_least", "at_most"))
+        least, most = (times if count is None else count for count in (least, most))
+        at_least = 1 if least is None else least
+        yield cls(message=MessageAddress(name), at_least=at_least, at_most=most, **given)
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         where = {signal: unitless(value) for signal, value in self.where.items()}
-        words = {"comes": where, "within": seconds(self.low_s, self.high_s)}
-        return str(self.message), words | self._count() | after_words(self.since)
+        return str(self.message), {"comes": where} | Timed.of(self) | self._count()
 
     def _count(self) -> dict[str, Any]:
         if self.at_most == self.at_least:
@@ -107,8 +100,7 @@ class MessageComes(Expectation):
 
     def sentence(self) -> str:
         what = said_message(self.message, self.where)
-        when = said_window(self.low_s, self.high_s, self.since)
-        return f"{what} comes {self._often()} {when}"
+        return f"{what} comes {self._often()} {self.when}"
 
     def _often(self) -> str:
         least, most = self.at_least, self.at_most
@@ -119,10 +111,6 @@ class MessageComes(Expectation):
         if most > least:
             return f"{least} to {most} times"
         return "just once" if most == 1 else f"just {most} times"
-
-    def needs(self) -> Needs:
-        """Record what its cause crosses."""
-        return Needs(quantities=crossed(self.since))
 
     def judge(self, observed: Observed) -> Finding:
         """Judge how often the message came; a stamp near a limit may count or not."""

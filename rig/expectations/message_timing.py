@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import PlainSerializer
 
 from rig.can_address import MessageAddress
-from rig.dut.e2e import CrcKind
-from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation
-from rig.expectations.subjects import MESSAGE, Subject
-from rig.expectations.words import Spanned, Words, span_words
+from rig.expectations.framed import Framed, Received
+from rig.expectations.words import Both, Spanned
 from rig.judge.budget import Budget, normal
 from rig.judge.can_signals import Values, must_outlast, silent
-from rig.judge.frames import Received, content_faults, received, said_content
 from rig.judge.observed import Observed
 from rig.judge.rules import judge_within, measurement, why_undecided, worst
 from rig.judge.verdict import EventMark, Finding, Verdict
@@ -28,31 +26,23 @@ from rig.steps.resolver import Resolver
 class MessageTimingWords(Spanned):
     """A message that comes at its period; length, counter and CRC are those of the profile."""
 
-    leads: ClassVar[tuple[str, ...]] = ("every",)
+    leads = ("every",)
 
-    every: Period
+    every: Annotated[
+        Period,
+        PlainSerializer(lambda ends: f"{exact(ends[0], 's')} ± {exact(ends[1], 's')}"),
+        Both("period_s", "tolerance_s"),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageTiming(Expectation):
+class MessageTiming(Framed):
     """Every interval of a message within period ± tolerance; length, counter and CRC right."""
 
-    message: MessageAddress
     period_s: float
     tolerance_s: float
-    length: int
-    counter: str | None = None  # signal name
-    counter_last: int = 14  # the value after which it starts at 0 again
-    crc: str | None = None  # signal name
-    crc_kind: CrcKind = "E2E P01"
-    crc_data_id: int = 0  # of E2E profile 1, mode BOTH
-    spare_zero: bool = False  # bits that belong to no signal of the DBC are 0
-    begin: str | None = None
-    end: str | None = None
     kind: Literal["message timing"] = "message timing"
-    means: ClassVar[str] = "CAN"
-    subject: ClassVar[Subject] = MESSAGE
-    words: ClassVar[type[Words]] = MessageTimingWords
+    words = MessageTimingWords
 
     @classmethod
     def read(cls, name: str, content: MessageTimingWords, names: Resolver) -> Iterator[Expectation]:
@@ -60,24 +50,7 @@ class MessageTiming(Expectation):
         if promise is None:
             names.refuse(f"{name} comes once and has no period", "write comes: or is sound:")
             return
-        yield cls(
-            message=MessageAddress(name),
-            period_s=content.every.value,
-            tolerance_s=content.every.tolerance,
-            length=promise.length,
-            counter=promise.counter,
-            counter_last=promise.counter_last,
-            crc=promise.crc,
-            crc_kind=promise.crc_kind,
-            spare_zero=promise.spare_zero,
-            crc_data_id=promise.crc_data_id,
-            begin=content.begin,
-            end=content.end,
-        )
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        every = f"{exact(self.period_s, 's')} ± {exact(self.tolerance_s, 's')}"
-        return str(self.message), {"every": every} | span_words(self.begin, self.end)
+        yield cls.promised(name, promise, **content.fields())
 
     def answers(self, around: Around) -> Iterator[str]:
         del around
@@ -86,7 +59,7 @@ class MessageTiming(Expectation):
 
     def sentence(self) -> str:
         period = show_range(*self._limits_s, "s")
-        return f"{self.message} comes every {period}, with the right {said_content(self)}"
+        return f"{self.message} comes every {period}, with the right {self.content()}"
 
     @property
     def _limits_s(self) -> tuple[float, float]:
@@ -97,7 +70,7 @@ class MessageTiming(Expectation):
 
         Two frames are surely due only within two of the longest intervals allowed.
         """
-        frames = received(observed, self)
+        frames = self.received(observed)
         count, begin_ns, end_ns = frames.times.size, frames.begin_ns, frames.end_ns
         if count < 2:
             must_outlast(self.message, count, end_ns - begin_ns, 2e9 * self._limits_s[1])
@@ -106,7 +79,7 @@ class MessageTiming(Expectation):
             return self.question.answer(Verdict.FAIL, f"only one {self.message} in {span}")
         if not count:
             return silent(observed.trace, self.message, self.question, begin_ns, end_ns)
-        return self._finding(observed, frames, content_faults(observed, self, frames))
+        return self._finding(observed, frames, list(self.faults(observed, frames)))
 
     def _finding(self, observed: Observed, frames: Received, faults: list[str]) -> Finding:
         """Return the finding on the interval that is furthest from the period, and all faults."""

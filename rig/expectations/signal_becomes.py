@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from rig.can_address import SignalAddress
-from rig.dut.profile import Profile
 from rig.expectations.answering import is_full, told
-from rig.expectations.expectation import Around, Expectation, Needs, crossed
-from rig.expectations.subjects import SIGNAL, Subject
-from rig.expectations.words import Number, Timed, Words, after_words, seconds
-from rig.instants import Instant
+from rig.expectations.expectation import Around, InTime
+from rig.expectations.subjects import SIGNAL
+from rig.expectations.words import Number, Timed
 from rig.judge.can_signals import (
     SILENCE,
     Times,
@@ -30,52 +29,32 @@ from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NotReached, judged_duration
 from rig.judge.verdict import EventMark, Finding, Verdict
-from rig.judge.wording import said_instant, said_window, show, show_range
-from rig.quantity import unitless
+from rig.judge.wording import said_instant, show, show_range
 from rig.steps.conditions import Condition, SignalValue
-from rig.steps.resolver import Resolver
 from rig.trace.model import Trace
 
 
 class SignalBecomesWords(Timed):
     """A signal that takes a value in time."""
 
-    leads: ClassVar[tuple[str, ...]] = ("becomes",)
+    leads = ("becomes",)
 
-    becomes: Number
+    value: Annotated[Number, Field(alias="becomes")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalBecomes(Expectation):
+class SignalBecomes(InTime):
     """A CAN signal takes `value` between low_s and high_s after `since` (end of frame counts)."""
 
     signal: SignalAddress
     value: float
-    since: Instant
-    high_s: float
-    low_s: float = 0.0
     kind: Literal["signal becomes"] = "signal becomes"
-    means: ClassVar[str] = "CAN"
-    subject: ClassVar[Subject] = SIGNAL
-    words: ClassVar[type[Words]] = SignalBecomesWords
+    means = "CAN"
+    subject = SIGNAL
+    words = SignalBecomesWords
 
-    @classmethod
-    def read(cls, name: str, content: SignalBecomesWords, names: Resolver) -> Iterator[Expectation]:
-        yield cls(
-            signal=SignalAddress(name),
-            value=content.becomes,
-            since=content.after,
-            low_s=content.within.low,
-            high_s=content.within.high,
-        )
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        takes = {"becomes": unitless(self.value), "within": seconds(self.low_s, self.high_s)}
-        return str(self.signal), takes | after_words(self.since)
-
-    def comes_s(self, until: Condition) -> float | None:
-        is_it = until == SignalValue(signal=self.signal, value=self.value)
-        return (self.low_s + self.high_s) / 2 if is_it else None
+    def awaited(self) -> Condition | None:
+        return SignalValue(signal=self.signal, value=self.value)
 
     def answers(self, around: Around) -> Iterator[str]:
         profile, p, said = around.profile, around.protection, self.signal
@@ -91,12 +70,7 @@ class SignalBecomes(Expectation):
         yield from told(around, said, self.value, "comes")
 
     def sentence(self) -> str:
-        when = said_window(self.low_s, self.high_s, self.since)
-        return f"{self.signal} becomes {self.value:g} {when}"
-
-    def needs(self) -> Needs:
-        """Record what its cause crosses."""
-        return Needs(quantities=crossed(self.since))
+        return f"{self.signal} becomes {self.value:g} {self.when}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge when the signal first takes the value."""

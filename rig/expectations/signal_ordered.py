@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation
-from rig.expectations.subjects import SIGNAL, Subject
-from rig.expectations.words import Number, Spanned, Words, span_words
+from rig.expectations.expectation import Expectation, InSpan
+from rig.expectations.subjects import SIGNAL
+from rig.expectations.words import Number, Spanned
 from rig.judge.can_signals import SAME, first_broken, frames_between, silence
 from rig.judge.observed import Observed
 from rig.judge.verdict import Finding, Verdict
-from rig.judge.wording import said_span
 from rig.quantity import unitless
 from rig.steps.resolver import Resolver
 
@@ -25,25 +24,23 @@ from rig.steps.resolver import Resolver
 class SignalOrderedWords(Spanned):
     """A signal that moves only one way."""
 
-    leads: ClassVar[tuple[str, ...]] = ("only rises but for", "only falls but for")
+    leads = ("only rises but for", "only falls but for")
 
     only_rises_but_for: Annotated[Number | None, Field(ge=0)] = None
     only_falls_but_for: Annotated[Number | None, Field(ge=0)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalOrdered(Expectation):
+class SignalOrdered(InSpan):
     """A CAN signal only rises (or falls) between two marks: it never comes back by over `slack`."""
 
     signal: SignalAddress
     rising: bool
     slack: float  # in the signal's unit: noise and rounding
-    begin: str | None = None
-    end: str | None = None
     kind: Literal["signal ordered"] = "signal ordered"
-    means: ClassVar[str] = "CAN"
-    subject: ClassVar[Subject] = SIGNAL
-    words: ClassVar[type[Words]] = SignalOrderedWords
+    means = "CAN"
+    subject = SIGNAL
+    words = SignalOrderedWords
 
     @classmethod
     def read(cls, name: str, content: SignalOrderedWords, names: Resolver) -> Iterator[Expectation]:
@@ -58,11 +55,11 @@ class SignalOrdered(Expectation):
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         only = {f"only {'rises' if self.rising else 'falls'} but for": unitless(self.slack)}
-        return str(self.signal), only | span_words(self.begin, self.end)
+        return str(self.signal), only | Spanned.of(self)
 
     def sentence(self) -> str:
-        way, span = "rises" if self.rising else "falls", said_span(self.begin, self.end)
-        return f"{self.signal} only {way} (but for {self.slack:g}) {span}"
+        way = "rises" if self.rising else "falls"
+        return f"{self.signal} only {way} (but for {self.slack:g}) {self.span}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that the signal never comes back from the furthest it has been."""

@@ -31,7 +31,9 @@ class SignalStaysWords(Spanned):
     leads: ClassVar[tuple[str, ...]] = ("stays",)
 
     stays: Number
-    of: Annotated[str | None, Field(description="cells 1 to 4: their numbers for {n}")] = None
+    whose: Annotated[
+        str | None, Field(alias="of", description="cells 1 to 4: their numbers for {n}")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class SignalStays(Expectation):
         yield cls(
             signal=SignalAddress(name),
             value=content.stays,
-            of=content.of and together(names.all_of(content.of)),
+            of=content.whose and together(names.all_of(content.whose)),
             begin=content.begin,
             end=content.end,
         )

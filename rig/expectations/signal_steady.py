@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from rig.can_address import SignalAddress
 from rig.dut.charge import signals_of
-from rig.dut.profile import Profile
-from rig.expectations.expectation import Around, Expectation
-from rig.expectations.subjects import SIGNAL, Subject
-from rig.expectations.words import Number, Spanned, Words, span_words
+from rig.expectations.expectation import Around, InSpan
+from rig.expectations.subjects import SIGNAL
+from rig.expectations.words import Number, Spanned
 from rig.judge.can_signals import SAME, Seen, Values, first_broken, frames_between, silence
 from rig.judge.observed import Observed
 from rig.judge.verdict import Finding, Verdict
-from rig.judge.wording import said_span
-from rig.quantity import unitless
-from rig.steps.resolver import Resolver
 
 
 class SignalSteadyWords(Spanned):
     """A signal that hardly moves."""
 
-    leads: ClassVar[tuple[str, ...]] = ("steps at most", "moves at most")
-    together: ClassVar[bool] = True
+    leads = ("steps at most", "moves at most")
+    together = True
 
-    steps_at_most: Annotated[
-        Number | None, Field(ge=0, description="from one frame to the next")
+    most_step: Annotated[
+        Number | None,
+        Field(alias="steps at most", ge=0, description="from one frame to the next"),
     ] = None
-    moves_at_most: Annotated[Number | None, Field(ge=0, description="altogether")] = None
+    most_span: Annotated[
+        Number | None, Field(alias="moves at most", ge=0, description="altogether")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalSteady(Expectation):
+class SignalSteady(InSpan):
     """Between two marks a CAN signal moves by no more than this, in the signal's unit.
 
     From one frame to the next by `most_step`, from its least to its greatest value by `most_span`;
@@ -46,27 +45,10 @@ class SignalSteady(Expectation):
     signal: SignalAddress
     most_step: float | None = None
     most_span: float | None = None
-    begin: str | None = None
-    end: str | None = None
     kind: Literal["signal steady"] = "signal steady"
-    means: ClassVar[str] = "CAN"
-    subject: ClassVar[Subject] = SIGNAL
-    words: ClassVar[type[Words]] = SignalSteadyWords
-
-    @classmethod
-    def read(cls, name: str, content: SignalSteadyWords, names: Resolver) -> Iterator[Expectation]:
-        yield cls(
-            signal=SignalAddress(name),
-            most_step=content.steps_at_most,
-            most_span=content.moves_at_most,
-            begin=content.begin,
-            end=content.end,
-        )
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        most = {"steps at most": self.most_step, "moves at most": self.most_span}
-        words = {word: unitless(value) for word, value in most.items() if value is not None}
-        return str(self.signal), words | span_words(self.begin, self.end)
+    means = "CAN"
+    subject = SIGNAL
+    words = SignalSteadyWords
 
     def answers(self, around: Around) -> Iterator[str]:
         part = "steady" if self.most_step is None else "steps"
@@ -79,8 +61,7 @@ class SignalSteady(Expectation):
         limits = [f"{step:g} from frame to frame"] if step is not None else []
         limits += [f"{span:g} altogether"] if span is not None else []
         most = " and ".join(limits) or "anything"
-        where = said_span(self.begin, self.end)
-        return f"{self.signal} moves by at most {most} {where}"
+        return f"{self.signal} moves by at most {most} {self.span}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge how far the signal moved, from frame to frame and altogether."""

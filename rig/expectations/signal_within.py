@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from rig.can_address import SignalAddress
 from rig.description import mistake_error
-from rig.dut.profile import Profile
-from rig.expectations.expectation import Around, Expectation
-from rig.expectations.subjects import SIGNAL, Subject
-from rig.expectations.words import Number, Spanned, Words, span_words
+from rig.expectations.expectation import Around, InSpan
+from rig.expectations.subjects import SIGNAL
+from rig.expectations.words import Both, Number, Spanned
 from rig.judge.can_signals import SAME, equal, first_broken, frames_between, silence
 from rig.judge.observed import Observed
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_span
-from rig.quantity import unitless
-from rig.steps.resolver import Resolver
 
 
 class SignalWithinWords(Spanned):
     """A signal that stays between two values."""
 
-    leads: ClassVar[tuple[str, ...]] = ("between",)
+    leads = ("between",)
 
-    between: Annotated[tuple[Number, Number], Field(description="its lowest and highest value")]
+    between: Annotated[
+        tuple[Number, Number],
+        Field(description="its lowest and highest value"),
+        Both("low", "high"),
+    ]
+    unit: Annotated[str, Field(description="of between, for people")] = ""
     or_says: Annotated[
         Number | None, Field(alias="or", description="a value beside between that is as good")
     ] = None
-    unit: Annotated[str, Field(description="of between, for people")] = ""
     once_sent: Annotated[bool, Field(description="from the signal's first frame on")] = False
 
     @field_validator("between")
@@ -44,7 +45,7 @@ class SignalWithinWords(Spanned):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalWithin(Expectation):
+class SignalWithin(InSpan):
     """A CAN signal lies in [low, high] in every frame between two marks, and frames did arrive.
 
     `or_says` is a value beside the range that is as good: what it says while it knows nothing. With
@@ -57,35 +58,10 @@ class SignalWithin(Expectation):
     unit: str = ""
     or_says: float | None = None
     once_sent: bool = False
-    begin: str | None = None
-    end: str | None = None
     kind: Literal["signal within"] = "signal within"
-    means: ClassVar[str] = "CAN"
-    subject: ClassVar[Subject] = SIGNAL
-    words: ClassVar[type[Words]] = SignalWithinWords
-
-    @classmethod
-    def read(cls, name: str, content: SignalWithinWords, names: Resolver) -> Iterator[Expectation]:
-        low, high = content.between
-        yield cls(
-            signal=SignalAddress(name),
-            low=low,
-            high=high,
-            unit=content.unit,
-            or_says=content.or_says,
-            once_sent=content.once_sent,
-            begin=content.begin,
-            end=content.end,
-        )
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        words: dict[str, Any] = {"between": [unitless(self.low), unitless(self.high)]}
-        words |= span_words(self.begin, self.end) | ({"unit": self.unit} if self.unit else {})
-        if self.or_says is not None:
-            words["or"] = unitless(self.or_says)
-        if self.once_sent:
-            words["once sent"] = True
-        return str(self.signal), words
+    means = "CAN"
+    subject = SIGNAL
+    words = SignalWithinWords
 
     def answers(self, around: Around) -> Iterator[str]:
         allowance, said = around.profile.allowance, self.signal

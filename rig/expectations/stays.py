@@ -4,73 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from rig.dut.profile import Profile
-from rig.expectations.expectation import Around, Expectation, Needs
-from rig.expectations.subjects import OUTPUT, Subject
-from rig.expectations.words import Spanned, State, Words, span_words
+from rig.expectations.expectation import Around
+from rig.expectations.recording import Recording
+from rig.expectations.words import IsOpen, Spanned
 from rig.judge.instants import clock_u_s, index_at, window_ns
 from rig.judge.observed import Observed
-from rig.judge.outputs import Recorded, must_cover, recorded_output
+from rig.judge.outputs import Recorded, must_cover
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import EventMark, Finding, Verdict
-from rig.judge.wording import said_span, show
-from rig.steps.resolver import Resolver
+from rig.judge.wording import show
 from rig.trace.model import Trace
 
 
 class StaysWords(Spanned):
     """An output that stays open or closed."""
 
-    leads: ClassVar[tuple[str, ...]] = ("stays",)
+    leads = ("stays",)
 
-    stays: State
+    is_open: Annotated[IsOpen, Field(alias="stays")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stays(Expectation):
+class Stays(Recording):
     """`output` is open (or closed) all the time between two marks (None: start / end of case)."""
 
-    output: str
     is_open: bool
-    begin: str | None = None
-    end: str | None = None
     kind: Literal["stays"] = "stays"
-    means: ClassVar[str] = "output"
-    subject: ClassVar[Subject] = OUTPUT
-    words: ClassVar[type[Words]] = StaysWords
+    words = StaysWords
 
-    @classmethod
-    def read(cls, name: str, content: StaysWords, names: Resolver) -> Iterator[Expectation]:
-        is_open = content.stays == "open"
-        yield cls(output=name, is_open=is_open, begin=content.begin, end=content.end)
-
-    def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
-        state = "open" if self.is_open else "closed"
-        return self.output, {"stays": state} | span_words(self.begin, self.end)
+    @property
+    def state(self) -> str:
+        """The state that it keeps."""
+        return "open" if self.is_open else "closed"
 
     def answers(self, around: Around) -> Iterator[str]:
         if not self.is_open:
             yield from around.of_protection(f"keeps/{self.output}")
 
     def sentence(self) -> str:
-        state = "open" if self.is_open else "closed"
-        return f"{self.output} stays {state} {said_span(self.begin, self.end)}"
-
-    def needs(self) -> Needs:
-        """Record the output."""
-        return Needs((self.output,))
+        return f"{self.output} stays {self.state} {self.span}"
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that the output keeps its state, on a record that covers the whole span."""
         span_ns = window_ns(observed.trace, self.begin, self.end)
-        recorded = recorded_output(observed, self.output)
-        if recorded is None:
-            raise NoEvidence(f"no record of {self.output}: readings now and then prove no absence")
+        recorded = self.record(observed, "readings now and then prove no absence")
         if self.begin is None:
             span_ns = (_record_begin_ns(observed.trace, recorded, span_ns[0]), span_ns[1])
         must_cover(recorded, *span_ns)
@@ -84,11 +67,9 @@ class Stays(Expectation):
         broken = _broken(recorded, first, last, is_open=self.is_open)
         if broken.size:
             return _broken_finding(observed.trace, recorded, self, broken, span_ns)
-        state = "open" if self.is_open else "closed"
         covered = f"{show(_length_s(span_ns), 's')}, {last - first} samples"
-        return self.question.answer(
-            Verdict.PASS, f"{self.output} was {state} all the time ({covered}){_caveat(recorded)}"
-        )
+        sentence = f"{self.output} was {self.state} all the time ({covered}){_caveat(recorded)}"
+        return self.question.answer(Verdict.PASS, sentence)
 
 
 def _length_s(span_ns: tuple[int, int]) -> float:
@@ -141,11 +122,12 @@ def _broken_finding(
     sure = np.flatnonzero(_surely(recorded, broken, (begin_ns, end_ns), is_open=wanted.is_open))
     at = int(broken[sure[0] if sure.size else 0])
     after_s = max(recorded.time_ns(at) - begin_ns, 0.0) * 1e-9
-    other, state = ("closed", "open") if wanted.is_open else ("open", "closed")
+    other = "closed" if wanted.is_open else "open"
     volts = show(float(recorded.channel.values[at]), recorded.channel.unit)
     sentence = (
         f"{wanted.output} was {other} ({volts}) {show(after_s, 's')} after"
-        f" {wanted.begin or 'the start'}; it had to stay {state} until {wanted.end or 'the end'}"
+        f" {wanted.begin or 'the start'}; it had to stay {wanted.state} until"
+        f" {wanted.end or 'the end'}"
     )
     mark = EventMark(
         label=f"{wanted.output} {other}",

@@ -27,15 +27,27 @@ class Subject:
         Its name where it has always the same; "" where a profile or a DBC gives names.
     is_named
         Whether a profile, or a bench, has one of this name.
+    field, kind
+        The field of an expectation that holds the name, and its type; "" where it is `name`.
     """
 
     said: str
     name: str = ""
     is_named: Callable[[str, Profile], bool] = _nothing
+    field: str = ""
+    kind: type[str] = str
 
     def has(self, name: str, profile: Profile) -> bool:
         """Whether it is this that is called so in a BMS."""
         return name == self.name or self.is_named(name, profile)
+
+    def fields(self, name: str) -> dict[str, str]:
+        """Give the field of an expectation that a name makes."""
+        return {self.field: self.kind(name)} if self.field else {}
+
+    def name_of(self, made: object) -> str:
+        """Give the name that an expectation has in a plan: the reverse of `fields`."""
+        return str(getattr(made, self.field)) if self.field else self.name
 
 
 def _is_message(name: str, profile: Profile) -> bool:
@@ -45,11 +57,17 @@ def _is_message(name: str, profile: Profile) -> bool:
     return name in profile.messages or of_events or bool(elsewhere)
 
 
-# The DBC is asked later.
-SIGNAL = Subject("a signal", is_named=lambda name, _: bool(SignalAddress(name).name))
-MESSAGE = Subject("a message", is_named=_is_message)
-OUTPUT = Subject("an output", is_named=lambda name, profile: name in profile.outputs)
-CONSOLE = Subject("the console", OWN_CONSOLE, lambda name, _: is_console(name))
+SIGNAL = Subject(  # the DBC is asked later
+    "a signal",
+    is_named=lambda name, _: bool(SignalAddress(name).name),
+    field="signal",
+    kind=SignalAddress,
+)
+MESSAGE = Subject("a message", is_named=_is_message, field="message", kind=MessageAddress)
+OUTPUT = Subject(
+    "an output", is_named=lambda name, profile: name in profile.outputs, field="output"
+)
+CONSOLE = Subject("the console", OWN_CONSOLE, lambda name, _: is_console(name), field="console")
 TELEMETRY = Subject("telemetry", "telemetry")
 BALANCING = Subject("balancing", "balancing")
 ENERGY = Subject("energy", "energy")

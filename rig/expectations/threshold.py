@@ -28,13 +28,7 @@ from rig.judge.budget import Budget, Row
 from rig.judge.listening import must_have_shown_closed
 from rig.judge.observed import Observed
 from rig.judge.outputs import Change, Watched, watch
-from rig.judge.rules import (
-    NoEvidence,
-    NotReached,
-    bounded_measurement,
-    judge_within,
-    why_undecided,
-)
+from rig.judge.rules import NoEvidence, NotReached, judge_within, measurement, why_undecided
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
 from rig.quantities import unit_of
@@ -150,7 +144,7 @@ class ThresholdIs(Expectation):
             return _no_reaction(observed, self, levels, seen)
         low, high = _bracketing(levels, seen.change, self)
         budget = _budget(low, high)
-        measured = bounded_measurement(0.5 * (low.value + high.value), budget, self.unit)
+        measured = measurement(0.5 * (low.value + high.value), budget, self.unit, bounds=True)
         limits = self.level - self.tolerance, self.level + self.tolerance
         verdict = judge_within(measured, *limits)
         sentence = (

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic.fields import FieldInfo
 
 from rig import bounds
 from rig.description import Description, by_key, mistake_error, with_keys
 from rig.instants import Crossing, Instant, Mark
 from rig.quantities import unit_of
-from rig.quantity import Interval, QuantityError, exact, parse, parse_interval, reader
+from rig.quantity import (
+    Interval,
+    Promise,
+    QuantityError,
+    Toleranced,
+    exact,
+    parse,
+    parse_interval,
+    reader,
+    unitless,
+)
 
 
 class Words(Description):
@@ -26,9 +37,31 @@ class Words(Description):
         What a plan is asked, and told to add, where a word is missing that the kind needs.
     """
 
-    leads: ClassVar[tuple[str, ...]]
+    leads: ClassVar[tuple[str, ...]] = ()
     together: ClassVar[bool] = False
     asks: ClassVar[Mapping[str, tuple[str, str]]] = {}
+
+    def fields(self) -> dict[str, Any]:
+        """Give the fields of an expectation that they make; a field of that name for each word."""
+        made: dict[str, Any] = {}
+        for name, info in type(self).model_fields.items():
+            value = getattr(self, name)
+            both = _both(info)
+            made |= zip(both.names, _ends(value), strict=True) if both else {name: value}
+        return made
+
+    @classmethod
+    def of(cls, made: object) -> dict[str, Any]:
+        """Write the words that make an expectation so: the reverse of `fields`."""
+        values: dict[str, Any] = {}
+        for name, info in cls.model_fields.items():
+            both = _both(info)
+            ends = tuple(getattr(made, end) for end in both.names) if both else ()
+            is_left_out = both and not any(ends) and not info.is_required()
+            values[name] = None if is_left_out else ends if both else getattr(made, name)
+        words = cls.model_construct(**values)
+        found = words.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return {word: found[word] for word in cls.known() if word in found}
 
     @classmethod
     def known(cls) -> dict[str, None]:
@@ -37,20 +70,42 @@ class Words(Description):
         return dict.fromkeys((*cls.leads, *words))
 
 
+class Both:
+    """Tag of a word that makes two fields of an expectation: its ends, its value and tolerance."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+
+def _both(info: FieldInfo) -> Both | None:
+    return next((tag for tag in info.metadata if isinstance(tag, Both)), None)
+
+
+def _ends(value: Any) -> tuple[float, float]:
+    if isinstance(value, Interval):
+        return value.low, value.high
+    return (value.value, value.tolerance) if isinstance(value, Toleranced) else value or (0.0, 0.0)
+
+
 def _number(value: Any) -> Any:
     if isinstance(value, bool) or not re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value)):
         raise mistake_error(f'a signal has a number, not "{value}"', "write for example 1")
     return value
 
 
-def _state(value: Any) -> Any:
-    if value not in ("open", "closed"):
-        raise mistake_error(f'"{value}" is no state of an output', "write open or closed")
-    return value
+def _is_open(state: Any) -> bool:
+    if state not in ("open", "closed"):
+        raise mistake_error(f'"{state}" is no state of an output', "write open or closed")
+    return bool(state == "open")
 
 
-Number = Annotated[float, BeforeValidator(_number)]
-State = Annotated[Literal["open", "closed"], BeforeValidator(_state)]
+Number = Annotated[float, BeforeValidator(_number), PlainSerializer(unitless)]
+IsOpen = Annotated[
+    bool,
+    BeforeValidator(_is_open),
+    PlainSerializer(lambda is_open: "open" if is_open else "closed"),
+    WithJsonSchema({"enum": ["open", "closed"], "type": "string"}),
+]
 
 
 # ---- instants -----------------------------------------------------------------------------------
@@ -82,6 +137,14 @@ def _instant(entries: Any) -> Any:
     return Crossing(quantity=quantity, level=level, rising=rising, after=since)
 
 
+def _instant_words(since: Instant) -> Any:
+    if isinstance(since, Mark):
+        return since.mark
+    way = "above" if since.rising else "below"
+    level = {since.quantity: f"{way} {exact(since.level, unit_of(since.quantity))}"}
+    return level | ({"since": since.after} if since.after else {})
+
+
 if TYPE_CHECKING:
     After = Instant
 else:
@@ -89,6 +152,7 @@ else:
         dict[str, Annotated[Any, by_key(_entry)]],
         BeforeValidator(_entries),
         AfterValidator(_instant),
+        PlainSerializer(_instant_words),
         WithJsonSchema(
             {
                 "anyOf": [{"type": "string"}, {"type": "object"}],
@@ -99,15 +163,6 @@ else:
     ]
 
 
-def after_words(since: Instant) -> dict[str, Any]:
-    """Write an instant."""
-    if isinstance(since, Mark):
-        return {"after": since.mark}
-    way = "above" if since.rising else "below"
-    level = {since.quantity: f"{way} {exact(since.level, unit_of(since.quantity))}"}
-    return {"after": level | ({"since": since.after} if since.after else {})}
-
-
 class Caused(Words):
     """What counts from an instant."""
 
@@ -115,7 +170,7 @@ class Caused(Words):
         "after": ("since when does the time count?", "add after: with a mark or a crossing")
     }
 
-    after: After
+    since: Annotated[After, Field(alias="after")]
 
 
 # ---- time limits --------------------------------------------------------------------------------
@@ -128,7 +183,11 @@ def _window(value: Any) -> Any:
     return Interval(0.0, reader(parse, "s")(value), "s")
 
 
-class Timed(Caused):
+SECONDS = PlainSerializer(lambda ends: f"{exact(ends[0], 's')} to {exact(ends[1], 's')}")
+Limits = Annotated[Promise, SECONDS, Both("low_s", "high_s")]
+
+
+class Timed(Words):
     """What comes within a time after an instant."""
 
     asks: ClassVar[Mapping[str, tuple[str, str]]] = {
@@ -140,12 +199,10 @@ class Timed(Caused):
         Interval,
         BeforeValidator(_window),
         WithJsonSchema({"type": "string", "examples": ["150 ms"]}),
+        SECONDS,
+        Both("low_s", "high_s"),
     ]
-
-
-def seconds(low_s: float, high_s: float) -> str:
-    """Write a time limit."""
-    return f"{exact(low_s, 's')} to {exact(high_s, 's')}"
+    since: Annotated[After, Field(alias="after")]
 
 
 # ---- spans --------------------------------------------------------------------------------------

@@ -31,12 +31,7 @@ class Decoder(Protocol):
         ...
 
     def check_crc(
-        self,
-        frames: Frames,
-        message: str,
-        signal: str,
-        data_id: int,
-        kind: CrcKind = "E2E P01",
+        self, frames: Frames, message: str, signal: str, data_id: int, kind: CrcKind = "E2E P01"
     ) -> NDArray[np.bool_]:
         """Tell for each frame of this message whether its checksum is right."""
         ...
@@ -82,67 +77,44 @@ class ByBus:
 
 
 class NoMessages:
-    """The decoder of a BMS without CAN."""
+    """The decoder of a BMS without CAN: nothing comes."""
+
+    def _nothing(self) -> NDArray[np.int64]:
+        return np.empty(0, np.int64)
 
     def __call__(
         self, frames: Frames, message: str, signal: str
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return no values: there is no such message."""
         del frames, message, signal
-        return np.empty(0, np.int64), np.empty(0)
+        return self._nothing(), self._nothing().astype(np.float64)
 
     def rows(self, frames: Frames, message: str) -> NDArray[np.intp]:
         """Return no frames."""
         del frames, message
-        return np.empty(0, np.intp)
+        return self._nothing().astype(np.intp)
 
     def check_crc(
-        self,
-        frames: Frames,
-        message: str,
-        signal: str,
-        data_id: int,
-        kind: CrcKind = "E2E P01",
+        self, frames: Frames, message: str, signal: str, data_id: int, kind: CrcKind = "E2E P01"
     ) -> NDArray[np.bool_]:
         """Return nothing checked."""
         del frames, message, signal, data_id, kind
-        return np.empty(0, np.bool_)
+        return self._nothing().astype(np.bool_)
 
     def spare_is_zero(self, frames: Frames, message: str) -> NDArray[np.bool_]:
         """Return nothing checked."""
         del frames, message
-        return np.empty(0, np.bool_)
+        return self._nothing().astype(np.bool_)
 
 
-class LostMessages:
-    """The decoder where there was a DBC which can't be believed: no frame can be understood."""
+class LostMessages(NoMessages):
+    """The decoder where there was a DBC which can't be believed: all its methods say so.
 
-    def __call__(self, frames: Frames, message: str, signal: str) -> NoReturn:
-        """Raise NoEvidence, as all its methods do."""
-        del frames, message, signal
-        raise self._lost()
+    Raises
+    ------
+    NoEvidence
+        No frame can be understood.
+    """
 
-    def rows(self, frames: Frames, message: str) -> NoReturn:
-        """Raise NoEvidence."""
-        del frames, message
-        raise self._lost()
-
-    def check_crc(
-        self,
-        frames: Frames,
-        message: str,
-        signal: str,
-        data_id: int,
-        kind: CrcKind = "E2E P01",
-    ) -> NoReturn:
-        """Raise NoEvidence."""
-        del frames, message, signal, data_id, kind
-        raise self._lost()
-
-    def spare_is_zero(self, frames: Frames, message: str) -> NoReturn:
-        """Raise NoEvidence."""
-        del frames, message
-        raise self._lost()
-
-    def _lost(self) -> NoEvidence:
-        return NoEvidence("the DBC that was frozen with the run is not there, or not as it was")
+    def _nothing(self) -> NoReturn:
+        raise NoEvidence("the DBC that was frozen with the run is not there, or not as it was")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rig.judge.budget import Budget
 from rig.judge.measurement import Measurement
@@ -76,17 +76,9 @@ class Question:
         )
 
 
-def measurement(value: float, budget: Budget, unit: str) -> Measurement:
-    """Return a value with the expanded uncertainty of its budget."""
-    return _stated(value, budget, unit, budget.expanded)
-
-
-def bounded_measurement(value: float, budget: Budget, unit: str) -> Measurement:
-    """Return a value with U as wide as all contributions together may reach."""
-    return _stated(value, budget, unit, budget.bound)
-
-
-def _stated(value: float, budget: Budget, unit: str, expanded: float) -> Measurement:
+def measurement(value: float, budget: Budget, unit: str, *, bounds: bool = False) -> Measurement:
+    """Return a value with its budget's U; with `bounds` as wide as all contributions may reach."""
+    expanded = budget.bound if bounds else budget.expanded
     k = expanded / budget.u_c if budget.u_c else 2.0
     return Measurement(value=value, expanded=expanded, unit=unit, coverage_factor=round(k, 3))
 
@@ -170,11 +162,7 @@ def judged_duration(
     measured = measurement(value_s, budget, "s")
     verdict = judge_duration(measured, low_s, high_s)
     before = measured.value + measured.expanded < 0.0
-    shown = (
-        Measurement(value=-measured.value, expanded=measured.expanded, unit=measured.unit)
-        if before
-        else measured
-    )
+    shown = replace(measured, value=-measured.value) if before else measured
     sentence = (
         f"{effect} {show_measured(shown)} {'before' if before else 'after'} {cause};"
         f" allowed {show_range(low_s, high_s, 's')}"

@@ -25,8 +25,8 @@ from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.instants import Crossing, Mark
 from rig.plan.complete import complete
-from rig.plan.expand import case_seed, expand_family, families
-from rig.plan.families import Options
+from rig.plan.expand import case_seed, expand_family
+from rig.plan.families import Options, families
 from rig.plan.families.choosing import has_level
 from rig.plan.stimulus import acting, home
 from rig.quantities import SUPPLY

@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import cache
-from importlib.metadata import entry_points
 
 from rig.bounds import MOST_CASES
 from rig.case import Case
@@ -18,7 +16,7 @@ from rig.description import BrokenDescriptionError, Mistake, suggest
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
 from rig.plan.complete import complete
-from rig.plan.families import FAMILIES, Draft, Family, Options
+from rig.plan.families import Draft, Options, families
 from rig.plan.model import PlanCase, PlanFile
 from rig.plan.reported import with_time_for_reports
 from rig.plan.stimulus import targets_of
@@ -26,13 +24,6 @@ from rig.plan.written import written_case
 from rig.quantities import CELL, SUPPLY, TEMPERATURE
 from rig.steps.power import Power
 from rig.steps.set import Set
-
-
-@cache
-def families() -> dict[str, Family]:
-    """Give the case families there are: the rig's own and those that plug in."""
-    plugged = {e.name: e.load() for e in entry_points(group="rig.families")}
-    return {**FAMILIES, **plugged}
 
 
 def case_seed(seed: int, case_id: str) -> int:
@@ -217,9 +208,9 @@ def expand_family(
                 steps=with_time_for_reports(draft.steps, draft.expectations, profile),
                 expectations=tuple(draft.expectations),
                 seed=case_seed(seed, case_id),
-                traces_to=(*draft.traces_to, *origin.traces_to),
+                traces_to=(*(draft.traces_to or ()), *origin.traces_to),
                 claims=draft.claims,
-                severity=origin.severity or draft.severity,
+                severity=origin.severity or draft.severity or "normal",
                 begins=draft.begins,
             )
             yield complete(case, profile)

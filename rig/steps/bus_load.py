@@ -64,12 +64,7 @@ class Load(Step):
     bursts: int
     first_id: int  # standard identifiers, taken in turn
     last_id: int
-    mark: str | None = None
     kind: Literal["load"] = "load"
-
-    @classmethod
-    def read(cls, word: str, content: BusLoad, names: Resolver) -> Step:
-        return cls(**dict(content))
 
     def check(self, names: Resolver) -> None:
         names.has_can()

@@ -39,7 +39,6 @@ class Fault(Step):
     fault: Literal["open", "short"]
     target: str
     present: bool = True
-    mark: str | None = None
     kind: Literal["fault"] = "fault"
 
     @classmethod

@@ -22,7 +22,6 @@ class Hold(Step):
     words: ClassVar[Mapping[str, Any]] = {"hold": Annotated[Seconds, bounded(bounds.STEP_TIME)]}
 
     duration_s: float
-    mark: str | None = None
     kind: Literal["hold"] = "hold"
 
     @classmethod

@@ -61,12 +61,7 @@ class PlaySequence(Step):
     interval_s: float
     times: int = 1
     noise: float = 0.0
-    mark: str | None = None
     kind: Literal["play"] = "play"
-
-    @classmethod
-    def read(cls, word: str, content: Sequence, names: Resolver) -> Step:
-        return cls(**dict(content))
 
     def check(self, names: Resolver) -> None:
         names.at("quantity").settable(self.quantity)

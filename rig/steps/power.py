@@ -19,7 +19,6 @@ class Power(Step):
     acts: ClassVar[bool] = True
 
     on: bool
-    mark: str | None = None
     kind: Literal["power"] = "power"
 
     @classmethod

@@ -80,7 +80,6 @@ class Staircase(Step):
     step: float
     dwell_s: float
     until: Condition
-    mark: str | None = None
     kind: Literal["staircase"] = "staircase"
 
     @property

@@ -27,7 +27,6 @@ class RandomPhase(Step):
 
     span_s: float
     kind: Literal["dither"] = "dither"
-    mark: str | None = None
 
     @classmethod
     def read(cls, word: str, content: float, names: Resolver) -> Step:

@@ -22,7 +22,6 @@ class Read(Step):
     words: ClassVar[Mapping[str, Any]] = {"read": Names}
 
     quantities: Many
-    mark: str | None = None
     kind: Literal["read"] = "read"
 
     @classmethod

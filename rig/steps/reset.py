@@ -19,7 +19,6 @@ class Reset(Step):
     bare: ClassVar[Mapping[str, Any]] = {"reset": "now"}
     acts: ClassVar[bool] = True
 
-    mark: str | None = None
     kind: Literal["reset"] = "reset"
 
     @classmethod

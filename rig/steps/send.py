@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from rig.quantity import exact
-from rig.steps import sending
 from rig.steps.driver import Driver
 from rig.steps.foresight import Foresight
-from rig.steps.frame_fault import FrameFault
 from rig.steps.resolver import Resolver
+from rig.steps.sending import Sending, content
 from rig.steps.step import Step
 from rig.wording import quantity
 
@@ -19,20 +18,16 @@ _FRAME_S = 0.01  # more than a frame takes on the slowest bus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Send(Step):
+class Send(Sending):
     """Send a CAN message `count` times, `period_s` apart; a `FrameFault` makes it wrong.
 
     Counter and checksum that the profile names are made right, unless `wrong` says how not.
     """
 
-    words: ClassVar[Mapping[str, Any]] = {"send": sending.content("send")}
+    words: ClassVar[Mapping[str, Any]] = {"send": content("send")}
 
-    message: str
-    signals: Mapping[str, float] = field(default_factory=dict)
     count: int = 1
     period_s: float = 0.0
-    wrong: FrameFault | None = None
-    mark: str | None = None
     kind: Literal["send"] = "send"
 
     @classmethod
@@ -54,22 +49,18 @@ class Send(Step):
     def written(self) -> tuple[str, Any]:
         often = {"times": self.count} if self.count > 1 else {}
         every = {"every": exact(self.period_s, "s")} if self.period_s else {}
-        return "send", sending.written(self.message, self.signals, often | every, self.wrong)
+        return "send", self.behind_word(often | every)
 
     def sentence(self) -> str:
         every = f", every {quantity(self.period_s, 's')}" if self.count > 1 else ""
         times = f" {self.count} times" if self.count > 1 else ""
-        what = sending.sentence(self.message, self.signals)
-        return f"Send {what}{times}{every}{sending.fault_sentence(self.wrong)}"
+        return f"Send {self.said(times + every)}"
 
     def longest_s(self) -> float:
         return self.count * (self.period_s + _FRAME_S)
 
     def expected_s(self, foresight: Foresight) -> float:
         return self.longest_s()
-
-    def signals_named(self) -> Iterator[tuple[str, float]]:
-        yield from ((f"{self.message}.{name}", value) for name, value in self.signals.items())
 
     def simpler(self) -> Iterator[Step]:
         if self.count > 1:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, TypeAdapter
@@ -11,6 +12,7 @@ from rig import bounds
 from rig.description import by_key, mapping_schema, mistake_error, with_keys
 from rig.quantity import Seconds, bounded, unitless
 from rig.steps.frame_fault import FrameFault, frame_fault
+from rig.steps.step import Step
 
 _EVERY: TypeAdapter[float] = TypeAdapter(Annotated[Seconds, bounded(bounds.FASTEST)])
 _JITTER: TypeAdapter[float] = TypeAdapter(Annotated[Seconds, bounded(bounds.STEP_TIME)])
@@ -63,20 +65,26 @@ def content(word: str) -> Any:
     ]
 
 
-def written(
-    message: str, signals: Mapping[str, float], often: Mapping[str, Any], wrong: FrameFault | None
-) -> dict[str, Any]:
-    """Give a message in a plan's words, and how often it is sent."""
-    numbers = {name: unitless(value) for name, value in signals.items()}
-    return {message: numbers, **often, **({"wrong": wrong.written()} if wrong else {})}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending(Step):
+    """A message of which frames are sent, and in which way they are wrong."""
 
+    message: str
+    signals: Mapping[str, float] = field(default_factory=dict)
+    wrong: FrameFault | None = None
 
-def sentence(message: str, signals: Mapping[str, float]) -> str:
-    """Name a message with its signals: "HostAlive (Mode = 1)"."""
-    inner = ", ".join(f"{name} = {value:g}" for name, value in signals.items())
-    return f"{message} ({inner})" if inner else message
+    def behind_word(self, often: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the message in a plan's words, and how often it is sent."""
+        numbers = {name: unitless(value) for name, value in self.signals.items()}
+        return {self.message: numbers, **often} | (
+            {"wrong": self.wrong.written()} if self.wrong else {}
+        )
 
+    def said(self, often: str) -> str:
+        """Name it with its signals: "HostAlive (Mode = 1) 3 times, each with a wrong checksum"."""
+        inner = ", ".join(f"{name} = {value:g}" for name, value in self.signals.items())
+        wrong = f", {self.wrong.sentence()}" if self.wrong else ""
+        return f"{self.message}{f' ({inner})' if inner else ''}{often}{wrong}"
 
-def fault_sentence(wrong: FrameFault | None) -> str:
-    """Say what is wrong with it: ", each with a wrong checksum"."""
-    return f", {wrong.sentence()}" if wrong else ""
+    def signals_named(self) -> Iterator[tuple[str, float]]:
+        yield from ((f"{self.message}.{name}", value) for name, value in self.signals.items())

@@ -47,7 +47,6 @@ class Set(Step):
     acts: ClassVar[bool] = True
 
     values: Values
-    mark: str | None = None
     kind: Literal["set"] = "set"
 
     @classmethod

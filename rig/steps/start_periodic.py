@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from rig.quantity import exact
-from rig.steps import sending
 from rig.steps.driver import Driver
-from rig.steps.frame_fault import FrameFault
 from rig.steps.resolver import Resolver
+from rig.steps.sending import Sending, content
 from rig.steps.step import Step
 from rig.wording import quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartPeriodic(Step):
+class StartPeriodic(Sending):
     """Send a CAN message periodically from now on, in the background of the steps that follow.
 
     It ends with `StopPeriodic`, with the case, or where another `StartPeriodic` of the same message
     takes its place. A frame that falls due while an instrument is talked to leaves right after.
     """
 
-    words: ClassVar[Mapping[str, Any]] = {"traffic": sending.content("traffic")}
+    words: ClassVar[Mapping[str, Any]] = {"traffic": content("traffic")}
     acts: ClassVar[bool] = True
 
-    message: str
     period_s: float
-    signals: Mapping[str, float] = field(default_factory=dict)
     jitter_s: float = 0.0  # each frame is late by a seeded random time in [0, jitter_s)
-    wrong: FrameFault | None = None
-    mark: str | None = None
     kind: Literal["traffic"] = "traffic"
 
     @classmethod
@@ -56,16 +51,12 @@ class StartPeriodic(Step):
     def written(self) -> tuple[str, Any]:
         often = {"every": exact(self.period_s, "s")}
         often |= {"jitter": exact(self.jitter_s, "s")} if self.jitter_s else {}
-        return "traffic", sending.written(self.message, self.signals, often, self.wrong)
+        return "traffic", self.behind_word(often)
 
     def sentence(self) -> str:
         jitter = f" + up to {quantity(self.jitter_s, 's')}" if self.jitter_s else ""
-        every = f"every {quantity(self.period_s, 's')}{jitter}"
-        what = sending.sentence(self.message, self.signals)
-        return f"Keep sending {what} {every}{sending.fault_sentence(self.wrong)}"
-
-    def signals_named(self) -> Iterator[tuple[str, float]]:
-        yield from ((f"{self.message}.{name}", value) for name, value in self.signals.items())
+        every = f" every {quantity(self.period_s, 's')}{jitter}"
+        return f"Keep sending {self.said(every)}"
 
     def do(self, driver: Driver) -> None:
         driver.rest_bus(self.message).begin(self)

@@ -1,14 +1,14 @@
 """What every kind of step has: its words in a plan, its sentence, its time, and what it does.
 
 A kind is one file of this package, or of a plugin (`rig.kinds`): a frozen dataclass below `Step`,
-with `mark` and `kind` among its fields. Must do no I/O.
+with `kind` among its fields. Must do no I/O.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from pydantic import GetCoreSchemaHandler
@@ -27,13 +27,12 @@ READING_S = 0.02
 _READ_BACK = (BLEED, TEMPERATURE, CURRENT)  # from what plays it, where no meter is wired
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step(ABC):
     """One step of a case.
 
     Attributes
     ----------
-    kind
-        What tells it from others where it is stored.
     mark
         Names the instant at which it was done, for expectations to refer to.
     words
@@ -45,20 +44,21 @@ class Step(ABC):
         It does something to the BMS; else it lets time pass, or looks.
     """
 
-    __slots__ = ()
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-    kind: str
-    mark: str | None
+    mark: str | None = None
     words: ClassVar[Mapping[str, Any]]
     bare: ClassVar[Mapping[str, Any]] = {}
     acts: ClassVar[bool] = False
 
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What tells it from others where it is stored."""
+
     # ---- its words ------------------------------------------------------------------------------
     @classmethod
-    @abstractmethod
     def read(cls, word: str, content: Any, names: Resolver) -> Step:
         """Make it of what stands behind its word; `check` follows."""
+        return cls(**dict(content))
 
     @abstractmethod
     def written(self) -> tuple[str, Any]:

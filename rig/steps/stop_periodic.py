@@ -22,7 +22,6 @@ class StopPeriodic(Step):
     }
 
     message: str
-    mark: str | None = None
     kind: Literal["quiet"] = "quiet"
 
     @classmethod

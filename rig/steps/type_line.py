@@ -31,7 +31,6 @@ class Type(Step):
 
     line: str
     console: str = OWN_CONSOLE
-    mark: str | None = None
     kind: Literal["type"] = "type"
 
     @classmethod

@@ -31,7 +31,6 @@ class WaitFor(Step):
 
     until: Condition
     within_s: float
-    mark: str | None = None
     kind: Literal["await"] = "await"
 
     @classmethod

@@ -48,6 +48,7 @@ from rig.trace.model import (
 from rig.trace.texts import decoded, encoded, of_line, of_text, to_line, unescaped
 
 _MEND = "restore the run folder from its archive, or run the case again"
+_FIRST = 64  # samples that are looked at before all of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +233,8 @@ def _compact(channel: Channel) -> tuple[NDArray[Any], float, float]:
 
 def _codes(values: NDArray[np.float64], scale: float, offset: float) -> NDArray[Any] | None:
     """Return whole codes if code * scale + offset is each value to the bit, else None."""
+    if values.size > _FIRST and _codes(values[:_FIRST], scale, offset) is None:
+        return None  # what is off the grid shows soon
     with np.errstate(over="ignore", invalid="ignore"):
         codes = np.rint((values - offset) / scale)
         most = np.abs(codes).max()

@@ -180,6 +180,8 @@ def test_what_is_encoded_reads_back_and_the_rest_is_as_the_dbc_allows(messages: 
     assert data == bytes([1, 0xD2, 0x04, 0, 0, 0, 0, 0])  # Count can't be below 1
     assert messages.decode_one("HostAlive", data) == {"Count": 1.0, "Volts": 12.34}
     assert messages.decode_one("HostAlive", data[:1]) == {"Count": 1.0}
+    assert messages.value_of("HostAlive", "Volts", data) == 12.34
+    assert messages.value_of("HostAlive", "Volts", data[:1]) is None
 
 
 def test_a_value_that_does_not_fit_is_refused_by_name(messages: Messages) -> None:

@@ -26,7 +26,7 @@ from rig.expectations.counts_charge import counts
 from rig.expectations.cycles import Cycles
 from rig.expectations.follows_cells import follows
 from rig.expectations.message_comes import MessageComes
-from rig.expectations.message_sound import message_sound
+from rig.expectations.message_sound import MessageSound
 from rig.expectations.message_timing import MessageTiming
 from rig.expectations.reading import expected, said
 from rig.expectations.recovers import Recovers
@@ -168,7 +168,8 @@ EXPECTATIONS: dict[str, st.SearchStrategy[Expectation]] = {
     ),
     "message sound": st.builds(
         lambda counter, **span: replace(
-            message_sound("BMS_Status", ESP32.messages["BMS_Status"], **span), counter=counter
+            MessageSound.promised("BMS_Status", ESP32.messages["BMS_Status"], **span),
+            counter=counter,
         ),
         st.sampled_from([None, ESP32.messages["BMS_Status"].counter]), **SPAN,
     ),

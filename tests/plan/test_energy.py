@@ -21,7 +21,7 @@ from rig.expectations.signal_ordered import SignalOrdered
 from rig.expectations.signal_steady import SignalSteady
 from rig.expectations.signal_within import SignalWithin
 from rig.plan.expand import expand
-from rig.plan.families import FAMILIES, Options
+from rig.plan.families import Options, families
 from rig.plan.model import parse_plan
 from rig.steps.hold import Hold
 from rig.steps.set import Set
@@ -76,7 +76,7 @@ def test_limits_on_a_signal_are_in_its_own_unit(esp32: Profile, family: str) -> 
     """What is sent as 0 to 1 has a hundredth of each limit of what is sent in percent."""
     signal = signals_of(esp32)[SOC]
     percents, shares = (
-        [limit for draft in FAMILIES[family](profile, Options())
+        [limit for draft in families()[family](profile, Options())
          for e in draft.expectations for limit in _limits(e, signal)]
         for profile in (esp32, _with_soc_factor(esp32, 1.0))
     )  # fmt: skip
@@ -111,11 +111,11 @@ def test_a_count_is_rounded_to_a_tenth_of_a_percent_whatever_the_unit(esp32: Pro
 def test_a_bms_that_promises_nothing_of_it_is_asked_nothing(pbmslsuite: Profile) -> None:
     names = ("from cells", "charge counted", "full", "charge ends", "health")
 
-    assert [list(FAMILIES[name](pbmslsuite, Options())) for name in names] == [[]] * len(names)
+    assert [list(families()[name](pbmslsuite, Options())) for name in names] == [[]] * len(names)
 
 
 def test_the_sweep_meets_every_point_and_both_ends(esp32: Profile) -> None:
-    draft = next(iter(FAMILIES["from cells"](esp32, Options())))
+    draft = next(iter(families()["from cells"](esp32, Options())))
     levels = [s.values["cell 1"] for s in draft.steps if isinstance(s, Set)]
     points = [volts for volts, _ in follows(esp32, SOC).curve]
 
@@ -126,7 +126,7 @@ def test_the_sweep_meets_every_point_and_both_ends(esp32: Profile) -> None:
 
 
 def test_a_current_that_trips_nothing_is_drawn(esp32: Profile) -> None:
-    steps = [s for d in FAMILIES["charge counted"](esp32, Options()) for s in d.steps]
+    steps = [s for d in families()["charge counted"](esp32, Options()) for s in d.steps]
     settings = [step.values for step in steps if isinstance(step, Set)]
     amps = {values["current"] for values in settings if "current" in values}
 
@@ -149,7 +149,7 @@ def test_rest_corrects_nothing_where_no_part_of_the_curve_is_steep_enough(
     energy = esp32.energy.model_copy(update={"state_of_charge": charge})
     profile = esp32.model_copy(update={"energy": energy})
 
-    titles = [draft.title for draft in FAMILIES["charge counted"](profile, Options())]
+    titles = [draft.title for draft in families()["charge counted"](profile, Options())]
 
     assert any(title.startswith("rest corrects") for title in titles) is corrected
 
@@ -166,7 +166,7 @@ def test_what_is_drawn_and_given_back_rests_long_only_where_rest_corrects_nothin
     rest = profile.energy.state_of_charge.corrected_at_rest
     assert rest is not None
 
-    fast = next(iter(FAMILIES["charge counted"](profile, Options())))
+    fast = next(iter(families()["charge counted"](profile, Options())))
 
     (rested,) = [s for s in fast.steps if isinstance(s, Hold) and s.mark == "rested"]
     assert (rested.duration_s > rest.after_s) is is_long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 from cantools.database import load_file
 from cantools.database.can import Database
 
+import rig.plan.families as package
 from rig.can_address import SignalAddress
 from rig.case import Case
 from rig.dut.profile import Profile
+from rig.errors import DescriptionError
 from rig.expectations import Expectation
 from rig.expectations.balances import Balances
 from rig.expectations.console_says import ConsoleSays
@@ -28,8 +31,9 @@ from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.trips import Trips
 from rig.instants import Crossing, Instant, Mark
 from rig.plan.coverage import untested
-from rig.plan.expand import expand, expand_family, families
-from rig.plan.families import FAMILIES, Options
+from rig.plan.expand import expand, expand_family
+from rig.plan.families import Options, draft, families
+from rig.plan.families.contexts import CONTEXTS
 from rig.plan.model import load_plan
 from rig.plan.stimulus import paths
 from rig.quantity import Toleranced
@@ -126,7 +130,7 @@ def expanded() -> dict[str, list[Case]]:
 def cases(profile: Profile, expanded: dict[str, list[Case]]) -> list[Case]:
     """Everything that all families make of a profile."""
     if profile.name not in expanded:
-        expanded[profile.name] = [c for family in FAMILIES for c in cases_of(family, profile)]
+        expanded[profile.name] = [c for family in families() for c in cases_of(family, profile)]
     return expanded[profile.name]
 
 
@@ -157,7 +161,7 @@ def test_the_nightly_plan_leaves_no_promise_of_the_reference_bms_untested(esp32:
 
 
 def test_the_families_leave_no_documented_promise_untested(pbmslsuite: Profile) -> None:
-    cases = [case for family in FAMILIES for case in cases_of(family, pbmslsuite)]
+    cases = [case for family in families() for case in cases_of(family, pbmslsuite)]
 
     assert untested(pbmslsuite, cases) == []
 
@@ -169,14 +173,14 @@ def test_ids_and_seeds_are_unique(cases: list[Case]) -> None:
 
 
 def test_expanding_twice_gives_the_same(profile: Profile, cases: list[Case]) -> None:
-    assert [case for family in FAMILIES for case in cases_of(family, profile)] == cases
+    assert [case for family in families() for case in cases_of(family, profile)] == cases
 
 
 def test_a_case_is_the_same_whatever_else_is_selected(profile: Profile, cases: list[Case]) -> None:
     by_id = {case.id: case for case in cases}
     name = next(iter(profile.protections))
 
-    for family in set(FAMILIES) - {"message timing", "pairs"} - CHOOSE_ONE:
+    for family in set(families()) - {"message timing", "pairs"} - CHOOSE_ONE:
         for case in cases_of(family, profile, Options(protections=(name,), targets=("cell 2",))):
             assert case == by_id[case.id]
 
@@ -241,7 +245,7 @@ def test_every_signal_is_in_the_dbc(esp32: Profile) -> None:
     assert isinstance(dbc, Database)
     signals = {f"{m.name}.{s.name}" for m in dbc.messages for s in m.signals}
 
-    for family in FAMILIES:
+    for family in families():
         for case in cases_of(family, esp32):
             for e in case.expectations:
                 if isinstance(e, SignalBecomes | SignalStays) or (
@@ -544,8 +548,74 @@ def test_every_path_is_named_by_its_profile(profile: Profile) -> None:
     assert paths(profile) == [o for o in profile.outputs if o in set(paths(profile))]
 
 
-def test_the_rigs_own_families_are_found_beside_those_that_plug_in() -> None:
-    assert set(FAMILIES) <= set(families())
+OWN = """
+from rig.plan.families import Draft, family
+from rig.steps.hold import Hold
+
+@family("just wait")
+def just_wait(profile, options):
+    yield Draft(title="nothing", steps=[Hold(duration_s=1.0)], expectations=())
+"""
+
+
+def test_a_file_in_the_folder_of_the_families_is_a_family(
+    esp32: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = families()
+    (tmp_path / "waiting.py").write_text(OWN)
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    monkeypatch.setattr(draft, "_named", dict(draft._named))
+    families.cache_clear()
+
+    found = families()
+
+    families.cache_clear()
+    sys.modules.pop("rig.plan.families.waiting")
+    assert set(found) - set(before) == {"just wait"}
+    assert [made.title for made in found["just wait"](esp32, Options())] == ["nothing"]
+
+
+def test_two_families_of_one_name_are_a_mistake() -> None:
+    with pytest.raises(DescriptionError, match='there is a family "trip" already'):
+        draft.family("trip")(lambda profile, options: iter(()))  # noqa: ARG005
+
+
+# ---- contexts ---------------------------------------------------------------------------------
+def tripped_while(profile: Profile, *names: str) -> list[Case]:
+    return cases_of("trip", profile, Options(settings={"while": list(names)}))
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_a_trip_in_a_context_is_the_trip_after_what_brings_that_about(
+    name: str, esp32: Profile
+) -> None:
+    apart = {case.id: case for case in cases_of("trip", esp32)}
+
+    for case in tripped_while(esp32, name):
+        alone = apart[case.id.replace(f"-{name.replace(' ', '')}", "")]
+        begun = len(case.steps) - len(alone.steps)
+        assert begun > 0
+        assert case.steps[begun:] == alone.steps
+        assert case.expectations[-len(alone.expectations) :] == alone.expectations
+
+
+def test_contexts_do_not_combine_where_one_undoes_the_other(esp32: Profile) -> None:
+    assert not tripped_while(esp32, "charging", "discharging")
+    assert not tripped_while(esp32, "bleeding", "charging")  # cells bleed at rest
+
+
+def test_contexts_that_leave_each_other_alone_combine(esp32: Profile) -> None:
+    case = next(c for c in tripped_while(esp32, "discharging", "off nominal") if "OVP" in c.id)
+    before = {q: v for step in case.steps if isinstance(step, Set) for q, v in step.values.items()}
+
+    assert case.title.endswith("while discharging and off nominal")
+    assert before["current"] < 0.0
+    assert all(before[name] > esp32.nominal_of(name) for name in esp32.temperature_names)
+
+
+def test_a_context_that_there_is_not_is_named_with_those_that_there_are(esp32: Profile) -> None:
+    with pytest.raises(DescriptionError, match='no context "raining", but charging, discharging'):
+        tripped_while(esp32, "raining")
 
 
 # ---- values that do not stand still, causes that overlap --------------------------------------
@@ -682,7 +752,7 @@ def test_no_case_switches_a_supply_that_nobody_can_switch(esp32: Profile) -> Non
     assert esp32.supply is not None
     fixed = esp32.supply.model_copy(update={"can_switch": False})
     profile = esp32.model_copy(update={"supply": fixed})
-    cases = [case for family in FAMILIES for case in cases_of(family, profile)]
+    cases = [case for family in families() for case in cases_of(family, profile)]
 
     assert {"trip", "reset", "settings restored"} <= {case.family for case in cases}
     assert not any(

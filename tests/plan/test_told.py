@@ -11,7 +11,7 @@ from rig.expectations.message_comes import MessageComes
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_within import SignalWithin
 from rig.plan.expand import expand
-from rig.plan.families import FAMILIES, Draft, Options
+from rig.plan.families import Draft, Options, families
 from rig.plan.model import parse_plan
 from rig.plan.writing import plan_text, written_out
 from rig.steps.bus_load import Load
@@ -26,7 +26,7 @@ def esp32() -> Profile:
 
 
 def drafts(family: str, profile: Profile) -> list[Draft]:
-    return list(FAMILIES[family](profile, Options()))
+    return list(families()[family](profile, Options()))
 
 
 def limits_at(draft: Draft, said: str) -> list[tuple[float, float]]:

@@ -19,8 +19,8 @@ from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_steady import SignalSteady
 from rig.expectations.signal_within import SignalWithin
 from rig.expectations.telemetry_agrees import TelemetryAgrees
-from rig.plan.expand import expand_family, families
-from rig.plan.families import Options
+from rig.plan.expand import expand_family
+from rig.plan.families import Options, families
 from rig.steps import Step
 from rig.steps.fault import Fault
 from rig.steps.hold import Hold

@@ -10,7 +10,7 @@ from rig.case import Begins
 from rig.dut.profile import Profile
 from rig.expectations.cycles import Cycles
 from rig.expectations.signal_stays import SignalStays
-from rig.plan.families import FAMILIES, Draft, Options
+from rig.plan.families import Draft, Options, families
 from rig.steps import Step
 from rig.steps.power import Power
 from rig.steps.set import Set
@@ -18,7 +18,7 @@ from rig.steps.start_periodic import StartPeriodic
 
 
 def drafts(family: str, profile: Profile) -> list[Draft]:
-    return list(FAMILIES[family](profile, Options()))
+    return list(families()[family](profile, Options()))
 
 
 def let_flow(steps: list[Step], begins: Begins) -> Iterator[bool]:

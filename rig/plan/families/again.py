@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from rig.dut.profile import Profile, Protection
-from rig.expectations import Expectation
-from rig.expectations.stays import Stays
-from rig.plan.families.choosing import (
-    chosen,
-    has_level,
-    one_stimulus_each,
-    recovers_by_itself,
-)
-from rig.plan.families.cycle import LET_GO, at_level, cycle
-from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
-from rig.plan.families.expecting import all_stay
+from rig.plan.families.choosing import chosen, has_level, recovers_by_itself
+from rig.plan.families.contexts import flowing, flows
+from rig.plan.families.draft import Draft, Options, Part, family
+from rig.plan.families.expecting import all_stay, stay
+from rig.plan.families.provoked import LET_GO, Provoked, at_each, one_each
+from rig.plan.families.timing import AFTER_S
 from rig.plan.stimulus import (
-    Stimulus,
+    APPLIED,
+    REMOVED,
     beyond,
     far_beyond,
     home,
@@ -25,17 +22,14 @@ from rig.plan.stimulus import (
     normal_ends,
     opened,
     paths,
-    stimuli,
 )
-from rig.steps import Step
 from rig.steps.hold import Hold
-from rig.steps.random_phase import RandomPhase
 from rig.steps.set import Set
 
 _ROUNDS = 3  # a thing that works once may fail the next time
-_CURRENT = 0.4  # of the lowest over-current limit: flows while another protection acts
 
 
+@family("in turn")
 def in_turn(profile: Profile, options: Options) -> Iterator[Draft]:
     """Each cell or sensor in turn, by little and by much: it acts and lets go every time.
 
@@ -44,22 +38,21 @@ def in_turn(profile: Profile, options: Options) -> Iterator[Draft]:
     for name, protection in chosen(profile, options, _comes_and_goes):
         if protection.unit == "A" and not _closes_by_itself(profile):
             continue  # no current flows again until it is asked for
-        turns = _turns(profile, name, protection)
-        cycles = [cycle(profile, s, protection, f" {i}") for i, s in enumerate(turns, start=1)]
-        yield draft_of(
+        turns = [it.numbered(f" {n}") for n, it in enumerate(_turns(profile, name), 1)]
+        cycles = sum((it.cycle() for it in turns), Part())
+        opens = {
+            *protection.opens,
+            *(o for it in turns for o in opened(profile, it.stimulus.values)),
+        }
+        yield turns[0].draft(
             f"{protection.short} acts and lets go {len(turns)} times, each at another place or"
             " by more",
-            turns[0],
-            protection,
-            steps=[
-                RandomPhase(span_s=phase_s(profile)),
-                *(step for c in cycles for step in c.steps),
-                Hold(duration_s=AFTER_S),
-            ],
-            expectations=[
-                *(e for c in cycles for e in c.expectations),
-                *_others_stay(profile, turns, protection),
-                *_lasts(protection, len(turns)),
+            [turns[0].random_phase, *cycles.steps, Hold(duration_s=AFTER_S)],
+            [
+                *cycles.expectations,
+                *stay((o for o in paths(profile) if o not in opens), is_open=False),
+                # What it opens stays closed from the last recovery on.
+                *stay(protection.opens, f"{LET_GO} {len(turns)}", is_open=False),
             ],
         )
 
@@ -74,22 +67,18 @@ def _comes_and_goes(protection: Protection) -> bool:
     return recovers_by_itself(protection) and not protection.watches.startswith(("host", "console"))
 
 
-def _turns(profile: Profile, name: str, protection: Protection) -> list[Stimulus]:
-    """Give one stimulus for each turn: every target, and three turns at least."""
-    each = stimuli(profile, name)
-    rounds = -(-_ROUNDS // len(each))
+def _turns(profile: Profile, name: str) -> list[Provoked]:
+    """Give one for each turn: every target, and three turns at least."""
+    each, protection = at_each(profile, name), profile.protections[name]
+    turns = each * -(-_ROUNDS // len(each))
     if not has_level(protection):
-        return each * rounds
+        return turns
     values = (just_beyond(protection), far_beyond(profile, name), beyond(profile, name))
-    turns = []
-    for turn, stimulus in enumerate(each * rounds):
-        others = [s.target for s in each if s.target != stimulus.target]
-        places = _places(profile, protection)
-        place = places[turn % len(places)] if others else None
-        moved = {} if place is None else dict.fromkeys(others, place)
-        nominal = home(profile, stimulus.target)
-        turns.append(at_level(stimulus, values[turn % len(values)], nominal, moved))
-    return turns
+    places = _places(profile, protection)
+    return [
+        _at_level(it, values[turn % len(values)], _others_at(each, it, places[turn % len(places)]))
+        for turn, it in enumerate(turns)
+    ]
 
 
 def _places(profile: Profile, protection: Protection) -> tuple[float | None, ...]:
@@ -99,74 +88,43 @@ def _places(profile: Profile, protection: Protection) -> tuple[float | None, ...
     return opposite, None, same
 
 
-def _others_stay(
-    profile: Profile, turns: Sequence[Stimulus], protection: Protection
-) -> Iterator[Expectation]:
-    opens = set(protection.opens) | {o for s in turns for o in opened(profile, s.values)}
-    for output in paths(profile):
-        if output not in opens:
-            yield Stays(output=output, is_open=False)
+def _others_at(each: list[Provoked], it: Provoked, place: float | None) -> dict[str, float]:
+    others = [other.target for other in each if other.target != it.target]
+    return {} if place is None else dict.fromkeys(others, place)
 
 
-def _lasts(protection: Protection, turns: int) -> Iterator[Expectation]:
-    """What it opens stays closed from the last recovery on."""
-    for output in protection.opens:
-        yield Stays(output=output, is_open=False, begin=f"{LET_GO} {turns}")
+def _at_level(it: Provoked, level: float, others: Mapping[str, float]) -> Provoked:
+    """The same at another value, with other quantities moved beforehand and back with it."""
+    before = (Set(values=others), Hold(duration_s=AFTER_S)) if others else ()
+    values = {it.target: level, **others}
+    back = dict.fromkeys([it.target, *others], home(it.profile, it.target))
+    stimulus = replace(
+        it.stimulus,
+        apply=(*before, Set(values={it.target: level}, mark=APPLIED)),
+        remove=(Set(values=back, mark=REMOVED),),
+        values=values,
+    )
+    return replace(it, stimulus=stimulus)
 
 
+@family("with current")
 def with_current(profile: Profile, options: Options) -> Iterator[Draft]:
     """Let current flow one way, then the other: what watches voltage or heat acts all the same.
 
     Where no current flows again until it is asked for, that takes a case each.
     """
-    if not (ways := _flows(profile)):
-        return
+    ways = list(flows(profile).values())
     together = _closes_by_itself(profile)
-    for flows in [ways] if together else [[amps] for amps in ways]:
-        for stimulus, protection in one_stimulus_each(profile, options, _is_no_current):
-            yield _with(profile, stimulus, protection, flows, together=together)
-
-
-def _with(
-    profile: Profile,
-    stimulus: Stimulus,
-    protection: Protection,
-    flows: Sequence[float],
-    *,
-    together: bool,
-) -> Draft:
-    parts = [cycle(profile, stimulus, protection, f" at {amps:g} A") for amps in flows]
-    steps: list[Step] = [RandomPhase(span_s=phase_s(profile))]
-    for amps, part in zip(flows, parts, strict=True):
-        steps += [Set(values={"current": amps}), Hold(duration_s=AFTER_S), *part.steps]
-    return draft_of(
-        f"{protection.short} acts and lets go while {_said(flows)} flow",
-        stimulus,
-        protection,
-        parameters=None if together else {"current": f"{flows[0]:g} A"},
-        steps=steps,
-        expectations=[
-            *(e for part in parts for e in part.expectations),
-            *all_stay(profile, stimulus.values, None, None),
-        ],
-    )
+    for amps in ([ways] if together else [[amps] for amps in ways]) if ways else ():
+        for it in one_each(profile, options, _is_no_current):
+            parts = sum((flowing(a) + it.numbered(f" at {a:g} A").cycle() for a in amps), Part())
+            yield it.draft(
+                f"{it.short} acts and lets go while {' or '.join(f'{a:g} A' for a in amps)} flow",
+                [it.random_phase, *parts.steps],
+                [*parts.expectations, *all_stay(profile, it.stimulus.values)],
+                None if together else {"current": f"{amps[0]:g} A"},
+            )
 
 
 def _is_no_current(protection: Protection) -> bool:
     return has_level(protection) and recovers_by_itself(protection) and protection.unit != "A"
-
-
-def _flows(profile: Profile) -> list[float]:
-    """Give a charge and a discharge current that no protection minds."""
-    if not profile.has_current:
-        return []
-    found = []
-    for watches, sign in (("charge current", 1.0), ("discharge current", -1.0)):
-        levels = [abs(p.level) for p in profile.protections.values() if p.watches == watches]
-        if levels:
-            found.append(round(sign * _CURRENT * min(levels), 1))
-    return found
-
-
-def _said(flows: Sequence[float]) -> str:
-    return " or ".join(f"{amps:g} A" for amps in flows)

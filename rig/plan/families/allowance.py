@@ -7,33 +7,29 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rig.can_address import SignalAddress
-from rig.dut.allowance import Allowance, CurrentLimit, Curve
+from rig.dut.allowance import Allowance, CurrentLimit, Curve, Exceeded
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
-from rig.expectations.signal_becomes import SignalBecomes
-from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_within import SignalWithin
-from rig.instants import Mark
-from rig.plan.families.choosing import delay_of, look_s, recovers_by_level, recovery_time_of
-from rig.plan.families.draft import AFTER_S, Draft, Options, whose
-from rig.plan.stimulus import REMOVED, home, opened, stimuli
+from rig.plan.families.choosing import look_s, recovers_by_level
+from rig.plan.families.draft import Draft, Options, family_of
+from rig.plan.families.expecting import becomes, between, stays
+from rig.plan.families.provoked import Provoked, at_each
+from rig.plan.families.resetting import power_cycle
+from rig.plan.families.timing import AFTER_S, LIMIT_AGAIN_S, LIMIT_SEEN_S, OFF_S
+from rig.plan.stimulus import REMOVED, home, opened
 from rig.quantities import CELL, TEMPERATURE, kind_of
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold
-from rig.steps.power import Power
 from rig.steps.set import Set
 
-_LOOK_S = 0.25  # each point is looked at for so long at the least
 _FOLLOWED = 0.6  # of its time, a partner has followed
-_AGAIN_S = (0.5, 2.0)  # after a return, looked at how far the limit has risen
 
 
-def limits(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("limits", lambda profile: profile.allowance)
+def limits(profile: Profile, options: Options, allowance: Allowance) -> Iterator[Draft]:
     """Walk each cell and sensor through the curves; see the ends, the return, the warning."""
-    allowance = profile.allowance
-    if allowance is None:
-        return
     seen = _Seen(profile, allowance)
     wanted = options.targets
     for target in (*profile.cell_names, *profile.temperature_names):
@@ -59,7 +55,7 @@ class _Seen:
         voltage = self.allowance.charge_voltage
         said = [limit.signal for limit in self.allowance.currents.values()]
         said += [voltage.signal] if voltage else []
-        return look_s(self.profile, _LOOK_S, (signal.message for signal in said))
+        return look_s(self.profile, LIMIT_SEEN_S, (signal.message for signal in said))
 
     def current(self, way: str, values: Mapping[str, float], soc: float | None = None) -> Interval:
         """Give the current limit one way; where its path may be open, 0 is right too."""
@@ -143,37 +139,31 @@ def _bears(seen: _Seen, target: str, value: float) -> bool:
 
 def _walk_draft(seen: _Seen, target: str, points: list[float], *, upwards: bool) -> Draft:
     allowance = seen.allowance
-    steps: list[Step] = [
-        *_a_current(seen, upwards=upwards),
-        Hold(duration_s=allowance.full_within_s),
-    ]
+    steps = [*_a_current(seen, upwards=upwards), Hold(duration_s=allowance.full_within_s)]
     expectations: list[Expectation] = []
+
+    def look(values: Mapping[str, float], wait_s: float, *spans: str) -> list[SignalWithin]:
+        begin, end = spans
+        steps.append(Hold(duration_s=wait_s, mark=begin))
+        steps.append(Hold(duration_s=seen.look_s, mark=end))
+        return list(_all_within(seen, values, begin, end))
+
     for number, value in enumerate(points, 1):
-        settled, looked = f"point {number}", f"looked {number}"
-        steps += [
-            Set(values={target: value}),
-            Hold(duration_s=allowance.within_s, mark=settled),
-            Hold(duration_s=seen.look_s, mark=looked),
-        ]
+        values = {target: value}
+        steps.append(Set(values=values))
+        fallen = look(values, allowance.within_s, f"point {number}", f"looked {number}")
         if _passes_others(target):
-            risen, looked_again = f"risen {number}", f"looked again {number}"
-            steps += [
-                Hold(duration_s=allowance.full_within_s, mark=risen),
-                Hold(duration_s=seen.look_s, mark=looked_again),
-            ]
-            expectations += _all_within(seen, {target: value}, risen, looked_again)
-            expectations += map(_at_most, _all_within(seen, {target: value}, settled, looked))
-        else:
-            expectations += _all_within(seen, {target: value}, settled, looked)
+            risen = (f"risen {number}", f"looked again {number}")
+            expectations += look(values, allowance.full_within_s, *risen)
+            fallen = [replace(within, low=0.0) for within in fallen]
+        expectations += fallen
     side = "above" if upwards else "below"
     return Draft(
         title=f"limits follow {target} {side} nominal along their curves",
-        protection=None,
         parameters={"at": target, "side": side},
         steps=steps,
         expectations=expectations,
         severity="critical",
-        traces_to=allowance.traces_to,
     )
 
 
@@ -195,10 +185,6 @@ def _passes_others(target: str) -> bool:
     return kind_of(target) is TEMPERATURE
 
 
-def _at_most(within: SignalWithin) -> SignalWithin:
-    return replace(within, low=0.0)
-
-
 def _all_within(
     seen: _Seen, values: Mapping[str, float], begin: str, end: str
 ) -> Iterator[SignalWithin]:
@@ -209,50 +195,36 @@ def _all_within(
         yield _within(seen.allowance.charge_voltage.signal, voltage, begin, end)
 
 
-def _within(signal: SignalAddress, between: Interval, begin: str, end: str) -> SignalWithin:
-    return SignalWithin(
-        signal=signal,
-        low=round(between.low, 6),
-        high=round(between.high, 6),
-        unit=between.unit,
-        begin=begin,
-        end=end,
-    )
+def _within(signal: SignalAddress, values: Interval, begin: str, end: str) -> SignalWithin:
+    rounded = Interval(round(values.low, 6), round(values.high, 6), values.unit)
+    return between(signal, rounded, begin, end)
 
 
 # ---- at the ends of the state of charge -------------------------------------------------------
 def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
     """Start with cells that rest full, or empty: the limit is what its curve has at that end."""
-    profile, allowance = seen.profile, seen.allowance
-    corners = limit.by_soc.corners
-    end = corners[-1] if way == "charge" else corners[0]
+    profile, corners = seen.profile, limit.by_soc.corners
+    end, at = (corners[-1], "full") if way == "charge" else (corners[0], "empty")
     values = dict.fromkeys(profile.cell_names, limit.end_v)
-    ready_s = profile.start.up_within_s
+    soc = profile.telemetry.soc.address if profile.telemetry.soc else None
+    told = [said.message for said in (limit.signal, soc) if said]  # the latter perhaps more rarely
+    off, *held_and_on = power_cycle(OFF_S)
+    risen_s = profile.start.up_within_s + seen.allowance.full_within_s
     return Draft(
-        title=f"started {'full' if way == 'charge' else 'empty'}, it limits the {way} current",
-        protection=None,
-        parameters={"at": "full" if way == "charge" else "empty"},
+        title=f"started {at}, it limits the {way} current",
+        parameters={"at": at},
         steps=[
-            Power(on=False),
+            off,
             Set(values=values),
-            Hold(duration_s=0.5),
-            Power(on=True),
-            Hold(duration_s=ready_s + allowance.full_within_s, mark="risen"),
-            Hold(duration_s=_end_look_s(seen, limit), mark="looked"),
+            *held_and_on,
+            Hold(duration_s=risen_s, mark="risen"),
+            Hold(duration_s=look_s(profile, 2.0 * LIMIT_SEEN_S, told), mark="looked"),
         ],
         expectations=[
             _within(limit.signal, seen.current(way, values, end), "risen", "looked"),
             *_end_soc(seen, way, end),
         ],
-        traces_to=allowance.traces_to,
     )
-
-
-def _end_look_s(seen: _Seen, limit: CurrentLimit) -> float:
-    """How long the limit and the state of charge are looked at; the latter may come more rarely."""
-    report = seen.profile.telemetry.soc
-    told = [limit.signal.message, (report.message if report else None) or ""]
-    return look_s(seen.profile, 2.0 * _LOOK_S, told)
 
 
 def _end_soc(seen: _Seen, way: str, end: float) -> Iterator[Expectation]:
@@ -263,8 +235,7 @@ def _end_soc(seen: _Seen, way: str, end: float) -> Iterator[Expectation]:
         return
     soc = seen.allowance.seen_to.soc
     low, high = (end - soc, 1.0) if way == "charge" else (0.0, end + soc)
-    between = Interval(low / report.factor, high / report.factor, "")
-    yield _within(told, between, "risen", "looked")
+    yield _within(told, Interval(low / report.factor, high / report.factor, ""), "risen", "looked")
 
 
 # ---- back from an open path -------------------------------------------------------------------
@@ -273,55 +244,42 @@ def _return_drafts(seen: _Seen, way: str, limit: CurrentLimit) -> Iterator[Draft
     for name, p in seen.profile.protections.items():
         by_cell = p.kind is CELL and recovers_by_level(p)
         if by_cell and p.opens == (limit.path,):
-            yield _return_draft(seen, way, limit, name)
+            yield _return_draft(seen, way, limit, at_each(seen.profile, name)[0])
             return
 
 
-def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, name: str) -> Draft:
-    profile, allowance, p = seen.profile, seen.allowance, seen.profile.protections[name]
-    stimulus = stimuli(profile, name)[0]
-    after = recovery_time_of(p)
+def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, it: Provoked) -> Draft:
+    allowance, after = seen.allowance, it.recovery
+    look = Hold(duration_s=seen.look_s)
+    allowed_again = Interval(after.low, after.high + allowance.within_s, "s")
     steps: list[Step] = [
         Hold(duration_s=allowance.full_within_s, mark="risen"),
-        *stimulus.apply,
-        Hold(duration_s=delay_of(p).high + allowance.within_s, mark="opened"),
-        Hold(duration_s=seen.look_s, mark="blocked"),
-        *stimulus.remove,
+        *it.stimulus.apply,
+        Hold(duration_s=it.delay.high + allowance.within_s, mark="opened"),
+        look.marked("blocked"),
+        *it.stimulus.remove,
     ]
     expectations: list[Expectation] = [
-        SignalStays(signal=limit.allowed, value=1.0, end="risen"),
+        stays(limit.allowed, 1.0, None, "risen"),
         _within(limit.signal, Interval(0.0, 0.0, "A"), "opened", "blocked"),
-        SignalBecomes(
-            signal=limit.allowed,
-            value=1.0,
-            since=Mark(mark=REMOVED),
-            low_s=after.low,
-            high_s=after.high + allowance.within_s,
-        ),
+        becomes(limit.allowed, 1.0, REMOVED, allowed_again),
     ]
     now_s = 0.0
-    for number, wait_s in enumerate(_AGAIN_S, 1):
+    for number, wait_s in enumerate(LIMIT_AGAIN_S, 1):
         at_s = max(after.high + wait_s, now_s)
         risen, looked = f"rising {number}", f"looked {number}"
-        steps += [
-            Hold(duration_s=round(at_s - now_s, 6), mark=risen),
-            Hold(duration_s=seen.look_s, mark=looked),
-        ]
+        steps += [Hold(duration_s=round(at_s - now_s, 6), mark=risen), look.marked(looked)]
         now_s = at_s + seen.look_s
         most_a = allowance.rises_a * (now_s - after.low) + limit.tolerance_a
         expectations.append(_within(limit.signal, Interval(0.0, most_a, "A"), risen, looked))
-    steps += [
-        Hold(duration_s=allowance.full_within_s, mark="full"),
-        Hold(duration_s=seen.look_s, mark="looked"),
-    ]
+    steps += [Hold(duration_s=allowance.full_within_s, mark="full"), look.marked("looked")]
     expectations.append(_within(limit.signal, seen.current(way, {}), "full", "looked"))
+    title = f"after {it.whose} the {way} current limit rises slowly"
     return Draft(
-        title=f"after {whose(p.short, stimulus.target)} the {way} current limit rises slowly",
-        protection=None,
-        parameters={"after": p.short},
+        title=title,
+        parameters={"after": it.short},
         steps=steps,
         expectations=expectations,
-        traces_to=allowance.traces_to,
     )
 
 
@@ -337,16 +295,15 @@ class _Fall:
 
 
 def _warning_drafts(seen: _Seen, way: str, limit: CurrentLimit) -> Iterator[Draft]:
-    fall = _fall(seen, way, limit)
-    if seen.allowance.exceeded is None or fall is None:
-        return
-    yield _ignored_draft(seen, way, fall)
-    yield _followed_draft(seen, way, fall)
+    exceeded = seen.allowance.exceeded
+    if exceeded is not None and (fall := _fall(seen, exceeded, way, limit)) is not None:
+        yield _ignored_draft(seen, exceeded, way, fall)
+        yield _followed_draft(seen, exceeded, way, fall)
 
 
-def _fall(seen: _Seen, way: str, limit: CurrentLimit) -> _Fall | None:
-    profile, exceeded = seen.profile, seen.allowance.exceeded
-    if not profile.has_current or not profile.temperature_names or exceeded is None:
+def _fall(seen: _Seen, exceeded: Exceeded, way: str, limit: CurrentLimit) -> _Fall | None:
+    profile = seen.profile
+    if not profile.has_current or not profile.temperature_names:
         return None
     (warm, most_a), (hot, least_a) = limit.by_temperature.points[-2:]
     target = profile.temperature_names[-1]
@@ -359,53 +316,37 @@ def _fall(seen: _Seen, way: str, limit: CurrentLimit) -> _Fall | None:
     return _Fall(target, warm_degc, round(sign * over_a, 1), round(sign * 0.5 * fallen.low, 1))
 
 
-def _ignored_draft(seen: _Seen, way: str, fall: _Fall) -> Draft:
+def _ignored_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> Draft:
     """Keep the current up: the warning comes, but not before a partner could have followed."""
-    allowance, exceeded = seen.allowance, seen.allowance.exceeded
-    assert exceeded is not None  # noqa: S101 -- its only caller looked
     return Draft(
         title=f"a {way} current that stays beyond a fallen limit is told, after the partner's time",
-        protection=None,
         parameters={"way": way, "partner": "ignores"},
         steps=[
-            *_flowing(allowance, fall),
+            Hold(duration_s=seen.allowance.full_within_s),
+            Set(values={"current": fall.current_a}),
+            Hold(duration_s=1.0, mark="flowing"),
             Set(values={fall.target: fall.warm_degc}, mark="fallen"),
             Hold(duration_s=exceeded.after.high + AFTER_S, mark="ignored"),
             Set(values={"current": fall.followed_a}, mark="followed"),
             Hold(duration_s=exceeded.clears_within_s + AFTER_S),
         ],
         expectations=[
-            SignalStays(signal=exceeded.says, value=0.0, end="flowing"),
-            SignalBecomes(
-                signal=exceeded.says,
-                value=1.0,
-                since=Mark(mark="fallen"),
-                low_s=exceeded.after.low,
-                high_s=exceeded.after.high,
-            ),
-            SignalBecomes(
-                signal=exceeded.says,
-                value=0.0,
-                since=Mark(mark="followed"),
-                high_s=exceeded.clears_within_s,
-            ),
+            stays(exceeded.says, 0.0, None, "flowing"),
+            becomes(exceeded.says, 1.0, "fallen", exceeded.after),
+            becomes(exceeded.says, 0.0, "followed", Interval(0.0, exceeded.clears_within_s, "s")),
         ],
-        traces_to=allowance.traces_to,
     )
 
 
-def _followed_draft(seen: _Seen, way: str, fall: _Fall) -> Draft:
+def _followed_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> Draft:
     """Follow in time: no warning, neither then nor later, nor within the margin before."""
-    allowance, exceeded = seen.allowance, seen.allowance.exceeded
-    assert exceeded is not None  # noqa: S101 -- its only caller looked
     most_a = seen.current(way, {}).high + 0.5 * exceeded.margin_a
     sign = 1.0 if fall.current_a > 0.0 else -1.0
     return Draft(
         title=f"a {way} current that follows a falling limit in time is not told of",
-        protection=None,
         parameters={"way": way, "partner": "follows"},
         steps=[
-            Hold(duration_s=allowance.full_within_s),
+            Hold(duration_s=seen.allowance.full_within_s),
             Set(values={"current": round(sign * most_a, 3)}),
             Hold(duration_s=exceeded.after.high + AFTER_S),
             Set(values={"current": fall.current_a}),
@@ -414,14 +355,5 @@ def _followed_draft(seen: _Seen, way: str, fall: _Fall) -> Draft:
             Set(values={"current": fall.followed_a}, mark="followed"),
             Hold(duration_s=exceeded.after.high),
         ],
-        expectations=[SignalStays(signal=exceeded.says, value=0.0)],
-        traces_to=allowance.traces_to,
+        expectations=[stays(exceeded.says, 0.0)],
     )
-
-
-def _flowing(allowance: Allowance, fall: _Fall) -> list[Step]:
-    return [
-        Hold(duration_s=allowance.full_within_s),
-        Set(values={"current": fall.current_a}),
-        Hold(duration_s=1.0, mark="flowing"),
-    ]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.instants import Mark
+from rig.plan.families.draft import Draft
+from rig.plan.families.timing import ANSWERS_APART_S, CLOSED_S, OUTLAST_S
 from rig.steps import Step
 from rig.steps.conditions import ConsoleLine, OutputState
 from rig.steps.hold import Hold
 from rig.steps.type_line import Type
 from rig.steps.wait_for import WaitFor
-
-# An answer must not be taken for the next line's: farther apart than a link's stamps are late.
-_APART_S = 0.01
-_SPARE_S = 0.1
 
 
 @dataclass(slots=True)
@@ -35,27 +33,34 @@ class Talk:
         """Add expectations."""
         self.expectations += expectations
 
-    def expect_all(self, expectations: Iterable[Expectation]) -> None:
-        """Add expectations as a family's parts yield them."""
-        self.expectations += expectations
-
     def ask(self, line: str, answer: str, within_s: float, mark: str) -> None:
         """Type a line at `mark`; the answer must come in time, and the case goes on with it."""
-        self.steps += [
+        self.do(
             Type(line=line, mark=mark),
             WaitFor(until=ConsoleLine(pattern=answer), within_s=within_s),
-            Hold(duration_s=_APART_S),
-        ]
-        self.expectations.append(
-            ConsoleSays(pattern=answer, since=Mark(mark=mark), high_s=within_s)
+            Hold(duration_s=ANSWERS_APART_S),
         )
+        self.expect(ConsoleSays(pattern=answer, since=Mark(mark=mark), high_s=within_s))
 
-    def outlast(self) -> None:
+    def _outlast(self) -> None:
         """Hold at the end for so long that whatever is due is seen to come, or not to."""
         due_s = max((getattr(e, "high_s", 0.0) for e in self.expectations), default=0.0)
         held_s = sum(step.duration_s for step in self.steps if isinstance(step, Hold))
-        if held_s <= due_s + _SPARE_S:
-            self.do(Hold(duration_s=round(due_s + _SPARE_S - held_s, 6)))
+        if held_s <= due_s + OUTLAST_S:
+            self.do(Hold(duration_s=round(due_s + OUTLAST_S - held_s, 6)))
+
+    def case(
+        self, title: str, parameters: Mapping[str, str], claims: tuple[str, ...] = ()
+    ) -> Draft:
+        """Make a case of it, which outlasts what is due."""
+        self._outlast()
+        return Draft(
+            title=title,
+            parameters=parameters,
+            steps=self.steps,
+            expectations=self.expectations,
+            claims=claims,
+        )
 
 
 def until_ready(profile: Profile, mark: str, *, already_s: float = 0.0) -> list[Step]:
@@ -72,10 +77,7 @@ def until_ready(profile: Profile, mark: str, *, already_s: float = 0.0) -> list[
 
 def until_closed(profile: Profile, mark: str) -> list[Step]:
     """Wait until the outputs of a healthy BMS have closed after it got ready."""
-    closes = profile.closes_at_start
     within_s = profile.start.closed_within_s
-    waits: list[Step] = [
-        WaitFor(until=OutputState(output=output, is_open=False), within_s=within_s)
-        for output in closes
-    ]
-    return [*waits, Hold(duration_s=0.05, mark=mark)]
+    states = (OutputState(output=output, is_open=False) for output in profile.closes_at_start)
+    waits: list[Step] = [WaitFor(until=state, within_s=within_s) for state in states]
+    return [*waits, Hold(duration_s=CLOSED_S, mark=mark)]

@@ -12,87 +12,59 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rig.dut.profile import Profile, Protection
-from rig.expectations import Expectation
-from rig.expectations.stays import Stays
 from rig.plan.families.choosing import (
     delay_of,
     has_threshold,
     is_slow,
-    one_stimulus_each,
     recovers_by_level,
-    recovery_time_of,
 )
-from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s
-from rig.plan.families.expecting import (
-    all_stay,
-    keeps,
-    recovers,
-    said_within_s,
-    says,
-    stays_silent,
-    trips,
-    unsays,
-    until_said_s,
-)
-from rig.plan.families.recovery import TRIPPED, holds_on
-from rig.plan.stimulus import (
-    APPLIED,
-    REMOVED,
-    Stimulus,
-    acting,
-    beyond,
-    crossing,
-    home,
-    value_at,
-)
+from rig.plan.families.draft import Draft, Options, Part, family
+from rig.plan.families.expecting import all_stay, stay
+from rig.plan.families.provoked import TRIPPED, Provoked, one_each
+from rig.plan.families.timing import AFTER_S, DRIFT_S, FASTEST_BOUNCE_S, INSTANT_S
+from rig.plan.stimulus import APPLIED, REMOVED, acting, beyond, home, value_at
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.play_sequence import PlaySequence
-from rig.steps.random_phase import RandomPhase
 from rig.steps.set import Set
 
-_TIMES = 10
-_BACK_TIMES = 3
+_TIMES, _BACK_TIMES = 10, 3
 _UNIT = 0.16  # of the shortest delay: 5 such on and 2 off are a bounce that is bad for 70 % of time
 _ON, _OFF = 5, 2
 _LEAKY_ON, _LEAKY_OFF = 2, 3  # a leaky counter forgives what is bad for 40 % of the time
-_FASTEST_UNIT_S = 0.05  # what a load's command takes, with margin
-_INSTANT_S = 0.05  # between two values of a noise or a drift
-_DRIFT_S = 3.0
 _BOUNCED, _BACK = "bounced", "back again"
 
 
+@family("bounce")
 def bounce(profile: Profile, options: Options) -> Iterator[Draft]:
     """Go beyond the threshold for less than the delay, over and over, then for good.
 
     The counts of a counter that starts again never add up, however short the pauses are.
     """
-    for provoked, protection in one_stimulus_each(profile, options, _can_bounce):
-        since = crossing(profile, provoked, protection.level, tripping=True, after=_BOUNCED)
-        stimulus = replace(provoked, since=since)
-        back = _bounce_back(profile, stimulus, protection)
-        yield draft_of(
-            f"{protection.short} bounces {_TIMES} times without a trip, then acts in time",
-            stimulus,
-            protection,
-            steps=[
-                RandomPhase(span_s=phase_s(profile)),
-                _pattern(profile, stimulus, protection),
+    for provoked in one_each(profile, options, _can_bounce):
+        level = provoked.protection.level
+        it = provoked.since(provoked.crosses(level, tripping=True, after=_BOUNCED))
+        back = _bounce_back(it)
+        yield it.draft(
+            f"{it.short} bounces {_TIMES} times without a trip, then acts in time",
+            [
+                it.random_phase,
+                _pattern(it),
                 Hold(duration_s=AFTER_S, mark=_BOUNCED),
-                *_for_good(profile, stimulus, protection),
-                Hold(duration_s=said_within_s(protection) + AFTER_S, mark=TRIPPED),
+                *_for_good(it),
+                Hold(duration_s=it.said_s + AFTER_S, mark=TRIPPED),
                 *back.steps,
             ],
-            expectations=[
+            [
                 *all_stay(profile, {}, None, _BOUNCED),
-                *stays_silent(protection, None, _BOUNCED),
-                *trips(stimulus, protection),
-                *keeps(profile, stimulus, protection),
-                *says(stimulus, protection),
+                *it.stays_silent(None, _BOUNCED),
+                *it.trips(),
+                *it.keeps(),
+                *it.says(),
                 *back.expectations,
             ],
-            claims=[f"protections/{stimulus.protection}/counter"],
+            claims=[f"protections/{it.name}/counter"],
         )
 
 
@@ -101,7 +73,7 @@ def _can_bounce(protection: Protection) -> bool:
     if not has_threshold(protection):
         return False
     by_load = protection.watches == "discharge current"
-    return _is_slow(protection) or (by_load and _unit_s(protection) >= _FASTEST_UNIT_S)
+    return _is_slow(protection) or (by_load and _unit_s(protection) >= FASTEST_BOUNCE_S)
 
 
 def _is_slow(protection: Protection) -> bool:
@@ -113,122 +85,105 @@ def _unit_s(protection: Protection) -> float:
     return _UNIT * low_s if _is_slow(protection) else 0.45 * low_s
 
 
-def _pattern(profile: Profile, stimulus: Stimulus, protection: Protection) -> PlaySequence:
+def _pattern(it: Provoked) -> PlaySequence:
     """Bad for less than the delay, good for a moment, ten times."""
-    on, off = (_LEAKY_ON, _LEAKY_OFF) if protection.counter == "leaky" else (_ON, _OFF)
-    if not _is_slow(protection):
+    on, off = (_LEAKY_ON, _LEAKY_OFF) if it.protection.counter == "leaky" else (_ON, _OFF)
+    if not _is_slow(it.protection):
         on, off = 1, 1
-    bad = stimulus.values[stimulus.target]
+    bad, good = it.stimulus.values[it.target], home(it.profile, it.target)
     return PlaySequence(
-        quantity=stimulus.target,
-        values=(*[bad] * on, *[home(profile, stimulus.target)] * off),
-        interval_s=_unit_s(protection),
+        quantity=it.target,
+        values=(*[bad] * on, *[good] * off),
+        interval_s=_unit_s(it.protection),
         times=_TIMES,
     )
 
 
-def _for_good(profile: Profile, stimulus: Stimulus, protection: Protection) -> list[Step]:
+def _for_good(it: Provoked) -> list[Step]:
     """Stay beyond the threshold until it must have acted: with noise, where commands allow it.
 
     While a supply takes its command nobody stamps console lines, so a current stands still; a
     decade box gives other values for a moment while it switches, so a temperature does too.
     """
-    lasts_s = delay_of(protection).high + AFTER_S
-    if protection.is_of_spread or protection.unit != "V":
-        return [*stimulus.apply, Hold(duration_s=lasts_s)]
-    far = beyond(profile, stimulus.protection)
-    nearest = 0.5 * (protection.level + far)
+    p, lasts_s = it.protection, it.delay.high + AFTER_S
+    if p.is_of_spread or p.unit != "V":
+        return [*it.stimulus.apply, Hold(duration_s=lasts_s)]
+    far = beyond(it.profile, it.name)
+    nearest = 0.5 * (p.level + far)
     noisy = PlaySequence(
-        quantity=stimulus.target,
+        quantity=it.target,
         values=(round(0.5 * (nearest + far), 6),),
         noise=round(0.5 * abs(far - nearest), 6),
-        interval_s=_INSTANT_S,
-        times=int(lasts_s / _INSTANT_S) + 1,
+        interval_s=INSTANT_S,
+        times=int(lasts_s / INSTANT_S) + 1,
         mark=APPLIED,
     )
     return [noisy]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    steps: list[Step]
-    expectations: list[Expectation]
-
-
-def _bounce_back(profile: Profile, stimulus: Stimulus, protection: Protection) -> _Part:
+def _bounce_back(it: Provoked) -> Part:
     """Come back for less than the recovery takes, over and over, then for good."""
-    time = recovery_time_of(protection)
-    level = protection.recovery_level
-    if level is None or not recovers_by_level(protection) or time.low <= 0.0:
-        return _Part(steps=[], expectations=[])
-    between = value_at(profile, protection, round(0.5 * (level + protection.level), 6))
-    good = home(profile, stimulus.target)
+    time, level = it.recovery, it.protection.recovery_level
+    if level is None or not recovers_by_level(it.protection) or time.low <= 0.0:
+        return Part()
+    between = value_at(it.profile, it.protection, round(0.5 * (level + it.protection.level), 6))
+    good = home(it.profile, it.target)
     play = PlaySequence(
-        quantity=stimulus.target,
+        quantity=it.target,
         values=(*[good] * _ON, *[between] * _OFF),
         interval_s=_UNIT * time.low,
         times=_BACK_TIMES,
     )
-    since = crossing(profile, stimulus, level, tripping=False, after=_BACK)
-    return _Part(
-        steps=[
+    return Part(
+        [
             play,
             Hold(duration_s=AFTER_S, mark=_BACK),
-            Set(values={stimulus.target: good}, mark=REMOVED),
-            Hold(duration_s=until_said_s(protection, time)),
+            Set(values={it.target: good}, mark=REMOVED),
+            Hold(duration_s=it.until_said_s(time)),
         ],
-        expectations=[
-            *holds_on(protection, TRIPPED, _BACK),
-            *recovers(protection, since, time),
-            *unsays(protection, since, time),
-        ],
+        [*it.holds_on(TRIPPED, _BACK), *it.lets_go(_BACK)],
     )
 
 
+@family("chatter")
 def chatter(profile: Profile, options: Options) -> Iterator[Draft]:
     """Drift slowly through trip and recovery level, with noise between the two: one edge each.
 
     The time counts from the end of the drift where a decade box plays it: each of its steps gives
     another value for a moment, at which a counter may start again.
     """
-    for stimulus, protection in one_stimulus_each(profile, options, _has_hysteresis):
-        level, release = protection.level, protection.recovery_level
+    for it in one_each(profile, options, _has_hysteresis):
+        p, release = it.protection, it.protection.recovery_level
         if release is None:
             continue
-        wander = _Wander.of(profile, stimulus, protection, release)
-        if _stands_behind_another(profile, protection, wander.furthest):
+        wander = _Wander.of(it, release)
+        if _stands_behind_another(profile, p, wander.furthest):
             continue
-        delay, time = delay_of(protection), recovery_time_of(protection)
-        there = crossing(profile, stimulus, level, tripping=True, after="noise")
-        back = crossing(profile, stimulus, release, tripping=False, after="held")
-        late_s = wander.slack_s + (_DRIFT_S if protection.unit == "°C" else 0.0)
-        acts = Interval(max(0.0, delay.low - wander.slack_s), delay.high + late_s, "s")
-        lets_go = Interval(max(0.0, time.low - wander.slack_s), time.high + late_s, "s")
-        provoked = replace(stimulus, since=there)
-        slowly = protection.model_copy(update={"delay": acts})
-        yield draft_of(
-            f"{protection.short} acts once and lets go once on slow drift and noise between",
-            stimulus,
-            protection,
-            steps=[
-                wander.noise(2.0 * delay.high, "noise"),
-                wander.drift_out(),
-                Hold(duration_s=acts.high + said_within_s(protection), mark=TRIPPED),
-                wander.noise(2.0 * time.high, "held"),
-                wander.drift_back(),
-                Hold(duration_s=until_said_s(protection, lets_go), mark="gone"),
+        acts, lets_go = wander.slowed(it.delay), wander.slowed(it.recovery)
+        slow = replace(it, protection=p.model_copy(update={"delay": acts}))
+        slow = slow.since(it.crosses(p.level, tripping=True, after="noise"))
+        back = it.crosses(release, tripping=False, after="held")
+        yield it.draft(
+            f"{it.short} acts once and lets go once on slow drift and noise between",
+            [
+                wander.noise(2.0 * it.delay.high, "noise"),
+                wander.drift(wander.out),
+                Hold(duration_s=acts.high + it.said_s, mark=TRIPPED),
+                wander.noise(2.0 * it.recovery.high, "held"),
+                wander.drift(wander.home),
+                Hold(duration_s=it.until_said_s(lets_go), mark="gone"),
                 Hold(duration_s=AFTER_S),
             ],
-            expectations=[
+            [
                 *all_stay(profile, wander.furthest, None, "noise"),
-                *stays_silent(protection, None, "noise"),
-                *trips(provoked, slowly),
-                *says(provoked, slowly),
-                *holds_on(protection, TRIPPED, "held"),
-                *recovers(protection, back, lets_go),
-                *unsays(protection, back, lets_go),
-                *(Stays(output=o, is_open=False, begin="gone") for o in protection.opens),
-                *keeps(profile, stimulus, protection),
+                *it.stays_silent(None, "noise"),
+                *slow.trips(),
+                *slow.says(),
+                *it.holds_on(TRIPPED, "held"),
+                *it.recovers(back, lets_go),
+                *it.unsays(back, lets_go),
+                *stay(it.opens, "gone", is_open=False),
+                *it.keeps(),
             ],
         )
 
@@ -257,26 +212,32 @@ class _Wander:
     out: float  # beyond the threshold
     home: float  # beyond the recovery level, on the good side
     slack_s: float  # what the BMS's tolerance is worth on the slow way
+    late_s: float  # the same, and the whole way where each of its steps may start a counter again
 
     @classmethod
-    def of(
-        cls, profile: Profile, stimulus: Stimulus, protection: Protection, release: float
-    ) -> _Wander:
-        tolerance = protection.threshold.tolerance if protection.threshold else 0.0
-        width = abs(protection.level - release)
-        out = protection.level + (1.0 if protection.rising else -1.0) * 4.0 * tolerance
-        middle = 0.5 * (protection.level + release)
-        nearer = min(abs(out - middle), abs(middle - home(profile, stimulus.target)) or width)
-        if protection.is_of_spread:
+    def of(cls, it: Provoked, release: float) -> _Wander:
+        p, good = it.protection, home(it.profile, it.target)
+        tolerance = p.threshold.tolerance if p.threshold else 0.0
+        width = abs(p.level - release)
+        out = p.level + (1.0 if p.rising else -1.0) * 4.0 * tolerance
+        middle = 0.5 * (p.level + release)
+        nearer = min(abs(out - middle), abs(middle - good) or width)
+        if p.is_of_spread:
             nearer = abs(out - middle)
+        slack_s = round(1.5 * tolerance * DRIFT_S / nearer + INSTANT_S, 3)
         return cls(
-            quantity=stimulus.target,
-            middle=value_at(profile, protection, round(middle, 6)),
+            quantity=it.target,
+            middle=value_at(it.profile, p, round(middle, 6)),
             half=round(0.5 * width - 1.5 * tolerance, 6),
-            out=value_at(profile, protection, round(out, 6)),
-            home=home(profile, stimulus.target),
-            slack_s=round(1.5 * tolerance * _DRIFT_S / nearer + _INSTANT_S, 3),
+            out=value_at(it.profile, p, round(out, 6)),
+            home=good,
+            slack_s=slack_s,
+            late_s=slack_s + (DRIFT_S if p.unit == "°C" else 0.0),
         )
+
+    def slowed(self, time: Interval) -> Interval:
+        """How long something takes on the slow way."""
+        return Interval(max(0.0, time.low - self.slack_s), time.high + self.late_s, "s")
 
     @property
     def furthest(self) -> dict[str, float]:
@@ -288,22 +249,15 @@ class _Wander:
             quantity=self.quantity,
             values=(self.middle,),
             noise=self.half,
-            interval_s=2.0 * _INSTANT_S,
-            times=int(duration_s / (2.0 * _INSTANT_S)) + 1,
+            interval_s=2.0 * INSTANT_S,
+            times=int(duration_s / (2.0 * INSTANT_S)) + 1,
             mark=mark,
         )
 
-    def drift_out(self) -> PlaySequence:
-        return self._drift(self.out)
-
-    def drift_back(self) -> PlaySequence:
-        return self._drift(self.home)
-
-    def _drift(self, end: float) -> PlaySequence:
-        steps = int(_DRIFT_S / _INSTANT_S)
-        values = np.linspace(self.middle, end, steps + 1)
+    def drift(self, end: float) -> PlaySequence:
+        values = np.linspace(self.middle, end, int(DRIFT_S / INSTANT_S) + 1)
         return PlaySequence(
             quantity=self.quantity,
             values=tuple(round(float(v), 6) for v in values),
-            interval_s=_INSTANT_S,
+            interval_s=INSTANT_S,
         )

@@ -9,58 +9,29 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from rig.dut.profile import Profile, Protection
-from rig.expectations import Expectation
-from rig.expectations.signal_stays import SignalStays
 from rig.expectations.trips import Trips
 from rig.instants import Crossing
-from rig.plan.families.choosing import (
-    delay_of,
-    each_stimulus,
-    has_level,
-    has_threshold,
-    is_findable,
-    one_stimulus_each,
-    recovery_time_of,
-)
-from rig.plan.families.draft import AFTER_S, Draft, Options, after, draft_of, phase_s, whose
-from rig.plan.families.expecting import (
-    keeps,
-    says,
-    shown_in,
-    stays_silent,
-    trips,
-    unsays,
-    until_said_s,
-)
-from rig.plan.stimulus import (
-    APPLIED,
-    REMOVED,
-    Stimulus,
-    acting,
-    beyond,
-    crossing,
-    just_beyond,
-    just_inside,
-    value_at,
-)
+from rig.plan.families.choosing import delay_of, has_level, has_threshold, is_findable
+from rig.plan.families.draft import Draft, Options, Part, after
+from rig.plan.families.expecting import flags_stay, shown_in
+from rig.plan.families.provoked import Provoked, each, one_each
+from rig.plan.families.timing import AFTER_S, LONGER
+from rig.plan.stimulus import APPLIED, REMOVED, acting, beyond, just_beyond, just_inside, value_at
 from rig.quantity import format
-from rig.steps import Step
 from rig.steps.hold import Hold
-from rig.steps.random_phase import RandomPhase
 from rig.steps.set import Set
 
-_LONGER = 1.3  # so many delays are waited for what must not come
 _OFF_TOLERANCES = 1.5  # of a recovery level, as of a threshold
 
 
 def brackets(profile: Profile, options: Options) -> Iterator[Draft]:
     """Go just inside and just beyond each threshold that `threshold` can't walk up to."""
     findable = is_findable(profile)
-    for stimulus, protection in each_stimulus(profile, options, only=has_level):
-        if protection.opens and not findable(protection):
-            yield from _behind_a_stage(profile, stimulus, protection)
-    for stimulus, protection in one_stimulus_each(profile, options, only=_only_warns):
-        yield _warning(profile, stimulus, protection)
+    for it in each(profile, options, only=has_level):
+        if it.opens and not findable(it.protection):
+            yield from _behind_a_stage(it)
+    for it in one_each(profile, options, only=_only_warns):
+        yield _warning(it)
 
 
 def _only_warns(protection: Protection) -> bool:
@@ -68,152 +39,108 @@ def _only_warns(protection: Protection) -> bool:
 
 
 # ---- behind an earlier stage --------------------------------------------------------------------
-def _behind_a_stage(
-    profile: Profile, stimulus: Stimulus, protection: Protection
-) -> Iterator[Draft]:
+def _behind_a_stage(it: Provoked) -> Iterator[Draft]:
     """Two cases: inside, the earlier stage opens in its own time; beyond, this one in its own."""
-    first = _first_stage(profile, stimulus, protection)
-    if first is None or delay_of(first).low <= delay_of(protection).high:
+    there = acting(it.profile, {it.target: just_inside(it.protection)}).values()
+    stages = [p for p in there if p != it.protection and it.opens[0] in p.opens]
+    first = min(stages, key=lambda p: delay_of(p).low, default=None)
+    if first is None or delay_of(first).low <= it.delay.high:
         return  # which of the two has acted could not be told
-    yield _inside(profile, stimulus, protection, first)
-    yield _beyond(profile, stimulus, protection)
+    yield _inside(it, first)
+    yield _beyond(it)
 
 
-def _first_stage(profile: Profile, stimulus: Stimulus, protection: Protection) -> Protection | None:
-    """The quickest of the others that open the same output just inside."""
-    there = acting(profile, {stimulus.target: just_inside(protection)}).values()
-    stages = [p for p in there if p != protection and protection.opens[0] in p.opens]
-    return min(stages, key=lambda p: delay_of(p).low, default=None)
-
-
-def _inside(
-    profile: Profile, stimulus: Stimulus, protection: Protection, first: Protection
-) -> Draft:
-    values = {stimulus.target: just_inside(protection)}
-    delay, output = delay_of(first), protection.opens[0]
-    since = Crossing(quantity=stimulus.target, level=first.level, rising=first.rising)
-    there, inside_s = acting(profile, values), delay.high + AFTER_S
-    shown = format(just_inside(protection), protection.unit)
-    return draft_of(
-        f"at {shown}, just inside {whose(protection.short, stimulus.target)}, {first.short} acts"
+def _inside(it: Provoked, first: Protection) -> Draft:
+    value, delay = just_inside(it.protection), delay_of(first)
+    inside = replace(it, stimulus=replace(it.stimulus, values={it.target: value}))
+    beside, inside_s = acting(it.profile, {it.target: value}), delay.high + AFTER_S
+    acts = Trips(
+        output=it.opens[0],
+        since=Crossing(quantity=it.target, level=first.level, rising=first.rising),
+        low_s=delay.low,
+        high_s=delay.high,
+        claims=(f"protections/{it.name}/threshold/inside",),
+    )
+    return it.draft(
+        f"at {format(value, it.protection.unit)}, just inside {it.whose}, {first.short} acts"
         f" {after(delay)}, and nothing sooner",
-        stimulus,
-        protection,
-        steps=[
-            RandomPhase(span_s=phase_s(profile)),
-            Set(values=values, mark=APPLIED),
+        [
+            it.random_phase,
+            Set(values={it.target: value}, mark=APPLIED),
             Hold(duration_s=inside_s),
         ],
-        expectations=[
-            Trips(
-                output=output,
-                since=since,
-                low_s=delay.low,
-                high_s=delay.high,
-                claims=(f"protections/{stimulus.protection}/threshold/inside",),
-            ),
-            *keeps(profile, replace(stimulus, values=values), protection),
-            *shown_in(profile, inside_s, stays_silent(protection, None, None, there.values())),
+        [
+            acts,
+            *inside.keeps(),
+            *shown_in(it.profile, inside_s, it.stays_silent(None, None, beside.values())),
         ],
-        parameters={"bracket": "inside"},
+        {"bracket": "inside"},
     )
 
 
-def _beyond(profile: Profile, stimulus: Stimulus, protection: Protection) -> Draft:
-    value = _nearest_beyond(profile, stimulus, protection)
-    nearer = replace(stimulus, values={stimulus.target: value})
-    shown, delay = format(value, protection.unit), delay_of(protection)
-    return draft_of(
-        f"at {shown}, just beyond {whose(protection.short, stimulus.target)}, it acts"
-        f" {after(delay)}",
-        stimulus,
-        protection,
-        steps=[
-            RandomPhase(span_s=phase_s(profile)),
-            Set(values=nearer.values, mark=APPLIED),
-            Hold(duration_s=until_said_s(protection, delay)),
-        ],
-        expectations=[
-            *trips(nearer, protection),
-            *keeps(profile, nearer, protection),
-            *says(nearer, protection),
-        ],
-        parameters={"bracket": "beyond"},
-        claims=[f"protections/{stimulus.protection}/threshold/beyond"],
+def _beyond(it: Provoked) -> Draft:
+    # Just beyond, or where its quantity ends before that.
+    ends = just_beyond(it.protection), beyond(it.profile, it.name)
+    values = {it.target: min(ends, key=lambda value: abs(value - it.protection.level))}
+    apply = (Set(values=values, mark=APPLIED),)
+    part = replace(it, stimulus=replace(it.stimulus, values=values, apply=apply)).trip()
+    return it.draft(
+        f"at {format(values[it.target], it.protection.unit)}, just beyond {it.whose}, it acts"
+        f" {after(it.delay)}",
+        [it.random_phase, *part.steps],
+        part.expectations,
+        {"bracket": "beyond"},
+        claims=[f"protections/{it.name}/threshold/beyond"],
     )
-
-
-def _nearest_beyond(profile: Profile, stimulus: Stimulus, protection: Protection) -> float:
-    """Just beyond, or where its quantity ends before that."""
-    values = just_beyond(protection), beyond(profile, stimulus.protection)
-    return min(values, key=lambda value: abs(value - protection.level))
 
 
 # ---- a warning ----------------------------------------------------------------------------------
-def _warning(profile: Profile, stimulus: Stimulus, protection: Protection) -> Draft:
+def _warning(it: Provoked) -> Draft:
     """Its flag shows both levels: silent inside, raised beyond, kept, and taken back."""
-    delay = delay_of(protection)
-    over = crossing(profile, stimulus, protection.level, tripping=True, after="inside")
-    beyond_it = replace(stimulus, since=over)
-    steps: list[Step] = [
-        _at(profile, stimulus, protection, just_inside(protection)),
-        Hold(duration_s=_LONGER * delay.high, mark="inside"),
-        _at(profile, stimulus, protection, just_beyond(protection), APPLIED),
-        Hold(duration_s=until_said_s(protection, delay), mark="raised"),
-    ]
-    expected: list[Expectation] = [
-        *stays_silent(protection, None, "inside"),
-        *says(beyond_it, protection),
-        *keeps(profile, stimulus, protection),
-    ]
-    of = f"protections/{stimulus.protection}"
-    claims, levels = [f"{of}/threshold"], str(protection.threshold)
-    level = protection.recovers.level if protection.recovers else None
-    if level is not None:
-        levels += f" and taken back at {level}"
-        back_steps, back = _taken_back(profile, stimulus, protection)
-        steps += back_steps
-        expected += back
-        claims.append(f"{of}/recovers/level")
-    return draft_of(
-        f"{whose(protection.short, stimulus.target)} is told at {levels}",
-        stimulus,
-        protection,
-        steps=[RandomPhase(span_s=phase_s(profile)), *steps],
-        expectations=expected,
-        parameters={"bracket": "both"},
+    p = it.protection
+    over = it.since(it.crosses(p.level, tripping=True, after="inside"))
+    part = Part(
+        [
+            it.random_phase,
+            _at(it, just_inside(p)),
+            Hold(duration_s=LONGER * it.delay.high, mark="inside"),
+            _at(it, just_beyond(p), APPLIED),
+            Hold(duration_s=it.until_said_s(), mark="raised"),
+        ],
+        [*it.stays_silent(None, "inside"), *over.says(), *it.keeps()],
+    )
+    claims, levels = [f"protections/{it.name}/threshold"], str(p.threshold)
+    if p.recovers and p.recovers.level is not None:
+        levels += f" and taken back at {p.recovers.level}"
+        part += _taken_back(it, p.recovers.level.value, p.recovers.level.tolerance)
+        claims.append(f"protections/{it.name}/recovers/level")
+    return it.draft(
+        f"{it.whose} is told at {levels}",
+        part.steps,
+        part.expectations,
+        {"bracket": "both"},
         claims=claims,
     )
 
 
-def _taken_back(
-    profile: Profile, stimulus: Stimulus, protection: Protection
-) -> tuple[list[Step], list[Expectation]]:
+def _taken_back(it: Provoked, level: float, tolerance: float) -> Part:
     """Kept short of the recovery level, taken back behind it."""
-    level = protection.recovers.level if protection.recovers else None
-    assert level is not None  # noqa: S101 -- the caller has looked
-    away = _OFF_TOLERANCES * level.tolerance * (1.0 if protection.rising else -1.0)
-    time = recovery_time_of(protection)
-    since = crossing(profile, stimulus, level.value, tripping=False, after="kept")
-    steps: list[Step] = [
-        _at(profile, stimulus, protection, level.value + away),
-        Hold(duration_s=_LONGER * time.high, mark="kept"),
-        _at(profile, stimulus, protection, level.value - away, REMOVED),
-        Hold(duration_s=until_said_s(protection, time)),
-    ]
-    kept = [
-        SignalStays(signal=signal, value=float(value), begin="raised", end="kept")
-        for signal, value in protection.says.items()
-    ]
-    return steps, [*kept, *unsays(protection, since, time)]
+    away = _OFF_TOLERANCES * tolerance * (1.0 if it.protection.rising else -1.0)
+    back = it.crosses(level, tripping=False, after="kept")
+    return Part(
+        [
+            _at(it, level + away),
+            Hold(duration_s=LONGER * it.recovery.high, mark="kept"),
+            _at(it, level - away, REMOVED),
+            Hold(duration_s=it.until_said_s(it.recovery)),
+        ],
+        [
+            *flags_stay(it.protection, "raised", "kept"),
+            *it.unsays(back, it.recovery),
+        ],
+    )
 
 
-def _at(
-    profile: Profile,
-    stimulus: Stimulus,
-    protection: Protection,
-    level: float,
-    mark: str | None = None,
-) -> Set:
-    value = value_at(profile, protection, level)
-    return Set(values={stimulus.target: round(value, 6)}, mark=mark)
+def _at(it: Provoked, level: float, mark: str | None = None) -> Set:
+    value = value_at(it.profile, it.protection, level)
+    return Set(values={it.target: round(value, 6)}, mark=mark)

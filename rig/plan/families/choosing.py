@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from rig.dut.profile import Profile, Protection
 from rig.plan.families.draft import Options
-from rig.plan.stimulus import Stimulus, just_inside, opened, stimuli
+from rig.plan.families.timing import NO_DELAY_S, NO_RECOVERY_S, SLOW_ENOUGH_S
+from rig.plan.stimulus import just_inside, opened
 from rig.quantities import CURRENT
 from rig.quantity import Interval
 
-_NO_DELAY = Interval(0.0, 1.0, "s")  # where no delay is promised, a reaction must still be seen
 _PERIODS = 2.5  # of a message that is looked at: two frames of it surely come
 _AT_A_WIRE = ("sense wire", "sensor open", "sensor short", "link")
-_SLOW_ENOUGH_S = 0.6  # a pulse shorter than this can't be commanded reliably over a slow supply
-
-
-def each_stimulus(
-    profile: Profile,
-    options: Options,
-    only: Callable[[Protection], bool] = lambda p: bool(p.opens or p.says),
-) -> Iterator[tuple[Stimulus, Protection]]:
-    """Every stimulus that the options ask for, with the protection that it provokes."""
-    for name, protection in chosen(profile, options, only):
-        for stimulus in stimuli(profile, name, options.targets):
-            yield stimulus, protection
-
-
-def one_stimulus_each(
-    profile: Profile, options: Options, only: Callable[[Protection], bool]
-) -> Iterator[tuple[Stimulus, Protection]]:
-    """Each protection at one of its cells or sensors: the last that the options leave."""
-    for name, protection in chosen(profile, options, only):
-        if left := stimuli(profile, name, options.targets):
-            yield left[-1], protection
 
 
 def chosen(
@@ -72,7 +51,7 @@ def has_level(protection: Protection) -> bool:
 
 def is_slow(protection: Protection) -> bool:
     """Whether its delay is long enough to come back within it."""
-    return has_level(protection) and delay_of(protection).low >= _SLOW_ENOUGH_S
+    return has_level(protection) and delay_of(protection).low >= SLOW_ENOUGH_S
 
 
 def is_findable(profile: Profile) -> Callable[[Protection], bool]:
@@ -112,10 +91,10 @@ def can_be_there_at_start(protection: Protection) -> bool:
 
 def delay_of(protection: Protection) -> Interval:
     """Time from the cause to the output."""
-    return protection.delay or _NO_DELAY
+    return protection.delay or Interval(0.0, NO_DELAY_S, "s")
 
 
 def recovery_time_of(protection: Protection) -> Interval:
     """Time that a recovery takes; where none is promised, it must come within some seconds."""
     after = protection.recovers.after if protection.recovers else None
-    return after or Interval(0.0, 3.0, "s")
+    return after or Interval(0.0, NO_RECOVERY_S, "s")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rig.dut.profile import Profile
-from rig.expectations.stays import Stays
+from rig.dut.profile import Console, Profile
 from rig.plan.families.asking import Talk
-from rig.plan.families.draft import Draft, Options
+from rig.plan.families.draft import Draft, Options, family_of
+from rig.plan.families.expecting import stay
 from rig.plan.families.resets import never_starts, no_flag
 from rig.steps.hold import Hold
 from rig.steps.set import Set
@@ -17,51 +17,46 @@ from rig.steps.type_line import Type
 _JUNK = ("\x00\x01\x02\x7f", "éßø€", "%s%n%d", "\t \t", "; reboot", "st\batus", "Status")
 
 
-def console(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("console", lambda profile: profile.console)
+def console(profile: Profile, options: Options, promised: Console) -> Iterator[Draft]:  # noqa: ARG001
     """Type sense and nonsense: answers come, and nothing else happens."""
-    promised = profile.console
-    if promised is None or promised.answers_within_s is None:
+    if promised.answers_within_s is None:
         return
-    makers: dict[str, Callable[[Profile], Talk]] = {
+    makers: dict[str, Callable[[Profile, Console, float], Talk]] = {
         "nonsense": _nonsense,
         "all commands under load": _all_commands,
     }
     for name, make in makers.items():
-        talk = make(profile)
+        talk = make(profile, promised, promised.answers_within_s)
         talk.do(Hold(duration_s=1.0))
-        talk.expect(*(Stays(output=o, is_open=False) for o in profile.start.closes))
+        talk.expect(*stay(profile.start.closes, is_open=False))
         talk.expect(*no_flag(profile), *never_starts(profile))
         yield Draft(
             title=f"the console bears {name}",
-            protection=None,
             parameters={"typed": name},
             steps=talk.steps,
             expectations=talk.expectations,
-            traces_to=promised.traces_to,
         )
 
 
-def _nonsense(profile: Profile) -> Talk:
+def _nonsense(profile: Profile, promised: Console, within_s: float) -> Talk:
     """Unknown lines, control characters, lines longer than any buffer; then a sensible one."""
-    promised = profile.console
-    assert promised is not None  # noqa: S101 -- the family asked
-    assert promised.answers_within_s is not None  # noqa: S101
     talk = Talk()
     if promised.refuses is not None:
-        talk.ask("no such command", promised.refuses, promised.answers_within_s, "unknown")
+        talk.ask("no such command", promised.refuses, within_s, "unknown")
     lines = list(_JUNK)
     if promised.longest_line is not None:
         # A long line ends in a command: its tail must not be taken for one.
-        reset = next(iter(_commands_that_reset(profile)), "")
+        reset = next(iter(_commands_that_reset(profile, promised)), "")
         lines += ["x" * (promised.longest_line + n) + reset for n in (1, 50, 800)]
         lines += ["y" * (promised.longest_line - 1)]
     for line in lines:
         talk.do(Type(line=line), Hold(duration_s=0.1))
-    _ask_all(profile, talk, "after it")
+    _ask_all(profile, promised, within_s, talk, "after it")
     return talk
 
 
-def _all_commands(profile: Profile) -> Talk:
+def _all_commands(profile: Profile, promised: Console, within_s: float) -> Talk:
     """Everything that answers, again and again, while current flows and the host talks."""
     talk = Talk()
     for message, received in (profile.can.receives if profile.can else {}).items():
@@ -69,25 +64,21 @@ def _all_commands(profile: Profile) -> Talk:
     if profile.has_current:
         talk.do(Set(values={"current": -10.0}))
     for n in range(1, 4):
-        _ask_all(profile, talk, f"round {n}")
+        _ask_all(profile, promised, within_s, talk, f"round {n}")
     return talk
 
 
-def _ask_all(profile: Profile, talk: Talk, mark: str) -> None:
-    promised = profile.console
-    if promised is None or promised.answers_within_s is None:
-        return
+def _ask_all(profile: Profile, promised: Console, within_s: float, talk: Talk, mark: str) -> None:
     for name, answer in promised.answers.items():
-        talk.ask(promised.commands[name], answer, promised.answers_within_s, f"{mark}: {name}")
+        talk.ask(promised.commands[name], answer, within_s, f"{mark}: {name}")
     if (settings := profile.settings) is not None:
-        within_s = settings.answers_within_s
         for name in settings.each:
             shown = settings.shows.replace("{name}", name).replace("{value}", "")
-            talk.ask(settings.reading(name), shown.removesuffix("\\b"), within_s, f"{mark}: {name}")
+            answer = shown.removesuffix("\\b")
+            talk.ask(settings.reading(name), answer, settings.answers_within_s, f"{mark}: {name}")
 
 
-def _commands_that_reset(profile: Profile) -> Iterator[str]:
-    console = profile.console
-    for cause in profile.resets.causes.values() if profile.resets and console else ():
-        if cause.command is not None and console is not None:
-            yield console.commands[cause.command]
+def _commands_that_reset(profile: Profile, promised: Console) -> Iterator[str]:
+    for cause in profile.resets.causes.values() if profile.resets else ():
+        if cause.command is not None:
+            yield promised.commands[cause.command]

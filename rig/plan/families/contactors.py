@@ -15,32 +15,37 @@ from rig.expectations import Expectation
 from rig.expectations.cycles import Cycles
 from rig.expectations.recovers import Recovers
 from rig.expectations.signal_becomes import SignalBecomes
-from rig.expectations.signal_stays import SignalStays
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.instants import Crossing, Instant, Mark
-from rig.plan.families.choosing import chosen, delay_of, has_level, slowest_s
-from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
-from rig.plan.families.expecting import closes
+from rig.plan.families.choosing import chosen, has_level, has_threshold, slowest_s
+from rig.plan.families.draft import Draft, Options, family_of, random_phase
+from rig.plan.families.expecting import becomes, closes, stay, stays
+from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.requesting import saying
+from rig.plan.families.resetting import power_cycle
+from rig.plan.families.timing import (
+    AFTER_S,
+    COILS_S,
+    FIRST_COILS_S,
+    HEARD_S,
+    INTO_PRECHARGE_S,
+    LINK_EMPTIES_S,
+)
 from rig.plan.reported import PERIODS
-from rig.plan.stimulus import Stimulus, stimuli
 from rig.quantities import CURRENT, LINK
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold
-from rig.steps.power import Power
-from rig.steps.random_phase import RandomPhase
 from rig.steps.reset import Reset
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
 from rig.steps.type_line import Type
 
-_SETTLES_S = 0.5  # between two things that the host says, so that each is heard
-_EMPTIES_S = 1.0  # for a load to empty the link
-_WATCHED_S, _WATCHED_LONG_S = 10.0, 60.0  # coils are watched for so long (bms-defects.md, D72)
 _HEAVY = 8.0  # times the load that just prevents a precharge
-_INTO_S = 0.5  # of a precharge, when something happens in the midst of it
+_SETTLE = Hold(duration_s=HEARD_S)
+_NO_CURRENT = Set(values={"current": 0.0})
+_WATCHED = Hold(duration_s=COILS_S, mark="watched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,20 @@ class _Ladder:
     says: Contactors
 
     @property
+    def traces_to(self) -> tuple[str, ...]:
+        return self.says.traces_to
+
+    @property
     def said_s(self) -> float:
         """From a state to the end of a frame that tells it."""
         return PERIODS * slowest_s(self.profile, (self.says.states.signal.message,))
+
+    @property
+    def longest_s(self) -> float:
+        """How long all tries to precharge take at the most."""
+        failure = self.says.failure
+        pauses_s = (failure.tries - 1) * failure.pause.high
+        return self.says.begins_within_s + failure.tries * failure.each.high + pauses_s
 
     def ask(self, request: int, mark: str | None = None) -> StartPeriodic:
         """Have the host say this from now on."""
@@ -62,33 +78,36 @@ class _Ladder:
     def close(self, mark: str) -> StartPeriodic:
         return self.ask(self.says.request.close, mark)
 
+    def open(self, mark: str | None = None) -> StartPeriodic:
+        return self.ask(self.says.request.open, mark)
+
     def anew(self, mark: str) -> list[Step]:
         """Ask to close, as a new request: something else before it."""
         return [
             self.ask(self.says.request.none),
-            Hold(duration_s=_SETTLES_S),
+            _SETTLE,
             self.close(mark),
             Hold(duration_s=self.says.closed_in.high + self.says.overlap.high + AFTER_S),
         ]
 
     def emptied(self, load_a: float = 0.0) -> list[Step]:
         """Open, and empty the link; a load stays on where one is given."""
-        drawn = self.says.failure.load_a
         return [
-            self.ask(self.says.request.open),
-            Hold(duration_s=_SETTLES_S),
-            Set(values={"current": -max(load_a, drawn)}),
-            Hold(duration_s=_EMPTIES_S, mark="emptied"),
-            *([] if load_a else [Set(values={"current": 0.0})]),
-            Hold(duration_s=_SETTLES_S),
+            self.open(),
+            _SETTLE,
+            Set(values={"current": -max(load_a, self.says.failure.load_a)}),
+            Hold(duration_s=LINK_EMPTIES_S, mark="emptied"),
+            *([] if load_a else [_NO_CURRENT]),
+            _SETTLE,
         ]
 
     # Expectations
 
-    def closes(self, since: str) -> Recovers:
-        """The main contactor closes, and stays so; how full the link was is not known."""
-        high_s = self.says.closed_in.high
-        return Recovers(output=self.says.main, since=Mark(mark=since), low_s=0.0, high_s=high_s)
+    def closes(self, since: str, time: Interval | None = None) -> Recovers:
+        """The main contactor closes, and stays so: at once, where the link may be full still."""
+        time = time or Interval(0.0, self.says.closed_in.high, "s")
+        since_mark = Mark(mark=since)
+        return Recovers(output=self.says.main, since=since_mark, low_s=time.low, high_s=time.high)
 
     def begins(self, since: str) -> Recovers:
         """The precharge contactor closes."""
@@ -108,96 +127,56 @@ class _Ladder:
 
     def all_open(self, begin: str, end: str | None) -> Iterator[Stays]:
         """Neither closes."""
-        for output in self.says.both:
-            yield Stays(output=output, is_open=True, begin=begin, end=end)
+        return stay(self.says.both, begin, end, is_open=True)
 
-    def state(self, value: int, since: Instant, high_s: float) -> SignalBecomes:
+    def main_open(self, begin: str, end: str | None = None, *, is_open: bool = True) -> Stays:
+        return Stays(output=self.says.main, is_open=is_open, begin=begin, end=end)
+
+    def state(self, value: int, since: Instant | str, high_s: float) -> SignalBecomes:
         """The state is told."""
-        return SignalBecomes(
-            signal=self.says.states.signal,
-            value=float(value),
-            since=since,
-            high_s=high_s + self.said_s,
-        )
-
-    def draft(
-        self,
-        title: str,
-        parameters: dict[str, str],
-        steps: Sequence[Step],
-        expectations: Sequence[Expectation],
-        traces_to: tuple[str, ...] | None = None,
-    ) -> Draft:
-        """Draft a case about no protection."""
-        return Draft(
-            title=title,
-            protection=None,
-            parameters=parameters,
-            steps=[RandomPhase(span_s=phase_s(self.profile)), *steps],
-            expectations=expectations,
-            severity="blocker",
-            traces_to=self.says.traces_to if traces_to is None else traces_to,
-        )
+        time = Interval(0.0, high_s + self.said_s, "s")
+        return becomes(self.says.states.signal, value, since, time)
 
 
-def _ladders(profile: Profile) -> Iterator[_Ladder]:
-    if profile.contactors is not None:
-        yield _Ladder(profile, profile.contactors)
+def _ladder(profile: Profile) -> _Ladder | None:
+    return _Ladder(profile, profile.contactors) if profile.contactors else None
 
 
 # ---- closing ------------------------------------------------------------------------------------
-def closing(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("contactor closing", _ladder, severity="blocker")
+def closing(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:  # noqa: ARG001
     """Close upon an empty link: precharge first, the main contactor once the link has come up."""
-    for ladder in _ladders(profile):
-        says = ladder.says
-        main = Crossing(
-            quantity=says.main,
-            level=profile.outputs[says.main].closed_above_v,
-            rising=True,
-            after="asked",
-        )
-        yield ladder.draft(
-            f"{says.main} closes once the link has come up, {says.precharge} before it",
-            {},
-            [
-                *ladder.emptied(),
-                ladder.close("asked"),
-                Hold(duration_s=says.closed_in.high + says.overlap.high + ladder.said_s + AFTER_S),
-            ],
-            [
-                *ladder.all_open("emptied", "asked"),
-                ladder.begins("asked"),
-                Recovers(
-                    output=says.main,
-                    since=Mark(mark="asked"),
-                    low_s=says.closed_in.low,
-                    high_s=says.closed_in.high,
-                ),
-                _link_first(ladder),
-                Trips(
-                    output=says.precharge,
-                    since=main,
-                    low_s=says.overlap.low,
-                    high_s=says.overlap.high,
-                ),
-                _once(ladder),
-                ladder.state(says.states.precharging, Mark(mark="asked"), says.begins_within_s),
-                ladder.state(says.states.closed, main, 0.0),
-            ],
-        )
+    says, level = ladder.says, profile.outputs[ladder.says.main].closed_above_v
+    main = Crossing(quantity=says.main, level=level, rising=True, after="asked")
+    low_s, high_s = says.overlap.low, says.overlap.high
+    yield Draft(
+        title=f"{says.main} closes once the link has come up, {says.precharge} before it",
+        steps=[
+            random_phase(ladder.profile),
+            *ladder.emptied(),
+            ladder.close("asked"),
+            Hold(duration_s=says.closed_in.high + says.overlap.high + ladder.said_s + AFTER_S),
+        ],
+        expectations=[
+            *ladder.all_open("emptied", "asked"),
+            ladder.begins("asked"),
+            ladder.closes("asked", says.closed_in),
+            _link_first(ladder),
+            Trips(output=says.precharge, since=main, low_s=low_s, high_s=high_s),
+            _once(ladder),
+            ladder.state(says.states.precharging, "asked", says.begins_within_s),
+            ladder.state(says.states.closed, main, 0.0),
+        ],
+    )
 
 
 def _link_first(ladder: _Ladder) -> Recovers:
     """The main contactor does not close before the link has come up."""
-    battery_v = ladder.profile.nominal.cells_v * ladder.profile.cells.count
-    up = Crossing(
-        quantity=LINK.word,
-        level=round(ladder.says.link * battery_v, 3),
-        rising=True,
-        after="asked",
-    )
-    high_s = ladder.says.closed_in.high
-    return Recovers(output=ladder.says.main, since=up, low_s=0.0, high_s=high_s, lasts=False)
+    profile, says = ladder.profile, ladder.says
+    up_v = round(says.link * (profile.nominal.cells_v * profile.cells.count), 3)
+    up = Crossing(quantity=LINK.word, level=up_v, rising=True, after="asked")
+    high_s = says.closed_in.high
+    return Recovers(output=says.main, since=up, low_s=0.0, high_s=high_s, lasts=False)
 
 
 def _once(ladder: _Ladder) -> Cycles:
@@ -215,52 +194,48 @@ def _once(ladder: _Ladder) -> Cycles:
 
 
 # ---- requests and power -------------------------------------------------------------------------
-def requests(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("contactor requests", _ladder, severity="blocker")
+def requests(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:  # noqa: ARG001
     """Take the request back, cut the supply, reset, in each state: only a new request closes."""
-    for ladder in _ladders(profile):
-        yield _withdrawn(ladder, "closed", [Hold(duration_s=_SETTLES_S)], ladder.says.main)
-        yield _withdrawn(ladder, "precharging", _in_the_midst(ladder), ladder.says.precharge)
-        yield _no_request(ladder)
-        for means in ("supply", "reset"):
-            if means == "reset" and profile.console is None:
-                continue
-            for state, steps in _states(ladder).items():
-                yield _cut(ladder, state, steps, means)
+    yield _withdrawn(ladder, "closed", ladder.says.main)
+    yield _withdrawn(ladder, "precharging", ladder.says.precharge)
+    yield _no_request(ladder)
+    cuts: dict[str, list[Step]] = {"supply": power_cycle(held="off", on="on")}
+    if profile.console is not None:
+        cuts["reset"] = [Reset(mark="on")]
+    for means, steps in cuts.items():
+        for state in ("closed", "precharging", "open"):
+            yield _cut(ladder, state, means, steps)
 
 
-def _states(ladder: _Ladder) -> dict[str, list[Step]]:
-    """How to get from home into each state."""
-    settle = Hold(duration_s=_SETTLES_S)
-    return {
-        "closed": [settle],
-        "precharging": _in_the_midst(ladder),
-        "open": [ladder.ask(ladder.says.request.open), settle],
-    }
+def _into(ladder: _Ladder, state: str) -> list[Step]:
+    """How to get from home into each state; a load holds a precharge up."""
+    if state == "open":
+        return [ladder.open(), _SETTLE]
+    if state == "closed":
+        return [_SETTLE]
+    held = ladder.emptied(ladder.says.failure.load_a)
+    return [*held, ladder.close("begun"), Hold(duration_s=INTO_PRECHARGE_S)]
 
 
-def _in_the_midst(ladder: _Ladder) -> list[Step]:
-    """A precharge that a load holds up, and the load taken away once it is over."""
-    load_a = ladder.says.failure.load_a
-    return [*ladder.emptied(load_a), ladder.close("begun"), Hold(duration_s=_INTO_S)]
-
-
-def _withdrawn(ladder: _Ladder, state: str, before: Sequence[Step], output: str) -> Draft:
+def _withdrawn(ladder: _Ladder, state: str, output: str) -> Draft:
     says = ladder.says
-    return ladder.draft(
-        f"a request to open is obeyed while {state}",
-        {"request": "open", "while": state},
-        [
-            *before,
-            ladder.ask(says.request.open, "asked"),
-            Hold(duration_s=says.opens_within_s + _SETTLES_S, mark="opened"),
-            Set(values={"current": 0.0}),
-            Hold(duration_s=_WATCHED_S, mark="watched"),
+    return Draft(
+        title=f"a request to open is obeyed while {state}",
+        parameters={"request": "open", "while": state},
+        steps=[
+            random_phase(ladder.profile),
+            *_into(ladder, state),
+            ladder.open("asked"),
+            Hold(duration_s=says.opens_within_s + HEARD_S, mark="opened"),
+            _NO_CURRENT,
+            _WATCHED,
             *ladder.anew("again"),
         ],
-        [
+        expectations=[
             ladder.opens(output, Mark(mark="asked")),
             *ladder.all_open("opened", "watched"),
-            ladder.state(says.states.open, Mark(mark="asked"), says.opens_within_s),
+            ladder.state(says.states.open, "asked", says.opens_within_s),
             ladder.closes("again"),
         ],
     )
@@ -268,73 +243,72 @@ def _withdrawn(ladder: _Ladder, state: str, before: Sequence[Step], output: str)
 
 def _no_request(ladder: _Ladder) -> Draft:
     says = ladder.says
-    return ladder.draft(
-        f"no request leaves {says.main} as it is",
-        {"request": "none", "while": "closed"},
-        [
-            Hold(duration_s=_SETTLES_S),
+    return Draft(
+        title=f"no request leaves {says.main} as it is",
+        parameters={"request": "none", "while": "closed"},
+        steps=[
+            random_phase(ladder.profile),
+            _SETTLE,
             ladder.ask(says.request.none, "asked"),
-            Hold(duration_s=_WATCHED_S, mark="watched"),
-            ladder.ask(says.request.open),
-            Hold(duration_s=_SETTLES_S, mark="opened"),
+            _WATCHED,
+            ladder.open(),
+            _SETTLE.marked("opened"),
             ladder.ask(says.request.none),
-            Hold(duration_s=_SETTLES_S),
+            _SETTLE,
         ],
-        [
-            Stays(output=says.main, is_open=False, begin="asked", end="watched"),
+        expectations=[
+            ladder.main_open("asked", "watched", is_open=False),
             Stays(output=says.precharge, is_open=True, begin="asked"),
-            Stays(output=says.main, is_open=True, begin="opened"),
+            ladder.main_open("opened"),
         ],
     )
 
 
-def _cut(ladder: _Ladder, state: str, before: Sequence[Step], means: str) -> Draft:
+def _cut(ladder: _Ladder, state: str, means: str, cut: Sequence[Step]) -> Draft:
     start = ladder.profile.start
-    start_s = start.up_within_s
-    cut: list[Step] = [Reset(mark="on")]
-    if means == "supply":
-        cut = [Power(on=False), Hold(duration_s=0.5, mark="off"), Power(on=True, mark="on")]
-    return ladder.draft(
-        f"{means} gone while {state}: open until a new request, though the old one goes on",
-        {"cut": means, "while": state},
-        [
-            *before,
+    return Draft(
+        title=f"{means} gone while {state}: open until a new request, though the old one goes on",
+        parameters={"cut": means, "while": state},
+        steps=[
+            random_phase(ladder.profile),
+            *_into(ladder, state),
             *cut,
-            Set(values={"current": 0.0}),
+            _NO_CURRENT,
             # What is asked now was asked before, but for the host of an open state.
-            *([ladder.ask(ladder.says.request.open)] if state == "open" else []),
-            Hold(duration_s=start_s + _WATCHED_S, mark="watched"),
+            *([ladder.open()] if state == "open" else []),
+            Hold(duration_s=start.up_within_s + COILS_S, mark="watched"),
             *ladder.anew("again"),
         ],
-        [
+        expectations=[
             *ladder.all_open("on", "watched"),
-            *closes(ladder.profile.closes_at_start, "on", start_s),
+            *closes(ladder.profile.closes_at_start, "on", start.up_within_s),
             ladder.closes("again"),
         ],
-        start.traces_to,
+        traces_to=start.traces_to,
     )
 
 
 # ---- faults -------------------------------------------------------------------------------------
-def contactor_faults(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("contactor faults", _ladder, severity="blocker")
+def contactor_faults(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:
     """A fault in each state opens both; they stay open, fault gone or not, until a new request."""
-    for ladder in _ladders(profile):
-        opening = ladder.says.opened_by
-        for number, (name, protection) in enumerate(chosen(profile, options, _reacts)):
-            stimulus = next(iter(stimuli(profile, name, options.targets)), None)
-            if name not in opening or stimulus is None:
-                continue
-            watched_s = _WATCHED_LONG_S if number == 0 else _WATCHED_S
-            yield _fault_while_closed(ladder, stimulus, protection, watched_s)
-            if _is_quiet(protection):
-                yield _fault_while_open(ladder, stimulus, protection)
-                if delay_of(protection).low > _INTO_S:
-                    yield _fault_while_precharging(ladder, stimulus, protection, watched_s)
-        yield from _left_alone(ladder, options)
+    opening = ladder.says.opened_by
+    for number, (name, _) in enumerate(chosen(profile, options, lambda p: bool(p.opens))):
+        watched = Hold(duration_s=COILS_S if number else FIRST_COILS_S)
+        for it in at_each(profile, name, options.targets)[:1] if name in opening else ():
+            yield from _fault_in_each_state(ladder, it, watched)
+    for name, _ in chosen(profile, options, has_threshold):
+        if name not in opening:
+            for it in at_each(profile, name, options.targets)[:1]:
+                yield _left_alone(ladder, it)
 
 
-def _reacts(protection: Protection) -> bool:
-    return bool(protection.opens)
+def _fault_in_each_state(ladder: _Ladder, it: Provoked, watched: Hold) -> Iterator[Draft]:
+    yield _fault_while_closed(ladder, it, watched)
+    if _is_quiet(it.protection):
+        yield _fault_while_open(ladder, it)
+        if it.delay.low > INTO_PRECHARGE_S:
+            yield _fault_while_precharging(ladder, it, watched)
 
 
 def _is_quiet(protection: Protection) -> bool:
@@ -343,161 +317,130 @@ def _is_quiet(protection: Protection) -> bool:
     return steady or protection.watches in ("sense wire", "sensor open")
 
 
-def _tripped_s(protection: Protection) -> float:
-    return delay_of(protection).high + AFTER_S
+def _tripped_s(it: Provoked) -> float:
+    return it.delay.high + AFTER_S
 
 
-def _fault_while_closed(
-    ladder: _Ladder, stimulus: Stimulus, protection: Protection, watched_s: float
-) -> Draft:
-    main, delay = ladder.says.main, delay_of(protection)
-    again = protection.latched is None
-    expectations: list[Expectation] = [
-        ladder.opens(main, stimulus.since, delay),
-        *ladder.all_open("tripped", "watched"),
-        Stays(output=ladder.says.precharge, is_open=True, begin="settled", end="watched"),
-        *([ladder.closes("again")] if again else []),
-    ]
-    if not reboots(protection):
-        high_s = delay.high + ladder.says.opens_within_s
-        expectations.append(ladder.state(ladder.says.states.fault, stimulus.since, high_s))
-    return draft_of(
-        f"{whose(protection.short, stimulus.target)} opens {main}, and open it stays",
-        stimulus,
-        protection,
-        parameters={"while": "closed"},
-        steps=[
-            Hold(duration_s=_SETTLES_S, mark="settled"),
-            RandomPhase(span_s=phase_s(ladder.profile)),
-            *stimulus.apply,
-            Hold(duration_s=_tripped_s(protection) + ladder.says.opens_within_s, mark="tripped"),
-            Hold(duration_s=watched_s),
-            *stimulus.remove,
-            Hold(duration_s=_WATCHED_S, mark="watched"),
+def _fault_while_closed(ladder: _Ladder, it: Provoked, watched: Hold) -> Draft:
+    says, since = ladder.says, it.stimulus.since
+    again = it.protection.latched is None
+    told = [ladder.state(says.states.fault, since, it.delay.high + says.opens_within_s)]
+    return it.draft(
+        f"{it.whose} opens {says.main}, and open it stays",
+        [
+            _SETTLE.marked("settled"),
+            it.random_phase,
+            *it.stimulus.apply,
+            Hold(duration_s=_tripped_s(it) + says.opens_within_s, mark="tripped"),
+            watched,
+            *it.stimulus.remove,
+            _WATCHED,
             *(ladder.anew("again") if again else []),
         ],
-        expectations=expectations,
+        [
+            ladder.opens(says.main, since, it.delay),
+            *ladder.all_open("tripped", "watched"),
+            Stays(output=says.precharge, is_open=True, begin="settled", end="watched"),
+            *([ladder.closes("again")] if again else []),
+            *([] if reboots(it.protection) else told),
+        ],
+        {"while": "closed"},
     )
 
 
-def _fault_while_open(ladder: _Ladder, stimulus: Stimulus, protection: Protection) -> Draft:
-    return draft_of(
-        f"{whose(protection.short, stimulus.target)} keeps the contactors open, asked or not",
-        stimulus,
-        protection,
-        parameters={"while": "open"},
-        steps=[
-            RandomPhase(span_s=phase_s(ladder.profile)),
-            ladder.ask(ladder.says.request.open),
-            Hold(duration_s=_SETTLES_S, mark="opened"),
-            *stimulus.apply,
-            Hold(duration_s=_tripped_s(protection), mark="tripped"),
+def _fault_while_open(ladder: _Ladder, it: Provoked) -> Draft:
+    return it.draft(
+        f"{it.whose} keeps the contactors open, asked or not",
+        [
+            it.random_phase,
+            ladder.open(),
+            _SETTLE.marked("opened"),
+            *it.stimulus.apply,
+            Hold(duration_s=_tripped_s(it), mark="tripped"),
             ladder.close("asked"),
-            Hold(duration_s=ladder.says.closed_in.high + _SETTLES_S),
-            *stimulus.remove,
-            Hold(duration_s=_WATCHED_S, mark="watched"),
+            Hold(duration_s=ladder.says.closed_in.high + HEARD_S),
+            *it.stimulus.remove,
+            _WATCHED,
             *ladder.anew("again"),
         ],
-        expectations=[*ladder.all_open("opened", "watched"), ladder.closes("again")],
+        [*ladder.all_open("opened", "watched"), ladder.closes("again")],
+        {"while": "open"},
     )
 
 
-def _fault_while_precharging(
-    ladder: _Ladder, stimulus: Stimulus, protection: Protection, watched_s: float
-) -> Draft:
-    says, delay = ladder.says, delay_of(protection)
-    asked_s = delay.low - _INTO_S  # so that it trips in the midst of the first try
-    return draft_of(
-        f"{whose(protection.short, stimulus.target)} while precharging opens {says.precharge}",
-        stimulus,
-        protection,
-        parameters={"while": "precharging"},
-        steps=[
-            RandomPhase(span_s=phase_s(ladder.profile)),
+def _fault_while_precharging(ladder: _Ladder, it: Provoked, watched: Hold) -> Draft:
+    says, delay = ladder.says, it.delay
+    return it.draft(
+        f"{it.whose} while precharging opens {says.precharge}",
+        [
+            it.random_phase,
             *ladder.emptied(says.failure.load_a),
-            *stimulus.apply,
-            Hold(duration_s=asked_s),
+            *it.stimulus.apply,
+            # So that it trips in the midst of the first try.
+            Hold(duration_s=delay.low - INTO_PRECHARGE_S),
             ladder.close("asked"),
-            Hold(duration_s=_INTO_S + delay.high - delay.low + AFTER_S, mark="tripped"),
-            Set(values={"current": 0.0}),
-            Hold(duration_s=watched_s),
-            *stimulus.remove,
-            Hold(duration_s=_WATCHED_S, mark="watched"),
+            Hold(duration_s=INTO_PRECHARGE_S + delay.high - delay.low + AFTER_S, mark="tripped"),
+            _NO_CURRENT,
+            watched,
+            *it.stimulus.remove,
+            _WATCHED,
         ],
-        expectations=[
+        [
             ladder.begins("asked"),
-            ladder.opens(says.precharge, stimulus.since, delay),
+            ladder.opens(says.precharge, it.stimulus.since, delay),
             *ladder.all_open("tripped", "watched"),
-            Stays(output=says.main, is_open=True, begin="asked", end="watched"),
+            ladder.main_open("asked", "watched"),
         ],
+        {"while": "precharging"},
     )
 
 
-def _left_alone(ladder: _Ladder, options: Options) -> Iterator[Draft]:
+def _left_alone(ladder: _Ladder, it: Provoked) -> Draft:
     """What is not said to open the contactors leaves them closed."""
-    for name, protection in chosen(ladder.profile, options, _leaves):
-        if name in ladder.says.opened_by:
-            continue
-        stimulus = next(iter(stimuli(ladder.profile, name, options.targets)), None)
-        if stimulus is not None:
-            yield draft_of(
-                f"{whose(protection.short, stimulus.target)} leaves {ladder.says.main} closed",
-                stimulus,
-                protection,
-                parameters={"while": "closed"},
-                steps=[
-                    *stimulus.apply,
-                    Hold(duration_s=_tripped_s(protection) + _SETTLES_S),
-                ],
-                expectations=[Stays(output=ladder.says.main, is_open=False)],
-            )
-
-
-def _leaves(protection: Protection) -> bool:
-    return protection.threshold is not None
+    return it.draft(
+        f"{it.whose} leaves {ladder.says.main} closed",
+        [*it.stimulus.apply, Hold(duration_s=_tripped_s(it) + HEARD_S)],
+        stay([ladder.says.main], is_open=False),
+        {"while": "closed"},
+    )
 
 
 # ---- a link that does not come up ---------------------------------------------------------------
-def precharge_fails(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("precharge fails", _ladder, severity="blocker")
+def precharge_fails(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:  # noqa: ARG001
     """A load holds the link down: the stated number of tries, then a latched fault."""
-    for ladder in _ladders(profile):
-        load_a = ladder.says.failure.load_a
-        for number, means in enumerate(ladder.says.failure.cleared_by):
-            for times in (1.0, _HEAVY) if number == 0 else (1.0,):
-                yield _all_tries(ladder, load_a * times, means)
-        yield _load_goes(ladder)
-
-
-def _longest_s(ladder: _Ladder) -> float:
-    failure = ladder.says.failure
-    pauses = (failure.tries - 1) * failure.pause.high
-    return ladder.says.begins_within_s + failure.tries * failure.each.high + pauses
+    load_a = ladder.says.failure.load_a
+    for number, means in enumerate(ladder.says.failure.cleared_by):
+        for times in (1.0, _HEAVY) if number == 0 else (1.0,):
+            yield _all_tries(ladder, load_a * times, means)
+    yield _load_goes(ladder)
 
 
 def _all_tries(ladder: _Ladder, load_a: float, means: str) -> Draft:
     says, failure = ladder.says, ladder.says.failure
-    return ladder.draft(
-        f"{load_a:g} A at the link: {failure.tries} tries, then open until {means}",
-        {"load": f"{load_a:g} A", "cleared by": means},
-        [
+    return Draft(
+        title=f"{load_a:g} A at the link: {failure.tries} tries, then open until {means}",
+        parameters={"load": f"{load_a:g} A", "cleared by": means},
+        steps=[
+            random_phase(ladder.profile),
             *ladder.emptied(load_a),
             ladder.close("asked"),
             # As long again as three more pauses take: whoever goes on trying is seen.
-            Hold(duration_s=_longest_s(ladder) + 3.0 * failure.pause.high, mark="failed"),
-            Set(values={"current": 0.0}),
+            Hold(duration_s=ladder.longest_s + 3.0 * failure.pause.high, mark="failed"),
+            _NO_CURRENT,
             *ladder.anew("in vain"),
-            Hold(duration_s=_SETTLES_S, mark="watched"),
+            _SETTLE.marked("watched"),
             *_cleared(ladder, means),
             *ladder.anew("again"),
         ],
-        [
+        expectations=[
             _tries(ladder),
-            Stays(output=says.main, is_open=True, begin="asked", end="watched"),
+            ladder.main_open("asked", "watched"),
             *ladder.all_open("failed", "watched"),
             *_failure_said(ladder),
             ladder.closes("again"),
         ],
-        (*says.traces_to, *failure.traces_to),
+        traces_to=(*says.traces_to, *failure.traces_to),
     )
 
 
@@ -518,48 +461,41 @@ def _tries(ladder: _Ladder) -> Cycles:
 
 def _failure_said(ladder: _Ladder) -> Iterator[Expectation]:
     failure = ladder.says.failure
-    high_s = _longest_s(ladder) + ladder.said_s
     low_s = failure.tries * failure.each.low + (failure.tries - 1) * failure.pause.low
-    for signal, value in failure.says.items():
-        yield SignalBecomes(
-            signal=signal, value=float(value), since=Mark(mark="asked"), low_s=low_s, high_s=high_s
-        )
-        yield SignalStays(signal=signal, value=float(value), begin="failed", end="watched")
-        yield SignalStays(signal=signal, value=float(1 - value), begin="again")
+    time = Interval(low_s, ladder.longest_s + ladder.said_s, "s")
+    for said, value in failure.says.items():
+        yield becomes(said, value, "asked", time)
+        yield stays(said, value, "failed", "watched")
+        yield stays(said, 1 - value, "again")
 
 
 def _cleared(ladder: _Ladder, means: str) -> list[Step]:
-    start = ladder.profile.start
-    started: list[Step] = [Hold(duration_s=start.up_within_s)]
+    started, console = Hold(duration_s=ladder.profile.start.up_within_s), ladder.profile.console
     if means == "power cycle":
-        return [Power(on=False), Hold(duration_s=0.5), Power(on=True), *started]
+        return [*power_cycle(), started]
     if means == "reset":
-        return [Reset(), *started]
-    console = ladder.profile.console
-    return [Type(line=console.commands[means] if console else means), Hold(duration_s=_SETTLES_S)]
+        return [Reset(), started]
+    return [Type(line=console.commands[means] if console else means), _SETTLE]
 
 
 def _load_goes(ladder: _Ladder) -> Draft:
     """A load that goes after the first try: the next one brings the link up."""
     says, failure = ladder.says, ladder.says.failure
-    return ladder.draft(
-        f"a load that goes after the first try: the second one closes {says.main}",
-        {"load": "gone after a try"},
-        [
+    closed_s = failure.pause.high + says.closed_in.high
+    return Draft(
+        title=f"a load that goes after the first try: the second one closes {says.main}",
+        parameters={"load": "gone after a try"},
+        steps=[
+            random_phase(ladder.profile),
             *ladder.emptied(failure.load_a),
             ladder.close("asked"),
             Hold(duration_s=failure.each.high + 0.5 * failure.pause.low),
-            Set(values={"current": 0.0}, mark="gone"),
-            Hold(duration_s=failure.pause.high + says.closed_in.high + AFTER_S),
+            _NO_CURRENT.marked("gone"),
+            Hold(duration_s=closed_s + AFTER_S),
         ],
-        [
-            Stays(output=says.main, is_open=True, begin="asked", end="gone"),
-            Recovers(
-                output=says.main,
-                since=Mark(mark="gone"),
-                low_s=0.0,
-                high_s=failure.pause.high + says.closed_in.high,
-            ),
+        expectations=[
+            ladder.main_open("asked", "gone"),
+            ladder.closes("gone", Interval(0.0, closed_s, "s")),
         ],
-        (*says.traces_to, *failure.traces_to),
+        traces_to=(*says.traces_to, *failure.traces_to),
     )

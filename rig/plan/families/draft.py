@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import Any, TypeVar
 
 from rig.case import Begins
-from rig.dut.profile import Profile, Protection
+from rig.dut.profile import Profile
 from rig.errors import DescriptionError
 from rig.expectations import Expectation
+from rig.plan.families.timing import PHASE_S
 from rig.plan.reported import longest_period_s
-from rig.plan.stimulus import Stimulus
 from rig.quantities import number_of
 from rig.quantity import Interval, format
 from rig.steps import Step
+from rig.steps.random_phase import RandomPhase
 
-_PHASE_S = 0.5  # spans the period of every task that nobody states
-AFTER_S = 0.3  # recorded beyond the latest allowed reaction
+T = TypeVar("T")
+S = TypeVar("S")  # a section of a profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,28 +32,89 @@ class Options:
     settings: Mapping[str, object] = field(default_factory=dict)  # a family's own
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Steps of a case, and what must come of them; one part follows another."""
+
+    steps: Sequence[Step] = ()
+    expectations: Sequence[Expectation] = ()
+
+    def __add__(self, other: Part) -> Part:
+        return Part((*self.steps, *other.steps), (*self.expectations, *other.expectations))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A case before it has a plan, a seed and a record."""
 
     title: str
-    protection: str | None
-    parameters: Mapping[str, str]
+    protection: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
     steps: Sequence[Step]
     expectations: Sequence[Expectation]
-    severity: str = "normal"
-    traces_to: tuple[str, ...] = ()
+    severity: str | None = None  # of its family, unless said
+    traces_to: tuple[str, ...] | None = None  # of its family's section, unless said
     claims: tuple[str, ...] = ()  # that it answers as a whole, beside those of its expectations
     begins: Begins = "ready"
 
 
-def phase_s(profile: Profile) -> float:
-    """Give the span of a random wait after which the BMS's tasks stand at any phase."""
-    return max(_PHASE_S, longest_period_s(profile))
+Family = Callable[[Profile, Options], Iterator[Draft]]
+_named: dict[str, Family] = {}
 
 
-def setting(options: Options, name: str, default: float, read: Callable[[Any], float]) -> float:
-    """A family's own number, as the plan gives it, else its default.
+def family(name: str) -> Callable[[Family], Family]:
+    """Make a function a family that plans call by this name.
+
+    Raises
+    ------
+    DescriptionError
+        Another function has that name.
+    """
+
+    def add(function: Family) -> Family:
+        known = _named.setdefault(name, function)
+        if (known.__module__, known.__qualname__) != (function.__module__, function.__qualname__):
+            what = f'there is a family "{name}" already: {known.__module__}'
+            raise DescriptionError(what, function.__module__, "give it a name of its own")
+        return function
+
+    return add
+
+
+def family_of(
+    name: str, section: Callable[[Profile], S | None], *, severity: str = "normal"
+) -> Callable[[Callable[[Profile, Options, S], Iterator[Draft]]], Family]:
+    """Make a function a family that goes by a section of the profile, and yields nothing without.
+
+    Its cases are of this severity and trace to the section's requirements, unless they say.
+    """
+
+    def add(function: Callable[[Profile, Options, S], Iterator[Draft]]) -> Family:
+        @wraps(function)
+        def made(profile: Profile, options: Options) -> Iterator[Draft]:
+            if (promised := section(profile)) is not None:
+                borne = getattr(promised, "traces_to", ())
+                for draft in function(profile, options, promised):
+                    traces_to = borne if draft.traces_to is None else draft.traces_to
+                    yield replace(draft, severity=draft.severity or severity, traces_to=traces_to)
+
+        return family(name)(made)
+
+    return add
+
+
+def named_families() -> Mapping[str, Family]:
+    """Give the families of all modules that were imported, by name."""
+    return dict(sorted(_named.items()))
+
+
+def random_phase(profile: Profile, mark: str | None = None) -> RandomPhase:
+    """Wait for a random time, after which the BMS's tasks stand at any phase."""
+    return RandomPhase(span_s=max(PHASE_S, longest_period_s(profile)), mark=mark)
+
+
+def setting(options: Options, name: str, default: T, read: Callable[[Any], T]) -> T:
+    """A family's own setting, as the plan gives it, else its default.
 
     Raises
     ------
@@ -76,31 +139,3 @@ def whose(name: str, target: str) -> str:
 def after(time: Interval) -> str:
     """Say in a title when something comes: "after 0.9 s to 1.1 s", "after at most 2 s"."""
     return f"after {time}" if time.low > 0.0 else f"after at most {format(time.high, time.unit)}"
-
-
-Family = Callable[[Profile, Options], Iterator[Draft]]
-
-
-def draft_of(  # noqa: PLR0913 -- the parts of a case, by name
-    title: str,
-    stimulus: Stimulus,
-    protection: Protection,
-    *,
-    steps: Sequence[Step],
-    expectations: Sequence[Expectation],
-    parameters: Mapping[str, str] | None = None,
-    claims: Sequence[str] = (),
-    begins: Begins = "ready",
-) -> Draft:
-    """Draft of a case about one protection, provoked by one stimulus."""
-    return Draft(
-        title=title,
-        protection=stimulus.protection,
-        parameters={"at": stimulus.target} | dict(parameters or {}),
-        steps=steps,
-        expectations=expectations,
-        severity=protection.severity,
-        traces_to=protection.traces_to,
-        claims=tuple(claims),
-        begins=begins,
-    )

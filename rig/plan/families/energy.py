@@ -5,60 +5,57 @@ All of them go by the profile's section ``energy:``, and find nothing where ther
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
 from rig.dut.charge import CELL_SUM, HEALTH, REMAINING, SOC, SOC_STEP, percent_of, signals_of
-from rig.dut.energy import ChargePromise, Energy, FullPromise
+from rig.dut.energy import ChargePromise, Energy, FullPromise, HealthPromise
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.counts_charge import counts
 from rig.expectations.follows_cells import follows
-from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_ordered import SignalOrdered
 from rig.expectations.signal_steady import SignalSteady
-from rig.expectations.signal_within import SignalWithin
-from rig.expectations.stays import Stays
 from rig.instants import Mark
 from rig.plan.families.choosing import look_s
-from rig.plan.families.draft import Draft, Options
+from rig.plan.families.draft import Draft, Options, family_of
+from rig.plan.families.expecting import becomes, between, stay
 from rig.plan.families.requesting import asked_to_close
+from rig.plan.families.timing import OFF_S, STANDS_S
 from rig.plan.stimulus import just_inside, paths
 from rig.quantities import TEMPERATURE
-from rig.quantity import format
+from rig.quantity import Interval, format
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.read import Read
 from rig.steps.set import Set
 
-_OFF_S = 0.5  # without supply, before a start
-_TOLD_S = 1.2  # until every frame has said a standing value, at the least
 _SHARE = 0.9  # of the lowest threshold: a current that trips nothing
 
 
 # ---- what the cells' voltages make of it --------------------------------------------------------
-def from_cells(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("from cells", lambda profile: profile.energy)
+def from_cells(profile: Profile, options: Options, energy: Energy) -> Iterator[Draft]:  # noqa: ARG001
     """Start it at every point of its table and between: charge follows; so does the sum."""
-    energy = profile.energy
-    if energy is None:
-        return
     charge = energy.state_of_charge
     named = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
-    yield _draft(
-        "started anywhere on its table, it tells the charge that the voltage stands for",
-        ("open-circuit", charge.traces_to),
-        [step for volts in _sweep_v(profile, energy) for step in _started_at(profile, volts)],
-        [follows(profile, name) for name in named],
+    yield Draft(
+        title="started anywhere on its table, it tells the charge that the voltage stands for",
+        parameters={"situation": "open-circuit"},
+        steps=[step for volts in _sweep_v(profile, energy) for step in _started_at(profile, volts)],
+        expectations=[follows(profile, name) for name in named],
+        traces_to=charge.traces_to,
     )
     if energy.cell_sum is not None:
-        yield _draft(
-            "the sum of the cells is told, whichever of them moves",
-            ("cell-sum", energy.cell_sum.traces_to),
-            list(_cell_levels(profile, energy.cell_sum.settles_s)),
-            [follows(profile, CELL_SUM)],
+        yield Draft(
+            title="the sum of the cells is told, whichever of them moves",
+            parameters={"situation": "cell-sum"},
+            steps=list(_cell_levels(profile, energy.cell_sum.settles_s)),
+            expectations=[follows(profile, CELL_SUM)],
+            traces_to=energy.cell_sum.traces_to,
         )
 
 
@@ -87,7 +84,7 @@ def _start_at(profile: Profile, volts: float) -> list[Step]:
     return [
         Power(on=False),
         Set(values=dict.fromkeys(profile.cell_names, volts)),
-        Hold(duration_s=_OFF_S),
+        Hold(duration_s=OFF_S),
         Power(on=True),
         Hold(duration_s=profile.start.up_within_s),
     ]
@@ -109,24 +106,24 @@ def _cell_levels(profile: Profile, settles_s: float) -> Iterator[Step]:
 
 
 def _told_s(profile: Profile) -> float:
-    return look_s(profile, _TOLD_S, profile.messages)
+    return look_s(profile, STANDS_S, profile.messages)
 
 
 # ---- what is counted ----------------------------------------------------------------------------
-def charge_counted(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("charge counted", lambda p: p.energy.state_of_charge if p.energy else None)
+def charge_counted(
+    profile: Profile,
+    options: Options,  # noqa: ARG001
+    charge: ChargePromise,
+) -> Iterator[Draft]:
     """Draw a known charge and give it back, fast and slowly; and once more after a correction."""
-    energy = profile.energy
-    if energy is None:
-        return
-    most = _currents(profile)
-    rest_s = _rest_s(energy)
-    charge = energy.state_of_charge
+    most, rest = _currents(profile), charge.corrected_at_rest
+    rest_s = rest.after_s + 2.0 if rest else 5.0
     counted_s = _uncorrected_s(charge, profile.nominal.cells_v, rest_s)
     yield _there_and_back(profile, ("fast", most), rest_s=counted_s, long_s=30.0)
-    yield _there_and_back(profile, ("slow", _small(profile, energy)), rest_s=2.0, long_s=120.0)
-    steep = _steep(charge)
-    if steep is not None:
-        yield _after_rest(profile, most, rest_s, steep)
+    yield _there_and_back(profile, ("slow", _small(profile, charge)), rest_s=2.0, long_s=120.0)
+    if (steep_v := _steep(charge)) is not None:
+        yield _after_rest(profile, most, rest_s, steep_v)
 
 
 def _currents(profile: Profile) -> tuple[float, float]:
@@ -138,16 +135,11 @@ def _currents(profile: Profile) -> tuple[float, float]:
     return round(_SHARE * discharge_a, 2), round(_SHARE * charge_a, 2)
 
 
-def _small(profile: Profile, energy: Energy) -> tuple[float, float]:
+def _small(profile: Profile, charge: ChargePromise) -> tuple[float, float]:
     """Give a small current, both ways: some times what may count as rest, or a 50th of 1 C."""
-    rest = energy.state_of_charge.corrected_at_rest
+    rest = charge.corrected_at_rest
     amps = 3.0 * rest.below_a if rest else (profile.cells.capacity_ah or 1.0) / 50.0
     return -round(amps, 3), round(amps, 3)
-
-
-def _rest_s(energy: Energy) -> float:
-    rest = energy.state_of_charge.corrected_at_rest
-    return rest.after_s + 2.0 if rest else 5.0
 
 
 def _there_and_back(
@@ -160,10 +152,10 @@ def _there_and_back(
     spans = [("begun", "drawn"), ("rested", "back"), ("begun", "back")]
     moves = [("begun", "drawn", False), ("rested", "back", True)]
     said = f"{format(-discharge_a, 'A')} and {format(charge_a, 'A')}"
-    return _draft(
-        f"charge drawn and given back at {said} is counted both ways",
-        (how, profile.energy.state_of_charge.traces_to if profile.energy else ()),
-        [
+    return Draft(
+        title=f"charge drawn and given back at {said} is counted both ways",
+        parameters={"situation": how},
+        steps=[
             Hold(duration_s=_told_s(profile), mark="begun"),
             *_flow(discharge_a, long_s),
             Hold(duration_s=_told_s(profile), mark="drawn"),
@@ -171,11 +163,11 @@ def _there_and_back(
             *_flow(charge_a, back_s),
             Hold(duration_s=_told_s(profile), mark="back"),
         ],
-        [
+        expectations=[
             *(counts(profile, name, *span) for name in reported for span in spans),
             *(_ordered(profile, name, move) for name in reported for move in moves),
             _small_steps(profile, "begun", "back"),
-            *_paths_closed(profile),
+            *stay(paths(profile), is_open=False),
         ],
     )
 
@@ -186,10 +178,11 @@ def _after_rest(
     """Draw charge where the curve is steep, rest until it is corrected, charge on from there."""
     discharge_a, charge_a = most
     reported = [name for name in (SOC, REMAINING) if name in signals_of(profile)]
-    return _draft(
-        "rest corrects what was counted where the curve is steep; charging goes on from there",
-        ("after-rest", profile.energy.state_of_charge.traces_to if profile.energy else ()),
-        [
+    return Draft(
+        title="rest corrects what was counted where the curve is steep; charging goes on from"
+        " there",
+        parameters={"situation": "after-rest"},
+        steps=[
             *_conducting_at(profile, steep_v, "begun"),
             *_flow(discharge_a, 40.0),
             Hold(duration_s=_told_s(profile), mark="drawn"),
@@ -198,7 +191,7 @@ def _after_rest(
             *_flow(charge_a, 30.0),
             Hold(duration_s=_told_s(profile), mark="back"),
         ],
-        [
+        expectations=[
             *(follows(profile, name) for name in reported),
             *(counts(profile, name, "begun", "drawn") for name in reported),
             *(counts(profile, name, "rested", "back") for name in reported),
@@ -252,90 +245,67 @@ def _flow(amps: float, seconds: float) -> list[Step]:
 
 
 # ---- full and empty -----------------------------------------------------------------------------
-def full(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("full", lambda p: p.energy.full if p.energy else None)
+def full(profile: Profile, options: Options, promise: FullPromise) -> Iterator[Draft]:  # noqa: ARG001
     """Hold it at full: it is told in time and once; neither a peak nor half of it will do."""
-    if profile.energy is None or (promise := profile.energy.full) is None:
-        return
     tail_a, wait_s = 0.5 * promise.below_a, promise.for_s + promise.within_s + 1.0
     above = dict.fromkeys(profile.cell_names, round(promise.above_v + 0.02, 4))
     below = dict.fromkeys(profile.cell_names, round(promise.above_v - 0.02, 4))
     nominal = dict.fromkeys(profile.cell_names, profile.nominal.cells_v)
-    peaks: list[Step] = [
-        Set(values={"current": tail_a}),
-        Hold(duration_s=_told_s(profile), mark="begun"),
-    ]
-    for _ in range(5):
-        peaks += [
-            Set(values=above),
-            Hold(duration_s=0.2),
-            Set(values=nominal),
-            Hold(duration_s=1.0),
-        ]
-    yield _full_draft(profile, "peaks", [*peaks, Hold(duration_s=_told_s(profile), mark="over")])
-    short: list[Step] = [
-        Set(values={"current": tail_a} | below),
-        Hold(duration_s=_told_s(profile), mark="begun"),
-        Hold(duration_s=wait_s),
-        Set(values={"current": 2.0 * promise.below_a} | above),
-        Hold(duration_s=wait_s, mark="over"),
-    ]
-    yield _full_draft(profile, "half", short)
-    held: list[Step] = [
-        Set(values={"current": tail_a}),
-        Set(values=above, mark="high"),
-        Hold(duration_s=wait_s, mark="told"),
-        Hold(duration_s=promise.for_s, mark="over"),
-    ]
-    yield _draft(
-        f"full is told once it has lasted {format(promise.for_s, 's')}, and once only",
-        ("dwell", promise.traces_to),
-        held,
-        list(_becomes_full(profile, promise)),
+    peaks = [Set(values=above), Hold(duration_s=0.2), Set(values=nominal), Hold(duration_s=1.0)]
+    begun, over = (Hold(duration_s=_told_s(profile), mark=mark) for mark in ("begun", "over"))
+    yield Draft(
+        title="peaks of the voltage make nothing full",
+        parameters={"situation": "peaks"},
+        steps=[Set(values={"current": tail_a}), begun, *peaks * 5, over],
+        expectations=list(_not_full(profile, promise)),
+    )
+    yield Draft(
+        title="neither a voltage nor a current below what is stated makes it full alone",
+        parameters={"situation": "half"},
+        steps=[
+            Set(values={"current": tail_a} | below),
+            begun,
+            Hold(duration_s=wait_s),
+            Set(values={"current": 2.0 * promise.below_a} | above),
+            Hold(duration_s=wait_s, mark="over"),
+        ],
+        expectations=list(_not_full(profile, promise)),
+    )
+    yield Draft(
+        title=f"full is told once it has lasted {format(promise.for_s, 's')}, and once only",
+        parameters={"situation": "dwell"},
+        steps=[
+            Set(values={"current": tail_a}),
+            Set(values=above, mark="high"),
+            Hold(duration_s=wait_s, mark="told"),
+            Hold(duration_s=promise.for_s, mark="over"),
+        ],
+        expectations=list(_becomes_full(profile, promise)),
     )
 
 
-def _full_draft(profile: Profile, situation: str, steps: Sequence[Step]) -> Draft:
-    """Expect of these steps that they make nothing full."""
-    promise = profile.energy.full if profile.energy else None
-    titles = {
-        "peaks": "peaks of the voltage make nothing full",
-        "half": "neither a voltage nor a current below what is stated makes it full alone",
-    }
-    expected: list[Expectation] = [
-        SignalSteady(
-            signal=signals_of(profile)[SOC],
-            most_span=percent_of(profile, 0.01),
-            begin="begun",
-            end="over",
-        )
-    ]
-    if promise is not None and promise.console is not None:
-        expected.append(ConsoleNeverSays(pattern=promise.console))
-    return _draft(
-        titles[situation], (situation, promise.traces_to if promise else ()), steps, expected
-    )
+def _not_full(profile: Profile, promise: FullPromise) -> Iterator[Expectation]:
+    soc, most_span = signals_of(profile)[SOC], percent_of(profile, 0.01)
+    yield SignalSteady(signal=soc, most_span=most_span, begin="begun", end="over")
+    if promise.console is not None:
+        yield ConsoleNeverSays(pattern=promise.console)
 
 
 def _becomes_full(profile: Profile, promise: FullPromise) -> Iterator[Expectation]:
-    signal = signals_of(profile)[SOC]
-    since, top = Mark(mark="high"), percent_of(profile, 1.0)
-    latest_s = promise.for_s + promise.within_s
-    yield SignalBecomes(signal=signal, value=top, since=since, low_s=promise.for_s, high_s=latest_s)
-    yield SignalWithin(
-        signal=signal, low=percent_of(profile, 0.995), high=top, begin="told", end="over"
-    )
-    if promise.console is not None:
-        yield ConsoleSays(
-            pattern=promise.console, since=since, low_s=promise.for_s, high_s=latest_s
-        )
-        yield ConsoleNeverSays(pattern=promise.console, begin="told", end="over")
+    signal, top = signals_of(profile)[SOC], percent_of(profile, 1.0)
+    time = Interval(promise.for_s, promise.for_s + promise.within_s, "s")
+    yield becomes(signal, top, "high", time)
+    yield between(signal, Interval(percent_of(profile, 0.995), top, ""), "told", "over")
+    if (line := promise.console) is not None:
+        since = Mark(mark="high")
+        yield ConsoleSays(pattern=line, since=since, low_s=time.low, high_s=time.high)
+        yield ConsoleNeverSays(pattern=line, begin="told", end="over")
 
 
-def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("charge ends", lambda profile: profile.energy)
+def charge_ends(profile: Profile, options: Options, energy: Energy) -> Iterator[Draft]:  # noqa: ARG001
     """Run past empty, past the reserve and past full: every value stays within 0 and rated."""
-    energy = profile.energy
-    if energy is None:
-        return
     capacity_ah = profile.cells.capacity_ah or 0.0
     remaining = energy.remaining_capacity
     reserve = remaining.reserve_ah / capacity_ah if remaining else 0.0
@@ -346,28 +316,25 @@ def charge_ends(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa:
         amps = charge_a if name == "full" else discharge_a
         seconds = 36.0 * past * capacity_ah / abs(amps)
         turned_a = discharge_a if name == "full" else charge_a
-        yield _draft(
-            f"past {name}, charge and remaining capacity stay between 0 and rated",
-            (name, remaining.traces_to if remaining else energy.state_of_charge.traces_to),
-            [
+        yield Draft(
+            title=f"past {name}, charge and remaining capacity stay between 0 and rated",
+            parameters={"situation": name},
+            steps=[
                 *_conducting_at(profile, _volts_at(energy, soc), "begun"),
                 *_flow(amps, seconds),
                 Hold(duration_s=_told_s(profile), mark="there"),
                 *_flow(turned_a, 0.5 * seconds * abs(amps / turned_a)),
                 Hold(duration_s=_told_s(profile), mark="back"),
             ],
-            list(_within_ends(profile, rising=name == "full")),
+            expectations=list(_within_ends(profile, rising=name == "full")),
+            traces_to=remaining.traces_to if remaining else energy.state_of_charge.traces_to,
         )
 
 
 def _within_ends(profile: Profile, *, rising: bool) -> Iterator[Expectation]:
     tops = {SOC: percent_of(profile, 1.0), REMAINING: profile.cells.capacity_ah or 0.0}
-    for name in tops:
-        if name not in signals_of(profile):
-            continue
-        yield SignalWithin(
-            signal=signals_of(profile)[name], low=0.0, high=tops[name], begin="begun", end="back"
-        )
+    for name in (name for name in tops if name in signals_of(profile)):
+        yield between(signals_of(profile)[name], Interval(0.0, tops[name], ""), "begun", "back")
         yield _ordered(profile, name, ("begun", "there", rising))
         yield _ordered(profile, name, ("there", "back", not rising))
     yield counts(profile, SOC, "there", "back")
@@ -382,11 +349,9 @@ def _volts_at(energy: Energy, soc: float) -> float:
 
 
 # ---- health -------------------------------------------------------------------------------------
-def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("health", lambda p: p.energy.health if p.energy else None)
+def health(profile: Profile, options: Options, top: HealthPromise) -> Iterator[Draft]:  # noqa: ARG001
     """Run it for a while at the edges of each temperature range: nobody ages in minutes."""
-    energy = profile.energy
-    if energy is None or energy.health is None:
-        return
     signal = signals_of(profile)[HEALTH]
     discharge_a, _ = _currents(profile)
     steps: list[Step] = [Hold(duration_s=_told_s(profile), mark="begun")]
@@ -396,16 +361,15 @@ def health(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG0
             *([Set(values={"current": 0.5 * discharge_a})] if profile.has_current else []),
             Hold(duration_s=15.0),
         ]
-    top = energy.health
-    yield _draft(
-        "health does not fall in minutes, in cold or heat",
-        ("temperatures", top.traces_to),
-        [*steps, Hold(duration_s=0.0, mark="over")],
-        [
+    yield Draft(
+        title="health does not fall in minutes, in cold or heat",
+        parameters={"situation": "temperatures"},
+        steps=[*steps, Hold(duration_s=0.0, mark="over")],
+        expectations=[
             SignalSteady(
                 signal=signal, most_span=top.per_hour / top.factor, begin="begun", end="over"
             ),
-            SignalWithin(signal=signal, low=0.0, high=1.0 / top.factor),
+            between(signal, Interval(0.0, 1.0 / top.factor, "")),
         ],
     )
 
@@ -418,24 +382,6 @@ def _edges_degc(profile: Profile) -> list[float]:
 
 
 # ---- what they share ----------------------------------------------------------------------------
-def _draft(
-    title: str,
-    situation: tuple[str, tuple[str, ...]],
-    steps: Sequence[Step],
-    expectations: Sequence[Expectation],
-) -> Draft:
-    name, traces_to = situation
-    parameters: Mapping[str, str] = {"situation": name}
-    return Draft(
-        title=title,
-        protection=None,
-        parameters=parameters,
-        steps=steps,
-        expectations=expectations,
-        traces_to=traces_to,
-    )
-
-
 def _ordered(profile: Profile, name: str, move: tuple[str, str, bool]) -> SignalOrdered:
     """Expect a quantity to move one way, but for the rounding of its last step."""
     begin, end, rising = move
@@ -443,23 +389,12 @@ def _ordered(profile: Profile, name: str, move: tuple[str, str, bool]) -> Signal
     slack = percent_of(profile, SOC_STEP)
     if name == REMAINING and remaining:
         slack = remaining.resolution_ah
-    return SignalOrdered(
-        signal=signals_of(profile)[name], rising=rising, slack=slack, begin=begin, end=end
-    )
+    signal = signals_of(profile)[name]
+    return SignalOrdered(signal=signal, rising=rising, slack=slack, begin=begin, end=end)
 
 
 def _small_steps(profile: Profile, begin: str, end: str) -> SignalSteady:
     """Expect that counting takes small steps."""
     assert profile.energy is not None  # noqa: S101  each family has looked
-    largest = profile.energy.state_of_charge.counts.largest_step
-    return SignalSteady(
-        signal=signals_of(profile)[SOC],
-        most_step=percent_of(profile, largest),
-        begin=begin,
-        end=end,
-    )
-
-
-def _paths_closed(profile: Profile) -> Iterator[Expectation]:
-    """Nothing interrupts the current, so what was read of it stands for all of the time."""
-    yield from (Stays(output=output, is_open=False) for output in paths(profile))
+    most_step = percent_of(profile, profile.energy.state_of_charge.counts.largest_step)
+    return SignalSteady(signal=signals_of(profile)[SOC], most_step=most_step, begin=begin, end=end)

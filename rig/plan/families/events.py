@@ -2,61 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rig.dut.messages import BusLoad, Events
-from rig.dut.profile import Profile, Protection
+from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.message_comes import MessageComes
-from rig.expectations.message_sound import message_sound
-from rig.expectations.signal_within import SignalWithin
+from rig.expectations.message_sound import MessageSound
 from rig.instants import Crossing, Instant, Mark
-from rig.plan.families.choosing import chosen, delay_of, look_s, recovery_time_of
-from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
-from rig.plan.families.expecting import said_within_s, until_said_s
-from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, acting, beyond, home, stimuli
+from rig.plan.families.choosing import look_s
+from rig.plan.families.draft import Draft, Options, family_of, random_phase
+from rig.plan.families.expecting import between
+from rig.plan.families.provoked import TRIPPED, Provoked, at_each, one_each
+from rig.plan.families.timing import (
+    AFTER_S,
+    CLEAR_S,
+    LOADED_AFTER_S,
+    LOADED_BEFORE_S,
+    ONE_TASK_S,
+)
+from rig.plan.stimulus import APPLIED, REMOVED, acting, beyond, home
 from rig.quantities import CELL, TEMPERATURE, number_of
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.bus_load import Load
 from rig.steps.hold import Hold
-from rig.steps.random_phase import RandomPhase
 from rig.steps.send import Send
 from rig.steps.set import Set
 from rig.steps.type_line import Type
 
-_BEGUN, _TRIPPED, _CLEARED = "begun", "tripped", "cleared"
-# Event and output come in one run of a task: which of two clocks says so first means nothing.
-_SAME_S = 0.05
-_CLEAR_S = 1.0  # of a console command that clears a latch, as in the family latch
-_BEFORE_S, _BEHIND_S = 0.15, 0.1  # loaded around the time in which a reaction is due
+_BEGUN, _CLEARED = "begun", "cleared"
+_Due = tuple[Instant, Interval]  # since when, and within what time
 
 
-def events(profile: Profile, options: Options) -> Iterator[Draft]:
+@family_of("events", lambda profile: profile.events)
+def events(profile: Profile, options: Options, promise: Events) -> Iterator[Draft]:
     """Provoke each protection and let it recover: just its own events come, in time."""
-    promise = profile.events
-    if promise is None:
-        return
-    for name, protection in chosen(profile, options, lambda p: p.short in promise.codes):
-        for stimulus in stimuli(profile, name, options.targets)[-1:]:
-            yield _quiet_draft(_Story(profile, promise, stimulus, protection))
-    yield from _loaded(profile, promise, options)
+    for it in one_each(profile, options, lambda p: p.short in promise.codes):
+        yield _quiet_draft(_Story.of(it, promise))
+    if options.protections is None and profile.can is not None and profile.can.bears is not None:
+        yield from _loaded(profile, promise, profile.can.bears)
 
 
-@dataclass(frozen=True, slots=True)
-class _Story:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Story(Provoked):
     """One protection from its trip to its recovery."""
 
-    profile: Profile
     promise: Events
-    stimulus: Stimulus
-    protection: Protection
 
-    @property
-    def tripped_s(self) -> float:
-        """Time after which the trip has surely been told."""
-        return delay_of(self.protection).high + said_within_s(self.protection) + AFTER_S
+    @classmethod
+    def of(cls, it: Provoked, promise: Events) -> _Story:
+        return cls(it.profile, it.stimulus, it.protection, promise=promise)
 
     @property
     def command(self) -> str | None:
@@ -67,174 +64,139 @@ class _Story:
         return next((known[name] for name in means if name in known), None)
 
     @property
-    def recovers(self) -> bool:
+    def ends(self) -> bool:
+        """Whether it recovers."""
         return self.protection.recovers is not None or self.command is not None
 
     @property
-    def others(self) -> int:
-        """How many more protections act in that time and tell it."""
-        return sum(
-            p.short in self.promise.codes and delay_of(p).high < self.tripped_s for p in self.beside
-        )
-
-    @property
-    def beside(self) -> list[Protection]:
+    def beside(self) -> list[Provoked]:
         """What else may act; a current ends with the first path, and what is slower sees none."""
         there = acting(self.profile, self.stimulus.values)
-        mine = self.stimulus.protection
-        return [p for n, p in there.items() if n != mine and p.unit != "A"]
+        return [
+            replace(self, protection=p)
+            for n, p in there.items()
+            if n != self.name and p.unit != "A"
+        ]
+
+    @property
+    def others(self) -> int:
+        """How many more protections act before the trip has surely been told, and tell it."""
+        tripped_s, codes = self.until_said_s(), self.promise.codes
+        return sum(it.short in codes and it.delay.high < tripped_s for it in self.beside)
+
+    def comes(self, due: _Due, count: int = 1, *, tripped: bool, at: bool = False) -> MessageComes:
+        """Expect its events so often within a time; `at` holds them to its channel too."""
+        promise = self.promise
+        where = {promise.code: float(promise.codes[self.short]), promise.tripped: float(tripped)}
+        if at and promise.channel is not None and self.short in promise.channel_of:
+            where[promise.channel] = float(number_of(self.target) or 0)
+        return _comes(promise, where, due, count)
+
+    def no_more(self, due: _Due) -> Iterator[Expectation]:
+        """Expect one trip and one recovery of it in the whole case."""
+        yield self.comes(due, tripped=True)
+        yield self.comes(due, int(self.ends), tripped=False)
+
+    def told(self, output: str, *, tripped: bool) -> _Due:
+        """By the edge of an output, with which its event comes."""
+        level = self.profile.outputs[output].closed_above_v
+        after = None if tripped else TRIPPED
+        edge = Crossing(quantity=output, level=level, rising=not tripped, after=after)
+        return edge, Interval(-ONE_TASK_S, self.promise.within_s, "s")
+
+    def within(self, low_s: float, high_s: float) -> Interval:
+        return Interval(low_s, high_s + self.promise.within_s, "s")
 
 
-def _quiet_draft(story: _Story) -> Draft:
-    stimulus, protection, promise = story.stimulus, story.protection, story.promise
-    steps: list[Step] = [
-        *stimulus.apply,
-        Hold(duration_s=story.tripped_s, mark=_TRIPPED),
-        *_recovery_steps(story),
-        Hold(duration_s=AFTER_S),
-    ]
-    return draft_of(
-        f"{whose(protection.short, stimulus.target)} is told by one event, and its end by one",
-        stimulus,
-        protection,
-        steps=[RandomPhase(span_s=phase_s(story.profile), mark=_BEGUN), *steps],
-        expectations=[
-            _told(story, tripped=True, since=_trip_instant(story)),
-            *([_told(story, tripped=False, since=_release_instant(story))] * story.recovers),
-            *_no_more(story, _least_s(steps)),
-            _in_all(promise, {promise.tripped: 1.0}, 1 + story.others, _least_s(steps)),
-            *_value(story),
-            message_sound(promise.message, promise),
-        ],
-    )
-
-
-def _recovery_steps(story: _Story) -> list[Step]:
-    if not story.recovers:
-        return []
-    stimulus, protection = story.stimulus, story.protection
-    after_s = until_said_s(protection, recovery_time_of(protection))
-    if story.command is None:
-        wait_s = AFTER_S if stimulus.outlasts else after_s
-        return [*stimulus.remove, Hold(duration_s=wait_s)]
-    return [
-        *stimulus.remove,
-        Hold(duration_s=1.0),
-        Type(line=story.command, mark=_CLEARED),
-        Hold(duration_s=_CLEAR_S + AFTER_S),
-    ]
-
-
-def _trip_instant(story: _Story) -> tuple[Instant, Interval]:
-    """From when the trip's event counts, and when it may come."""
-    for output in story.protection.opens:
-        return _of_output(story, output, rising=False), _in_time(story)
-    delay = delay_of(story.protection)
-    return story.stimulus.since, Interval(delay.low, delay.high + story.promise.within_s, "s")
-
-
-def _release_instant(story: _Story) -> tuple[Instant, Interval]:
-    for output in story.protection.opens:
-        if output not in _held_open(story):
-            return _of_output(story, output, rising=True), _in_time(story)
-    time = recovery_time_of(story.protection)
-    # Its cause may be gone long before the mark: a current ends with the trip itself.
-    return Mark(mark=REMOVED), Interval(-time.high, time.high + story.promise.within_s, "s")
-
-
-def _held_open(story: _Story) -> set[str]:
-    """Outputs that another protection opens too, so that their edges are not this one's."""
-    return {output for p in story.beside for output in p.opens}
-
-
-def _in_time(story: _Story) -> Interval:
-    return Interval(-_SAME_S, story.promise.within_s, "s")
-
-
-def _of_output(story: _Story, output: str, *, rising: bool) -> Crossing:
-    level = story.profile.outputs[output].closed_above_v
-    after = _TRIPPED if rising else None
-    return Crossing(quantity=output, level=level, rising=rising, after=after)
-
-
-def _told(story: _Story, *, tripped: bool, since: tuple[Instant, Interval]) -> MessageComes:
-    """Expect it once within its time."""
-    promise, stimulus = story.promise, story.stimulus
-    where = _where(story, tripped=tripped)
-    if tripped and promise.channel is not None and story.protection.short in promise.channel_of:
-        where[promise.channel] = float(number_of(stimulus.target) or 0)
-    instant, time = since
+def _comes(promise: Events, where: Mapping[str, float], due: _Due, count: int) -> MessageComes:
+    since, time = due
     return MessageComes(
         message=promise.message,
         where=where,
-        since=instant,
+        since=since,
         low_s=time.low,
         high_s=time.high,
-        at_least=1,
-        at_most=1,
-    )
-
-
-def _where(story: _Story, *, tripped: bool) -> dict[str, float]:
-    promise = story.promise
-    code = float(promise.codes[story.protection.short])
-    return {promise.code: code, promise.tripped: float(tripped)}
-
-
-def _no_more(story: _Story, within_s: float) -> Iterator[Expectation]:
-    """Expect one trip and one recovery of it in the whole case."""
-    yield _in_all(story.promise, _where(story, tripped=True), 1, within_s)
-    yield _in_all(story.promise, _where(story, tripped=False), int(story.recovers), within_s)
-
-
-def _in_all(
-    promise: Events, where: Mapping[str, float], count: int, within_s: float
-) -> MessageComes:
-    return MessageComes(
-        message=promise.message,
-        where=where,
-        since=Mark(mark=_BEGUN),
-        high_s=round(within_s, 6),
         at_least=count,
         at_most=count,
     )
 
 
-def _least_s(steps: Iterable[Step]) -> float:
-    """Time that these steps take at least: a count that ends later would never be decided."""
-    waits = [step.duration_s for step in steps if isinstance(step, Hold)]
-    sends = [(step.count - 1) * step.period_s for step in steps if isinstance(step, Send)]
-    loads = [step.bursts * step.burst_s / step.share for step in steps if isinstance(step, Load)]
-    return sum(waits) + sum(sends) + sum(loads)
-
-
-def _value(story: _Story) -> Iterator[Expectation]:
-    """The value in the event is the one that was put on, where no other event can be meant."""
-    promise, stimulus, protection = story.promise, story.stimulus, story.protection
-    report = story.profile.telemetry.reports().get(protection.kind.name if protection.kind else "")
-    lsb = promise.lsb.get(protection.unit)
-    if promise.value is None or protection.short not in promise.value_of or story.others:
-        return
-    value = stimulus.values.get(stimulus.target)
-    if value is None or lsb is None or report is None or report.accuracy is None:
-        return
-    shown = value * protection.sign
-    slack = 2.0 * report.accuracy + report.relative * abs(value)
-    yield SignalWithin(
-        signal=promise.message.signal(promise.value),
-        low=round((shown - slack) / lsb, 3),
-        high=round((shown + slack) / lsb, 3),
-        begin=_BEGUN,
-        end=_TRIPPED,
+def _quiet_draft(it: _Story) -> Draft:
+    steps = [*it.tripped(TRIPPED), *_recovery_steps(it), Hold(duration_s=AFTER_S)]
+    promise, whole = it.promise, _whole(steps)
+    ends = [it.comes(_release_due(it), tripped=False)] if it.ends else []
+    return it.draft(
+        f"{it.whose} is told by one event, and its end by one",
+        [random_phase(it.profile, _BEGUN), *steps],
+        [
+            it.comes(_trip_due(it), tripped=True, at=True),
+            *ends,
+            *it.no_more(whole),
+            _comes(promise, {promise.tripped: 1.0}, whole, 1 + it.others),
+            *_value(it),
+            MessageSound.promised(promise.message, promise),
+        ],
     )
 
 
-# ---- on a loaded bus --------------------------------------------------------------------------
-def _loaded(profile: Profile, promise: Events, options: Options) -> Iterator[Draft]:
-    """Provoke what one quantity can, with the bus full when the reactions are due."""
-    load = profile.can.bears if profile.can else None
-    if load is None or options.protections is not None:
+def _recovery_steps(it: _Story) -> list[Step]:
+    if not it.ends:
+        return []
+    if it.command is None:
+        wait_s = AFTER_S if it.stimulus.outlasts else it.until_said_s(it.recovery)
+        return [*it.stimulus.remove, Hold(duration_s=wait_s)]
+    return [
+        *it.stimulus.remove,
+        Hold(duration_s=1.0),
+        Type(line=it.command, mark=_CLEARED),
+        Hold(duration_s=CLEAR_S + AFTER_S),
+    ]
+
+
+def _trip_due(it: _Story) -> _Due:
+    """From when the trip's event counts, and when it may come."""
+    for output in it.opens:
+        return it.told(output, tripped=True)
+    return it.stimulus.since, it.within(it.delay.low, it.delay.high)
+
+
+def _release_due(it: _Story) -> _Due:
+    # Outputs that another protection opens too have edges that are not this one's.
+    held_open = {output for other in it.beside for output in other.opens}
+    for output in it.opens:
+        if output not in held_open:
+            return it.told(output, tripped=False)
+    # Its cause may be gone long before the mark: a current ends with the trip itself.
+    return Mark(mark=REMOVED), it.within(-it.recovery.high, it.recovery.high)
+
+
+def _whole(steps: Iterable[Step]) -> _Due:
+    """The whole case, by the time that its steps take at least: a count must end before they do."""
+    waits = [step.duration_s for step in steps if isinstance(step, Hold)]
+    sends = [(step.count - 1) * step.period_s for step in steps if isinstance(step, Send)]
+    loads = [step.bursts * step.burst_s / step.share for step in steps if isinstance(step, Load)]
+    least_s = round(sum(waits) + sum(sends) + sum(loads), 6)
+    return Mark(mark=_BEGUN), Interval(0.0, least_s, "s")
+
+
+def _value(it: _Story) -> Iterator[Expectation]:
+    """The value in the event is the one that was put on, where no other event can be meant."""
+    promise, p = it.promise, it.protection
+    report = it.profile.telemetry.reports().get(p.kind.name if p.kind else "")
+    lsb, value = promise.lsb.get(p.unit), it.stimulus.values.get(it.target)
+    if promise.value is None or it.short not in promise.value_of or it.others:
         return
+    if value is None or lsb is None or report is None or report.accuracy is None:
+        return
+    slack, shown = 2.0 * report.accuracy + report.relative * abs(value), value * p.sign
+    low, high = round((shown - slack) / lsb, 3), round((shown + slack) / lsb, 3)
+    signal = promise.message.signal(promise.value)
+    yield between(signal, Interval(low, high, ""), _BEGUN, TRIPPED)
+
+
+# ---- on a loaded bus --------------------------------------------------------------------------
+def _loaded(profile: Profile, promise: Events, load: BusLoad) -> Iterator[Draft]:
+    """Provoke what one quantity can, with the bus full when the reactions are due."""
     for kind in (CELL, TEMPERATURE):
         for rising in (True, False):
             names = [
@@ -246,42 +208,44 @@ def _loaded(profile: Profile, promise: Events, options: Options) -> Iterator[Dra
                 yield _loaded_draft(profile, promise, load, names)
 
 
-def _loaded_draft(
-    profile: Profile, promise: Events, load: BusLoad, names: list[str]
-) -> Draft:  # fmt: skip
+def _loaded_draft(profile: Profile, promise: Events, load: BusLoad, names: Sequence[str]) -> Draft:
     """Go beyond the furthest stage, and back; all the stages on the way act too."""
-    furthest = max(names, key=lambda n: abs(profile.protections[n].level - _home_of(profile, n)))
+    first = profile.protections[names[0]].quantities(profile)[0]
+    furthest = max(names, key=lambda n: abs(profile.protections[n].level - home(profile, first)))
     target = profile.protections[furthest].quantities(profile)[0]
     values = {target: beyond(profile, furthest)}
-    there = {n: p for n, p in acting(profile, values).items() if p.short in promise.codes}
+    there = acting(profile, values)
     story = [
-        _Story(profile, promise, s, there[n]) for n in names for s in stimuli(profile, n, (target,))
+        _Story.of(it, promise) for n in names if n in there for it in at_each(profile, n, (target,))
     ]
-    shorts = ", ".join(each.protection.short for each in story)
-    trips = [delay_of(each.protection) for each in story]
-    returns = [recovery_time_of(each.protection) for each in story]
     steps: list[Step] = [
         Set(values=values, mark=APPLIED),
-        *_load_steps(load, trips),
-        Hold(duration_s=AFTER_S, mark=_TRIPPED),
+        *_load_steps(load, [it.delay for it in story]),
+        Hold(duration_s=AFTER_S, mark=TRIPPED),
         Set(values={target: home(profile, target)}, mark=REMOVED),
-        *_load_steps(load, returns),
-        Hold(duration_s=look_s(story[0].profile, 2.0 * AFTER_S, story[0].profile.messages)),
+        *_load_steps(load, [it.recovery for it in story]),
+        Hold(duration_s=look_s(profile, 2.0 * AFTER_S, profile.messages)),
     ]
+    shorts, whole = ", ".join(it.short for it in story), _whole(steps)
     return Draft(
         title=f"{shorts} are told in time on a bus that others load to {load.share * 100:g} %",
         protection=furthest,
         parameters={"at": target, "bus": "loaded"},
-        steps=[RandomPhase(span_s=phase_s(profile), mark=_BEGUN), *steps],
+        steps=[random_phase(profile, _BEGUN), *steps],
         expectations=[
             *(
-                _told(each, tripped=told, since=_loaded_instant(each, tripped=told))
-                for each in story
-                for told in (True, False)
+                it.comes(_loaded_due(it, tripped=tripped), tripped=tripped, at=tripped)
+                for it in story
+                for tripped in (True, False)
             ),
-            *(e for each in story for e in _no_more(each, _least_s(steps))),
-            _in_all(promise, {promise.tripped: 1.0}, len(story), _least_s(steps)),
-            *_all_sound(profile, promise),
+            *(e for it in story for e in it.no_more(whole)),
+            _comes(promise, {promise.tripped: 1.0}, whole, len(story)),
+            MessageSound.promised(promise.message, promise),
+            # Of frames that wait the newest leaves, so numbers are missing.
+            *(
+                replace(MessageSound.promised(n, m), counter=None)
+                for n, m in profile.messages.items()
+            ),
         ],
         severity=profile.protections[furthest].severity,
         traces_to=(*promise.traces_to, *load.traces_to),
@@ -289,37 +253,28 @@ def _loaded_draft(
     )
 
 
-def _loaded_instant(story: _Story, *, tripped: bool) -> tuple[Instant, Interval]:
+def _loaded_due(it: _Story, *, tripped: bool) -> _Due:
     """Each stage is told by the edge of an output that it alone opens, else in its own time."""
-    taken = _held_open_by_others(story)
-    alone = [output for output in story.protection.opens if output not in taken]
-    if alone:
-        return _of_output(story, alone[0], rising=not tripped), _in_time(story)
-    time = delay_of(story.protection) if tripped else recovery_time_of(story.protection)
-    mark = APPLIED if tripped else REMOVED
-    return Mark(mark=mark), Interval(time.low - _SAME_S, time.high + story.promise.within_s, "s")
-
-
-def _held_open_by_others(story: _Story) -> set[str]:
-    """Outputs that another stage of the same quantity opens on the same side."""
-    mine = story.protection
-    return {
+    mine = it.protection
+    taken = {
         output
-        for p in story.profile.protections.values()
+        for p in it.profile.protections.values()
         if p is not mine and p.watches == mine.watches and p.rising is mine.rising
         for output in p.opens
     }
-
-
-def _home_of(profile: Profile, name: str) -> float:
-    return home(profile, profile.protections[name].quantities(profile)[0])
+    for output in it.opens:
+        if output not in taken:
+            return it.told(output, tripped=tripped)
+    time = it.delay if tripped else it.recovery
+    mark = APPLIED if tripped else REMOVED
+    return Mark(mark=mark), it.within(time.low - ONE_TASK_S, time.high)
 
 
 def _load_steps(load: BusLoad, due: list[Interval]) -> Iterator[Step]:
     """Load the bus around the times in which something is due; the mark before them is 0."""
     low_s, high_s = min(t.low for t in due), max(t.high for t in due)
-    begin_s = max(0.0, low_s - _BEFORE_S)
-    burst_s = min(load.burst_s, high_s + _BEHIND_S - begin_s)
+    begin_s = max(0.0, low_s - LOADED_BEFORE_S)
+    burst_s = min(load.burst_s, high_s + LOADED_AFTER_S - begin_s)
     yield Hold(duration_s=begin_s)
     yield Load(
         share=load.share,
@@ -328,10 +283,3 @@ def _load_steps(load: BusLoad, due: list[Interval]) -> Iterator[Step]:
         first_id=load.first_id,
         last_id=load.last_id,
     )
-
-
-def _all_sound(profile: Profile, promise: Events) -> Iterator[Expectation]:
-    yield message_sound(promise.message, promise)
-    for name, message in profile.messages.items():
-        # Of frames that wait the newest leaves, so numbers are missing.
-        yield replace(message_sound(name, message), counter=None)

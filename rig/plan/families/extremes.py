@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rig.dut.profile import Profile, Report
 from rig.expectations.telemetry_agrees import TelemetryAgrees, agrees
-from rig.plan.families.draft import Draft, Options
+from rig.plan.families.draft import Draft, Options, family
+from rig.plan.families.timing import SETTLED_S
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -15,11 +16,11 @@ from rig.steps.set import Set
 
 _CELL_STEP_V = 0.04  # between neighbours; well above any accuracy, and no imbalance of four cells
 _COLD_DEGC, _HOT_DEGC = -10.0, 40.0
-_SETTLED_S = 1.0
 
 _Both = tuple[Report | None, Report | None]  # of the lowest and of the highest
 
 
+@family("extremes")
 def extremes(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Make each cell and each sensor the highest in turn; who is lowest changes meanwhile."""
     told = profile.telemetry
@@ -59,33 +60,23 @@ def _between(profile: Profile, sensor: str, degc: float) -> float:
     return min(max(degc, allowed.low), allowed.high)
 
 
-def _draft(
-    highest: str,
-    stages: Sequence[Mapping[str, float]],
-    reports: _Both,
-) -> Draft:
+def _draft(highest: str, stages: Sequence[Mapping[str, float]], reports: _Both) -> Draft:
+    lowest = [min(values, key=lambda q: values[q]) for values in stages]
     steps: list[Step] = []
-    lowest: list[str] = []
-    for values in stages:
-        least = min(values, key=lambda q: values[q])
-        lowest.append(least)
-        steps += [
-            Set(values=values),
-            Hold(duration_s=_SETTLED_S),
-            Read(quantities=(least, highest)),
-        ]
+    for values, least in zip(stages, lowest, strict=True):
+        read = Read(quantities=(least, highest))
+        steps += [Set(values=values), Hold(duration_s=SETTLED_S), read]
     least_of, most_of = reports
-    traces = [r.traces_to for r in reports if r is not None]
+    traces = (r for report in reports if report is not None for r in report.traces_to)
     return Draft(
         title=f"{highest} is told as the highest, and the lowest as the lowest",
-        protection=None,
         parameters={"highest": highest},
         steps=steps,
         expectations=[
             *(e for q in dict.fromkeys(lowest) for e in _agrees(q, least_of)),
             *_agrees(highest, most_of),
         ],
-        traces_to=tuple(dict.fromkeys(r for each in traces for r in each)),
+        traces_to=tuple(dict.fromkeys(traces)),
     )
 
 

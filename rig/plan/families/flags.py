@@ -2,147 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 from rig.dut.claims import reboots
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
-from rig.expectations.message_sound import message_sound
+from rig.expectations.message_sound import MessageSound
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_within import SignalWithin
-from rig.plan.families.choosing import chosen, delay_of, look_s
-from rig.plan.families.draft import Draft, Options, draft_of, phase_s, whose
-from rig.plan.families.expecting import until_said_s
-from rig.plan.stimulus import Stimulus, acting, opened, stimuli
+from rig.plan.families.choosing import look_s
+from rig.plan.families.draft import Draft, Options, family
+from rig.plan.families.expecting import between, flags_stay, stays
+from rig.plan.families.provoked import TRIPPED, one_each
+from rig.plan.families.timing import STILL_S
+from rig.plan.stimulus import acting
+from rig.quantity import Interval
 from rig.steps.hold import Hold
-from rig.steps.random_phase import RandomPhase
 
-_TRIPPED, _WATCHED = "tripped", "watched"
-_WATCHED_S = 0.5  # at the least
+_WATCHED = "watched"
 _Value = SignalStays | SignalWithin
 
 
+@family("flags")
 def flags(profile: Profile, options: Options) -> Iterator[Draft]:
     """Provoke each protection at one place: its own flags come, no other, and limits follow."""
-    for name, protection in chosen(profile, options, lambda p: bool(p.says)):
-        for stimulus in stimuli(profile, name, options.targets)[-1:]:
-            yield _flags_draft(_Told.of(profile, stimulus, protection))
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """One protection provoked, and what of the rest acts with it."""
-
-    profile: Profile
-    stimulus: Stimulus
-    protection: Protection
-    acting: Mapping[str, Protection]
-    opened: frozenset[str]
-    reboots: bool
-
-    @classmethod
-    def of(cls, profile: Profile, stimulus: Stimulus, protection: Protection) -> _Told:
-        act = acting(profile, stimulus.values) | {stimulus.protection: protection}
-        return cls(
-            profile=profile,
-            stimulus=stimulus,
-            protection=protection,
-            acting=act,
-            opened=frozenset(
-                opened(profile, stimulus.values)
-                | set(protection.opens)
-                | _contactors_opened(profile, act)
-            ),
-            reboots=reboots(protection),
+    for it in one_each(profile, options, lambda p: bool(p.says)):
+        acts = acting(profile, it.stimulus.values) | {it.name: it.protection}
+        opens = it.affected | _contactors_opened(profile, acts)
+        # Through a reboot it is silent.
+        begin = TRIPPED if reboots(it.protection) else None
+        values: list[_Value] = [
+            *flags_stay(it.protection, TRIPPED, _WATCHED),
+            *_others(profile, acts, begin),
+        ]
+        if begin is None:
+            values += _states(profile, opens)
+        messages = {value.signal.message for value in values}
+        yield it.draft(
+            f"{it.whose} says its own flags and no other",
+            [
+                it.random_phase,
+                *it.tripped(TRIPPED),
+                Hold(duration_s=look_s(profile, STILL_S, messages), mark=_WATCHED),
+            ],
+            [*values, *_bytes(profile, begin)],
         )
 
 
-def _contactors_opened(profile: Profile, act: Iterable[str]) -> set[str]:
+def _contactors_opened(profile: Profile, acts: Mapping[str, Protection]) -> set[str]:
     """Contactors open by what the section `contactors` says, not by a protection's own `opens`."""
     contactors = profile.contactors
-    if contactors is None or set(act).isdisjoint(contactors.opened_by):
+    if contactors is None or set(acts).isdisjoint(contactors.opened_by):
         return set()
     return set(contactors.both)
 
 
-def _flags_draft(told: _Told) -> Draft:
-    stimulus, protection = told.stimulus, told.protection
-    tripped_s = until_said_s(protection, delay_of(protection))
-    states = [] if told.reboots else [*_paths(told), *_any_fault(told), *_allowance(told)]
-    values = [*_own(told), *_others(told), *states]
-    messages = {value.signal.message for value in values}
-    return draft_of(
-        f"{whose(protection.short, stimulus.target)} says its own flags and no other",
-        stimulus,
-        protection,
-        steps=[
-            RandomPhase(span_s=phase_s(told.profile)),
-            *stimulus.apply,
-            Hold(duration_s=tripped_s, mark=_TRIPPED),
-            Hold(duration_s=look_s(told.profile, _WATCHED_S, messages), mark=_WATCHED),
-        ],
-        expectations=[*values, *_bytes(told)],
-    )
-
-
-def _own(told: _Told) -> Iterator[_Value]:
-    """Its flags stand; when they have come is another family's question."""
-    for signal, value in told.protection.says.items():
-        yield SignalStays(signal=signal, value=float(value), begin=_TRIPPED, end=_WATCHED)
-
-
-def _others(told: _Told) -> Iterator[_Value]:
-    """Every flag stays down that none of those raises which act; through a reboot it is silent."""
-    profile = told.profile
-    raised = {said for p in told.acting.values() for said in p.says}
-    every = [(said, v) for p in profile.protections.values() for said, v in p.says.items()]
+def _others(
+    profile: Profile, acts: Mapping[str, Protection], begin: str | None
+) -> Iterator[_Value]:
+    """Every flag stays down that none of those raises which act."""
+    raised = {said for p in acts.values() for said in p.says}
+    every = {said: v for p in profile.protections.values() for said, v in p.says.items()}
     if profile.allowance is not None and profile.allowance.exceeded is not None:
-        every.append((profile.allowance.exceeded.says, 1))
-    begin = _TRIPPED if told.reboots else None
-    for signal, value in dict(every).items():
-        if signal not in raised:
-            yield SignalStays(signal=signal, value=float(1 - value), begin=begin, end=_WATCHED)
+        every[profile.allowance.exceeded.says] = 1
+    for said, value in every.items():
+        if said not in raised:
+            yield stays(said, 1 - value, begin, _WATCHED)
 
 
-def _paths(told: _Told) -> Iterator[_Value]:
-    """What it says of its outputs is what they do."""
-    for name, output in told.profile.outputs.items():
-        if (signal := output.signal) is None:
+def _states(profile: Profile, opens: set[str]) -> Iterator[_Value]:
+    """What it says of its outputs is what they do; nothing is allowed through an open path."""
+    for name, output in profile.outputs.items():
+        if output.signal is None:
             continue
-        if name not in told.profile.start.closes:  # open in health: a precharge that is over
-            yield SignalStays(signal=signal, value=0.0, end=_WATCHED)
-        elif name not in told.opened:
-            yield SignalStays(signal=signal, value=1.0, end=_WATCHED)
-        else:
-            yield SignalStays(signal=signal, value=0.0, begin=_TRIPPED, end=_WATCHED)
+        closes = name in profile.start.closes  # else open in health: a precharge that is over
+        begin = TRIPPED if closes and name in opens else None
+        yield stays(output.signal, closes and name not in opens, begin, _WATCHED)
+    if profile.any_fault is not None:
+        yield stays(profile.any_fault, bool(opens), TRIPPED, _WATCHED)
+    for limit in profile.allowance.currents.values() if profile.allowance else ():
+        yield stays(limit.allowed, limit.path not in opens, TRIPPED, _WATCHED)
+        if limit.path in opens:
+            yield between(limit.signal, Interval(0.0, 0.0, "A"), TRIPPED, _WATCHED)
 
 
-def _any_fault(told: _Told) -> Iterator[_Value]:
-    if told.profile.any_fault is None:
-        return
-    yield SignalStays(
-        signal=told.profile.any_fault, value=float(bool(told.opened)), begin=_TRIPPED, end=_WATCHED
-    )
-
-
-def _allowance(told: _Told) -> Iterator[_Value]:
-    """Nothing is allowed through an open path, and a closed one stays allowed."""
-    allowance = told.profile.allowance
-    for limit in allowance.currents.values() if allowance else ():
-        is_open = limit.path in told.opened
-        yield SignalStays(
-            signal=limit.allowed, value=float(not is_open), begin=_TRIPPED, end=_WATCHED
-        )
-        if is_open:
-            yield SignalWithin(
-                signal=limit.signal, low=0.0, high=0.0, unit="A", begin=_TRIPPED, end=_WATCHED
-            )
-
-
-def _bytes(told: _Told) -> Iterator[Expectation]:
+def _bytes(profile: Profile, begin: str | None) -> Iterator[Expectation]:
     """The messages that carry flags are whole, and nothing stands where nothing belongs."""
-    said_in = {said.message for p in told.profile.protections.values() for said in p.says}
-    begin = _TRIPPED if told.reboots else None
-    for name in sorted(said_in & set(told.profile.messages)):
-        yield message_sound(name, told.profile.messages[name], begin=begin)
+    said_in = {said.message for p in profile.protections.values() for said in p.says}
+    for name in sorted(said_in & set(profile.messages)):
+        yield MessageSound.promised(name, profile.messages[name], begin=begin)

@@ -3,273 +3,165 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from rig.dut.claims import reboots
-from rig.dut.profile import Profile, Protection
+from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
-from rig.expectations.signal_stays import SignalStays
-from rig.expectations.stays import Stays
-from rig.instants import Instant, Mark
-from rig.plan.families.choosing import (
-    delay_of,
-    each_stimulus,
-    recovers_by_itself,
-    recovers_by_level,
-    recovery_time_of,
-)
-from rig.plan.families.draft import AFTER_S, Draft, Options, after, draft_of, phase_s, whose
-from rig.plan.families.expecting import (
-    closes,
-    keeps,
-    recovers,
-    said_within_s,
-    trips,
-    unsays,
-    until_said_s,
-)
-from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, value_at
+from rig.instants import Mark
+from rig.plan.families.choosing import recovers_by_itself, recovers_by_level
+from rig.plan.families.draft import Draft, Options, Part, after, family
+from rig.plan.families.expecting import closes, stay
+from rig.plan.families.provoked import TRIPPED, Provoked, each
+from rig.plan.families.resetting import power_cycle
+from rig.plan.families.timing import AFTER_S, CLEAR_S, LATCHED_S, RECORD_APART_S, TRIED_S
+from rig.plan.stimulus import REMOVED, value_at
 from rig.quantity import Interval, format
 from rig.steps import Step
 from rig.steps.hold import Hold
-from rig.steps.power import Power
-from rig.steps.random_phase import RandomPhase
 from rig.steps.reset import Reset
 from rig.steps.set import Set
 from rig.steps.type_line import Type
 
-TRIPPED, _TRIED, _CLEARED = "tripped", "tried", "cleared"
-_GONE = 0.5  # of the threshold: where a current that a path has cut off is surely falling
-_LATCHED_S = 10.0  # a latch is watched for so long
-_TRIED_S = 1.5  # of them after a command that must be refused
-# A record is placed on the rig's clock to some milliseconds, and a console command is obeyed within
-# one or two: what is watched ends so long before it.
-_APART_S = 0.05
+_TRIED, _CLEARED = "tried", "cleared"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """From when a recovery's time counts, and how long it may take."""
-
-    since: Instant
-    said_since: Instant  # the same for flag and line
-    time: Interval
-    said_time: Interval
-
-
+@family("recovery")
 def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
     """Take the cause away: the output closes again, in its time, and flag and line say so."""
-    for stimulus, protection in each_stimulus(profile, options, only=recovers_by_itself):
-        release = release_of(profile, stimulus, protection)
-        tripped_s = until_said_s(protection, delay_of(protection))
-        outlasts = _outlasts_reboot(protection, tripped_s)
-        wait_s = until_said_s(protection, outlasts or release.time)
-        yield draft_of(
-            f"{whose(protection.short, stimulus.target)} lets go {after(release.time)}",
-            stimulus,
-            protection,
-            steps=[
-                RandomPhase(span_s=phase_s(profile)),
-                *stimulus.apply,
-                Hold(duration_s=tripped_s, mark=TRIPPED),
-                *stimulus.remove,
-                Hold(duration_s=AFTER_S if stimulus.outlasts else wait_s),
+    for it in each(profile, options, only=recovers_by_itself):
+        release, outlasts = it.release(), _outlasts_reboot(it)
+        wait_s = AFTER_S if it.stimulus.outlasts else it.until_said_s(outlasts or release.time)
+        yield it.draft(
+            f"{it.whose} lets go {after(release.time)}",
+            [
+                it.random_phase,
+                *it.tripped(TRIPPED),
+                *it.stimulus.remove,
+                Hold(duration_s=wait_s),
             ],
-            expectations=[
-                *trips(stimulus, protection),
-                *_not_yet(protection),
-                *recovers(protection, release.since, release.time),
-                *keeps(profile, stimulus, protection),
-                *_says_so(profile, protection, release, outlasts),
+            [
+                *it.trips(),
+                *_not_yet(it),
+                *it.recovers(release.since, release.time),
+                *it.keeps(),
+                *_says_so(it, outlasts),
             ],
         )
 
 
-def release_of(
-    profile: Profile,
-    stimulus: Stimulus,
-    protection: Protection,
-    nth: str = "",
-    tripped: str = TRIPPED,
-) -> Release:
-    """From when a recovery's time counts.
-
-    Parameters
-    ----------
-    nth
-        What the stimulus's marks bear behind their names.
-    tripped
-        The mark at which it surely has acted and said so.
-    """
-    time = recovery_time_of(protection)
-    applied, removed = Mark(mark=APPLIED + nth), Mark(mark=REMOVED + nth)
-    level = protection.recovery_level
-    if level is not None:
-        since = crossing(profile, stimulus, level, tripping=False, after=tripped)
-        return Release(since=since, said_since=since, time=time, said_time=time)
-    if protection.unit == "A":
-        # The path opens, so the current is gone with the trip, not with the load. At that instant
-        # the flag is not up yet, so when it goes is counted from where it surely is.
-        half = _GONE * protection.level
-        gone = crossing(profile, stimulus, half, tripping=False, after=applied.mark)
-        said = Interval(0.0, time.high, "s")
-        return Release(since=gone, said_since=Mark(mark=tripped), time=time, said_time=said)
-    if reboots(protection):
-        start = profile.start
-        whole_s = delay_of(protection).high + start.ready_within_s + start.closed_within_s
-        ready = Interval(0.0, delay_of(protection).high + start.ready_within_s, "s")
-        whole = Interval(0.0, whole_s, "s")
-        return Release(since=applied, said_since=applied, time=whole, said_time=ready)
-    if protection.message is not None and profile.can is not None:
-        # REMOVED is one frame short of those that it waits for.
-        period_s = profile.can.receives[protection.message].period_s
-        time = Interval(0.5 * period_s, time.high + period_s, "s")
-    return Release(since=removed, said_since=removed, time=time, said_time=time)
-
-
-def _outlasts_reboot(protection: Protection, tripped_s: float) -> Interval | None:
+def _outlasts_reboot(it: Provoked) -> Interval | None:
     """When a flag is taken back that a reboot leaves up: counted from the mark TRIPPED.
 
     When the reset was is known to the trip's time alone. None: nothing is promised, or it may be
     taken back before that mark.
     """
-    told, delay = protection.says_for, delay_of(protection)
+    told, tripped_s = it.protection.says_for, it.until_said_s()
     if told is None or told.low <= tripped_s:
         return None
-    return Interval(told.low - tripped_s, delay.high + told.high - tripped_s, "s")
+    return Interval(told.low - tripped_s, it.delay.high + told.high - tripped_s, "s")
 
 
-def _says_so(
-    profile: Profile, protection: Protection, release: Release, outlasts: Interval | None
-) -> Iterator[Expectation]:
+def _says_so(it: Provoked, outlasts: Interval | None) -> Iterator[Expectation]:
     """What flag and console say of it; after a reboot the start is told, and the flag lasts."""
-    if not reboots(protection):
-        yield from unsays(protection, release.said_since, release.said_time)
+    release, console = it.release(), it.profile.console
+    if not reboots(it.protection):
+        yield from it.unsays(release.said_since, release.said_time)
         return
-    if profile.console is not None:
-        yield ConsoleSays(
-            pattern=profile.console.ready,
-            since=release.said_since,
-            high_s=release.said_time.high,
-        )
+    if console is not None:
+        high_s = release.said_time.high
+        yield ConsoleSays(pattern=console.ready, since=release.said_since, high_s=high_s)
     if outlasts is not None:
-        yield from unsays(protection, Mark(mark=TRIPPED), outlasts)
+        yield from it.unsays(Mark(mark=TRIPPED), outlasts)
 
 
-def _not_yet(protection: Protection) -> Iterator[Expectation]:
+def _not_yet(it: Provoked) -> Iterator[Expectation]:
     """A message that is back must have come as often as promised, not just once."""
-    frames = protection.recovers.frames if protection.recovers else None
+    frames = it.protection.recovers.frames if it.protection.recovers else None
     if frames is not None and frames > 1:
-        for output in protection.opens:
-            yield Stays(output=output, is_open=True, begin=TRIPPED, end=REMOVED)
+        yield from stay(it.opens, TRIPPED, REMOVED, is_open=True)
 
 
+@family("hysteresis")
 def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:
     """Come back between threshold and recovery level: the protection must not let go."""
-    for stimulus, protection in each_stimulus(profile, options, only=recovers_by_level):
-        level = protection.recovery_level
-        if level is None or protection.threshold is None:
+    for it in each(profile, options, only=recovers_by_level):
+        level, p = it.protection.recovery_level, it.protection
+        if level is None or p.threshold is None:
             continue
-        between = round(0.5 * (level + protection.level), 6)
-        wait_s = 3.0 * max(recovery_time_of(protection).high, delay_of(protection).high)
-        tripped_s = until_said_s(protection, delay_of(protection))
-        value = value_at(profile, protection, between)
-        yield draft_of(
-            f"{whose(protection.short, stimulus.target)} holds at {format(value, protection.unit)}",
-            stimulus,
-            protection,
-            steps=[
-                RandomPhase(span_s=phase_s(profile)),
-                *stimulus.apply,
-                Hold(duration_s=tripped_s, mark=TRIPPED),
-                Set(values={stimulus.target: value}, mark="between"),
+        value = value_at(profile, p, round(0.5 * (level + p.level), 6))
+        wait_s = 3.0 * max(it.recovery.high, it.delay.high)
+        yield it.draft(
+            f"{it.whose} holds at {format(value, p.unit)}",
+            [
+                it.random_phase,
+                *it.tripped(TRIPPED),
+                Set(values={it.target: value}, mark="between"),
                 Hold(duration_s=wait_s, mark="waited"),
             ],
-            expectations=[
-                *trips(stimulus, protection),
-                *holds_on(protection, TRIPPED, "waited"),
-            ],
+            [*it.trips(), *it.holds_on(TRIPPED, "waited")],
         )
 
 
-def holds_on(protection: Protection, begin: str, end: str) -> Iterator[Expectation]:
-    """Outputs stay open and flags stay up."""
-    for output in protection.opens:
-        yield Stays(output=output, is_open=True, begin=begin, end=end)
-    for signal, value in protection.says.items():
-        yield SignalStays(signal=signal, value=float(value), begin=begin, end=end)
-
-
+@family("latch")
 def latch(profile: Profile, options: Options) -> Iterator[Draft]:
     """A latched protection stays, cause gone or not, until it is cleared by the named means."""
-    for stimulus, protection in each_stimulus(profile, options, only=_latches):
-        for means in protection.latched.cleared_by if protection.latched else ():
+    for it in each(profile, options, only=lambda p: p.latched is not None):
+        for means in it.protection.latched.cleared_by if it.protection.latched else ():
             clear, high_s = _clear(profile, means)
-            too_soon, refused = _too_soon(profile, protection, means)
-            cleared = Mark(mark=_CLEARED)
-            claim = f"protections/{stimulus.protection}/latched/{means}"
-            time = Interval(0.0, high_s, "s")
-            tripped_s = until_said_s(protection, delay_of(protection))
-            yield draft_of(
-                f"{protection.short} stays latched until {means}",
-                stimulus,
-                protection,
-                parameters={"cleared by": means},
-                steps=[
-                    *stimulus.apply,
-                    Hold(duration_s=tripped_s, mark=TRIPPED),
-                    *too_soon,
-                    *stimulus.remove,
-                    Hold(duration_s=_LATCHED_S - (_TRIED_S if too_soon else 0.0), mark="waited"),
-                    Hold(duration_s=_APART_S),
+            tried = _too_soon(it, means)
+            waited_s = LATCHED_S - (TRIED_S if tried.steps else 0.0)
+            yield it.draft(
+                f"{it.short} stays latched until {means}",
+                [
+                    *it.tripped(TRIPPED),
+                    *tried.steps,
+                    *it.stimulus.remove,
+                    Hold(duration_s=waited_s, mark="waited"),
+                    Hold(duration_s=RECORD_APART_S),
                     *clear,
-                    Hold(duration_s=high_s + said_within_s(protection) + AFTER_S),
+                    Hold(duration_s=high_s + it.said_s + AFTER_S),
                 ],
-                expectations=[
-                    *trips(stimulus, protection),
-                    *holds_on(protection, TRIPPED, "waited"),
-                    *refused,
-                    *closes(protection.opens, _CLEARED, high_s, claim=claim),
-                    *unsays(_as_cleared_by(protection, means), cleared, time),
+                [
+                    *it.trips(),
+                    *it.holds_on(TRIPPED, "waited"),
+                    *tried.expectations,
+                    *closes(
+                        it.opens, _CLEARED, high_s, claim=f"protections/{it.name}/latched/{means}"
+                    ),
+                    *_cleared(it, means, high_s),
                 ],
+                {"cleared by": means},
             )
 
 
-def _too_soon(
-    profile: Profile, protection: Protection, means: str
-) -> tuple[list[Step], list[Expectation]]:
+def _too_soon(it: Provoked, means: str) -> Part:
     """Try to clear it while its cause is still there, where that is promised to be refused."""
-    latched = protection.latched
-    if latched is None or latched.once is None or profile.console is None:
-        return [], []
-    if means not in profile.console.commands:
-        return [], []
-    tried = Type(line=profile.console.commands[means], mark=_TRIED)
-    answer = latched.refused
-    said: list[Expectation] = []
-    if answer is not None:
-        said.append(ConsoleSays(pattern=answer, since=Mark(mark=_TRIED), high_s=1.0))
-    return [tried, Hold(duration_s=_TRIED_S)], said
+    latched, console = it.protection.latched, it.profile.console
+    if latched is None or latched.once is None or console is None:
+        return Part()
+    if means not in console.commands:
+        return Part()
+    answer, since = latched.refused, Mark(mark=_TRIED)
+    return Part(
+        [Type(line=console.commands[means], mark=_TRIED), Hold(duration_s=TRIED_S)],
+        [ConsoleSays(pattern=answer, since=since, high_s=CLEAR_S)] if answer is not None else (),
+    )
 
 
-def _latches(protection: Protection) -> bool:
-    return protection.latched is not None
-
-
-def _as_cleared_by(protection: Protection, means: str) -> Protection:
-    """Without its line that it is cleared, where nothing is left to say it: after a new start."""
-    if means in ("power cycle", "reset"):
-        return protection.model_copy(update={"console_clears": None})
-    return protection
+def _cleared(it: Provoked, means: str, high_s: float) -> Iterator[Expectation]:
+    """It says that it is cleared, but for its line where a new start leaves nothing to say it."""
+    for said in it.unsays(Mark(mark=_CLEARED), Interval(0.0, high_s, "s")):
+        if not (isinstance(said, ConsoleSays) and means in ("power cycle", "reset")):
+            yield said
 
 
 def _clear(profile: Profile, means: str) -> tuple[list[Step], float]:
     """Steps that clear a latch, and the longest that it may take from the mark "cleared"."""
     start_s = profile.start.up_within_s
     if means == "power cycle":
-        return [Power(on=False), Hold(duration_s=0.5), Power(on=True, mark=_CLEARED)], start_s
+        return power_cycle(on=_CLEARED), start_s
     if means == "reset":
         return [Reset(mark=_CLEARED)], start_s
     line = profile.console.commands[means] if profile.console else means
-    return [Type(line=line, mark=_CLEARED)], 1.0
+    return [Type(line=line, mark=_CLEARED)], CLEAR_S

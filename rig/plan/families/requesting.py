@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from rig.dut.contactors import Contactors
 from rig.dut.profile import Profile
@@ -18,18 +18,15 @@ def saying(
 ) -> StartPeriodic:
     """Have the host say this from now on."""
     asked = contactors.request
-    return StartPeriodic(
-        message=asked.message,
-        signals={asked.signal: float(request)},
-        period_s=_period_s(profile, contactors),
-        mark=mark,
-    )
+    period_s = profile.can.receives[asked.message].period_s if profile.can else 0.0
+    signals = {asked.signal: float(request)}
+    return StartPeriodic(message=asked.message, signals=signals, period_s=period_s, mark=mark)
 
 
 def not_yet(profile: Profile, contactors: Contactors) -> list[Step]:
     """Have the host ask for nothing: a request is new only behind something else."""
     silent = saying(profile, contactors, contactors.request.none)
-    return [silent, Hold(duration_s=SPOKEN * _period_s(profile, contactors))]
+    return [silent, Hold(duration_s=SPOKEN * silent.period_s)]
 
 
 def asked_to_close(profile: Profile) -> list[Step]:
@@ -47,11 +44,6 @@ def asked_to_close(profile: Profile) -> list[Step]:
     ]
 
 
-def lasts_s(steps: Sequence[Step]) -> float:
+def lasts_s(steps: Iterable[Step]) -> float:
     """How long these steps hold."""
     return sum(step.duration_s for step in steps if isinstance(step, Hold))
-
-
-def _period_s(profile: Profile, contactors: Contactors) -> float:
-    message = contactors.request.message
-    return profile.can.receives[message].period_s if profile.can else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rig.dut.profile import Profile
 from rig.dut.resets import ResetCause
+from rig.plan.families.timing import OFF_S, SUPPLY_DIP_S
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.power import Power
@@ -12,8 +13,17 @@ from rig.steps.set import Set
 from rig.steps.type_line import Type
 
 RESET = "reset"
-OFF_S = 0.5  # longer than the hold-up time of a BMS's own supply
-DIP_S = 0.3  # a bench's supply takes as long to fall
+
+
+def power_cycle(
+    off_s: float = OFF_S, *, off: str | None = None, held: str | None = None, on: str | None = None
+) -> list[Step]:
+    """Switch its supply off and on; marks: when it went off, had been off, went on."""
+    return [
+        Power(on=False, mark=off),
+        Hold(duration_s=off_s, mark=held),
+        Power(on=True, mark=on),
+    ]
 
 
 def cause_of(profile: Profile, name: str) -> ResetCause:
@@ -29,19 +39,18 @@ def cause_of(profile: Profile, name: str) -> ResetCause:
     return profile.resets.causes[name]
 
 
-def reset_by(profile: Profile, name: str, *, dip_s: float = DIP_S) -> list[Step]:
+def reset_by(profile: Profile, name: str, *, dip_s: float = SUPPLY_DIP_S) -> list[Step]:
     """Steps that reset it; the one that begins it bears the mark RESET."""
     cause = cause_of(profile, name)
     if cause.by == "power cycle":
-        return [Power(on=False, mark=RESET), Hold(duration_s=OFF_S), Power(on=True)]
+        return power_cycle(off=RESET)
     if cause.by == "reset line":
         return [Reset(mark=RESET)]
     if cause.by == "command":
         commands = profile.console.commands if profile.console else {}
         return [Type(line=commands.get(cause.command or "", ""), mark=RESET)]
-    dips_to_v = cause.dips_to_v or 0.0
     return [
-        Set(values={"supply": dips_to_v}, mark=RESET),
+        Set(values={"supply": cause.dips_to_v or 0.0}, mark=RESET),
         Hold(duration_s=dip_s),
         Set(values={"supply": profile.supply_v}),
     ]

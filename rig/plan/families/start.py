@@ -5,92 +5,76 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rig.can_address import MessageAddress
-from rig.dut.contactors import Contactors
-from rig.dut.profile import Profile, Protection
+from rig.dut.profile import Profile, Start
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.message_comes import MessageComes
-from rig.expectations.stays import Stays
 from rig.instants import Mark
-from rig.plan.families.choosing import (
-    can_be_there_at_start,
-    delay_of,
-    each_stimulus,
-    look_s,
-    one_stimulus_each,
-    recovery_time_of,
-)
-from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, phase_s, whose
-from rig.plan.families.expecting import closes, recovers, unsays, until_said_s
-from rig.plan.families.recovery import TRIPPED, holds_on, release_of
+from rig.plan.families.choosing import can_be_there_at_start, look_s
+from rig.plan.families.draft import Draft, Options, Part, family, family_of, random_phase, whose
+from rig.plan.families.expecting import closes, stay
+from rig.plan.families.provoked import TRIPPED, Provoked, each, one_each
 from rig.plan.families.requesting import SPOKEN, not_yet, saying
-from rig.plan.stimulus import Stimulus, opened, paths
+from rig.plan.families.timing import AFTER_S, OFF_S, STILL_S
+from rig.plan.stimulus import paths
 from rig.quantity import format
-from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.random_phase import RandomPhase
 from rig.steps.send import Send
 
 _DUE = "due"
-_WATCHED_S = 0.5
 
 
-def power_up(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+@family_of("power up", lambda profile: profile.start, severity="critical")
+def power_up(profile: Profile, options: Options, start: Start) -> Iterator[Draft]:  # noqa: ARG001
     """Start it: open until it is ready, then closed in time, and heard on its bus."""
-    start = profile.start
-    ready_s, closed_s = start.ready_within_s, start.closed_within_s
     own = profile.closes_at_start
+    ready_s, closed_s = start.ready_within_s, start.closed_within_s
     asked_for = profile.contactors.both if profile.contactors else ()  # and nobody asks
     said: list[Expectation] = []
     if profile.console is not None:
         ready = profile.console.ready
-        said = [ConsoleSays(pattern=ready, since=Mark(mark="on"), high_s=start.ready_within_s)]
+        said = [ConsoleSays(pattern=ready, since=Mark(mark="on"), high_s=ready_s)]
     yield Draft(
         title=f"after power-up it is ready within {format(ready_s, 's')} and closes its outputs",
-        protection=None,
-        parameters={},
         steps=[
             Power(on=False, mark="off"),
-            Hold(duration_s=0.5),
-            RandomPhase(span_s=phase_s(profile), mark="before"),
+            Hold(duration_s=OFF_S),
+            random_phase(profile, "before"),
             Power(on=True, mark="on"),
             Hold(duration_s=ready_s + closed_s + AFTER_S),
         ],
         expectations=[
             *said,
-            *(Stays(output=o, is_open=True, begin="before", end="on") for o in own),
+            *stay(own, "before", "on", is_open=True),
             *closes(own, "on", ready_s + closed_s, claim="start/closes"),
-            *(Stays(output=o, is_open=True, begin="before") for o in asked_for),
+            *stay(asked_for, "before", is_open=True),
         ],
-        severity="critical",
-        traces_to=start.traces_to,
         begins="off",
     )
-    if profile.contactors is not None:
-        yield _asked_to_close(profile, profile.contactors)
+    yield from _asked_to_close(profile)
     yield from _messages_come(profile)
 
 
-def _asked_to_close(profile: Profile, contactors: Contactors) -> Draft:
+def _asked_to_close(profile: Profile) -> Iterator[Draft]:
     """Ask for it once it is ready: else a BMS that heeds no request would never get a verdict."""
-    start, closed_s = profile.start, profile.start.closed_within_s
-    on_request = [o for o in start.closes if o not in profile.closes_at_start]
-    return Draft(
+    contactors, closed_s = profile.contactors, profile.start.closed_within_s
+    if contactors is None:
+        return
+    on_request = [o for o in profile.start.closes if o not in profile.closes_at_start]
+    yield Draft(
         title=f"asked to after power-up it closes within {format(closed_s, 's')}",
-        protection=None,
         parameters={"then": "asked"},
         steps=[
             Power(on=True),
-            Hold(duration_s=start.ready_within_s),
+            Hold(duration_s=profile.start.ready_within_s),
             *not_yet(profile, contactors),
-            RandomPhase(span_s=phase_s(profile), mark="before"),
+            random_phase(profile, "before"),
             saying(profile, contactors, contactors.request.close, "asked"),
             Hold(duration_s=closed_s + AFTER_S),
         ],
         expectations=list(closes(on_request, "asked", closed_s, claim="start/closes")),
-        severity="critical",
-        traces_to=start.traces_to,
         begins="off",
     )
 
@@ -100,108 +84,86 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
 
     Its partner's frames are acknowledged, so a BMS that says nothing is not taken for a dead bus.
     """
-    can, start = profile.can, profile.start
+    can = profile.can
     if can is None or can.speaks_within_s is None or not can.receives:
         return
+    within_s = can.speaks_within_s
     partner, promise = next(iter(can.receives.items()))
     yield Draft(
-        title=f"within {format(can.speaks_within_s, 's')} of power-up every message has come",
-        protection=None,
+        title=f"within {format(within_s, 's')} of power-up every message has come",
         parameters={"then": "messages"},
         steps=[
             Power(on=False),
-            Hold(duration_s=0.5),
-            RandomPhase(span_s=phase_s(profile)),
+            Hold(duration_s=OFF_S),
+            random_phase(profile),
             Power(on=True, mark="on"),
-            Hold(duration_s=start.ready_within_s),
+            Hold(duration_s=profile.start.ready_within_s),
             Send(message=partner, count=SPOKEN, period_s=promise.period_s),
-            Hold(duration_s=can.speaks_within_s),
+            Hold(duration_s=within_s),
         ],
         expectations=[
-            MessageComes(
-                message=MessageAddress(name), since=Mark(mark="on"), high_s=can.speaks_within_s
-            )
+            MessageComes(message=MessageAddress(name), since=Mark(mark="on"), high_s=within_s)
             for name in profile.messages
         ],
-        severity="critical",
         traces_to=can.traces_to,
         begins="off",
     )
 
 
+@family("start with fault")
 def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
     """Start it with a cause present: what it opens closes only once the cause is gone."""
-    start = profile.start
-    wait_s = start.up_within_s
-    for stimulus, protection in each_stimulus(profile, options, only=can_be_there_at_start):
-        affected = opened(profile, stimulus.values) | set(protection.opens)
-        free = [o for o in paths(profile) if o not in affected]
-        yield draft_of(
-            f"started with {whose(stimulus.protection, stimulus.target)} its output stays open"
-            " until the cause is gone",
-            stimulus,
-            protection,
-            steps=[
+    wait_s = profile.start.up_within_s
+    for it in each(profile, options, only=can_be_there_at_start):
+        gone, affected = _gone(it), it.affected
+        yield it.draft(
+            f"started with {whose(it.name, it.target)} its output stays open until the cause is"
+            " gone",
+            [
                 Power(on=False),
-                Hold(duration_s=0.5, mark="off"),
-                *stimulus.apply,
+                Hold(duration_s=OFF_S, mark="off"),
+                *it.stimulus.apply,
                 Power(on=True, mark="on"),
-                Hold(duration_s=wait_s + 2.0 * delay_of(protection).high, mark=TRIPPED),
-                *_gone(stimulus, protection),
+                Hold(duration_s=wait_s + 2.0 * it.delay.high, mark=TRIPPED),
+                *gone.steps,
             ],
-            expectations=[
-                *(
-                    Stays(output=o, is_open=True, begin="off", end=TRIPPED)
-                    for o in paths(profile)
-                    if o in affected
-                ),
-                *closes(free, "on", wait_s),
-                *_lets_go(profile, stimulus, protection, TRIPPED),
+            [
+                *stay((o for o in paths(profile) if o in affected), "off", TRIPPED, is_open=True),
+                *closes((o for o in paths(profile) if o not in affected), "on", wait_s),
+                *gone.expectations,
             ],
             begins="off",
         )
 
 
+@family("fault while starting")
 def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
     """Let a cause come at a random moment of a start: its output ends open, and lets go."""
-    start = profile.start
-    wait_s = start.up_within_s
-    for stimulus, protection in one_stimulus_each(profile, options, can_be_there_at_start):
-        affected = opened(profile, stimulus.values) | set(protection.opens)
-        yield draft_of(
-            f"{whose(protection.short, stimulus.target)} comes at a random moment of a start",
-            stimulus,
-            protection,
-            steps=[
+    wait_s = profile.start.up_within_s
+    for it in one_each(profile, options, can_be_there_at_start):
+        gone, affected = _gone(it), it.affected
+        yield it.draft(
+            f"{it.whose} comes at a random moment of a start",
+            [
                 Power(on=True, mark="on"),
                 RandomPhase(span_s=wait_s),
-                *stimulus.apply,
-                Hold(duration_s=wait_s + delay_of(protection).high, mark=_DUE),
-                Hold(duration_s=look_s(profile, _WATCHED_S, profile.messages), mark=TRIPPED),
-                *_gone(stimulus, protection),
+                *it.stimulus.apply,
+                Hold(duration_s=wait_s + it.delay.high, mark=_DUE),
+                Hold(duration_s=look_s(profile, STILL_S, profile.messages), mark=TRIPPED),
+                *gone.steps,
             ],
-            expectations=[
-                *holds_on(protection, _DUE, TRIPPED),
+            [
+                *it.holds_on(_DUE, TRIPPED),
                 *closes((o for o in paths(profile) if o not in affected), "on", wait_s),
-                *_lets_go(profile, stimulus, protection, TRIPPED),
+                *gone.expectations,
             ],
             begins="off",
         )
 
 
-def _gone(stimulus: Stimulus, protection: Protection) -> list[Step]:
-    if protection.recovers is None:
-        return []
-    wait_s = until_said_s(protection, recovery_time_of(protection))
-    return [*stimulus.remove, Hold(duration_s=wait_s)]
-
-
-def _lets_go(
-    profile: Profile, stimulus: Stimulus, protection: Protection, tripped: str
-) -> Iterator[Expectation]:
-    """What it opened closes once the cause is gone, as after any trip."""
-    if protection.recovers is None:
-        return
-    release = release_of(profile, stimulus, protection, tripped=tripped)
-    yield from recovers(protection, release.since, release.time)
-    yield from unsays(protection, release.said_since, release.said_time)
+def _gone(it: Provoked) -> Part:
+    """Take the cause away, where it recovers: what it opened closes, as after any trip."""
+    if it.protection.recovers is None:
+        return Part()
+    wait = Hold(duration_s=it.until_said_s(it.recovery))
+    return Part([*it.stimulus.remove, wait], list(it.lets_go()))

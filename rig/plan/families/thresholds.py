@@ -5,99 +5,74 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rig.dut.profile import Profile
+from rig.expectations import Expectation
 from rig.expectations.threshold import ThresholdIs
 from rig.plan.families.brackets import brackets
-from rig.plan.families.choosing import (
-    delay_of,
-    each_stimulus,
-    is_findable,
-    recovers_at_an_output,
-    recovery_time_of,
-)
-from rig.plan.families.draft import AFTER_S, Draft, Options, draft_of, whose
+from rig.plan.families.choosing import is_findable, recovers_at_an_output
+from rig.plan.families.draft import Draft, Options, family
+from rig.plan.families.provoked import Provoked, each
+from rig.plan.families.timing import AFTER_S, DWELL_SPARE_S
+from rig.quantity import Interval, Toleranced
+from rig.steps import Step
 from rig.steps.conditions import OutputState
 from rig.steps.hold import Hold
 from rig.steps.ramp import Staircase
 from rig.steps.set import Set
 
+_SPAN = 2.5  # tolerances, from the safe side to a level, and beyond it
 
+
+@family("threshold")
 def threshold(profile: Profile, options: Options) -> Iterator[Draft]:
     """Find each threshold by a staircase from the safe side, or hold it in a bracket."""
-    for stimulus, protection in each_stimulus(profile, options, only=is_findable(profile)):
-        if protection.threshold is None:
+    for it in each(profile, options, only=is_findable(profile)):
+        level = it.protection.threshold
+        if level is None:
             continue
-        dwell_s = delay_of(protection).high + 0.2
-        span, tolerance = 2.5 * protection.threshold.tolerance, protection.threshold.tolerance
-        step = tolerance / 5.0
-        up = 1.0 if protection.rising else -1.0
-        yield draft_of(
-            f"threshold of {whose(protection.short, stimulus.target)} is {protection.threshold}",
-            stimulus,
-            protection,
-            steps=[
-                Set(values={stimulus.target: round(protection.level - up * span, 6)}),
-                Staircase(
-                    quantity=stimulus.target,
-                    start=round(protection.level - up * span, 6),
-                    stop=round(protection.level + up * span, 6),
-                    step=up * step,
-                    dwell_s=dwell_s,
-                    until=OutputState(output=protection.opens[0], is_open=True),
-                    mark="found",
-                ),
-            ],
-            expectations=[
-                ThresholdIs(
-                    quantity=stimulus.target,
-                    output=protection.opens[0],
-                    is_open=True,
-                    level=protection.level,
-                    tolerance=tolerance,
-                    unit=protection.unit,
-                    delay_s=delay_of(protection).high,
-                )
-            ],
-        )
+        at = Toleranced(it.protection.level, level.tolerance, level.unit)
+        steps, found = _walk(it, at, at.tolerance / 5.0, it.delay, opens=True)
+        yield it.draft(f"threshold of {it.whose} is {level}", steps, [found])
     yield from brackets(profile, options)
 
 
+@family("recovery threshold")
 def recovery_threshold(profile: Profile, options: Options) -> Iterator[Draft]:
     """Find the level at which each protection lets go, by a staircase from the tripped side."""
-    for stimulus, protection in each_stimulus(profile, options, only=recovers_at_an_output):
-        level = protection.recovers.level if protection.recovers else None
+    for it in each(profile, options, only=recovers_at_an_output):
+        level = it.protection.recovers.level if it.protection.recovers else None
         if level is None:
             continue
-        after_s = recovery_time_of(protection).high
-        up = -1.0 if protection.rising else 1.0
-        at = protection.sign * level.value
-        span = 2.5 * level.tolerance
-        yield draft_of(
-            f"{whose(protection.short, stimulus.target)} lets go at {level}",
-            stimulus,
-            protection,
-            steps=[
-                *stimulus.apply,
-                Hold(duration_s=delay_of(protection).high + AFTER_S, mark="tripped"),
-                Set(values={stimulus.target: round(at - up * span, 6)}),
-                Staircase(
-                    quantity=stimulus.target,
-                    start=round(at - up * span, 6),
-                    stop=round(at + up * span, 6),
-                    step=up * level.tolerance / 2.5,
-                    dwell_s=after_s + 0.2,
-                    until=OutputState(output=protection.opens[0], is_open=False),
-                    mark="found",
-                ),
-            ],
-            expectations=[
-                ThresholdIs(
-                    quantity=stimulus.target,
-                    output=protection.opens[0],
-                    is_open=False,
-                    level=at,
-                    tolerance=level.tolerance,
-                    unit=protection.unit,
-                    delay_s=after_s,
-                )
-            ],
+        at = Toleranced(it.protection.sign * level.value, level.tolerance, level.unit)
+        steps, found = _walk(it, at, at.tolerance / 2.5, it.recovery, opens=False)
+        tripped = Hold(duration_s=it.delay.high + AFTER_S, mark="tripped")
+        yield it.draft(
+            f"{it.whose} lets go at {level}", [*it.stimulus.apply, tripped, *steps], [found]
         )
+
+
+def _walk(
+    it: Provoked, at: Toleranced, step: float, time: Interval, *, opens: bool
+) -> tuple[list[Step], Expectation]:
+    """Walk over a level, the way on which the output opens, or closes."""
+    up = 1.0 if it.protection.rising == opens else -1.0
+    span, output = up * _SPAN * at.tolerance, it.opens[0]
+    start, stop = round(at.value - span, 6), round(at.value + span, 6)
+    stairs = Staircase(
+        quantity=it.target,
+        start=start,
+        stop=stop,
+        step=up * step,
+        dwell_s=time.high + DWELL_SPARE_S,
+        until=OutputState(output=output, is_open=opens),
+        mark="found",
+    )
+    found = ThresholdIs(
+        quantity=it.target,
+        output=output,
+        is_open=opens,
+        level=at.value,
+        tolerance=at.tolerance,
+        unit=it.protection.unit,
+        delay_s=time.high,
+    )
+    return [Set(values={it.target: start}), stairs], found
