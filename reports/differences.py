@@ -16,7 +16,7 @@ from rig.judge.verdict import Finding, Verdict
 
 _TARGET = re.compile(
     r"(?:\b|(?<=\\b))(cells?|temperature|balance|bleed|Temp|Cell|Bal)"
-    r"( |_|\\s\*)?\d+(?:, \d+)*(?=\b|_)"
+    r"( |_|\\s\*)?\d+(?:(?:, | to | and )\d+)*(?=\b|_)"
 )
 _TIME = re.compile(r"(?:at most )?\d[\d.]* [mµ]?s(?: to \d[\d.]* [mµ]?s)?")
 SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")

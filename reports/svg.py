@@ -23,6 +23,7 @@ from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.reaction import Reaction
 from rig.expectations.signal_becomes import SignalBecomes
+from rig.expectations.signal_stays import SignalStays
 from rig.expectations.subjects import SIGNAL
 from rig.judge.verdict import EventMark, Finding, Judgement
 from rig.quantities import CELL, kind_of, number_of, unit_of
@@ -243,7 +244,14 @@ def _judged(case: Case, judgement: Judgement) -> Iterator[tuple[Finding, Expecta
     findings = judgement.of_expectations
     same = len(case.expectations) == len(findings)
     for number, found in enumerate(findings):
-        yield found, case.expectations[number] if same else None
+        yield found, _alone(found, case.expectations[number]) if same else None
+
+
+def _alone(found: Finding, wanted: Expectation) -> Expectation:
+    """Give what was expected of the one whose figures a finding on many bears."""
+    if isinstance(wanted, SignalStays) and found.elements:
+        return wanted.alone(found.elements.worst)
+    return wanted
 
 
 def flags_of(case: Case, judgement: Judgement, axis: Axis) -> list[EventMark]:

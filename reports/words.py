@@ -23,8 +23,11 @@ def measured(found: Measurement, *limits: float | None) -> str:
 
 
 def value(found: Finding) -> str:
-    """What a finding measured, with U; "" where nothing was."""
-    return measured(found.measurement, found.low, found.high) if found.measurement else ""
+    """What a finding measured, with U; "" where nothing was; of one on many, whose it is."""
+    if found.measurement is None:
+        return ""
+    whose = f"{found.elements.worst}: " if found.elements else ""
+    return whose + measured(found.measurement, found.low, found.high)
 
 
 def allowed(found: Finding) -> str:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from rig.expectations import Expectation
-from rig.facts import DbcFile, Output, StartPromise
+from rig.facts import DutFacts, Output, StartPromise
 from rig.steps import Step
 
 
@@ -58,11 +58,13 @@ class Case:
     source: str = ""  # file:line of the plan that it came from
     duration_s: float = 0.0  # upper bound of what the steps take
     begins: Begins = "ready"
-    prints_every_s: float | None = None  # its console, as promised
-    cells: int = 0  # how many the BMS has; 0: not said
-    periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
-    dbcs: Mapping[str, DbcFile] = field(default_factory=dict)  # of each bus; of versions 1, 2 none
-    start: StartPromise | None = None  # None: it begins off, or was stored before this was
+    # Those of its run, which are stored there: a reader gives them to each case that it reads.
+    dut: Annotated[DutFacts, Field(exclude=True)] = field(default_factory=DutFacts, compare=False)
+
+    @property
+    def start(self) -> StartPromise | None:
+        """What is promised of the start that it begins with; None: of none that it has."""
+        return self.dut.start if self.begins == "ready" else None
 
 
 CASE_JSON: TypeAdapter[Case] = TypeAdapter(Case)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +35,14 @@ class StartPromise:
     overlap_s: float = 0.0  # the precharge contactor stays closed after the main one, at the least
     supply_v: float | None = None  # None: it lives on its cells
     cells_v: float | None = None  # None: stored before this was
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DutFacts:
+    """What is promised of the BMS whatever the case: the same all through a run, stored once."""
+
+    cells: int = 0  # how many it has; 0: not said
+    periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages
+    dbcs: Mapping[str, DbcFile] = field(default_factory=dict)  # of each bus; {}: stored before this
+    prints_every_s: float | None = None  # its console
+    start: StartPromise | None = None  # None: stored before this was

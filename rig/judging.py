@@ -9,9 +9,10 @@ from rig.case import Case
 from rig.dut.claims import path_of
 from rig.expectations.expectation import Expectation
 from rig.judge.decoder import Decoder, NoMessages
+from rig.judge.elements import answered
 from rig.judge.lag import fell_behind
 from rig.judge.observed import Observed
-from rig.judge.rules import NoEvidence, NotReached, worst
+from rig.judge.rules import worst
 from rig.judge.start import judge_start
 from rig.judge.verdict import NOT_REACHED, Finding, Judgement, Verdict
 from rig.trace.model import CAN, CONSOLE, REST, Trace, signals_file
@@ -66,23 +67,13 @@ def observed(case: Case, trace: Trace, decode: Decoder | None = None) -> Observe
         decode=decode or NoMessages(),
         steps=case.steps,
         outputs=case.outputs,
-        cells=case.cells,
-        periods=case.periods,
-        prints_every_s=case.prints_every_s,
+        dut=case.dut,
     )
 
 
 def judge_expectation(wanted: Expectation, seen: Observed) -> Finding:
-    """Judge one expectation; what the trace can't answer is an `error`, with the reason.
-
-    Unless it was the BMS that kept the case from its stimulus: that is `inconclusive`.
-    """
-    try:
-        return wanted.judge(seen.on(wanted.bus))
-    except NotReached as reason:
-        return wanted.question.answer(Verdict.INCONCLUSIVE, f"{NOT_REACHED}{reason}")
-    except NoEvidence as reason:
-        return wanted.question.answer(Verdict.ERROR, f"nothing can be said: {reason}")
+    """Judge one expectation; what the trace can't answer is a finding too, with the reason."""
+    return answered(wanted.question, lambda: wanted.judge(seen.on(wanted.bus)))
 
 
 def _borne(

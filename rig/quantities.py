@@ -6,22 +6,25 @@ is derived from. A kind of your own needs no fork: an entry point "rig.quantitie
     [project.entry-points."rig.quantities"]
     pressure = "our_lab.quantities:PRESSURE"     # a Kind
 
-A `Selection` is one or many of a kind: "cell 3", "cells", "cells 1, 2 and 4", "pack", "module 2",
-"module 2/cell 7". Must not know a profile or a bench.
+A `Selection` is one or many of a kind: "cell 3", "cells", "cells 1, 2 and 4", "cells 1 to 16",
+"pack", "module 2", "module 2/cell 7". Must not know a profile or a bench.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib.metadata import entry_points
-from typing import Literal
+from itertools import groupby, pairwise
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, PlainSerializer
 
+from rig.bounds import MOST_CELLS
 from rig.errors import DescriptionError
 from rig.mistakes import mistake_error, suggest
 from rig.plugins import loaded
@@ -86,6 +89,11 @@ class Kind:
     def names(self, numbers: Iterable[int]) -> tuple[str, ...]:
         """Name some of them, counted from 1: "cell 1", "cell 2", …."""
         return tuple(self.at(number) for number in numbers)
+
+    def some(self, numbers: Iterable[int]) -> str:
+        """Name some of them as one, counted from 1: "cells 1 to 16"; "" for none."""
+        index = tuple(number - 1 for number in numbers)
+        return str(Selection(self, index)) if index else ""
 
 
 CELL = Kind(
@@ -247,10 +255,11 @@ class Selection:
             return self.kind.word
         if self.index is None:
             return self.kind.group
-        *others, last = (str(at + 1) for at in self.index)
-        if not others:
-            return self.kind.at(int(last))
-        return f"{self.kind.group} {', '.join(others)} and {last}"
+        if len(self.index) == 1:
+            return self.kind.at(self.index[0] + 1)
+        *others, last = _runs(self.index)
+        some = f"{', '.join(others)} and {last}" if others else last
+        return f"{self.kind.group} {some}"
 
     @property
     def number(self) -> int | None:
@@ -267,9 +276,18 @@ class Selection:
         return tuple(f"{self.place}{self.kind.at(int(at) + 1)}" for at in self.indices(count))
 
 
+def _runs(index: Sequence[int]) -> Iterator[str]:
+    """Say numbers from 1, three or more in a row as "1 to 16"."""
+    begins = [i for i, at in enumerate(index) if not i or at != index[i - 1] + 1]
+    for begin, end in pairwise((*begins, len(index))):
+        run = [str(at + 1) for at in index[begin:end]]
+        yield from [f"{run[0]} to {run[-1]}"] if len(run) > 2 else run
+
+
 _PLACE = re.compile(r"(?:string ([1-9][0-9]*)/)?(?:module ([1-9][0-9]*)/)?")
 _ONE = re.compile(r"(.+?)(?: ([1-9][0-9]*))?")
-_MANY = re.compile(r"(.+?)(?: ([1-9][0-9]*(?:, [1-9][0-9]*)* and [1-9][0-9]*))?")
+_RUN = r"[1-9][0-9]*(?: to [1-9][0-9]*)?"
+_MANY = re.compile(rf"(.+?)(?: ({_RUN}(?:, {_RUN})* and {_RUN}|[1-9][0-9]* to [1-9][0-9]*))?")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -286,8 +304,31 @@ def find(words: str) -> Selection | None:
     kind = next((k for k in kinds().values() if k.numbered and k.group == many[1]), None)
     if kind is None:
         return None
-    numbers = re.findall("[0-9]+", many[2] or "")
-    return Selection(kind, tuple(int(n) - 1 for n in numbers) or None, where)
+    if many[2] is None:
+        return Selection(kind, None, where)
+    index = _numbers(many[2])
+    return Selection(kind, index, where) if index else None
+
+
+def _numbers(some: str) -> tuple[int, ...]:
+    """Read "1 to 3 and 7" as numbers from 0; () where a run leads backwards or is too long."""
+    found: list[int] = []
+    for run in re.findall(_RUN, some):
+        first, _, last = run.partition(" to ")
+        numbers = range(int(first) - 1, int(last or first))
+        if not numbers or len(found) + len(numbers) > MOST_CELLS:
+            return ()
+        found += numbers
+    return tuple(found)
+
+
+@lru_cache(maxsize=1 << 12)
+def each(words: str) -> tuple[str, ...]:
+    """Name each of some by itself: "cells 1 to 3" as "cell 1" …; what is one, or all, as it is."""
+    found = find(words)
+    if found is None or found.index is None or len(found.index) < 2:
+        return (words,)
+    return found.names(len(found.index))
 
 
 def kind_of(words: str) -> Kind | None:
@@ -309,12 +350,58 @@ def unit_of(words: str) -> str:
 
 
 def together(names: Sequence[str]) -> str:
-    """Write names of one kind and place as one: "cells 1, 2 and 4"; one name stays as it is."""
+    """Write names of one kind and place as one: "cells 1 to 16"; one name stays as it is."""
     found = [one for one in map(find, names) if one is not None]
     if len(names) < 2 or len(found) < len(names):
         return ", ".join(names)
     at = tuple(n for one in found for n in one.index or ())
     return str(replace(found[0], index=at))
+
+
+def _in_runs(values: Iterable[tuple[str, float]]) -> Iterator[tuple[str, float]]:
+    """Write neighbours of one value as one, "cells 1 to 16"; read by `each`, in the same order."""
+
+    def run(item: tuple[int, tuple[str, float]]) -> tuple[object, ...]:
+        at, (name, value) = item
+        one = find(name)
+        if one is None or one.number is None:
+            return (at,)
+        return (one.kind.word, one.place, one.number - at, value)
+
+    for _, items in groupby(enumerate(values), key=run):
+        some = [item for _, item in items]
+        yield together([name for name, _ in some]), some[0][1]
+
+
+def _apart(stored: Any) -> Any:
+    """Name each by itself; what is neither some names nor values of some is left as it is."""
+    if isinstance(stored, Mapping):
+        return {name: value for names, value in stored.items() for name in each(names)}
+    if isinstance(stored, list) and all(isinstance(names, str) for names in stored):
+        return [name for names in stored for name in each(names)]
+    return stored
+
+
+# Names of many, and values of many: a stored case says "cells 1 to 16" in place of each.
+Many = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_apart),
+    PlainSerializer(lambda names: [n for n, _ in _in_runs((name, 0.0) for name in names)]),
+]
+Values = Annotated[
+    Mapping[str, float],
+    BeforeValidator(_apart),
+    PlainSerializer(lambda values: dict(_in_runs(values.items()))),
+]
+
+
+def numbered(text: str, number: int) -> str:
+    """Put a number, from 1, into a text: in place of {n}, of {n-1}, and of {n/4} its group's."""
+    text = _GROUP_OF.sub(lambda m: str((number - 1) // int(m[1]) + 1), text)
+    return text.replace("{n-1}", str(number - 1)).replace("{n}", str(number))
+
+
+_GROUP_OF = re.compile(r"\{n/([1-9][0-9]*)\}")
 
 
 def settable() -> tuple[str, ...]:
@@ -362,6 +449,10 @@ class Hierarchy:
             kind.word: kind.names(range(1, counts.get(kind, 0 if kind.numbered else 1) + 1))
             for kind in kinds().values()
         }
+        self._all = {
+            kind.word: kind.some(range(1, len(self._names[kind.word]) + 1))
+            for kind in kinds().values()
+        }
         self._parts = {
             name: self._parts_of(kind, at)
             for kind in kinds().values()
@@ -377,6 +468,10 @@ class Hierarchy:
     def names_of(self, kind: Kind) -> tuple[str, ...]:
         """Name all of a kind: "module 1", "module 2"; () where there are none."""
         return self._names[kind.word]
+
+    def all_of(self, kind: Kind) -> str:
+        """Name all of a kind as one: "cells 1 to 16"; "" where there are none."""
+        return self._all[kind.word]
 
     @property
     def sums(self) -> Mapping[str, tuple[str, ...]]:

@@ -28,11 +28,13 @@ from rig.quantities import (
     Kind,
     Place,
     Selection,
+    each,
     find,
     is_settable,
     kind_of,
     kinds,
     number_of,
+    numbered,
     settable,
     together,
     unit_of,
@@ -63,6 +65,9 @@ def test_the_words_of_a_selection_read_back(selection: Selection) -> None:
         ("cell 3", Selection(CELL, (2,))),
         ("cells", Selection(CELL, None)),
         ("cells 1, 2 and 4", Selection(CELL, (0, 1, 3))),
+        ("cells 1 and 2", Selection(CELL, (0, 1))),
+        ("cells 1 to 3", Selection(CELL, (0, 1, 2))),
+        ("cells 1 to 3, 7 and 9 to 12", Selection(CELL, (0, 1, 2, 6, 8, 9, 10, 11))),
         ("temperature 1", Selection(TEMPERATURE, (0,))),
         ("pack", Selection(PACK)),
         ("current", Selection(CURRENT)),
@@ -83,6 +88,7 @@ def test_a_plans_words(words: str, selection: Selection) -> None:
     [
         *("", "cell", "cell 0", "cell 03", "cell -1", "cell x", "cell  3", "cell 3 ", "cell ٣"),
         *("cells 1", "cells 1 2", "cells and 3", "pack 1", "packs", "current 1", "charge path"),
+        *("cells 3 to 1", "cells 1 to", "cells 1 to 3 4", "cells 1 to 99999999999", "cell 1 to 3"),
         *("closed 3", "cell/3", "module 2/", "module 0/cell 1", "cell voltage", "open cell 3"),
     ],
 )
@@ -172,6 +178,8 @@ def test_what_can_be_set_is_what_instruments_feed_by_itself_or_by_its_parts() ->
     ("names", "written"),
     [
         (["cell 1", "cell 2", "cell 4"], "cells 1, 2 and 4"),
+        ([f"cell {n}" for n in range(1, 17)], "cells 1 to 16"),
+        ([], ""),
         (["module 2/cell 1", "module 2/cell 2"], "module 2/cells 1 and 2"),
         (["cell 3"], "cell 3"),
         (["pack"], "pack"),
@@ -183,6 +191,33 @@ def test_names_of_one_kind_are_written_together(names: list[str], written: str) 
     assert together(names) == written
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("cells 1 to 3 and 5", ("cell 1", "cell 2", "cell 3", "cell 5")),
+        ("module 2/cells 1 and 2", ("module 2/cell 1", "module 2/cell 2")),
+        ("cell 3", ("cell 3",)),
+        ("charge path", ("charge path",)),
+        ("cells", ("cells",)),  # how many there are, nobody says here
+    ],
+)
+def test_some_are_named_each_by_itself(words: str, names: tuple[str, ...]) -> None:
+    assert each(words) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("Cell{n}_V", "Cell6_V"),
+        ("BMS_CellVoltages{n/4}", "BMS_CellVoltages2"),
+        (" v=(?:[^,]+,){{n-1}}(.+)", " v=(?:[^,]+,){5}(.+)"),
+        ("PackVoltage{2}", "PackVoltage{2}"),
+    ],
+)
+def test_a_number_goes_into_a_text(text: str, filled: str) -> None:
+    assert numbered(text, 6) == filled
+
+
 # ---- what a plugin adds -------------------------------------------------------------------------
 @pytest.fixture
 def _plugged(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
@@ -191,7 +226,7 @@ def _plugged(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
     def points(group: str) -> list[EntryPoint]:
         return [EntryPoint("theirs", f"{__name__}:{request.param}", group)]
 
-    caches = (quantities.kinds, quantities.watched, quantities.find)
+    caches = (quantities.kinds, quantities.watched, quantities.find, quantities.each)
     monkeypatch.setattr(quantities, "entry_points", points)
     monkeypatch.setattr(EntryPoint, "load", lambda point: globals()[point.attr])
     for found in caches:

@@ -17,7 +17,7 @@ SOC, REMAINING, CELL_SUM, HEALTH = "soc", "remaining capacity", "cell sum", "hea
 def signals_of(profile: Profile) -> Mapping[str, SignalAddress]:
     """Give the signal of each quantity of charge and health that it reports."""
     energy, soc = profile.energy, profile.telemetry.soc
-    told = soc.signal_for() if soc else None
+    told = soc.address if soc else None
     if energy is None or told is None:
         return {}
     named = {

@@ -16,7 +16,7 @@ from rig.dut.allowance import Allowance
 from rig.dut.charge import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
 from rig.dut.messages import Events
 from rig.dut.profile import Profile, Protection
-from rig.quantities import CELL, TEMPERATURE
+from rig.quantities import CELL, TEMPERATURE, each, numbered
 
 # Both together show a threshold that no staircase finds.
 SIDES = ("inside", "beyond")
@@ -39,6 +39,12 @@ def claims_of(profile: Profile) -> Mapping[str, Claim]:
 def path_of(claim: str) -> str:
     """Give an id without its place."""
     return claim.partition("@")[0]
+
+
+def each_claim(claim: str) -> tuple[str, ...]:
+    """Give the ids of what is claimed at several places: "balancing@cells 1 to 3"."""
+    path, at, place = claim.partition("@")
+    return tuple(f"{path}@{one}" for one in each(place)) if at else (claim,)
 
 
 def today(profile: Profile, claim: str) -> str:
@@ -75,9 +81,7 @@ def reboots(protection: Protection) -> bool:
 
 
 def _claimed(profile: Profile, name: str) -> Claim | None:
-    claims, path = claims_of(profile), path_of(name)
-    whole, _, side = path.rpartition("/")
-    return claims.get(name) or claims.get(path) or (claims.get(whole) if side in SIDES else None)
+    return _claim_at(_Same(profile), name)
 
 
 class _Same:
@@ -99,6 +103,16 @@ def _claims_of(same: _Same) -> Mapping[str, Claim]:
     borne = dict.fromkeys(r for claim in found for r in claim.requirements)
     found += [Claim(f"requirements/{r}", f"requirement {r}", (r,)) for r in borne]
     return {claim.id: claim for claim in found}
+
+
+@lru_cache(maxsize=1 << 12)  # the same at all cells is claimed in case after case
+def _claim_at(same: _Same, name: str) -> Claim | None:
+    claims, path = _claims_of(same), path_of(name)
+    whole, _, side = path.rpartition("/")
+    first, *others = each_claim(name)
+    if all(other in claims for other in others) and first in claims:
+        return claims[first]
+    return claims.get(path) or (claims.get(whole) if side in SIDES else None)
 
 
 # ---- sections -----------------------------------------------------------------------------------
@@ -148,18 +162,19 @@ def _of_messages(profile: Profile) -> Iterator[Claim]:
 
 
 def _of_reports(profile: Profile) -> Iterator[Claim]:
-    numbered = {kind.name: profile.names_of(kind) for kind in (CELL, TEMPERATURE)}
+    places = {kind.name: profile.names_of(kind) for kind in (CELL, TEMPERATURE)}
     for name, report in profile.telemetry.reports().items():
-        path, sources = f"telemetry/{name}", numbered.get(name, ("",))
+        path, sources = f"telemetry/{name}", places.get(name, ("",))
         for n, source in enumerate(sources, 1) if report.accuracy is not None else ():
             place = f"@{source}" if source else ""
             tellers = {
-                "": report.signal_for(n) or report.pattern_for(n),
-                "/also on console": report.also_for(n),
+                "": report.signal or report.console,
+                "/also on console": report.also_console,
             }
             for part, teller in tellers.items():
                 if teller:
-                    yield Claim(f"{path}{part}{place}", f"report of {teller}", report.traces_to)
+                    title = f"report of {numbered(teller, n)}"
+                    yield Claim(f"{path}{part}{place}", title, report.traces_to)
 
 
 def _of_balancing(profile: Profile) -> Iterator[Claim]:

@@ -59,6 +59,7 @@ from rig.quantities import (
     kind_of,
     kinds,
     number_of,
+    numbered,
     unit_of,
     watched,
 )
@@ -301,12 +302,6 @@ class OutputPin(Description):
 
 
 # ---- what it reports ----------------------------------------------------------------------------
-def _numbered(pattern: str, n: int | None) -> str:
-    """Put a cell's or sensor's number in place of {n}, and how many come before it of {n-1}."""
-    before = 0 if n is None else n - 1
-    return pattern.replace("{n-1}", str(before)).replace("{n}", str(n))
-
-
 class Report(Description):
     """Where it says what it believes of a quantity; texts hold {n} for the cell or sensor.
 
@@ -340,29 +335,22 @@ class Report(Description):
                 "write message: and signal:, or console:",
             )
         for pattern in (self.console, self.also_console):
-            if pattern is not None and re.compile(_numbered(pattern, 1)).groups != 1:
+            if pattern is not None and re.compile(numbered(pattern, 1)).groups != 1:
                 raise mistake_error(
                     f'"{pattern}" does not have just one group', "put ( ) around its number"
                 )
         return self
 
-    def signal_for(self, n: int | None = None) -> SignalAddress | None:
-        """Name the CAN signal of cell or sensor `n` (from 1)."""
+    @property
+    def address(self) -> SignalAddress | None:
+        """Where it stands on CAN, {n} for the number of cell or sensor."""
         if self.message is None or self.signal is None:
             return None
-        message = MessageAddress(self.message).signal(self.signal)
-        if n is None:
-            return message
-        grouped = re.sub(r"\{n/(\d+)\}", lambda m: str((n - 1) // int(m[1]) + 1), message)
-        return SignalAddress(grouped.replace("{n}", str(n)))
+        return MessageAddress(self.message).signal(self.signal)
 
-    def pattern_for(self, n: int | None = None) -> str | None:
-        """Give the console pattern of cell or sensor `n` (from 1)."""
-        return None if self.console is None else _numbered(self.console, n)
-
-    def also_for(self, n: int | None = None) -> str | None:
-        """Give the console pattern of cell or sensor `n` where it also stands on the console."""
-        return None if self.also_console is None else _numbered(self.also_console, n)
+    def signal_for(self, n: int) -> SignalAddress | None:
+        """Name the CAN signal of cell or sensor `n` (from 1)."""
+        return self.address and SignalAddress(numbered(self.address, n))
 
 
 class VoltReport(Report):
@@ -692,7 +680,7 @@ class Balancing(Description):
 
     def signal_for(self, cell: int) -> SignalAddress | None:
         """Name the CAN signal that is 1 while a cell (from 1) bleeds."""
-        return SignalAddress(self.signal.replace("{n}", str(cell))) if self.signal else None
+        return SignalAddress(numbered(self.signal, cell)) if self.signal else None
 
 
 # ---- the profile --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from rig.documents import Document
 from rig.evidence import older
 from rig.evidence.entries import InputName, Sha256, Utc
 from rig.evidence.meta import RunMeta
+from rig.facts import DutFacts
 from rig.judge.verdict import JUDGEMENT_JSON, Judgement
 
 
@@ -63,11 +64,17 @@ class Judgements:
 
 
 RUN = Document("run", 1, TypeAdapter(RunFacts))
+DUT = Document("dut", 1, TypeAdapter(DutFacts))
+DUT_NAME = "dut.json"  # among a run's inputs
 CASE: Document[Case] = Document(
-    "case", 3, CASE_JSON, unnamed=1, converters={2: older.case_of_version_3}
+    "case",
+    4,
+    CASE_JSON,
+    unnamed=1,
+    converters={2: older.case_of_version_3, 3: older.case_of_version_4},
 )
-JUDGEMENT: Document[Judgement] = Document("judgement", 2, JUDGEMENT_JSON, unnamed=1)
+JUDGEMENT: Document[Judgement] = Document("judgement", 3, JUDGEMENT_JSON, unnamed=1)
 MANIFEST = Document("manifest", 1, TypeAdapter(Manifest))
 # Version 1 was the judgements alone, which nothing tied to their run.
-JUDGEMENTS = Document("judgements", 3, TypeAdapter(Judgements), unnamed=1)
+JUDGEMENTS = Document("judgements", 4, TypeAdapter(Judgements), unnamed=1)
 JUDGEMENTS_1: TypeAdapter[dict[str, Judgement]] = TypeAdapter(dict[str, Judgement])

@@ -33,6 +33,12 @@ def case_with_words_of_today(case: dict[str, Any]) -> None:
             part[_MEMBERS[old]] = part.pop(old)
 
 
+def case_of_version_4(case: dict[str, Any]) -> None:
+    """What is promised whatever the case is the run's: each case bore it, now as one member."""
+    names = ("cells", "periods", "prints_every_s", "dbcs", "start")
+    case["dut"] = {name: case.pop(name) for name in names if name in case}
+
+
 def _objects(content: Any) -> Iterator[dict[str, Any]]:
     """Give every JSON object in this, itself and those inside it."""
     if isinstance(content, dict):

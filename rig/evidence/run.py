@@ -24,9 +24,10 @@ from rig.evidence.entries import (
     PlannedCase,
     Result,
     RunEnd,
+    RunStart,
     understood,
 )
-from rig.evidence.forms import CASE, JUDGEMENT, RUN, Judgements, RunFacts
+from rig.evidence.forms import CASE, DUT, DUT_NAME, JUDGEMENT, RUN, Judgements, RunFacts
 from rig.evidence.journal import read_journal, read_plain
 from rig.evidence.later import (
     check_judgements,
@@ -39,12 +40,14 @@ from rig.evidence.meta import InstrumentFacts, RunMeta
 from rig.evidence.names import try_folder
 from rig.evidence.unfinished import Unfinished, kept
 from rig.evidence.whole import altered, misplaced, planned_lines
+from rig.facts import DutFacts
 from rig.judge.verdict import WORST_FIRST, Judgement, Verdict, counted_as, tries_in_words
 from rig.trace import files as trace_files
 from rig.trace.model import Trace
 
 NOT_RUN = "not run"
 DAMAGED = "damaged"
+_INPUT_DUT = f"inputs/{DUT_NAME}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +219,8 @@ def load_run(path: Path, *, judged: str | None = None) -> Run:
     journal = understood(entries)
     contents = read_contents(path)
     wrong = altered(path, facts, journal, contents)
-    cases, unread = _cases(_Read(path, contents, journal, wrong, tuple(broken)))
+    dut = _dut(path, journal, wrong)
+    cases, unread = _cases(_Read(path, contents, journal, wrong, tuple(broken), dut))
     cut_off = tuple(kept(path, journal, wrong))
     notes, doubled = misplaced(path, facts)
     later = check_judgements(path, contents, begin, {c.case.id for c in cases})
@@ -295,6 +299,20 @@ def _facts(path: Path) -> RunFacts:
     return RUN.load(data, str(name))
 
 
+def _dut(path: Path, journal: Lines, wrong: dict[str, str]) -> DutFacts | None:
+    """Read what is promised whatever the case; of older runs, each case bears it."""
+    named = any(DUT_NAME in start.inputs for start in journal.of(RunStart))
+    if not named or _INPUT_DUT in wrong:
+        return None
+    try:
+        return DUT.load(read_plain(path / _INPUT_DUT), _INPUT_DUT)
+    except OSError as error:
+        wrong[_INPUT_DUT] = f"can't be read ({error.strerror or error})"
+    except EvidenceError as error:
+        wrong[_INPUT_DUT] = error.what
+    return None
+
+
 def _meta(meta: RunMeta, journal: Lines) -> RunMeta:
     known: dict[str, InstrumentFacts] = {}
     for line in journal.of(Event):
@@ -314,7 +332,18 @@ class _Read:
     journal: Lines
     wrong: Mapping[str, str]  # file to what is wrong with it
     broken: tuple[str, ...]  # why the journal can't be trusted to its end
+    dut: DutFacts | None = None  # None: there are none, or none that can be believed
     unread: list[str] = field(default_factory=list)
+
+    @property
+    def lacks_dut(self) -> bool:
+        """Whether what the cases were judged by is lost: then none can be judged again."""
+        return self.dut is None and _INPUT_DUT in self.wrong
+
+    def case(self, data: bytes, where: str) -> Case:
+        """Read a stored case, and give it the run's facts; EvidenceError where it can't be."""
+        case = CASE.load(data, where)
+        return case if self.dut is None else replace(case, dut=self.dut)
 
     def damage_of(self, folder: str) -> tuple[str, ...]:
         """What is wrong with the files of a case's folder."""
@@ -392,7 +421,7 @@ def _case(
     if line is None:
         return _stand_in(planned.case), (f"{where}: it is not there",)
     try:
-        return CASE.load(line, where), ()
+        return read.case(line, where), ()
     except EvidenceError as error:
         why = f"{where}: {error.what}"
         read.unread.append(why)
@@ -432,7 +461,7 @@ def _try(read: _Read, number: int, folder: Path, result: Result) -> Try:
         number=number,
         folder=folder,
         judgement=judgement,
-        case=None if isinstance(case, str) else case,
+        case=None if isinstance(case, str) or read.lacks_dut else case,
         wall_s=result.wall.case_s,
         virtual_s=result.virtual_s,
         is_stored=is_stored,
@@ -446,7 +475,7 @@ def _driven(read: _Read, folder: Path) -> Case | str:
     if name in read.wrong:
         return f"{name}: {read.wrong[name]}"
     try:
-        return CASE.load(read_plain(folder / "case.json"), name)
+        return read.case(read_plain(folder / "case.json"), name)
     except OSError as error:
         return f"{name}: can't be read ({error.strerror or error})"
     except EvidenceError as error:

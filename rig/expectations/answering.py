@@ -31,9 +31,9 @@ _REFUSED = {
 
 def refused(around: Around) -> Iterator[str]:
     """Give what a trip shows to be refused: nothing but wrong frames came, and none was taken."""
-    for step in around.steps:
-        if isinstance(step, StartPeriodic) and (wrong := step.wrong) and wrong.every == 1:
-            what = _REFUSED.get(wrong.what)
+    for step in around.each(StartPeriodic):
+        if step.wrong and step.wrong.every == 1:
+            what = _REFUSED.get(step.wrong.what)
             yield f"can/receives/{step.message}/refuses/{what}"
 
 
@@ -45,8 +45,8 @@ def told(around: Around, said: str, value: float, expected: str) -> Iterator[str
         yield f"{states[said]}@{value:g}"
     if exceeded is not None and exceeded.says == said:
         yield f"allowance/exceeded/{expected}"
-    for step in around.steps if value and profile.can else ():
-        if isinstance(step, Send) and step.wrong and profile.can:
+    for step in around.each(Send) if value else ():
+        if step.wrong and profile.can:
             received = profile.can.receives.get(step.message)
             if received and received.counts_refused == said:
                 yield f"can/receives/{step.message}/counts refused"
@@ -91,7 +91,7 @@ def _of_protection(around: Around, protection: Protection, pattern: str) -> Iter
 
 def _of_settings(around: Around, settings: Settings, answer: str, mark: str) -> Iterator[str]:
     """Give what the answer to a line about a setting shows of it."""
-    typed = {step.mark: step.line.split() for step in around.steps if isinstance(step, Type)}
+    typed = {step.mark: step.line.split() for step in around.each(Type)}
     for name in (name for name in settings.each if name in typed.get(mark, ())):
         if answer == settings.refused:
             yield f"settings/{name}/refused"
@@ -104,18 +104,15 @@ def _of_settings(around: Around, settings: Settings, answer: str, mark: str) -> 
 
 def _kept(around: Around, settings: Settings) -> bool:
     """Whether what is read after a start is what was saved, and not the factory's values."""
-    lines = {step.line for step in around.steps if isinstance(step, Type)}
+    lines = {step.line for step in around.each(Type)}
     console, resets, loss = around.profile.console, around.profile.resets, settings.loss
     commands = console.commands if console else {}
     forgets = {settings.restore, *([commands[loss.provoked_by]] if loss else [])}
     causes = list(resets.causes.values()) if resets else []
     restarting = {commands[cause.command] for cause in causes if cause.command}
     low = {cause.dips_to_v for cause in causes if cause.dips_to_v is not None}
-    restarts = any(
-        isinstance(step, Power | Reset)
-        or (isinstance(step, Set) and step.values.get(SUPPLY.word) in low)
-        for step in around.steps
-    )
+    dips = any(step.values.get(SUPPLY.word) in low for step in around.each(Set))
+    restarts = dips or bool(around.each(Power) or around.each(Reset))
     return (
         settings.save in lines
         and forgets.isdisjoint(lines)

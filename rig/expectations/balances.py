@@ -112,7 +112,7 @@ class Balances(Expectation):
         marker = marker_of(observed.trace, self.at)
         found = (*_by_current(observed.trace, self, marker), *_by_output(observed, marker))
         seen = {bleed.cell: bleed for bleed in sorted(found, key=lambda bleed: bleed.cell)}
-        missing = sorted({*self.cells, *range(1, observed.cells + 1)} - set(seen))
+        missing = sorted({*self.cells, *range(1, observed.dut.cells + 1)} - set(seen))
         if missing or not seen:
             names = ", ".join(map(str, missing)) or "any cell"
             raise NoEvidence(f"at {self.at!r} nothing was read of the balancing of {names}")

@@ -63,7 +63,7 @@ class ConsoleNeverSays(InSpan):
             return self._said(trace, matching, begin_ns, end_ns)
         must_have_spoken(lines, self.console)
         if not touching:
-            promised_s = observed.prints_every_s if self.console == OWN_CONSOLE else None
+            promised_s = observed.dut.prints_every_s if self.console == OWN_CONSOLE else None
             usual_s = promised_s or _usual_s(lines, begin_ns, end_ns)
             _must_be_too_short_for_one(self.console, usual_s, begin_ns, end_ns)
         sentence = (

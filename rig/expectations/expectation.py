@@ -6,7 +6,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema
@@ -27,6 +28,8 @@ from rig.steps.conditions import Condition
 from rig.steps.resolver import Resolver
 from rig.steps.step import Step
 
+S = TypeVar("S", bound=Step)
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
@@ -37,7 +40,7 @@ class Needs:
     window_s: float = math.inf  # the time limit that the record must be fine enough for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, for what all expectations ask of the steps
 class Around:
     """The case around an expectation, as far as it says which claims that answers."""
 
@@ -50,6 +53,17 @@ class Around:
     def protection(self) -> Protection | None:
         """The protection that the case is about."""
         return self.profile.protections.get(self.name or "")
+
+    def each(self, kind: type[S]) -> list[S]:
+        """Give the steps of a kind, in order."""
+        return self._of_kind.get(kind, [])
+
+    @cached_property
+    def _of_kind(self) -> dict[type[Step], list[Any]]:
+        found: dict[type[Step], list[Any]] = {}
+        for step in self.steps:
+            found.setdefault(type(step), []).append(step)
+        return found
 
     def of_protection(self, *parts: str, at: str | None = None) -> Iterator[str]:
         """Give ids of its claims, at the place where it is provoked."""

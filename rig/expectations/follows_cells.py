@@ -25,6 +25,7 @@ from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided, worst
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
+from rig.quantities import Many
 from rig.quantity import Seconds, Volts
 from rig.steps.resolver import Resolver
 from rig.trace.model import Reading, Trace
@@ -68,7 +69,7 @@ class FollowsCells(Expectation):
 
     quantity: str
     signal: SignalAddress
-    cells: tuple[str, ...]
+    cells: Many
     curve: tuple[tuple[float, float], ...]  # V to the signal's unit, rising, straight between
     accuracy: float
     accuracy_v: float = 0.0

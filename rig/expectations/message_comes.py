@@ -92,12 +92,10 @@ class MessageComes(InTime):
             code = self.where.get(events.code)
             for short in (s for s, its in events.codes.items() if its == code):
                 yield f"events/{short}@{self.where.get(events.tripped, 1.0):g}"
-        starts = [
-            Mark(mark=s.mark) for s in around.steps if isinstance(s, Power) and s.on and s.mark
-        ]
+        starts = [Mark(mark=s.mark) for s in around.each(Power) if s.on and s.mark]
         if self.since in starts and self.at_least:
             yield f"messages/{self.message}/after power-up"
-        if any(isinstance(s, Fault) and s.target == "can bus" for s in around.steps):
+        if any(step.target == "can bus" for step in around.each(Fault)):
             yield "can/back"
 
     def sentence(self) -> str:

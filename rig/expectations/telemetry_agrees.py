@@ -24,22 +24,16 @@ from rig.dut.profile import Profile, Report
 from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.subjects import CONSOLE, TELEMETRY, Subject
 from rig.expectations.words import Words, differing, given
-from rig.judge.budget import Budget, Row
+from rig.judge.budget import Budget, Row, expanded_of_rectangles
 from rig.judge.can_signals import SILENCE, due_every_ns
+from rig.judge.elements import FAIL, PASS, Codes, answered, code_of, codes_within, worst_of
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
-from rig.judge.rules import (
-    NoEvidence,
-    Question,
-    judge_within,
-    measurement,
-    why_undecided,
-    worst,
-)
-from rig.judge.stillness import Stillness
+from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided
+from rig.judge.series import Readings, Reports
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
-from rig.quantities import kind_of, number_of
+from rig.quantities import each, kind_of, number_of, numbered, together
 from rig.quantity import Seconds
 from rig.steps.resolver import Resolver
 from rig.trace.model import SENT, Reading, Trace
@@ -72,10 +66,11 @@ class TelemetryAgreesWords(Words):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryAgrees(Expectation):
-    """What the BMS reports of a quantity agrees with the meter, at every Read of it.
+    """What the BMS reports of a quantity, or of many, agrees with the meter at every Read of it.
 
-    Source of the report: a CAN `signal` or a console line (`pattern` with one
-    group, a number in SI units after multiplying by `factor`).
+    Source of the report: a CAN `signal` or a console line (`pattern` with one group, a number in
+    SI units after multiplying by `factor`). Of many quantities ("cells 1 to 16") these hold {n} for
+    the number of each, as in a profile.
     """
 
     quantity: str
@@ -94,8 +89,8 @@ class TelemetryAgrees(Expectation):
     def read(
         cls, name: str, content: TelemetryAgreesWords, names: Resolver
     ) -> Iterator[Expectation]:
-        for quantity in content.agrees:
-            usual = _reported(quantity, content.by, names)
+        for word in content.agrees:
+            usual = _reported(together(names.all_of(word)), content.by, names)
             if usual is not None:
                 yield replace(usual, **given(content, _FIGURES))
 
@@ -111,7 +106,8 @@ class TelemetryAgrees(Expectation):
 
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)
-        must_be_read(self.quantity, names)
+        for quantity in each(self.quantity):
+            must_be_read(quantity, names)
 
     @property
     def means(self) -> str:
@@ -125,6 +121,26 @@ class TelemetryAgrees(Expectation):
         also = report is not None and self.pattern is not None and report.console is None
         yield f"telemetry/{name}{'/also on console' if also else ''}@{self.quantity}"
 
+    def signals_named(self) -> Iterator[tuple[str, float | None]]:
+        for quantity in each(self.quantity):
+            yield from Expectation.signals_named(self.of(quantity))
+
+    def looks_at(self) -> tuple[str, ...]:
+        return each(self.quantity)
+
+    def of(self, quantity: str) -> TelemetryAgrees:
+        """Give what is expected of one of the quantities."""
+        number = number_of(quantity)
+
+        if number is None:
+            return replace(self, quantity=quantity)
+        return replace(
+            self,
+            quantity=quantity,
+            signal=self.signal and SignalAddress(numbered(self.signal, number)),
+            pattern=self.pattern and numbered(self.pattern, number),
+        )
+
     def sentence(self) -> str:
         source = self.signal or f"/{self.pattern}/"
         relative = f" ± {self.relative * 100:g} %" if self.relative else ""
@@ -132,120 +148,195 @@ class TelemetryAgrees(Expectation):
         return f"{source} agrees with the meter's {self.quantity} to ± {accuracy}{relative}"
 
     def judge(self, observed: Observed) -> Finding:
-        """Judge every reading of the quantity; the worst stands for all."""
-        trace = observed.trace
-        reports = _reports(observed, self)
-        readings = observed.readings(self.quantity)
-        if not readings:
+        """Judge every reading of each quantity; the worst stands for all."""
+        ones = [self.of(quantity) for quantity in each(self.quantity)]
+        reports = _reported_of(observed, ones)
+        readings = observed.read([one.quantity for one in ones])
+        if not readings.of:
             raise NoEvidence(f"{self.quantity} was never read by a meter, or it gave no number")
-        must_have_listened(trace, reports.link)
-        found = [_compared(observed.stillness, self, reports, reading) for reading in readings]
-        compared = [comparison for comparison in found if comparison is not None]
-        finding = _judged(self, compared, len(readings)) if compared else None
-        if finding is not None and finding.verdict is Verdict.FAIL:
-            return finding
-        unreported = [reading for reading, its in zip(readings, found, strict=True) if its is None]
-        missing = _missing(observed, self, reports, unreported)
-        return missing or finding or _no_report(trace, self.question, reports, readings)
+        must_have_listened(observed.trace, reports.link)
+        looks = _Looks(self, observed, reports, readings)
+        rows, codes = looks.deciding(len(ones))
+        unsettled = {
+            at: found for at in looks.unsettled(codes) if (found := looks.missing(ones[at], at))
+        }
+        for at, found in unsettled.items():
+            codes[at], rows[at] = code_of(found.verdict), -1
+
+        def finding(at: int) -> Finding:
+            return unsettled.get(at) or looks.finding(ones[at], int(rows[at]))
+
+        told = (rows >= 0) & np.isfinite(looks.difference[rows])
+
+        def of(column: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.where(told, column[rows], np.nan)
+
+        return worst_of(
+            self.question,
+            self.quantity,
+            codes,
+            of(looks.share),
+            finding,
+            label=(lambda at: f"{ones[at].quantity} ({ones[at].teller})") if self.signal else None,
+            values=of(looks.difference),
+            expanded=of(looks.expanded),
+            low=of(-looks.limit),
+            high=of(looks.limit),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Reports:
-    """What the BMS said of the quantity."""
+class _Reported:
+    """What the BMS said of the quantities."""
 
-    times: NDArray[np.int64]  # (n,)
-    values: NDArray[np.float64]  # (n,)
+    series: Reports
     link: str
-    period_ns: float | None  # None: nothing says how often one is due
+    period_ns: NDArray[np.float64]  # (n,); NaN: nothing says how often one is due
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Comparison:
-    """One reading beside the report that belongs to it."""
+class _Looks:
+    """All readings, each beside the report that belongs to it: columns of m readings."""
 
-    reading: Reading
-    reported: float
-    limit: float
-
-    @property
-    def difference(self) -> float:
-        return self.reported - self.reading.value
-
-    @property
-    def budget(self) -> Budget:
-        meter = Row(
-            name="meter",
-            half_width=self.reading.accuracy,
-            source=f"{self.reading.instrument}: data sheet or certificate",
+    def __init__(
+        self, wanted: TelemetryAgrees, observed: Observed, reports: _Reported, readings: Readings
+    ) -> None:
+        self._trace, self._reports, self._readings = observed.trace, reports, readings
+        self._unit = wanted.unit or readings.of[0].unit
+        self.begin_ns, self.end_ns = _still_around(observed, wanted, reports, readings)
+        middle_ns = 0.5 * (readings.before_ns + readings.after_ns).astype(np.float64)
+        self.report = reports.series.nearest(  # its row; -1: none came while all stood still
+            readings.which, middle_ns, self.begin_ns, self.end_ns
         )
-        return Budget.of((meter,))
+        values = np.append(reports.series.values, np.nan)  # the last one for -1
+        self.reported = values[self.report]
+        self.difference = self.reported - readings.values
+        self.limit = wanted.accuracy + wanted.relative * np.abs(readings.values)
+        self.expanded = expanded_of_rectangles(readings.accuracy)
+        reach = np.abs(self.difference) + self.expanded
+        share = np.divide(reach, self.limit, out=np.full_like(reach, np.inf), where=self.limit > 0)
+        self.share = np.where(np.isnan(share), np.inf, share)  # of the limit: 1 is just allowed
+
+    def deciding(self, count: int) -> tuple[NDArray[np.intp], Codes]:
+        """Give the worst reading of each quantity, shape (count,), -1 where none; its verdict."""
+        has = np.flatnonzero(self.report >= 0)
+        which = self._readings.which[has]
+        codes = np.full(has.size, FAIL)  # a report that is no number
+        told = np.isfinite(self.difference[has])
+        at = has[told]
+        codes[told] = codes_within(
+            self.difference[at], self.expanded[at], -self.limit[at], self.limit[at]
+        )
+        order = np.lexsort((-self.share[has], codes, which))
+        of, first = np.unique(which[order], return_index=True)
+        rows, worst = np.full(count, -1), np.full(count, PASS)
+        rows[of], worst[of] = has[order][first], codes[order][first]
+        return rows, worst
+
+    def unsettled(self, codes: Codes) -> list[int]:
+        """Name the quantities of which a report may be missing, and none that came is wrong."""
+        which, has = self._readings.which, self.report >= 0
+        looked = np.bincount(which[has], minlength=codes.size) > 0
+        late = np.bincount(which[self._due], minlength=codes.size) > 0
+        return np.flatnonzero((late | ~looked) & (codes != FAIL)).tolist()
 
     @property
-    def verdict(self) -> Verdict:
-        measured = measurement(self.difference, self.budget, self.reading.unit)
-        return judge_within(measured, -self.limit, self.limit)
+    def _due(self) -> NDArray[np.bool_]:
+        """Whether a reading has no report though it stood still for so long that one was due."""
+        period_ns = self._reports.period_ns[self._readings.which]
+        return (self.report < 0) & (self.end_ns - self.begin_ns >= SILENCE * period_ns)
 
-    @property
-    def share(self) -> float:
-        """How much of the limit is used: 1 is just allowed."""
-        return (abs(self.difference) + self.budget.expanded) / self.limit
+    def missing(self, one: TelemetryAgrees, at: int) -> Finding | None:
+        """Judge reports of a quantity that did not come; None: none was surely due."""
+        return answered(one.question, lambda: self._missing(one, at))
 
+    def _missing(self, one: TelemetryAgrees, at: int) -> Finding | None:
+        own = self._readings.which == at
+        if not own.any():
+            raise NoEvidence(f"{one.quantity} was never read by a meter, or it gave no number")
+        late = self._late(one, at, np.flatnonzero(own & self._due))
+        if late is not None or (self.report[own] >= 0).any():
+            return late
+        times_ns, _ = self._reports.series.part(at)
+        return _no_report(self._trace, one, (self._reports.link, times_ns.size), int(own.sum()))
 
-def _judged(wanted: TelemetryAgrees, compared: list[_Comparison], readings: int) -> Finding:
-    """Return the finding on the worst comparison."""
-    for comparison in compared:
-        if not math.isfinite(comparison.reported):
-            read = show(comparison.reading.value, comparison.reading.unit)
+    def _late(self, one: TelemetryAgrees, at: int, rows: NDArray[np.intp]) -> Finding | None:
+        """Judge readings without a report: the BMS's fault if its link was alive."""
+        silent, link = 0, self._reports.link
+        for row in rows:
+            begin_ns, end_ns, reading = self.begin_ns[row], self.end_ns[row], self._readings.of[row]
+            if _is_off(self._trace, reading):
+                continue
+            silent += 1
+            if others := _others(self._trace, link, begin_ns, end_ns):
+                read, span_s = show(reading.value, reading.unit), (end_ns - begin_ns) * 1e-9
+                every = show(self._reports.period_ns[at] * 1e-9, "s")
+                sentence = (
+                    f"the BMS reported nothing of it in {show(span_s, 's')} around where the meter"
+                    f" read {read}, though it reports every {every} ({others} other"
+                    f" messages came on its {link} link meanwhile)"
+                )
+                return one.question.answer(Verdict.FAIL, sentence)
+        if silent:
+            what = f"nothing at all came on the {link} link around {silent} of the readings"
+            raise NoEvidence(what)
+        return None
+
+    def finding(self, one: TelemetryAgrees, row: int) -> Finding:
+        """Return the finding on a quantity, by its worst reading."""
+        reading, unit = self._readings.of[row], self._unit
+        read = show(reading.value, unit)
+        if not math.isfinite(self.reported[row]):
             sentence = f"the BMS reported no number where the meter read {read}"
-            return wanted.question.answer(Verdict.FAIL, sentence)
-    verdict = worst(comparison.verdict for comparison in compared)
-    deciding = max(
-        (c for c in compared if c.verdict is verdict), key=lambda comparison: comparison.share
-    )
-    count = f"{len(compared)} of {readings}" if len(compared) < readings else f"{readings}"
-    return _finding(wanted, deciding, verdict, count)
-
-
-def _finding(
-    wanted: TelemetryAgrees,
-    deciding: _Comparison,
-    verdict: Verdict,
-    count: str,
-) -> Finding:
-    unit = wanted.unit or deciding.reading.unit
-    budget = deciding.budget
-    measured = measurement(deciding.difference, budget, unit)
-    low, high = -deciding.limit, deciding.limit
-    sentence = (
-        f"the BMS reported {show(deciding.reported, unit)} where the meter read"
-        f" {show(deciding.reading.value, unit)}: off by {show_measured(measured)},"
-        f" allowed ± {show(deciding.limit, unit)} (the worst of {count} readings)"
-    )
-    if verdict is Verdict.INCONCLUSIVE:
-        sentence += f"; {why_undecided(measured, budget, low, high)}"
-    return wanted.question.measured(verdict, sentence, (measured, budget), (low, high))
-
-
-def _reports(observed: Observed, wanted: TelemetryAgrees) -> _Reports:
-    if wanted.signal is not None:
-        times, values = observed.signal(wanted.signal)
-        period_ns = due_every_ns(observed, wanted.signal, times)
-        return _Reports(
-            times=times, values=values * wanted.factor, link=wanted.signal.bus, period_ns=period_ns
+            return one.question.answer(Verdict.FAIL, sentence)
+        budget = Budget.of(
+            (
+                Row(
+                    name="meter",
+                    half_width=reading.accuracy,
+                    source=f"{reading.instrument}: data sheet or certificate",
+                ),
+            )
         )
-    if wanted.pattern is None:
-        raise NoEvidence(f"the plan names no signal and no console line for {wanted.quantity}")
-    pattern = re.compile(wanted.pattern)
-    found = [
-        (ln.time_ns, m) for ln in observed.trace.said_on(CONSOLE.name) if (m := ln.search(pattern))
-    ]
-    times = np.array([time_ns for time_ns, _ in found], np.int64)
-    return _Reports(
-        times=times,
-        values=np.array([_number(match.group(1)) for _, match in found]) * wanted.factor,
-        link="console",
-        period_ns=float(np.median(np.diff(times))) if times.size > 1 else None,
-    )
+        measured = measurement(float(self.difference[row]), budget, unit)
+        low, high = -float(self.limit[row]), float(self.limit[row])
+        verdict = judge_within(measured, low, high)
+        own = self.report[self._readings.which == self._readings.which[row]]
+        compared, count = int((own >= 0).sum()), own.size
+        of = f"{compared} of {count}" if compared < count else f"{count}"
+        sentence = (
+            f"the BMS reported {show(float(self.reported[row]), unit)} where the meter read"
+            f" {read}: off by {show_measured(measured)},"
+            f" allowed ± {show(high, unit)} (the worst of {of} readings)"
+        )
+        if verdict is Verdict.INCONCLUSIVE:
+            sentence += f"; {why_undecided(measured, budget, low, high)}"
+        return one.question.measured(verdict, sentence, (measured, budget), (low, high))
+
+
+def _reported_of(observed: Observed, ones: Sequence[TelemetryAgrees]) -> _Reported:
+    signals = [one.signal for one in ones if one.signal is not None]
+    if signals:
+        parts = [observed.signal(signal) for signal in signals]
+        told = zip(signals, parts, strict=True)
+        every = (due_every_ns(observed, signal, times) for signal, (times, _) in told)
+        link = signals[0].bus
+    else:
+        parts = [_printed(observed.trace, one) for one in ones]
+        every = (float(np.median(np.diff(t))) if t.size > 1 else None for t, _ in parts)
+        link = CONSOLE.name
+    series = Reports.of([(times, values * ones[0].factor) for times, values in parts])
+    period_ns = np.array([np.nan if ns is None else ns for ns in every])
+    return _Reported(series=series, link=link, period_ns=period_ns)
+
+
+def _printed(trace: Trace, one: TelemetryAgrees) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    if one.pattern is None:
+        raise NoEvidence(f"the plan names no signal and no console line for {one.quantity}")
+    pattern = re.compile(one.pattern)
+    lines = trace.said_on(CONSOLE.name)
+    found = [(line.time_ns, m) for line in lines if (m := line.search(pattern))]
+    times_ns = np.array([time_ns for time_ns, _ in found], np.int64)
+    return times_ns, np.array([_number(match.group(1)) for _, match in found], np.float64)
 
 
 def _number(text: str) -> float:
@@ -256,68 +347,21 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _compared(
-    stillness: Stillness, wanted: TelemetryAgrees, reports: _Reports, reading: Reading
-) -> _Comparison | None:
-    """Return the reading with its report, None where none was sent while all stood still."""
-    begin_ns, end_ns = _still_around(stillness, wanted, reports, reading)
-    usable = np.flatnonzero((reports.times >= begin_ns) & (reports.times <= end_ns))
-    if not usable.size:
-        return None
-    middle_ns = 0.5 * (reading.before_ns + reading.after_ns)
-    nearest = usable[np.argmin(np.abs(reports.times[usable] - middle_ns))]
-    limit = wanted.accuracy + wanted.relative * abs(reading.value)
-    return _Comparison(reading=reading, reported=float(reports.values[nearest]), limit=limit)
-
-
 def _still_around(
-    stillness: Stillness, wanted: TelemetryAgrees, reports: _Reports, reading: Reading
-) -> tuple[float, float]:
-    """Return when all stood still around a reading, and a report would have been its own.
+    observed: Observed, wanted: TelemetryAgrees, reports: _Reported, readings: Readings
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return when all stood still around each reading, and a report would have been its own.
 
     The end lies before the begin where nothing stood still.
     """
-    steady_ns, changed_ns = stillness.around(reading.before_ns, wanted.settle_s)
-    if reading.before_ns > changed_ns:
-        return steady_ns, -math.inf
-    if reports.period_ns is None:
-        return steady_ns, changed_ns
-    silence_ns = SILENCE * reports.period_ns
-    return (
-        max(steady_ns, reading.before_ns - silence_ns),
-        min(changed_ns, max(steady_ns, reading.after_ns) + silence_ns),
-    )
-
-
-def _missing(
-    observed: Observed,
-    wanted: TelemetryAgrees,
-    reports: _Reports,
-    unreported: list[Reading],
-) -> Finding | None:
-    """Judge readings without a report though it was due: the BMS's fault if its link was alive."""
-    trace, period_ns = observed.trace, reports.period_ns
-    if period_ns is None:
-        return None
-    silent: list[Reading] = []
-    for reading in unreported:
-        begin_ns, end_ns = _still_around(observed.stillness, wanted, reports, reading)
-        if end_ns - begin_ns < SILENCE * period_ns or _is_off(trace, reading):
-            continue
-        silent.append(reading)
-        if others := _others(trace, reports.link, begin_ns, end_ns):
-            read, span_s = show(reading.value, reading.unit), (end_ns - begin_ns) * 1e-9
-            sentence = (
-                f"the BMS reported nothing of it in {show(span_s, 's')} around where the meter read"
-                f" {read}, though it reports every {show(period_ns * 1e-9, 's')} ({others} other"
-                f" messages came on its {reports.link} link meanwhile)"
-            )
-            return wanted.question.answer(Verdict.FAIL, sentence)
-    if silent:
-        raise NoEvidence(
-            f"nothing at all came on the {reports.link} link around {len(silent)} of the readings"
-        )
-    return None
+    before_ns, after_ns = readings.before_ns, readings.after_ns
+    steady_ns, changed_ns = observed.stillness.around(before_ns, wanted.settle_s)
+    silence_ns = SILENCE * reports.period_ns[readings.which]
+    silence_ns = np.where(np.isnan(silence_ns), np.inf, silence_ns)
+    begin_ns = np.maximum(steady_ns, before_ns - silence_ns)
+    end_ns = np.minimum(changed_ns, np.maximum(steady_ns, after_ns) + silence_ns)
+    moved = before_ns > changed_ns
+    return np.where(moved, steady_ns, begin_ns), np.where(moved, -np.inf, end_ns)
 
 
 def _is_off(trace: Trace, reading: Reading) -> bool:
@@ -337,50 +381,54 @@ def _others(trace: Trace, link: str, begin_ns: float, end_ns: float) -> int:
 
 
 def _no_report(
-    trace: Trace, question: Question, reports: _Reports, readings: Sequence[Reading]
+    trace: Trace, one: TelemetryAgrees, reports: tuple[str, int], readings: int
 ) -> Finding:
     """Judge that the BMS never reported: its fault if its link was alive."""
-    received = trace.links[reports.link].received
-    if reports.times.size == 0 and received:
+    link, count = reports
+    received = trace.links[link].received
+    if count == 0 and received:
         sentence = (
             f"the BMS reported nothing of it ({received} other messages came on its"
-            f" {reports.link} link), with {len(readings)} readings to compare"
+            f" {link} link), with {readings} readings to compare"
         )
-        return question.answer(Verdict.FAIL, sentence)
-    if reports.times.size == 0:
-        raise NoEvidence(f"nothing at all came on the {reports.link} link")
+        return one.question.answer(Verdict.FAIL, sentence)
+    if count == 0:
+        raise NoEvidence(f"nothing at all came on the {link} link")
     raise NoEvidence(
-        f"no report was sent while a reading held still ({reports.times.size} reports,"
-        f" {len(readings)} readings); hold longer around each Read"
+        f"no report was sent while a reading held still ({count} reports,"
+        f" {readings} readings); hold longer around each Read"
     )
 
 
 # ---- as a profile promises it -------------------------------------------------------------------
-def agrees(report: Report, number: int | None, quantity: str) -> list[TelemetryAgrees]:
-    """Expect a report to agree with the meter wherever it is told, the profile's own first."""
+def agrees(report: Report, quantity: str) -> list[TelemetryAgrees]:
+    """Expect a report to agree with the meter wherever it is told, the profile's own first.
+
+    `quantity` may name many: "cells 1 to 16".
+    """
     first = TelemetryAgrees(
         quantity=quantity,
         accuracy=report.accuracy or 0.0,
         relative=report.relative,
         unit=report.unit,
-        signal=report.signal_for(number),
-        pattern=report.pattern_for(number),
+        signal=report.address,
+        pattern=report.console,
         factor=report.factor,
         settle_s=report.settles_s,
-    )
-    also = report.also_for(number)
+    ).of(quantity)
+    also = report.also_console
     if also is None:
         return [first]
-    return [first, replace(first, signal=None, pattern=also, factor=1.0)]
+    return [first, replace(first, signal=None, pattern=also, factor=1.0).of(quantity)]
 
 
 def _reported(quantity: str, by: str | None, names: Resolver) -> TelemetryAgrees | None:
     """Expect what the profile promises of a report: of the one named, else of its own."""
-    kind, _ = _report_of(quantity)
     report = _report(names.profile, quantity, by)
     if report is None:
         what = f'the profile has no report of "{quantity}"'
-        names.refuse(what, suggest(kind, names.profile.telemetry.reports(), "it reports"))
+        known = names.profile.telemetry.reports()
+        names.refuse(what, suggest(_name_of(quantity), known, "it reports"))
         return None
     if report.accuracy is None:
         what = f'the profile promises no accuracy of "{quantity}"'
@@ -394,8 +442,8 @@ def _reported(quantity: str, by: str | None, names: Resolver) -> TelemetryAgrees
 
 def _tellers(profile: Profile, quantity: str, by: str | None) -> dict[str, TelemetryAgrees]:
     """Give what is promised of a quantity by who reports it, the profile's own first."""
-    report, (_, number) = _report(profile, quantity, by), _report_of(quantity)
-    return {told.teller: told for told in agrees(report, number, quantity)} if report else {}
+    report = _report(profile, quantity, by)
+    return {told.teller: told for told in agrees(report, quantity)} if report else {}
 
 
 def _report(profile: Profile, quantity: str, by: str | None) -> Report | None:
@@ -403,11 +451,11 @@ def _report(profile: Profile, quantity: str, by: str | None) -> Report | None:
     reports, kind = profile.telemetry.reports(), kind_of(quantity)
     word = kind.word if kind else quantity
     extremes = (reports.get(f"{end} {word}") for end in ("lowest", "highest"))
-    named = (r for r in extremes if r and by == r.signal_for())
-    return next(named, None) or reports.get(_report_of(quantity)[0])
+    named = (r for r in extremes if r and by == r.address)
+    return next(named, None) or reports.get(_name_of(quantity))
 
 
-def _report_of(quantity: str) -> tuple[str, int | None]:
-    """Name what reports a quantity: "cell 3" by "cell voltage", 3."""
+def _name_of(quantity: str) -> str:
+    """Name what reports a quantity: "cell 3" by "cell voltage"."""
     kind = kind_of(quantity)
-    return kind.name if kind else quantity, number_of(quantity)
+    return kind.name if kind else quantity

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from statistics import NormalDist
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rig.judge.verdict import BudgetRow
 
 COVERAGE = 0.9545  # of a stated interval: what k = 2 covers of a normal distribution
@@ -61,6 +64,11 @@ class Row:
             standard=self.standard,
             source=self.source,
         )
+
+
+def expanded_of_rectangles(half_widths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give U of many results, shape (n,), each with one rectangle as its budget."""
+    return COVERAGE * half_widths
 
 
 def normal(name: str, standard: float, source: str, *, dof: float = math.inf) -> Row:

@@ -6,6 +6,7 @@ uncertainty of the measurement. Must not know a DBC file; a Decoder is handed in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, Question
+from rig.judge.series import Reports
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show
 from rig.trace.model import SENT, Frames, Trace
@@ -127,6 +129,32 @@ def frames_between(observed: Observed, wanted: InSpan, *, once_sent: bool = Fals
         end_ns=end_ns,
         period_ns=due_every_ns(observed, wanted.signal, times),
     )
+
+
+def unlike(observed: Observed, wanted: Sequence[InSpan], value: float) -> NDArray[np.bool_]:
+    """Tell which of n signals may not have kept a value in one span, shape (n,).
+
+    Of all others each frame had it, and none was missing.
+    """
+    must_have_listened(observed.trace, "can")
+    begin_ns, end_ns = window_ns(observed.trace, wanted[0].begin, wanted[0].end)
+    parts = [observed.signal(one.signal) for one in wanted]
+    due = [due_every_ns(observed, one.signal, t) for one, (t, _) in zip(wanted, parts, strict=True)]
+    all_ = Reports.of(parts)
+    inside = (all_.times_ns >= begin_ns) & (all_.times_ns <= end_ns)
+    times_ns, which = all_.times_ns[inside], all_.which[inside]
+    broken = which[~equal(all_.values[inside], value)]
+    starts = np.append(True, np.diff(which) > 0)[: which.size]
+    gaps_ns = np.diff(times_ns, prepend=begin_ns)
+    gaps_ns[starts] = times_ns[starts] - begin_ns
+    longest_ns = np.zeros(len(wanted))
+    np.maximum.at(longest_ns, which, gaps_ns)
+    last_ns = np.full(len(wanted), begin_ns)
+    np.maximum.at(last_ns, which, times_ns)
+    longest_ns = np.maximum(longest_ns, end_ns - last_ns)
+    allowed_ns = SILENCE * np.array([0.0 if period_ns is None else period_ns for period_ns in due])
+    wrong = np.bincount(broken, minlength=len(wanted)) > 0
+    return np.asarray(wrong | (longest_ns > allowed_ns))
 
 
 def first_broken(

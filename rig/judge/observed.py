@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.can_address import OWN_BUS, MessageAddress, SignalAddress
-from rig.facts import Output
+from rig.facts import DutFacts, Output
 from rig.judge.decoder import Decoder, NoMessages
 from rig.judge.rules import NoEvidence
+from rig.judge.series import Readings
 from rig.judge.stillness import Stillness
 from rig.steps import Step
 from rig.trace.model import Frames, Reading, Trace
@@ -28,9 +29,7 @@ class Observed:
     decode: Decoder = field(default_factory=NoMessages)
     steps: tuple[Step, ...] = ()  # those that were driven
     outputs: Mapping[str, Output] = field(default_factory=dict)
-    cells: int = 0  # how many the BMS has; 0: not said
-    periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages, as promised
-    prints_every_s: float | None = None  # its console, as promised
+    dut: DutFacts = field(default_factory=DutFacts)
 
     def on(self, bus: str) -> Observed:
         """Give the same with the frames of one bus alone: a foreign one proves nothing of it."""
@@ -45,7 +44,7 @@ class Observed:
 
     def period_s(self, message: MessageAddress) -> float | None:
         """Return how often a message is promised to come; a module's, as those of all."""
-        return self.periods.get(message, self.periods.get(message.whole))
+        return self.dut.periods.get(message, self.dut.periods.get(message.whole))
 
     def signal(self, signal: SignalAddress) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return time_ns, shape (n,), and physical values, shape (n,), of a CAN signal."""
@@ -53,11 +52,21 @@ class Observed:
 
     def rows(self, message: str) -> NDArray[np.intp]:
         """Return the indices of the frames that are this message, received from the BMS."""
-        return self.decode.rows(self.trace.frames, message)
+        if message not in self._rows:
+            self._rows[message] = self.decode.rows(self.trace.frames, message)
+        return self._rows[message]
+
+    @cached_property
+    def _rows(self) -> dict[str, NDArray[np.intp]]:
+        return {}
 
     def readings(self, quantity: str) -> Sequence[Reading]:
         """Return the readings of a quantity, without those in which the meter gave no number."""
         return self._readings.get(quantity, ())
+
+    def read(self, quantities: Sequence[str]) -> Readings:
+        """Return the readings of several quantities as columns."""
+        return Readings.joined([self.readings(quantity) for quantity in quantities])
 
     @cached_property
     def _readings(self) -> Mapping[str, Sequence[Reading]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from rig.judge.budget import Budget
 from rig.judge.measurement import Measurement
-from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.verdict import NOT_REACHED, EventMark, Finding, Verdict
 from rig.judge.verdict import worst as worst
 from rig.judge.wording import show, show_measured, show_range, two_digits
 
@@ -42,6 +42,15 @@ class Question:
             sentence=sentence,
             marks=tuple(marks),
         )
+
+    def unanswered(self, reason: NoEvidence) -> Finding:
+        """Return the finding where the trace can't answer: an `error`, with the reason.
+
+        Unless it was the BMS that kept the case from its stimulus: that is `inconclusive`.
+        """
+        if isinstance(reason, NotReached):
+            return self.answer(Verdict.INCONCLUSIVE, f"{NOT_REACHED}{reason}")
+        return self.answer(Verdict.ERROR, f"nothing can be said: {reason}")
 
     def measured(
         self,

@@ -91,8 +91,24 @@ class EventMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elements:
+    """What was found of each of many quantities, in their order; columns of equal length.
+
+    Figures are in the unit of the finding's measurement; None, or no column: there is none.
+    """
+
+    of: str  # "cells 1 to 16"
+    worst: str  # "cell 3": its figures are the finding's
+    verdicts: tuple[Verdict, ...]
+    values: tuple[float | None, ...] = ()
+    expanded: tuple[float | None, ...] = ()
+    low: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One expectation, judged."""
+    """One expectation, judged; of many quantities the worst of them."""
 
     expectation: str  # "charge path opens 0.900 to 1.100 s after cell 3 rises above 3.650 V"
     means: str  # how it was seen: "output", "CAN", "console", "meter"
@@ -107,8 +123,11 @@ class Finding:
     requirements: tuple[str, ...] = ()  # of these claims; where there is none, of the case
     instruments: tuple[str, ...] = ()  # whose samples, readings, frames, lines it was judged by
     records: tuple[str, ...] = ()  # and where these are: "signals.parquet: cell 3", "can.blf"
+    elements: Elements | None = None  # None: it is of one quantity
 
 
+# How the sentence of a case begins that the BMS kept from its own stimulus.
+NOT_REACHED = "not reached: "
 # How a finding was seen that is of no expectation: of the case's start, or what no trace can show.
 OF_START, BESIDE = "start", "test"
 STORED = "its evidence is stored"  # what is expected of the rig itself, of each case
@@ -153,10 +172,6 @@ def with_beside(judgement: Judgement, beside: Sequence[Finding]) -> Judgement:
     return replace(
         judgement, verdict=verdict, sentence=sentence, findings=(*judgement.findings, *beside)
     )
-
-
-# How the sentence of a case begins that the BMS kept from its own stimulus.
-NOT_REACHED = "not reached: "
 
 
 def counted_as(judgement: Judgement) -> str:

@@ -15,7 +15,7 @@ from rig.case import Capture, Case
 from rig.dut.claims import known, requirements_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Needs
-from rig.facts import DbcFile, Output, StartPromise
+from rig.facts import DbcFile, DutFacts, Output, StartPromise
 from rig.quantities import CURRENT, TEMPERATURE, kind_of
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -29,7 +29,7 @@ _TAIL_S = 0.2  # after the last step, so that the record outlasts it
 
 
 def complete(case: Case, profile: Profile) -> Case:
-    """Fill in outputs, capture and duration; what is complete stays as it is."""
+    """Fill in outputs, capture, duration and facts of the BMS; what is complete stays as it is."""
     needs = [wanted.needs() for wanted in case.expectations]
     recorded = [name for need in needs for name in need.outputs]
     metered = [name for wanted in case.expectations for name in wanted.metered(profile)]
@@ -39,12 +39,8 @@ def complete(case: Case, profile: Profile) -> Case:
     return replace(
         case,
         steps=steps,
-        prints_every_s=profile.console.every_s if profile.console else None,
-        cells=profile.cells.count,
-        periods=profile.periods,
-        dbcs=_dbcs(profile),
         outputs=outputs,
-        start=_start(profile) if case.begins == "ready" else None,
+        dut=dut_facts(profile),
         capture=_capture(case, needs, profile, duration_s),
         duration_s=duration_s,
         **_claimed(case, profile),
@@ -85,6 +81,17 @@ def around_of(case: Case, profile: Profile) -> Around:
 def _output(profile: Profile, name: str) -> Output:
     pin = profile.outputs[name]
     return Output(closed_above=pin.closed_above_v, steady_s=pin.steady_s)
+
+
+def dut_facts(profile: Profile) -> DutFacts:
+    """Give what is promised whatever the case."""
+    return DutFacts(
+        cells=profile.cells.count,
+        periods=profile.periods,
+        dbcs=_dbcs(profile),
+        prints_every_s=profile.console.every_s if profile.console else None,
+        start=_start(profile),
+    )
 
 
 def _start(profile: Profile) -> StartPromise:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from rig.case import Case
-from rig.dut.claims import SIDES, claims_of, path_of, today
+from rig.dut.claims import SIDES, claims_of, each_claim, path_of, today
 from rig.dut.profile import Profile, Protection
 from rig.plan.complete import around_of
 
@@ -41,7 +41,8 @@ def matching(pattern: str, profile: Profile) -> list[str]:
 
 def untested(profile: Profile, cases: Iterable[Case]) -> list[str]:
     """Titles of the claims that no case answers."""
-    named = {today(profile, claim) for case in cases for claim in answered_by(case, profile)}
+    answered = {claim for case in cases for claim in answered_by(case, profile)}
+    named = {today(profile, one) for claim in answered for one in each_claim(claim)}
     named |= {path_of(claim) for claim in named}
     open_ = (
         claim.title

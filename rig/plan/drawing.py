@@ -309,7 +309,7 @@ def _agree_alone(case: Case, other: Case) -> bool:
     """
     read = {quantity for step in other.steps for quantity in step.reads()}
     agreeing = (e for e in case.expectations if isinstance(e, TelemetryAgrees))
-    return all(e.quantity not in read or e in other.expectations for e in agreeing)
+    return all(read.isdisjoint(e.looks_at()) or e in other.expectations for e in agreeing)
 
 
 def _once(expectations: Iterable[Expectation]) -> Sequence[Expectation]:

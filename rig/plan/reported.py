@@ -7,7 +7,9 @@ family.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
+from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.follows_cells import FollowsCells
@@ -59,22 +61,23 @@ def _needed_s(
         (
             report.settle_s + PERIODS * _period_s(report, profile)
             for report in reports
-            if not quantities.isdisjoint(_quantities(report))
+            if not quantities.isdisjoint(report.looks_at())
             if not (asked and report.signal is None)
         ),
         default=0.0,
     )
 
 
-def _quantities(report: _Report) -> tuple[str, ...]:
-    return report.cells if isinstance(report, FollowsCells) else (report.quantity,)
-
-
 def _period_s(report: _Report, profile: Profile) -> float:
     if report.signal is not None:
-        promise = profile.messages.get(report.signal.message)
-        return promise.period.value if promise else 0.0
+        promises = [profile.messages.get(message) for message in _messages_of(report)]
+        return max((p.period.value for p in promises if p is not None), default=0.0)
     return (profile.console.every_s or 0.0) if profile.console else 0.0
+
+
+@lru_cache(maxsize=1 << 10)  # the same of all cells in case after case
+def _messages_of(report: _Report) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(SignalAddress(name).message for name, _ in report.signals_named()))
 
 
 def _is_asked(following: Sequence[Step], profile: Profile) -> bool:

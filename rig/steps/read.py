@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from rig.description import Names
+from rig.quantities import Many
 from rig.steps.driver import Driver
 from rig.steps.foresight import Foresight
 from rig.steps.resolver import Resolver
@@ -20,7 +21,7 @@ class Read(Step):
 
     words: ClassVar[Mapping[str, Any]] = {"read": Names}
 
-    quantities: tuple[str, ...]
+    quantities: Many
     kind: Literal["read"] = "read"
 
     @classmethod

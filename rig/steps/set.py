@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
 from rig.description import by_key, mapping_schema, with_keys
-from rig.quantities import Kind, kind_of, together, unit_of, unit_of_settable
+from rig.quantities import Kind, Values, kind_of, together, unit_of, unit_of_settable
 from rig.quantity import exact, parse, reader
 from rig.steps.driver import Driver
 from rig.steps.foresight import Foresight
@@ -30,6 +31,11 @@ _Settings = Annotated[
 ]
 
 
+@lru_cache(maxsize=1 << 8)  # the same cells are set in case after case
+def _count_kinds(names: tuple[str, ...]) -> int:
+    return len(set(map(kind_of, names)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Set(Step):
     """Command several quantities at once: `cell n`, `temperature n`, `current`, `supply`.
@@ -40,7 +46,7 @@ class Set(Step):
     words: ClassVar[Mapping[str, Any]] = {"set": _Settings}
     acts: ClassVar[bool] = True
 
-    values: Mapping[str, float]
+    values: Values
     kind: Literal["set"] = "set"
 
     @classmethod
@@ -77,7 +83,7 @@ class Set(Step):
 
     def _instruments(self) -> int:
         """Count the kinds of quantity: each has an instrument of its own."""
-        return len(set(map(kind_of, self.values)))
+        return _count_kinds(tuple(self.values))
 
     def commanded(self) -> Iterator[tuple[str, float]]:
         yield from self.values.items()

@@ -60,7 +60,7 @@ def test_a_plan_names_signals_of_any_bus_and_module(expectation: str) -> None:
     [wanted] = case.expectations
     assert address in {getattr(wanted, name, None) for name in ("signal", "message")}
     assert wanted.sentence().startswith(address.partition(" of")[0].partition(" on")[0])
-    assert {bus: (dbc.name, dbc.id_step) for bus, dbc in case.dbcs.items()} == {
+    assert {bus: (dbc.name, dbc.id_step) for bus, dbc in case.dut.dbcs.items()} == {
         "can": ("bms.dbc", 0), "stack": ("module.dbc", 16),
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from fixtures.rejudge import _Decoders, rejudge
 from rig.can_address import MessageAddress
 from rig.dut.can_messages import Messages
 from rig.evidence.run import Run
-from rig.facts import DbcFile
+from rig.facts import DbcFile, DutFacts
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import Verdict
 from tests.evidence.factories import a_case, some_frames
@@ -33,9 +33,8 @@ def test_each_bus_of_a_case_is_read_by_its_own_dbc_with_the_step_of_its_modules(
         (tmp_path / "inputs" / name).write_bytes(DBC.read_bytes())
     gone = "inputs/module.dbc: it is not as it was"
     run = SimpleNamespace(path=tmp_path, inputs={"bms.dbc": "", "module.dbc": ""}, problems=[])
-    case = a_case(
-        dbcs={"can": DbcFile(name="bms.dbc"), "stack": DbcFile(name="module.dbc", id_step=16)}
-    )
+    dbcs = {"can": DbcFile(name="bms.dbc"), "stack": DbcFile(name="module.dbc", id_step=16)}
+    case = a_case(dut=DutFacts(dbcs=dbcs))
     frames = replace(some_frames(0, 10**9), can_id=np.full(10, 0x120, np.uint32))
     [status] = {m.name for m in Messages(DBC).database.messages if m.frame_id == 0x100}
     address = MessageAddress(f"{status} of module 3 on stack")

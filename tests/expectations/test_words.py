@@ -131,7 +131,13 @@ EXPECTATIONS: dict[str, st.SearchStrategy[Expectation]] = {
         tolerance=st.floats(1e-3, 10), unit=st.just("V"), delay_s=st.floats(0, 3000),
     ),
     "signal becomes": timed(SignalBecomes, **OV, value=NUMBERS),
-    "signal stays": st.builds(SignalStays, **OV, value=NUMBERS, **SPAN),
+    "signal stays": st.one_of(
+        st.builds(SignalStays, **OV, value=NUMBERS, **SPAN),
+        st.builds(
+            SignalStays, signal=st.just(SignalAddress("BMS_Status.Bal{n}")), value=NUMBERS,
+            of=st.sampled_from(["cells 1 to 4", "cells 1 and 3", "cell 2"]), **SPAN,
+        ),
+    ),
     "signal within": st.builds(
         lambda low, wide, **own: SignalWithin(low=low, high=low + wide, **own),
         NUMBERS, SLACKS, **OV, unit=st.sampled_from(["", "V", "%"]),
@@ -168,7 +174,8 @@ EXPECTATIONS: dict[str, st.SearchStrategy[Expectation]] = {
         st.sampled_from([None, ESP32.messages["BMS_Status"].counter]), **SPAN,
     ),
     "telemetry": st.builds(
-        lambda **figures: replace(agrees(TELEMETRY, 2, "cell 2")[0], **figures),
+        lambda of, by, **figures: replace(agrees(TELEMETRY, of)[by], **figures),
+        st.sampled_from(["cell 2", "cells 1 to 4", "cells 1 and 3"]), st.integers(0, 1),
         accuracy=st.floats(1e-6, 10), relative=st.floats(0, 1), settle_s=TIMES,
         factor=st.floats(1e-6, 1e6),
     ),

@@ -13,6 +13,7 @@ from rig.expectations import Expectation
 from rig.expectations.message_comes import MessageComes
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_stays import SignalStays
+from rig.facts import DutFacts
 from rig.instants import Mark
 from rig.judge.decoder import ByBus
 from rig.judge.observed import Observed
@@ -192,7 +193,7 @@ def test_each_bus_is_as_uncertain_as_its_own_adapter(decode: ByBus) -> None:
 def test_what_is_promised_of_a_message_is_promised_of_each_modules(trace: Trace) -> None:
     periods = {"Cells on stack": 0.1}
     message = MessageAddress("Cells of module 3 on stack")
-    seen = Observed(trace=trace, periods=periods)
+    seen = Observed(trace=trace, dut=DutFacts(periods=periods))
 
     assert seen.period_s(message) == 0.1
     assert seen.period_s(MessageAddress("Cells of module 3")) is None

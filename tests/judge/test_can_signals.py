@@ -19,6 +19,7 @@ from rig.expectations.signal_ordered import SignalOrdered
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_steady import SignalSteady
 from rig.expectations.signal_within import SignalWithin
+from rig.facts import DutFacts
 from rig.instants import Mark
 from rig.judge.verdict import Finding
 from rig.judging import judge
@@ -313,7 +314,7 @@ def test_one_frame_in_the_whole_case_proves_nothing_of_the_rest() -> None:
 @pytest.mark.parametrize(("promised_s", "verdict"), [(0.1, "error"), (1.0, "pass")])
 def test_a_gap_is_held_against_the_promised_period(promised_s: float, verdict: str) -> None:
     """Two frames far apart make a long usual period of their own."""
-    case = replace(a_case(STAYS), periods={"m": promised_s})
+    case = replace(a_case(STAYS), dut=DutFacts(periods={"m": promised_s}))
 
     found = judge(case, can_trace(some_frames([1.2, 1.8])), Bytes()).findings[0]
 
@@ -350,7 +351,7 @@ def between_frames(span_s: float, period_s: float) -> Trace:
     ],
 )
 def test_a_span_shorter_than_the_promised_period_blames_nobody(wanted: Expectation) -> None:
-    case = replace(a_case(wanted), periods={"m": 1.0})
+    case = replace(a_case(wanted), dut=DutFacts(periods={"m": 1.0}))
 
     short = judge(case, between_frames(0.5, 1.0), Bytes()).findings[0]
     gone = judge(case, between_frames(4.0, 20.0), Bytes()).findings[0]
@@ -392,7 +393,7 @@ def test_a_message_that_keeps_its_period_never_fails(
     }
     timing = replace(TIMING, period_s=period_s, tolerance_s=0.01, begin="go", end="stop")
     for wanted in (STAYS, replace(SOUND, begin="go", end="stop"), timing):
-        case = replace(a_case(wanted), periods={"m": period_s})
+        case = replace(a_case(wanted), dut=DutFacts(periods={"m": period_s}))
 
         found = judge(case, replace(trace, markers=later), Bytes()).findings[0]
 

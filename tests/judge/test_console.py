@@ -9,6 +9,7 @@ import pytest
 from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.expectations.console_says import ConsoleSays
+from rig.facts import DutFacts
 from rig.instants import Mark
 from rig.judge.verdict import Finding
 from rig.judging import judge
@@ -141,7 +142,7 @@ def test_never_is_about_its_span(at_s: float, late_ms: float, verdict: str) -> N
 def test_never_needs_a_console_that_speaks_in_the_span(
     at_s: list[float], promised_s: float | None, verdict: str
 ) -> None:
-    case = replace(a_case(NEVER), prints_every_s=promised_s)
+    case = replace(a_case(NEVER), dut=DutFacts(prints_every_s=promised_s))
 
     found = judge(case, console_trace(*(a_line(t, "status") for t in at_s))).findings[0]
 

@@ -14,7 +14,7 @@ from rig.expectations import Expectation
 from rig.expectations.balances import Balances
 from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.threshold import ThresholdIs
-from rig.facts import Output
+from rig.facts import DutFacts, Output
 from rig.judge.verdict import Finding
 from rig.judging import judge
 from rig.steps import Step
@@ -457,11 +457,11 @@ def test_a_cell_that_was_not_read_is_named() -> None:
 def test_just_the_named_cells_takes_a_reading_of_all() -> None:
     wanted, trace = Balances(cells=(), at="look"), bleeding({1: 0.0, 2: 0.0})
 
-    found = judge(replace(a_case(wanted), cells=3), trace).findings[0]
+    found = judge(replace(a_case(wanted), dut=DutFacts(cells=3)), trace).findings[0]
 
     assert found.verdict == "error"
     assert "nothing was read of the balancing of 3" in found.sentence
-    assert judge(replace(a_case(wanted), cells=2), trace).verdict == "pass"
+    assert judge(replace(a_case(wanted), dut=DutFacts(cells=2)), trace).verdict == "pass"
 
 
 def test_of_several_looks_the_largest_counts() -> None:

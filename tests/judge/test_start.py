@@ -13,7 +13,7 @@ from rig.expectations.recovers import Recovers
 from rig.expectations.stays import Stays
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
-from rig.facts import Output, StartPromise
+from rig.facts import DutFacts, Output, StartPromise
 from rig.instants import Crossing, Mark
 from rig.judge.verdict import Judgement, counted_as
 from rig.judging import judge
@@ -87,7 +87,7 @@ GOOD = Start(
 
 
 def judged(start: Start, *, error: str | None = None, unready: bool = False) -> Judgement:
-    case = replace(a_case(Stays(output="charge path", is_open=False)), start=PROMISED)
+    case = replace(a_case(Stays(output="charge path", is_open=False)), dut=DutFacts(start=PROMISED))
     return judge(case, replace(a_trace(error=error), start=start, unready=unready))
 
 
@@ -235,7 +235,7 @@ def test_a_breach_that_no_failing_bench_could_show_stays_a_fail() -> None:
 
 def test_a_start_is_no_breach_where_the_bench_fell_behind_and_then_failed() -> None:
     start = replace(ASKED_BY_NOBODY, ready=ready_at(1.6), readings=(*GOOD.readings, *FED))
-    case = replace(a_case(Stays(output="charge path", is_open=False)), start=PROMISED)
+    case = replace(a_case(Stays(output="charge path", is_open=False)), dut=DutFacts(start=PROMISED))
     lag = Lag(who="bench", worst_ns=900 * MS, late=2, allowed_ns=20 * MS)
     trace = replace(a_trace(error=NO_ANSWER), start=start, lags=(lag,))
 
@@ -245,7 +245,7 @@ def test_a_start_is_no_breach_where_the_bench_fell_behind_and_then_failed() -> N
 
 
 def test_evidence_without_a_start_is_judged_as_before() -> None:
-    case = replace(a_case(Stays(output="charge path", is_open=False)), start=PROMISED)
+    case = replace(a_case(Stays(output="charge path", is_open=False)), dut=DutFacts(start=PROMISED))
 
     judgement = judge(case, a_trace(error="the BMS did not get ready"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +28,7 @@ def test_it_is_what_the_commands_before_and_after_say(
     ends = [c.after_ns + (c.settle_s + settle_s) * 1e9 for c in before]
     nexts = [c.before_ns for c in commands if c.after_ns > at_ns]
 
-    since, until = Stillness(trace).around(at_ns, settle_s)
+    since, until = Stillness(trace).around(np.array([at_ns]), settle_s)
 
-    assert since == max(ends, default=trace.begin_ns)
-    assert until == min(nexts, default=trace.end_ns)
+    assert since.tolist() == [max(ends, default=trace.begin_ns)]
+    assert until.tolist() == [min(nexts, default=trace.end_ns)]

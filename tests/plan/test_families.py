@@ -14,6 +14,7 @@ from cantools.database import load_file
 from cantools.database.can import Database
 
 import rig.plan.families as package
+from rig.can_address import SignalAddress
 from rig.case import Case
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
@@ -250,7 +251,8 @@ def test_every_signal_is_in_the_dbc(esp32: Profile) -> None:
                 if isinstance(e, SignalBecomes | SignalStays) or (
                     isinstance(e, TelemetryAgrees) and e.signal
                 ):
-                    assert e.signal in signals, case.id
+                    for named, _ in e.signals_named():
+                        assert named in signals, case.id
             for step in case.steps:
                 if isinstance(step, Send):
                     assert step.message in {m.name for m in dbc.messages}
@@ -504,9 +506,9 @@ def test_a_report_has_time_to_come_while_the_value_holds_still(profile: Profile)
             assert isinstance(e, TelemetryAgrees)
             if e.signal is None and any(isinstance(s, Type) for s in case.steps):
                 continue  # printed when asked
-            message = profile.messages.get(e.signal.message) if e.signal else None
+            sent = [profile.messages[SignalAddress(s).message] for s, _ in e.signals_named()]
             every_s = profile.console.every_s if profile.console else None
-            period_s = message.period.value if message else every_s
+            period_s = max((m.period.value for m in sent), default=every_s)
             holds = [
                 s.duration_s
                 for s, then in pairwise(case.steps)

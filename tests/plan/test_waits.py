@@ -62,13 +62,9 @@ def cases_of(profile: Profile) -> Iterator[Case]:
 
 def period_s(profile: Profile, wanted: TelemetryAgrees | FollowsCells) -> float:
     if wanted.signal is not None:
-        promise = profile.messages.get(wanted.signal.message)
-        return promise.period.value if promise else 0.0
+        sent = {SignalAddress(named).message for named, _ in wanted.signals_named()}
+        return max(profile.messages[name].period.value for name in sent)
     return (profile.console.every_s or 0.0) if profile.console else 0.0
-
-
-def quantities(wanted: TelemetryAgrees | FollowsCells) -> tuple[str, ...]:
-    return wanted.cells if isinstance(wanted, FollowsCells) else (wanted.quantity,)
 
 
 def still_s(case: Case, index: int) -> float:
@@ -104,7 +100,7 @@ def test_around_each_reading_nothing_changes_until_its_slowest_report_has_come(
         for case in cases_of(profile)
         for wanted in case.expectations
         if isinstance(wanted, TelemetryAgrees | FollowsCells)
-        for quantity in quantities(wanted)
+        for quantity in wanted.looks_at()
         for index, step in enumerate(case.steps)
         if isinstance(step, Read) and quantity in step.quantities
         if not (wanted.signal is None and asked_for(case, index, commands))

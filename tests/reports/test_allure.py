@@ -92,7 +92,7 @@ def test_steps_are_the_plans_and_then_each_expectation(told: list[Result]) -> No
     steps = of_status(told, "failed")["steps"]
 
     assert [s["status"] for s in steps[:5]] == ["passed"] * 5
-    assert any(s["name"].startswith("Set cells 1, 2, 3 and 4 to 3.300 V") for s in steps)
+    assert any(s["name"].startswith("Set cells 1 to 4 to 3.300 V") for s in steps)
     expected = [s for s in steps if s["name"].startswith("Expected: ")]
     assert len(expected) == 2
     assert expected[0]["status"] == "failed"

@@ -206,7 +206,7 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
     profile, corners = seen.profile, limit.by_soc.corners
     end, at = (corners[-1], "full") if way == "charge" else (corners[0], "empty")
     values = dict.fromkeys(profile.cell_names, limit.end_v)
-    soc = profile.telemetry.soc.signal_for() if profile.telemetry.soc else None
+    soc = profile.telemetry.soc.address if profile.telemetry.soc else None
     told = [said.message for said in (limit.signal, soc) if said]  # the latter perhaps more rarely
     off, *held_and_on = power_cycle(OFF_S)
     risen_s = profile.start.up_within_s + seen.allowance.full_within_s
@@ -230,7 +230,7 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
 def _end_soc(seen: _Seen, way: str, end: float) -> Iterator[Expectation]:
     """The state of charge that it tells is beyond that end too."""
     report = seen.profile.telemetry.soc
-    told = report.signal_for() if report else None
+    told = report.address if report else None
     if report is None or told is None:
         return
     soc = seen.allowance.seen_to.soc

@@ -97,8 +97,8 @@ def _read_rightly(profile: Profile) -> Iterator[Expectation]:
     report = profile.telemetry.cell_voltage
     if report is None or report.accuracy is None:
         return
-    for n, cell in enumerate(profile.cell_names, 1):
-        yield agrees(report, n, cell)[0]  # the console is asked for while one bleeds for long
+    # The console is asked for while one bleeds for long.
+    yield agrees(report, profile.hierarchy.all_of(CELL))[0]
 
 
 # ---- from and to which levels --------------------------------------------------------------------

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
-from rig.can_address import SignalAddress
+from rig.can_address import MessageAddress, SignalAddress
 from rig.dut.profile import Balancing, Profile
 from rig.expectations import Expectation
 from rig.expectations.balances import Balances
-from rig.expectations.signal_stays import SignalStays
 from rig.plan.families.choosing import look_s
 from rig.plan.families.draft import Part
 from rig.plan.families.expecting import becomes, stays
 from rig.plan.families.timing import REST_SHARE, STILL_S
-from rig.quantities import BALANCE, BLEED, CELL
+from rig.quantities import BALANCE, BLEED, CELL, numbered
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -85,30 +85,32 @@ def bleed_outputs(profile: Profile) -> tuple[str, ...]:
 
 def look(profile: Profile, mark: str) -> list[Step]:
     """Read which cells bleed, and let the BMS say so for a while."""
-    told_s = look_s(profile, STILL_S, (said.message for _, said in _told_by_cell(profile)))
+    rules, count = profile.balancing, profile.cells.count
+    told = _messages(rules.signal, count) if rules and rules.signal else ()
     return [
         Hold(duration_s=0.0, mark=f"{mark} settled"),
         Read(quantities=bleed_outputs(profile), mark=mark),
-        Hold(duration_s=told_s, mark=f"{mark} told"),
+        Hold(duration_s=look_s(profile, STILL_S, told), mark=f"{mark} told"),
     ]
 
 
 def bleeding(profile: Profile, cells: tuple[int, ...], mark: str) -> Iterator[Expectation]:
     """Just these cells bleed at the mark, by what they draw and by what the BMS says."""
     yield Balances(cells=cells, at=mark)
-    for n, said in _told_by_cell(profile):
-        yield _told(said, mark, bleeds=n in cells)
+    rules = profile.balancing
+    if rules is None or rules.signal is None:
+        return
+    told, others = SignalAddress(rules.signal), set(range(1, profile.cells.count + 1)) - {*cells}
+    for bleeds, some in ((True, cells), (False, sorted(others))):
+        if some:
+            said = stays(told, bleeds, f"{mark} settled", f"{mark} told")
+            yield replace(said, of=CELL.some(some))
 
 
-def _told_by_cell(profile: Profile) -> Iterator[tuple[int, SignalAddress]]:
-    if (rules := profile.balancing) is not None:
-        every = ((n, rules.signal_for(n)) for n in range(1, profile.cells.count + 1))
-        yield from ((n, said) for n, said in every if said is not None)
-
-
-@lru_cache(maxsize=1 << 16)  # all but few of them are the same in each of a plan's cases
-def _told(said: SignalAddress, mark: str, *, bleeds: bool) -> SignalStays:
-    return stays(said, bleeds, f"{mark} settled", f"{mark} told")
+@lru_cache(maxsize=1 << 4)  # asked in case after case
+def _messages(signal: str, cells: int) -> tuple[MessageAddress, ...]:
+    numbers = range(1, cells + 1)
+    return tuple(dict.fromkeys(SignalAddress(numbered(signal, n)).message for n in numbers))
 
 
 def begins_after_rest(

@@ -30,9 +30,12 @@ def extremes(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: AR
 
 def _of_cells(profile: Profile, reports: _Both) -> Iterator[Draft]:
     cells = profile.cell_names
+    levels = _rising(profile.nominal.cells_v, len(cells) - 1)
     for at, highest in enumerate(cells if len(cells) > 1 and any(reports) else ()):
         others = [*cells[at + 1 :], *cells[:at]]
-        orders = [_spread(profile, highest, order) for order in (others, others[::-1])]
+        orders = [
+            dict(zip((highest, *order), levels, strict=True)) for order in (others, others[::-1])
+        ]
         yield _draft(highest, orders, reports)
 
 
@@ -46,13 +49,10 @@ def _of_sensors(profile: Profile, reports: _Both) -> Iterator[Draft]:
         yield _draft(hot, stages, reports)
 
 
-def _spread(profile: Profile, highest: str, others: Sequence[str]) -> dict[str, float]:
-    """All cells at voltages of their own: the highest, and the others rising from the lowest."""
-    top_v, count = profile.nominal.cells_v, len(others)
-    return {highest: top_v} | {
-        cell: round(top_v - _CELL_STEP_V * (count - i) * min(1.0, 4 / count), 6)
-        for i, cell in enumerate(others)
-    }
+def _rising(top_v: float, count: int) -> list[float]:
+    """Voltages of their own for all cells: the highest, and the others' rising from the lowest."""
+    part = min(1.0, 4 / max(count, 1))
+    return [top_v, *(round(top_v - _CELL_STEP_V * (count - i) * part, 6) for i in range(count))]
 
 
 def _between(profile: Profile, sensor: str, degc: float) -> float:
@@ -81,4 +81,4 @@ def _draft(highest: str, stages: Sequence[Mapping[str, float]], reports: _Both) 
 
 
 def _agrees(quantity: str, report: Report | None) -> list[TelemetryAgrees]:
-    return agrees(report, None, quantity) if report and report.accuracy is not None else []
+    return agrees(report, quantity) if report and report.accuracy is not None else []

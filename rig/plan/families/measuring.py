@@ -51,7 +51,7 @@ def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
         title=f"{starts} starts, each with a load step at once: every frame tells what there is",
         steps=steps,
         expectations=[
-            *agrees(current, 1, "current"),
+            *agrees(current, "current"),
             *(
                 carried.within(f"steady {n}", f"end {n}")
                 for n in range(1, starts + 1)
@@ -85,7 +85,7 @@ def reports_while_bleeding(profile: Profile, options: Options) -> Iterator[Draft
             ],
             expectations=[
                 Balances(cells=(n,), at="bleeding"),
-                *(told for m, name in enumerate(names, 1) for told in agrees(report, m, name)),
+                *agrees(report, profile.hierarchy.all_of(CELL)),
             ],
             traces_to=report.traces_to,
         )

@@ -14,7 +14,7 @@ from rig.plan.families.draft import Draft, Options, family, setting
 from rig.plan.families.provoked import each
 from rig.plan.families.timing import PRINTED_S, QUIET_S
 from rig.plan.reported import PERIODS
-from rig.quantities import CELL, CURRENT, PACK, TEMPERATURE
+from rig.quantities import CELL, CURRENT, PACK, TEMPERATURE, together
 from rig.quantity import format
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -118,7 +118,7 @@ def _draft(profile: Profile, name: str, title: str, levels: Sequence[Mapping[str
         title=f"{name} {title}",
         parameters={"quantity": name},
         steps=steps,
-        expectations=[told for n, q in enumerate(quantities, 1) for told in agrees(report, n, q)],
+        expectations=agrees(report, together(quantities)),
         traces_to=report.traces_to,
     )
 
