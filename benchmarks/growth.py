@@ -44,7 +44,8 @@ def profile_of(cells: int) -> Profile:
     """Give esp32-16s with so many cells, and the messages that tell their voltages."""
     few = load_profile("esp32-16s")
     report = few.telemetry.cell_voltage
-    named = {report.message_for(n) or "" for n in range(1, cells + 1)} if report else set()
+    told = (report.signal_for(n) for n in range(1, cells + 1) if report)
+    named = {signal.message for signal in told if signal}
     promise = few.messages["BMS_CellVoltages1"]
     changed = {
         "cells": few.cells.model_copy(update={"count": cells}),
