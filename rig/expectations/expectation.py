@@ -12,10 +12,10 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
-from rig.can_address import OWN_BUS, Address
+from rig.can_address import OWN_BUS, Address, SignalAddress
 from rig.console_name import OWN_CONSOLE
 from rig.dut.profile import Profile, Protection
-from rig.expectations.subjects import Subject
+from rig.expectations.subjects import SIGNAL, Subject
 from rig.expectations.words import Words
 from rig.instants import Crossing, Instant
 from rig.judge.observed import Observed
@@ -259,6 +259,15 @@ class InSpan(Expectation):
     def span(self) -> str:
         """Say between which marks."""
         return said_span(self.begin, self.end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalInSpan(InSpan):
+    """What a CAN signal does in every frame between two marks."""
+
+    signal: SignalAddress
+    means = "CAN"
+    subject = SIGNAL
 
 
 def crossed(since: Instant | None) -> tuple[str, ...]:

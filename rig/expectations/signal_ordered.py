@@ -11,8 +11,7 @@ from pydantic import Field
 
 from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
-from rig.expectations.expectation import Expectation, InSpan
-from rig.expectations.subjects import SIGNAL
+from rig.expectations.expectation import Expectation, SignalInSpan
 from rig.expectations.words import Number, Spanned
 from rig.judge.can_signals import SAME, first_broken, frames_between, silence
 from rig.judge.observed import Observed
@@ -31,15 +30,12 @@ class SignalOrderedWords(Spanned):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalOrdered(InSpan):
+class SignalOrdered(SignalInSpan):
     """A CAN signal only rises (or falls) between two marks: it never comes back by over `slack`."""
 
-    signal: SignalAddress
     rising: bool
     slack: float  # in the signal's unit: noise and rounding
     kind: Literal["signal ordered"] = "signal ordered"
-    means = "CAN"
-    subject = SIGNAL
     words = SignalOrderedWords
 
     @classmethod

@@ -9,10 +9,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from rig.can_address import SignalAddress
 from rig.dut.charge import signals_of
-from rig.expectations.expectation import Around, InSpan
-from rig.expectations.subjects import SIGNAL
+from rig.expectations.expectation import Around, SignalInSpan
 from rig.expectations.words import Number, Spanned
 from rig.judge.can_signals import SAME, Seen, Values, first_broken, frames_between, silence
 from rig.judge.observed import Observed
@@ -35,19 +33,16 @@ class SignalSteadyWords(Spanned):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalSteady(InSpan):
+class SignalSteady(SignalInSpan):
     """Between two marks a CAN signal moves by no more than this, in the signal's unit.
 
     From one frame to the next by `most_step`, from its least to its greatest value by `most_span`;
     None: by any amount.
     """
 
-    signal: SignalAddress
     most_step: float | None = None
     most_span: float | None = None
     kind: Literal["signal steady"] = "signal steady"
-    means = "CAN"
-    subject = SIGNAL
     words = SignalSteadyWords
 
     def answers(self, around: Around) -> Iterator[str]:

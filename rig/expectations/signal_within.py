@@ -8,10 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from rig.can_address import SignalAddress
 from rig.description import mistake_error
-from rig.expectations.expectation import Around, InSpan
-from rig.expectations.subjects import SIGNAL
+from rig.expectations.expectation import Around, SignalInSpan
 from rig.expectations.words import Both, Number, Spanned
 from rig.judge.can_signals import SAME, equal, first_broken, frames_between, silence
 from rig.judge.observed import Observed
@@ -45,22 +43,19 @@ class SignalWithinWords(Spanned):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignalWithin(InSpan):
+class SignalWithin(SignalInSpan):
     """A CAN signal lies in [low, high] in every frame between two marks, and frames did arrive.
 
     `or_says` is a value beside the range that is as good: what it says while it knows nothing. With
     `once_sent` the span begins with its first frame: a BMS that starts has none to send at first.
     """
 
-    signal: SignalAddress
     low: float
     high: float
     unit: str = ""
     or_says: float | None = None
     once_sent: bool = False
     kind: Literal["signal within"] = "signal within"
-    means = "CAN"
-    subject = SIGNAL
     words = SignalWithinWords
 
     def answers(self, around: Around) -> Iterator[str]:
