@@ -25,8 +25,8 @@ from rig.judge.can_signals import adapter_row
 from rig.judge.instants import marker_of
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
-from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.rules import NoEvidence, measurement
+from rig.judge.verdict import Finding
 from rig.judge.wording import show, show_measured
 from rig.quantities import CURRENT
 from rig.quantity import AmpHours, Amps
@@ -115,7 +115,7 @@ class CountsCharge(Expectation):
 
     def judge(self, observed: Observed) -> Finding:
         """Judge the change of the signal against the integral of the current."""
-        trace, question = observed.trace, self.question
+        trace = observed.trace
         must_have_listened(trace, self.signal.bus)
         times, values = observed.signal(self.signal)
         ends = [_newest(trace, self, times, mark) for mark in (self.begin, self.end)]
@@ -128,15 +128,12 @@ class CountsCharge(Expectation):
         limit_ah = self.accuracy_a * hours + self.relative * gross_ah + self.resolution_ah
         budget = _budget(trace, stretches)
         measured = measurement(counted_ah - flowed_ah, budget, "Ah")
-        verdict = judge_within(measured, -limit_ah, limit_ah)
         sentence = (
             f"{self.signal} changed by {counted_ah:.4f} Ah where"
             f" {flowed_ah:.4f} Ah flowed in {show(hours * 3600.0, 's')}: off by"
             f" {show_measured(measured)}, allowed ± {limit_ah:.4f} Ah"
         )
-        if verdict is Verdict.INCONCLUSIVE:
-            sentence += f"; {why_undecided(measured, budget, -limit_ah, limit_ah)}"
-        return question.measured(verdict, sentence, (measured, budget), (-limit_ah, limit_ah))
+        return self.question.within(sentence, (measured, budget), (-limit_ah, limit_ah))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

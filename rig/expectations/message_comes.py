@@ -17,11 +17,11 @@ from rig.expectations.subjects import MESSAGE
 from rig.expectations.words import Timed
 from rig.instants import Mark
 from rig.judge.can_signals import Times, adapter_row, equal, unanswered
-from rig.judge.instants import At, elapsed, find_instant
+from rig.judge.instants import At, elapsed, event_mark, find_instant
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
-from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_message, show, show_range
 from rig.quantity import unitless
 from rig.steps.fault import Fault
@@ -123,10 +123,7 @@ class MessageComes(InTime):
         low_ns, high_ns = (cause.time_ns + 1e9 * limit_s for limit_s in (self.low_s, self.high_s))
         surely = int(((times > low_ns + u_ns) & (times < high_ns - u_ns)).sum())
         perhaps = times[(times > low_ns - u_ns) & (times < high_ns + u_ns)]
-        marks = [
-            EventMark(label=self.message, channel="CAN", time_s=(int(t) - trace.begin_ns) * 1e-9)
-            for t in perhaps[:1]
-        ]
+        marks = [event_mark(trace, self.message, "CAN", int(t)) for t in perhaps[:1]]
         verdict, sentence = self._judge_count(surely, perhaps.size), self._counted(perhaps, cause)
         if trace.end_ns < high_ns and not self._is_settled(surely):
             verdict = Verdict.INCONCLUSIVE

@@ -15,9 +15,10 @@ from rig.expectations.framed import Framed, Received
 from rig.expectations.words import Both, Spanned
 from rig.judge.budget import Budget, normal
 from rig.judge.can_signals import Values, must_outlast, silent
+from rig.judge.instants import event_mark
 from rig.judge.observed import Observed
 from rig.judge.rules import judge_within, measurement, why_undecided, worst
-from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
 from rig.quantity import Period, exact
 from rig.steps.resolver import Resolver
@@ -107,9 +108,7 @@ class MessageTiming(Framed):
         elif verdict is Verdict.INCONCLUSIVE:
             sentence += f"; {why_undecided(measured, budget, *limits)}"
         at_ns = int(frames.times[min(at, frames.times.size - 1)])
-        mark = EventMark(
-            label="worst interval", channel="CAN", time_s=(at_ns - observed.trace.begin_ns) * 1e-9
-        )
+        mark = event_mark(observed.trace, "worst interval", "CAN", at_ns)
         return self.question.measured(verdict, sentence, (measured, budget), limits, (mark,))
 
     def _with_overdue(self, frames: Received) -> Values:

@@ -24,11 +24,11 @@ from rig.judge.can_signals import (
     equal,
     silent,
 )
-from rig.judge.instants import At, elapsed, find_instant, search_start_ns
+from rig.judge.instants import At, elapsed, event_mark, find_instant, search_start_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NotReached, judged_duration
-from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_instant, show, show_range
 from rig.steps.conditions import Condition, SignalValue
 from rig.trace.model import Trace
@@ -74,27 +74,19 @@ class SignalBecomes(InTime):
 
     def judge(self, observed: Observed) -> Finding:
         """Judge when the signal first takes the value."""
-        name = self.signal
-        must_have_listened(observed.trace, self.signal.bus)
+        name, trace = self.signal, observed.trace
+        must_have_listened(trace, self.signal.bus)
         cause = find_instant(observed, self.since)
         start_ns = search_start_ns(observed, self.since)
         times, values = observed.signal(self.signal)
         found_ns = _first_taken(times, equal(values, self.value), start_ns, cause.time_ns)
         if found_ns is None:
-            return _never_became(observed.trace, self, cause, times, values)
-        effect = At(
-            time_ns=found_ns, rows=(adapter_row(observed.trace.frames),), said=f"{name} became"
-        )
-        mark = EventMark(
-            label=f"{name} = {self.value:g}",
-            channel="CAN",
-            time_s=(found_ns - observed.trace.begin_ns) * 1e-9,
-        )
+            return _never_became(trace, self, cause, times, values)
+        effect = At(time_ns=found_ns, rows=(adapter_row(trace.frames),), said=f"{name} became")
+        mark = event_mark(trace, f"{name} = {self.value:g}", "CAN", found_ns)
         what = (f"{name} became {self.value:g}", cause.said)
-        limits_s = self.low_s, self.high_s
-        found = judged_duration(
-            self.question, elapsed(effect, cause), limits_s, what, marks=(mark,)
-        )
+        took, limits_s = elapsed(effect, cause), (self.low_s, self.high_s)
+        found = judged_duration(self.question, took, limits_s, what, marks=(mark,))
         if found.verdict is Verdict.PASS:
             period_ns = due_every_ns(observed, self.signal, times)
             _must_have_changed(self, times, values, found_ns, period_ns)
@@ -141,11 +133,7 @@ def _first_taken(
 
 
 def _never_became(
-    trace: Trace,
-    wanted: SignalBecomes,
-    cause: At,
-    times: Times,
-    values: Values,
+    trace: Trace, wanted: SignalBecomes, cause: At, times: Times, values: Values
 ) -> Finding:
     """Judge that the value never came, on proof that its message or others did."""
     name = wanted.signal

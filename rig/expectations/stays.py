@@ -13,11 +13,11 @@ from pydantic import Field
 from rig.expectations.expectation import Around
 from rig.expectations.recording import Recording
 from rig.expectations.words import IsOpen, Spanned
-from rig.judge.instants import clock_u_s, index_at, window_ns
+from rig.judge.instants import clock_u_s, event_mark, index_at, window_ns
 from rig.judge.observed import Observed
 from rig.judge.outputs import Recorded, must_cover
 from rig.judge.rules import NoEvidence
-from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
 from rig.trace.model import Trace
 
@@ -129,12 +129,8 @@ def _broken_finding(
         f" {wanted.begin or 'the start'}; it had to stay {wanted.state} until"
         f" {wanted.end or 'the end'}"
     )
-    mark = EventMark(
-        label=f"{wanted.output} {other}",
-        channel=wanted.output,
-        time_s=(recorded.time_ns(at) - trace.begin_ns) * 1e-9,
-        level=recorded.output.closed_above,
-    )
+    label, level = f"{wanted.output} {other}", recorded.output.closed_above
+    mark = event_mark(trace, label, wanted.output, recorded.time_ns(at), level)
     if sure.size:
         return wanted.question.answer(Verdict.FAIL, sentence, (mark,))
     edge_s = min(after_s, max(end_ns - recorded.time_ns(at), 0.0) * 1e-9)

@@ -29,7 +29,7 @@ from rig.judge.can_signals import SILENCE, due_every_ns
 from rig.judge.elements import FAIL, PASS, Codes, answered, code_of, codes_within, worst_of
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
-from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided
+from rig.judge.rules import NoEvidence, measurement
 from rig.judge.series import Readings, Reports
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
@@ -288,29 +288,19 @@ class _Looks:
         if not math.isfinite(self.reported[row]):
             sentence = f"the BMS reported no number where the meter read {read}"
             return one.question.answer(Verdict.FAIL, sentence)
-        budget = Budget.of(
-            (
-                Row(
-                    name="meter",
-                    half_width=reading.accuracy,
-                    source=f"{reading.instrument}: data sheet or certificate",
-                ),
-            )
-        )
+        source = f"{reading.instrument}: data sheet or certificate"
+        budget = Budget.of((Row(name="meter", half_width=reading.accuracy, source=source),))
         measured = measurement(float(self.difference[row]), budget, unit)
-        low, high = -float(self.limit[row]), float(self.limit[row])
-        verdict = judge_within(measured, low, high)
+        most = float(self.limit[row])
         own = self.report[self._readings.which == self._readings.which[row]]
         compared, count = int((own >= 0).sum()), own.size
         of = f"{compared} of {count}" if compared < count else f"{count}"
         sentence = (
             f"the BMS reported {show(float(self.reported[row]), unit)} where the meter read"
             f" {read}: off by {show_measured(measured)},"
-            f" allowed ± {show(high, unit)} (the worst of {of} readings)"
+            f" allowed ± {show(most, unit)} (the worst of {of} readings)"
         )
-        if verdict is Verdict.INCONCLUSIVE:
-            sentence += f"; {why_undecided(measured, budget, low, high)}"
-        return one.question.measured(verdict, sentence, (measured, budget), (low, high))
+        return one.question.within(sentence, (measured, budget), (-most, most))
 
 
 def _reported_of(observed: Observed, ones: Sequence[TelemetryAgrees]) -> _Reported:

@@ -25,10 +25,11 @@ from rig.expectations.expectation import Around, Expectation, Needs
 from rig.expectations.subjects import OUTPUT, Subject
 from rig.expectations.words import Words
 from rig.judge.budget import Budget, Row
+from rig.judge.instants import event_mark
 from rig.judge.listening import must_have_shown_closed
 from rig.judge.observed import Observed
 from rig.judge.outputs import Change, Watched, watch
-from rig.judge.rules import NoEvidence, NotReached, judge_within, measurement, why_undecided
+from rig.judge.rules import NoEvidence, NotReached, measurement
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
 from rig.quantities import unit_of
@@ -146,17 +147,13 @@ class ThresholdIs(Expectation):
         budget = _budget(low, high)
         measured = measurement(0.5 * (low.value + high.value), budget, self.unit, bounds=True)
         limits = self.level - self.tolerance, self.level + self.tolerance
-        verdict = judge_within(measured, *limits)
         sentence = (
             f"{seen.change.at.said} at {self.quantity} = {show_measured(measured)}, between the"
             f" steps {show(low.value, self.unit)} and {show(high.value, self.unit)};"
             f" allowed {show_range(*limits, self.unit)}"
         )
-        if verdict is Verdict.INCONCLUSIVE:
-            sentence += f"; {why_undecided(measured, budget, *limits)}"
-        return self.question.measured(
-            verdict, sentence, (measured, budget), limits, _marks(observed.trace, self, seen.change)
-        )
+        marks = _marks(observed.trace, self, seen.change)
+        return self.question.within(sentence, (measured, budget), limits, marks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +297,6 @@ def _no_reaction(
 
 
 def _marks(trace: Trace, wanted: ThresholdIs, change: Change) -> tuple[EventMark, ...]:
-    at_s = (change.at.time_ns - trace.begin_ns) * 1e-9
-    level = EventMark(label="threshold", channel=wanted.quantity, time_s=at_s, level=wanted.level)
-    return (level, EventMark(label=change.at.said, channel=wanted.output, time_s=at_s))
+    at = change.at
+    level = event_mark(trace, "threshold", wanted.quantity, at.time_ns, wanted.level)
+    return (level, event_mark(trace, at.said, wanted.output, at.time_ns))

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from rig.can_address import MessageAddress, SignalAddress, bus_told
 from rig.judge.budget import Budget, Row, normal
-from rig.judge.instants import window_ns
+from rig.judge.instants import event_mark, window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, Question
 from rig.judge.series import Reports
-from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
 from rig.trace.model import SENT, Frames, Trace
 
@@ -170,11 +170,7 @@ def first_broken(
     since_s = (int(seen.times[at]) - seen.begin_ns) * 1e-9
     value = f"{seen.values[at]:g}" + (f" {unit}" if unit else "")
     sentence = f"{seen.signal} was {value} {show(since_s, 's')} after the span began"
-    mark = EventMark(
-        label=f"{seen.signal} = {value}",
-        channel="CAN",
-        time_s=(int(seen.times[at]) - trace.begin_ns) * 1e-9,
-    )
+    mark = event_mark(trace, f"{seen.signal} = {value}", "CAN", int(seen.times[at]))
     if not sure.size:
         needed = show(float(inside_ns[at]) * 1e-9, "s")
         return question.answer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rig.judge.budget import Row
-from rig.judge.instants import At
+from rig.judge.instants import At, event_mark
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import EventMark
 from rig.trace.model import Line, Trace
@@ -32,6 +32,4 @@ def must_have_spoken(lines: Sequence[Line], console: str) -> None:
 
 def line_mark(trace: Trace, line: Line) -> EventMark:
     """Return what a report draws of a line."""
-    time_s = (line.time_ns - trace.begin_ns) * 1e-9
-    label = f"{line.console}: {line.plain}"
-    return EventMark(label=label, channel=line.console, time_s=time_s)
+    return event_mark(trace, f"{line.console}: {line.plain}", line.console, line.time_ns)

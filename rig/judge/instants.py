@@ -15,6 +15,7 @@ from rig.judge.budget import DIVISORS, Budget, Row, normal
 from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, NotReached
+from rig.judge.verdict import EventMark
 from rig.judge.wording import said_crossing, show
 from rig.quantities import unit_of
 from rig.trace.model import SENT, Channel, Command, Marker, Trace, Waveform
@@ -131,6 +132,14 @@ def edge_at(waveform: Waveform, edge: Edge, said: str, earliest_ns: float = 0.0)
         said=said,
         earliest_ns=earliest_ns,
     )
+
+
+def event_mark(
+    trace: Trace, label: str, channel: str, time_ns: float, level: float | None = None
+) -> EventMark:
+    """Return what a report draws of an instant."""
+    time_s = (time_ns - trace.begin_ns) * 1e-9
+    return EventMark(label=label, channel=channel, time_s=time_s, level=level)
 
 
 def channel_of(trace: Trace, name: str) -> tuple[Waveform, Channel] | None:

@@ -13,6 +13,7 @@ from rig.judge.instants import (
     channel_of,
     clock_u_s,
     elapsed,
+    event_mark,
     find_instant,
     index_at,
     recorded_crossing,
@@ -183,7 +184,7 @@ def _before_the_cause(
         f" {show(aimed[0].value, channel.unit)}; nothing allows it before"
         f" {show(since.level, channel.unit)}"
     )
-    mark = EventMark(label=at.said, channel=due.output, time_s=(at.time_ns - trace.begin_ns) * 1e-9)
+    mark = event_mark(trace, at.said, due.output, at.time_ns)
     return question.answer(Verdict.FAIL, sentence, (mark,))
 
 
@@ -191,15 +192,11 @@ def _marks(observed: Observed, due: Due, cause: At, effect: At) -> tuple[EventMa
     """Return what a report draws: the cause, the reaction, and the limits between them."""
     trace, output = observed.trace, observed.outputs.get(due.output)
     level = output.closed_above if output else None
-    at_s = (effect.time_ns - trace.begin_ns) * 1e-9
     cause_s = (cause.time_ns - trace.begin_ns) * 1e-9
-    reaction = EventMark(label=effect.said, channel=due.output, time_s=at_s, level=level)
+    reaction = event_mark(trace, effect.said, due.output, effect.time_ns, level)
     limits = tuple(
         EventMark(label=label, channel=due.output, time_s=cause_s + limit_s)
-        for label, limit_s in (
-            ("earliest allowed", due.low_s),
-            ("latest allowed", due.high_s),
-        )
+        for label, limit_s in (("earliest allowed", due.low_s), ("latest allowed", due.high_s))
         if limit_s > 0.0
     )
     return (*_cause_marks(trace, due.since, cause), reaction, *limits)
@@ -208,10 +205,4 @@ def _marks(observed: Observed, due: Due, cause: At, effect: At) -> tuple[EventMa
 def _cause_marks(trace: Trace, since: Instant, cause: At) -> tuple[EventMark, ...]:
     if not isinstance(since, Crossing):
         return ()
-    mark = EventMark(
-        label=cause.said,
-        channel=since.quantity,
-        time_s=(cause.time_ns - trace.begin_ns) * 1e-9,
-        level=since.level,
-    )
-    return (mark,)
+    return (event_mark(trace, cause.said, since.quantity, cause.time_ns, since.level),)

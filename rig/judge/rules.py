@@ -75,6 +75,19 @@ class Question:
             marks=tuple(marks),
         )
 
+    def within(
+        self,
+        sentence: str,
+        measured: tuple[Measurement, Budget],
+        limits: tuple[float, float],
+        marks: Iterable[EventMark] = (),
+    ) -> Finding:
+        """Judge a measurement against limits; an undecided one says which U would do."""
+        verdict = judge_within(measured[0], *limits)
+        if verdict is Verdict.INCONCLUSIVE:
+            sentence += f"; {why_undecided(*measured, *limits)}"
+        return self.measured(verdict, sentence, measured, limits, marks)
+
 
 def measurement(value: float, budget: Budget, unit: str, *, bounds: bool = False) -> Measurement:
     """Return a value with its budget's U; with `bounds` as wide as all contributions may reach."""
