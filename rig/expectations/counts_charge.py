@@ -19,7 +19,7 @@ from rig.dut.charge import REMAINING, SOC_STEP, promised, signals_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.subjects import ENERGY, Subject
-from rig.expectations.words import Words, differing, given
+from rig.expectations.words import Figure, Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import adapter_row
 from rig.judge.instants import marker_of
@@ -34,13 +34,6 @@ from rig.steps.resolver import Resolver
 from rig.trace.model import Command, Trace
 
 _HOUR_NS = 3600e9
-# Figures that may differ from the profile's, with their words and units.
-_FIGURES = {
-    "ah_per_unit": ("ah per unit", ""),
-    "accuracy_a": ("accuracy", "A"),
-    "relative": ("relative", ""),
-    "resolution_ah": ("resolution", "Ah"),
-}
 
 
 class CountsChargeWords(Words):
@@ -54,10 +47,11 @@ class CountsChargeWords(Words):
     counts: Names
     begin: Annotated[str, Field(alias="from")]
     end: Annotated[str, Field(alias="to")]
-    ah_per_unit: float | None = None  # this and the next: else as the profile promises it
-    accuracy_a: Annotated[Amps | None, Field(alias="accuracy")] = None
-    relative: float | None = None  # a part: 0.01 is 1 %
-    resolution_ah: Annotated[AmpHours | None, Field(alias="resolution")] = None
+    # Else as the profile promises it:
+    ah_per_unit: Annotated[float | None, Figure()] = None
+    accuracy_a: Annotated[Amps | None, Figure("A"), Field(alias="accuracy")] = None
+    relative: Annotated[float | None, Figure()] = None  # a part: 0.01 is 1 %
+    resolution_ah: Annotated[AmpHours | None, Figure("Ah"), Field(alias="resolution")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +79,13 @@ class CountsCharge(Expectation):
     def read(cls, name: str, content: CountsChargeWords, names: Resolver) -> Iterator[Expectation]:
         for word in content.counts:
             if names.known(word, signals_of(names.profile), "reported charge or health"):
-                yield replace(
-                    counts(names.profile, word, content.begin, content.end),
-                    **given(content, _FIGURES),
-                )
+                usual = counts(names.profile, word, content.begin, content.end)
+                yield replace(usual, **given(content))
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         words = {"counts": [self.quantity], "from": self.begin, "to": self.end}
         usual = counts(profile, self.quantity, self.begin, self.end)
-        return ENERGY.name, words | differing(self, usual, _FIGURES)
+        return ENERGY.name, words | differing(self.words, self, usual)
 
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)

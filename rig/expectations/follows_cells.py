@@ -17,7 +17,7 @@ from rig.dut.charge import CELL_SUM, REMAINING, promised, signals_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.subjects import ENERGY, Subject
-from rig.expectations.words import Words, differing, given
+from rig.expectations.words import Figure, Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.listening import must_have_listened
 from rig.judge.measurement import Measurement
@@ -30,16 +30,6 @@ from rig.quantity import Seconds, Volts
 from rig.steps.resolver import Resolver
 from rig.trace.model import Reading, Trace
 
-# Figures that may differ from the profile's, with their words and units.
-_FIGURES = {
-    "cells": ("cells", ""),
-    "curve": ("curve", ""),
-    "accuracy": ("accuracy", ""),
-    "accuracy_v": ("voltage accuracy", "V"),
-    "ordered_from_v": ("ordered from", "V"),
-    "settle_s": ("settles within", "s"),
-}
-
 
 class FollowsCellsWords(Words):
     """A reported charge that is what the cells' voltages make of it, at each reading of them."""
@@ -47,15 +37,18 @@ class FollowsCellsWords(Words):
     leads: ClassVar[tuple[str, ...]] = ("follows cells",)
 
     follows_cells: Names
-    cells: Annotated[Names | None, Field(description="else all")] = None
+    cells: Annotated[Names | None, Figure(), Field(description="else all")] = None
     curve: Annotated[
         tuple[tuple[float, float], ...] | None,
+        Figure(),
         Field(description="V to its unit; this and the next: else as the profile promises"),
     ] = None
-    accuracy: float | None = None
-    accuracy_v: Annotated[Volts | None, Field(alias="voltage accuracy")] = None
-    ordered_from_v: Annotated[Volts | Literal["none"] | None, Field(alias="ordered from")] = None
-    settle_s: Annotated[Seconds | None, Field(alias="settles within")] = None
+    accuracy: Annotated[float | None, Figure()] = None
+    accuracy_v: Annotated[Volts | None, Figure("V"), Field(alias="voltage accuracy")] = None
+    ordered_from_v: Annotated[
+        Volts | Literal["none"] | None, Figure("V"), Field(alias="ordered from")
+    ] = None
+    settle_s: Annotated[Seconds | None, Figure("s"), Field(alias="settles within")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +78,11 @@ class FollowsCells(Expectation):
     def read(cls, name: str, content: FollowsCellsWords, names: Resolver) -> Iterator[Expectation]:
         for word in content.follows_cells:
             if names.known(word, signals_of(names.profile), "reported charge or health"):
-                yield replace(follows(names.profile, word), **given(content, _FIGURES))
+                yield replace(follows(names.profile, word), **given(content))
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         usual = follows(profile, self.quantity)
-        return ENERGY.name, {"follows cells": [self.quantity]} | differing(self, usual, _FIGURES)
+        return ENERGY.name, {"follows cells": [self.quantity]} | differing(self.words, self, usual)
 
     def check(self, names: Resolver) -> None:
         Expectation.check(self, names)

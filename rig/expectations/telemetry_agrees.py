@@ -23,7 +23,7 @@ from rig.description import Names, suggest
 from rig.dut.profile import Profile, Report
 from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.subjects import CONSOLE, TELEMETRY, Subject
-from rig.expectations.words import Words, differing, given
+from rig.expectations.words import Figure, Words, differing, given
 from rig.judge.budget import Budget, Row, expanded_of_rectangles
 from rig.judge.can_signals import SILENCE, due_every_ns
 from rig.judge.elements import FAIL, PASS, Codes, answered, code_of, codes_within, worst_of
@@ -38,14 +38,6 @@ from rig.quantity import Seconds
 from rig.steps.resolver import Resolver
 from rig.trace.model import SENT, Reading, Trace
 
-# Figures that may differ from the profile's, with their words and units.
-_FIGURES = {
-    "accuracy": ("accuracy", ""),
-    "relative": ("relative", ""),
-    "factor": ("factor", ""),
-    "settle_s": ("settles within", "s"),
-}
-
 
 class TelemetryAgreesWords(Words):
     """What the BMS reports of quantities, against a meter that a step read: has read."""
@@ -57,11 +49,13 @@ class TelemetryAgreesWords(Words):
         str | None, Field(description="which report of it: console, or Message.Signal")
     ] = None
     accuracy: Annotated[
-        float | None, Field(description="SI; this and the next: else as the profile promises it")
+        float | None,
+        Figure(),
+        Field(description="SI; this and the next: else as the profile promises it"),
     ] = None
-    relative: float | None = None  # a part: 0.01 is 1 %
-    factor: float | None = None
-    settle_s: Annotated[Seconds | None, Field(alias="settles within")] = None
+    relative: Annotated[float | None, Figure()] = None  # a part: 0.01 is 1 %
+    factor: Annotated[float | None, Figure()] = None
+    settle_s: Annotated[Seconds | None, Figure("s"), Field(alias="settles within")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +86,12 @@ class TelemetryAgrees(Expectation):
         for word in content.agrees:
             usual = _reported(together(names.all_of(word)), content.by, names)
             if usual is not None:
-                yield replace(usual, **given(content, _FIGURES))
+                yield replace(usual, **given(content))
 
     def written(self, profile: Profile) -> tuple[str, dict[str, Any]]:
         words = {"agrees": [self.quantity], "by": self.teller}
         usual = _tellers(profile, self.quantity, self.teller).get(self.teller, self)
-        return TELEMETRY.name, words | differing(self, usual, _FIGURES)
+        return TELEMETRY.name, words | differing(self.words, self, usual)
 
     @property
     def teller(self) -> str:

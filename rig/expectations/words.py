@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic.fields import FieldInfo
@@ -46,7 +46,7 @@ class Words(Description):
         made: dict[str, Any] = {}
         for name, info in type(self).model_fields.items():
             value = getattr(self, name)
-            both = _both(info)
+            both = _tag(info, Both)
             made |= zip(both.names, _ends(value), strict=True) if both else {name: value}
         return made
 
@@ -55,7 +55,7 @@ class Words(Description):
         """Write the words that make an expectation so: the reverse of `fields`."""
         values: dict[str, Any] = {}
         for name, info in cls.model_fields.items():
-            both = _both(info)
+            both = _tag(info, Both)
             ends = tuple(getattr(made, end) for end in both.names) if both else ()
             is_left_out = both and not any(ends) and not info.is_required()
             values[name] = None if is_left_out else ends if both else getattr(made, name)
@@ -77,8 +77,18 @@ class Both:
         self.names = names
 
 
-def _both(info: FieldInfo) -> Both | None:
-    return next((tag for tag in info.metadata if isinstance(tag, Both)), None)
+class Figure:
+    """Tag of a word for a figure that a profile has too; its unit, "" where it has none."""
+
+    def __init__(self, unit: str = "") -> None:
+        self.unit = unit
+
+
+T = TypeVar("T", Both, Figure)
+
+
+def _tag(info: FieldInfo, kind: type[T]) -> T | None:
+    return next((tag for tag in info.metadata if isinstance(tag, kind)), None)
 
 
 def _ends(value: Any) -> tuple[float, float]:
@@ -220,23 +230,29 @@ def span_words(begin: str | None, end: str | None) -> dict[str, Any]:
 
 
 # ---- figures that a profile has too -------------------------------------------------------------
-Figures = Mapping[str, tuple[str, str]]  # a field's word, and its unit: "" where it has none
 NONE = "none"  # in place of a figure that the profile has
 
 
-def given(words: Words, figures: Figures) -> dict[str, Any]:
+def given(words: Words) -> dict[str, Any]:
     """Give the figures that a plan writes in place of the profile's."""
-    found = {name: getattr(words, name) for name in figures}
+    found = {name: getattr(words, name) for name, _, _ in _figures(type(words))}
     return {n: None if value == NONE else value for n, value in found.items() if value is not None}
 
 
-def differing(made: Any, usual: Any, figures: Figures) -> dict[str, Any]:
+def differing(words: type[Words], made: object, usual: object) -> dict[str, Any]:
     """Write the figures that are not the profile's."""
     return {
         word: _figure(getattr(made, name), unit)
-        for name, (word, unit) in figures.items()
+        for name, word, unit in _figures(words)
         if getattr(made, name) != getattr(usual, name)
     }
+
+
+def _figures(words: type[Words]) -> Iterator[tuple[str, str, str]]:
+    """Give the field, the word and the unit of each figure."""
+    for name, info in words.model_fields.items():
+        if (figure := _tag(info, Figure)) is not None:
+            yield name, info.alias or name, figure.unit
 
 
 def _figure(value: Any, unit: str) -> Any:
