@@ -7,7 +7,6 @@ the records of two digitizers bear both clocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rig.instants import Crossing, Instant, Mark
@@ -39,9 +38,9 @@ class At:
         return (self.time_ns - self.waveform.start_ns) * 1e-9 if self.waveform else 0.0
 
 
-def elapsed(effect: At, cause: At, also: Iterable[Row] = ()) -> tuple[float, Budget]:
+def elapsed(effect: At, cause: At) -> tuple[float, Budget]:
     """Return the time from cause to effect in s, and its budget."""
-    rows = [*cause.rows, *effect.rows, *also]
+    rows = [*cause.rows, *effect.rows]
     if effect.waveform is not None and effect.waveform is cause.waveform:
         rows += _shared_clock(effect.waveform, (effect.time_ns - cause.time_ns) * 1e-9)
     else:

@@ -61,19 +61,9 @@ class Question:
         marks: Iterable[EventMark] = (),
     ) -> Finding:
         """Return a finding on a measurement and its budget; the limits are in its unit."""
-        value, budget = measured
-        low, high = limits
-        return Finding(
-            expectation=self.expectation,
-            means=self.means,
-            verdict=verdict,
-            sentence=sentence,
-            measurement=value,
-            low=low,
-            high=high,
-            budget=budget.shown(),
-            marks=tuple(marks),
-        )
+        (value, budget), (low, high) = measured, limits
+        found = self.answer(verdict, sentence, marks)
+        return replace(found, measurement=value, low=low, high=high, budget=budget.shown())
 
     def within(
         self,
