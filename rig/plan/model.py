@@ -131,9 +131,6 @@ else:  # the words of each kind, and short forms: "stays closed", [cell 3]
 
 
 # ---- cases --------------------------------------------------------------------------------------
-Chosen = tuple[int, ...] | Literal["each", "first"]
-
-
 def _chosen(value: Any) -> Any:
     if value in ("each", "first"):
         return value

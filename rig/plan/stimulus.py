@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rig.dut.profile import Profile, Protection
 from rig.instants import Crossing, Instant, Mark
@@ -44,9 +44,10 @@ class Stimulus:
     protection: str
     target: str  # quantity or fault target: "cell 3", "temperature 1", "current", "HostAlive"
     apply: tuple[Step, ...]  # the last one bears the mark APPLIED
-    remove: tuple[Step, ...]  # one bears the mark REMOVED: from there on it may let go
-    since: Instant
-    values: Mapping[str, float]  # what the quantities are meanwhile, where they are levels
+    remove: tuple[Step, ...] = ()  # one bears the mark REMOVED: from there on it may let go
+    since: Instant = field(default=Mark(mark=APPLIED))
+    # What the quantities are meanwhile, where they are levels.
+    values: Mapping[str, float] = field(default_factory=dict)
     outlasts: bool = False  # removing it takes longer than any recovery: what must go on
 
 
@@ -227,8 +228,6 @@ def _fault(name: str, protection: Protection, target: str) -> Stimulus:
         target=target,
         apply=(Fault(fault=kind, target=target, mark=APPLIED),),  # type: ignore[arg-type]
         remove=(Fault(fault=kind, target=target, present=False, mark=REMOVED),),  # type: ignore[arg-type]
-        since=Mark(mark=APPLIED),
-        values={},
     )
 
 
@@ -249,8 +248,6 @@ def _silence(profile: Profile, name: str, message: str) -> Stimulus:
             Hold(duration_s=period_s),
             Send(message=message, count=kept_up, period_s=period_s),
         ),
-        since=Mark(mark=APPLIED),
-        values={},
         outlasts=True,
     )
 
@@ -261,9 +258,6 @@ def _command(profile: Profile, name: str, command: str) -> Stimulus:
         protection=name,
         target=command,
         apply=(Type(line=line, mark=APPLIED),),
-        remove=(),
-        since=Mark(mark=APPLIED),
-        values={},
     )
 
 

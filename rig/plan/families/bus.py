@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rig.can_address import MessageAddress
-from rig.dut.profile import Can, Console, Profile
+from rig.dut.profile import Can, Profile
 from rig.expectations import Expectation
-from rig.expectations.console_says import ConsoleSays
 from rig.expectations.message_comes import MessageComes
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.instants import Mark
 from rig.plan.families.choosing import chosen
 from rig.plan.families.draft import Draft, Options, Part, family_of, random_phase
-from rig.plan.families.expecting import closes, never_ready, stay
+from rig.plan.families.expecting import closes, never_ready, says_ready, stay
 from rig.plan.families.partner import Watched, watched_messages
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.reports import timing
@@ -60,7 +59,7 @@ def bus_fault(profile: Profile, options: Options, can: Can) -> Iterator[Draft]: 
         if not missed_meanwhile:  # how many of its frames get through is anybody's guess
             yield bus.bouncing()
         if profile.supply is not None and profile.console is not None:
-            yield bus.at_start(profile.console)
+            yield bus.at_start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +132,9 @@ class _Bus:
             Part([*steps, *self.mended()], self.nothing_else(set())),
         )
 
-    def at_start(self, console: Console) -> Draft:
+    def at_start(self) -> Draft:
         """Started with a bus that is down it gets ready all the same."""
         start = self.profile.start
-        since, ready_s = Mark(mark="on"), start.ready_within_s
         return self.draft(
             f"started with the bus {self.said}, it gets ready all the same",
             "at start",
@@ -151,7 +149,7 @@ class _Bus:
                     *self.mended(),
                 ],
                 [
-                    ConsoleSays(pattern=console.ready, since=since, high_s=ready_s),
+                    *says_ready(self.profile, "on", start.ready_within_s),
                     *closes(self.profile.closes_at_start, "on", start.up_within_s),
                     *self.heard_again(),
                     *never_ready(self.profile, "waited"),

@@ -23,7 +23,7 @@ from rig.plan.families.draft import Draft, Options, family_of, random_phase
 from rig.plan.families.expecting import becomes, closes, stay, stays
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.requesting import saying
-from rig.plan.families.resetting import power_cycle
+from rig.plan.families.resetting import STARTS_ANEW, clear, power_cycle
 from rig.plan.families.timing import (
     AFTER_S,
     COILS_S,
@@ -40,7 +40,6 @@ from rig.steps.hold import Hold
 from rig.steps.reset import Reset
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
-from rig.steps.type_line import Type
 
 _HEAVY = 8.0  # times the load that just prevents a precharge
 _SETTLE = Hold(duration_s=HEARD_S)
@@ -470,12 +469,8 @@ def _failure_said(ladder: _Ladder) -> Iterator[Expectation]:
 
 
 def _cleared(ladder: _Ladder, means: str) -> list[Step]:
-    started, console = Hold(duration_s=ladder.profile.start.up_within_s), ladder.profile.console
-    if means == "power cycle":
-        return [*power_cycle(), started]
-    if means == "reset":
-        return [Reset(), started]
-    return [Type(line=console.commands[means] if console else means), _SETTLE]
+    started = Hold(duration_s=ladder.profile.start.up_within_s)
+    return [*clear(ladder.profile, means), started if means in STARTS_ANEW else _SETTLE]
 
 
 def _load_goes(ladder: _Ladder) -> Draft:

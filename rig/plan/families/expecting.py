@@ -8,6 +8,7 @@ from rig.can_address import SignalAddress
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
+from rig.expectations.console_says import ConsoleSays
 from rig.expectations.recovers import Recovers
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_stays import SignalStays
@@ -93,6 +94,13 @@ def shown_in(
 
 
 # ---- the console --------------------------------------------------------------------------------
+def says_ready(profile: Profile, since: Instant | str, high_s: float) -> Iterator[ConsoleSays]:
+    """It says that it is ready, in time after an instant, or a mark; nothing without a console."""
+    if profile.console is not None:
+        ready, at = profile.console.ready, as_instant(since)
+        yield ConsoleSays(pattern=ready, since=at, high_s=high_s)
+
+
 def never_ready(
     profile: Profile, begin: str | None = None, end: str | None = None
 ) -> Iterator[ConsoleNeverSays]:

@@ -11,15 +11,13 @@ from rig.expectations.console_says import ConsoleSays
 from rig.instants import Mark
 from rig.plan.families.choosing import recovers_by_itself, recovers_by_level
 from rig.plan.families.draft import Draft, Options, Part, after, family
-from rig.plan.families.expecting import closes, stay
+from rig.plan.families.expecting import closes, says_ready, stay
 from rig.plan.families.provoked import TRIPPED, Provoked, each
-from rig.plan.families.resetting import power_cycle
+from rig.plan.families.resetting import STARTS_ANEW, clear
 from rig.plan.families.timing import AFTER_S, CLEAR_S, LATCHED_S, RECORD_APART_S, TRIED_S
 from rig.plan.stimulus import REMOVED, value_at
 from rig.quantity import Interval, format
-from rig.steps import Step
 from rig.steps.hold import Hold
-from rig.steps.reset import Reset
 from rig.steps.set import Set
 from rig.steps.type_line import Type
 
@@ -64,13 +62,11 @@ def _outlasts_reboot(it: Provoked) -> Interval | None:
 
 def _says_so(it: Provoked, outlasts: Interval | None) -> Iterator[Expectation]:
     """What flag and console say of it; after a reboot the start is told, and the flag lasts."""
-    release, console = it.release(), it.profile.console
+    release = it.release()
     if not reboots(it.protection):
         yield from it.unsays(release.said_since, release.said_time)
         return
-    if console is not None:
-        high_s = release.said_time.high
-        yield ConsoleSays(pattern=console.ready, since=release.said_since, high_s=high_s)
+    yield from says_ready(it.profile, release.said_since, release.said_time.high)
     if outlasts is not None:
         yield from it.unsays(Mark(mark=TRIPPED), outlasts)
 
@@ -108,7 +104,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
     """A latched protection stays, cause gone or not, until it is cleared by the named means."""
     for it in each(profile, options, only=lambda p: p.latched is not None):
         for means in it.protection.latched.cleared_by if it.protection.latched else ():
-            clear, high_s = _clear(profile, means)
+            high_s = profile.start.up_within_s if means in STARTS_ANEW else CLEAR_S
             tried = _too_soon(it, means)
             waited_s = LATCHED_S - (TRIED_S if tried.steps else 0.0)
             yield it.draft(
@@ -119,7 +115,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
                     *it.stimulus.remove,
                     Hold(duration_s=waited_s, mark="waited"),
                     Hold(duration_s=RECORD_APART_S),
-                    *clear,
+                    *clear(profile, means, _CLEARED),
                     Hold(duration_s=high_s + it.said_s + AFTER_S),
                 ],
                 [
@@ -152,16 +148,5 @@ def _too_soon(it: Provoked, means: str) -> Part:
 def _cleared(it: Provoked, means: str, high_s: float) -> Iterator[Expectation]:
     """It says that it is cleared, but for its line where a new start leaves nothing to say it."""
     for said in it.unsays(Mark(mark=_CLEARED), Interval(0.0, high_s, "s")):
-        if not (isinstance(said, ConsoleSays) and means in ("power cycle", "reset")):
+        if not (isinstance(said, ConsoleSays) and means in STARTS_ANEW):
             yield said
-
-
-def _clear(profile: Profile, means: str) -> tuple[list[Step], float]:
-    """Steps that clear a latch, and the longest that it may take from the mark "cleared"."""
-    start_s = profile.start.up_within_s
-    if means == "power cycle":
-        return power_cycle(on=_CLEARED), start_s
-    if means == "reset":
-        return [Reset(mark=_CLEARED)], start_s
-    line = profile.console.commands[means] if profile.console else means
-    return [Type(line=line, mark=_CLEARED)], CLEAR_S

@@ -141,10 +141,8 @@ def _at_currents(profile: Profile, points: int) -> list[dict[str, float]]:
 
 def _levels(profile: Profile, name: str, low: float, high: float, points: int) -> list[float]:
     """Values to look at; a current only where no protection acts, or there would be none."""
-    levels = [round(low + (high - low) * i / (points - 1), 6) for i in range(points)]
-    if name != CURRENT.name:
-        return levels
-    stages = [p.level for p in profile.protections.values() if p.unit == "A"]
-    most = min([x for x in stages if x > 0], default=high) * 0.9
-    least = max([x for x in stages if x < 0], default=low) * 0.9
-    return [round(least + (most - least) * i / (points - 1), 6) for i in range(points)]
+    if name == CURRENT.name:
+        stages = [p.level for p in profile.protections.values() if p.unit == "A"]
+        high = min([x for x in stages if x > 0], default=high) * 0.9
+        low = max([x for x in stages if x < 0], default=low) * 0.9
+    return [round(low + (high - low) * i / (points - 1), 6) for i in range(points)]

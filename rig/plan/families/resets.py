@@ -23,7 +23,7 @@ from rig.plan.families.asking import Talk, until_ready
 from rig.plan.families.bleeding import bleed_outputs
 from rig.plan.families.choosing import can_be_there_at_start, chosen
 from rig.plan.families.draft import Draft, Options, family_of, random_phase
-from rig.plan.families.expecting import closes, flags_stay, stay, stays
+from rig.plan.families.expecting import closes, flags_stay, says_ready, stay, stays
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.requesting import lasts_s
 from rig.plan.families.resetting import RESET, cause_of, reset_by
@@ -147,9 +147,7 @@ def _restart(profile: Profile, cause: str, talk: Talk) -> Talk:
     since = Mark(mark=RESET)
     said_s = begins_s + CAUSE_SAID_S
     talk.expect(ConsoleSays(pattern=promised.says, since=since, high_s=said_s, claims=claims))
-    if profile.console is not None:
-        ready, high_s = profile.console.ready, begins_s + profile.start.ready_within_s
-        talk.expect(ConsoleSays(pattern=ready, since=since, high_s=high_s))
+    talk.expect(*says_ready(profile, since, begins_s + profile.start.ready_within_s))
     return talk
 
 
@@ -236,14 +234,12 @@ def _dips(profile: Profile, cause: str) -> Draft:
 
 def _starts_anew(profile: Profile, talk: Talk, number: int) -> None:
     """Ready in time after the dip of this number, open till then, and closed until the next."""
-    start, console = profile.start, profile.console
+    start = profile.start
     back, ready, closed, held = (f"{mark} {number}" for mark in ("back", "ready", "closed", "held"))
     talk.do(Hold(duration_s=AT_ONCE_S, mark=back), *until_ready(profile, ready))
     talk.do(Hold(duration_s=start.closed_within_s, mark=closed))
     talk.do(Hold(duration_s=0.1, mark=held), Hold(duration_s=LEAD_S))
-    if console is not None:
-        ready_s = start.ready_within_s
-        talk.expect(ConsoleSays(pattern=console.ready, since=Mark(mark=back), high_s=ready_s))
+    talk.expect(*says_ready(profile, back, start.ready_within_s))
     for output in profile.closes_at_start:
         talk.expect(*stay([output], back, ready, is_open=True))
         talk.expect(*stay([output], closed, held, is_open=False))

@@ -13,6 +13,7 @@ from rig.steps.set import Set
 from rig.steps.type_line import Type
 
 RESET = "reset"
+STARTS_ANEW = ("power cycle", "reset")  # means to clear a latch that start the BMS anew
 
 
 def power_cycle(
@@ -24,6 +25,16 @@ def power_cycle(
         Hold(duration_s=off_s, mark=held),
         Power(on=True, mark=on),
     ]
+
+
+def clear(profile: Profile, means: str, mark: str | None = None) -> list[Step]:
+    """Clear a latch by means that a profile names; `mark` is borne by what does it."""
+    if means == "power cycle":
+        return power_cycle(on=mark)
+    if means == "reset":
+        return [Reset(mark=mark)]
+    line = profile.console.commands[means] if profile.console else means
+    return [Type(line=line, mark=mark)]
 
 
 def cause_of(profile: Profile, name: str) -> ResetCause:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from rig.can_address import MessageAddress
 from rig.dut.profile import Profile, Start
-from rig.expectations import Expectation
-from rig.expectations.console_says import ConsoleSays
 from rig.expectations.message_comes import MessageComes
 from rig.instants import Mark
 from rig.plan.families.choosing import can_be_there_at_start, look_s
 from rig.plan.families.draft import Draft, Options, Part, family, family_of, random_phase, whose
-from rig.plan.families.expecting import closes, stay
+from rig.plan.families.expecting import closes, says_ready, stay
 from rig.plan.families.provoked import TRIPPED, Provoked, each, one_each
 from rig.plan.families.requesting import SPOKEN, not_yet, saying
 from rig.plan.families.timing import AFTER_S, OFF_S, STILL_S
@@ -32,10 +30,6 @@ def power_up(profile: Profile, options: Options, start: Start) -> Iterator[Draft
     own = profile.closes_at_start
     ready_s, closed_s = start.ready_within_s, start.closed_within_s
     asked_for = profile.contactors.both if profile.contactors else ()  # and nobody asks
-    said: list[Expectation] = []
-    if profile.console is not None:
-        ready = profile.console.ready
-        said = [ConsoleSays(pattern=ready, since=Mark(mark="on"), high_s=ready_s)]
     yield Draft(
         title=f"after power-up it is ready within {format(ready_s, 's')} and closes its outputs",
         steps=[
@@ -46,7 +40,7 @@ def power_up(profile: Profile, options: Options, start: Start) -> Iterator[Draft
             Hold(duration_s=ready_s + closed_s + AFTER_S),
         ],
         expectations=[
-            *said,
+            *says_ready(profile, "on", ready_s),
             *stay(own, "before", "on", is_open=True),
             *closes(own, "on", ready_s + closed_s, claim="start/closes"),
             *stay(asked_for, "before", is_open=True),
