@@ -1,7 +1,7 @@
 """Which quantities a BMS has, and the words by which plans, cases and reports name them.
 
-One row for each kind: its unit, the limit that guards it, what feeds and what measures it, what it
-is derived from. A kind of your own needs no fork: an entry point "rig.quantities".
+One row for each kind: its unit, the limit that guards it, what feeds it, what it is derived from. A
+kind of your own needs no fork: an entry point "rig.quantities".
 
     [project.entry-points."rig.quantities"]
     pressure = "our_lab.quantities:PRESSURE"     # a Kind
@@ -57,7 +57,6 @@ class Kind:
     numbered: bool = False  # there are many, "cell 3", or just one, "pack"
     limit: str | None = None  # the limit of bench files that guards it
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)  # wire -> capability
-    measured_by: tuple[str, ...] = ()  # capabilities, the best first
     derived: Derived | None = None
     # A profile's words for what a protection watches -> -1.0 where it counts the other way round.
     watched: Mapping[str, float] = field(default_factory=dict, compare=False)
@@ -103,7 +102,6 @@ CELL = Kind(
     numbered=True,
     limit="cell voltage",
     sources={"from": "VoltageSource"},
-    measured_by=("Meter", "Digitizer", "VoltageSource"),
     watched={"cell voltage": 1.0},
 )
 TEMPERATURE = Kind(  # of the cells
@@ -113,7 +111,6 @@ TEMPERATURE = Kind(  # of the cells
     numbered=True,
     limit="temperature",
     sources={"from": "Resistors"},
-    measured_by=("Resistors",),
     watched={"temperature": 1.0},
 )
 CURRENT = Kind(  # charge positive
@@ -122,7 +119,6 @@ CURRENT = Kind(  # charge positive
     unit="A",
     limit="current",
     sources={"charge": "Supply", "discharge": "Load"},
-    measured_by=("Meter", "Digitizer", "Supply", "Load"),
     watched={"charge current": 1.0, "discharge current": -1.0},
 )
 SUPPLY = Kind(
@@ -131,14 +127,12 @@ SUPPLY = Kind(
     unit="V",
     limit="supply",
     sources={"from": "Supply"},
-    measured_by=("Meter", "Digitizer", "Supply"),
 )
 MODULE = Kind(
     name="module voltage",
     word="module",
     unit="V",
     numbered=True,
-    measured_by=("Meter", "Digitizer"),
     derived=Derived("cell", "sum"),
     watched={"module voltage": 1.0},
 )
@@ -146,15 +140,14 @@ STACK = Kind(  # at the BMS's sense wires, from the lowest to the highest
     name="stack voltage",
     word="stack",
     unit="V",
-    measured_by=("Meter", "Digitizer"),
     derived=Derived("cell", "sum"),
     watched={"pack voltage": 1.0},  # which a BMS gets by adding its cells up
 )
 PACK = Kind(  # at the pack's terminals: batteries of their own, where an emulator plays the cells
-    name="pack voltage", word="pack", unit="V", measured_by=("Meter", "Digitizer")
+    name="pack voltage", word="pack", unit="V"
 )
 LINK = Kind(  # beyond the contactors
-    name="link voltage", word="link", unit="V", measured_by=("Meter", "Digitizer")
+    name="link voltage", word="link", unit="V"
 )
 SPREAD = Kind(
     name="cell spread",
@@ -168,14 +161,12 @@ BLEED = Kind(  # what a BMS draws from a cell's terminals
     word="bleed",
     unit="A",
     numbered=True,
-    measured_by=("VoltageSource",),
 )
 BALANCE = Kind(  # an output that is on while a cell bleeds
     name="balance output",
     word="balance",
     unit="V",
     numbered=True,
-    measured_by=("Meter", "Digitizer"),
 )
 OTHER_TEMPERATURE = Kind(  # of a board, a fuse, the air
     name="other temperature",
