@@ -55,13 +55,13 @@ def _judge_lasting(observed: Observed, due: Due, finding: Finding) -> Finding:
     change = reaction(observed, due, cause).change
     if change is None:
         return finding
-    again = watch(observed, due.output, change.at.time_ns + 1.0, closing=False).change
+    again = watch(observed, due.output, change.time_ns + 1.0, closing=False).change
     # The cause's own command is nothing else, though the change may be shown before it.
-    after_ns = max(change.at.time_ns, cause.earliest_ns)
+    after_ns = max(change.time_ns, cause.earliest_ns)
     later = (c.before_ns for c in observed.trace.commands if c.before_ns > after_ns)
-    if again is None or again.at.time_ns >= min(later, default=observed.trace.end_ns):
+    if again is None or again.time_ns >= min(later, default=observed.trace.end_ns):
         return finding
-    held_s = (again.at.time_ns - change.at.time_ns) * 1e-9
+    held_s = (again.time_ns - change.time_ns) * 1e-9
     question = Question(expectation=finding.expectation, means=finding.means)
     sentence = f"{finding.sentence}; but it opened again {show(held_s, 's')} later, uncommanded"
     return question.answer(Verdict.FAIL, sentence, finding.marks)

@@ -25,10 +25,10 @@ from rig.expectations.expectation import Around, Expectation, Needs
 from rig.expectations.subjects import OUTPUT, Subject
 from rig.expectations.words import Words
 from rig.judge.budget import Budget, Row
-from rig.judge.instants import event_mark
+from rig.judge.instants import At, event_mark
 from rig.judge.listening import must_have_shown_closed
 from rig.judge.observed import Observed
-from rig.judge.outputs import Change, Watched, watch
+from rig.judge.outputs import Watched, watch
 from rig.judge.rules import NoEvidence, NotReached, measurement
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
@@ -148,7 +148,7 @@ class ThresholdIs(Expectation):
         measured = measurement(0.5 * (low.value + high.value), budget, self.unit, bounds=True)
         limits = self.level - self.tolerance, self.level + self.tolerance
         sentence = (
-            f"{seen.change.at.said} at {self.quantity} = {show_measured(measured)}, between the"
+            f"{seen.change.said} at {self.quantity} = {show_measured(measured)}, between the"
             f" steps {show(low.value, self.unit)} and {show(high.value, self.unit)};"
             f" allowed {show_range(*limits, self.unit)}"
         )
@@ -223,10 +223,10 @@ def _level(command: Command, end_ns: int, readings: Sequence[Reading], worst: fl
     )
 
 
-def _bracketing(levels: list[Level], change: Change, wanted: ThresholdIs) -> tuple[Level, Level]:
+def _bracketing(levels: list[Level], change: At, wanted: ThresholdIs) -> tuple[Level, Level]:
     """Return the last level that surely was too little, and the level in force at the reaction."""
-    half_ns = 1e9 * sum(row.half_width for row in change.at.rows)  # polled by a meter: not exact
-    early_ns, late_ns = change.at.time_ns - half_ns, change.at.time_ns + half_ns
+    half_ns = 1e9 * sum(row.half_width for row in change.rows)  # polled by a meter: not exact
+    early_ns, late_ns = change.time_ns - half_ns, change.time_ns + half_ns
     in_force = [i for i, level in enumerate(levels) if level.begin_ns <= late_ns]
     outlasted = [i for i in in_force if levels[i].settled_ns <= early_ns - wanted.delay_s * 1e9]
     if not in_force or in_force[-1] == 0:
@@ -296,7 +296,6 @@ def _no_reaction(
     )
 
 
-def _marks(trace: Trace, wanted: ThresholdIs, change: Change) -> tuple[EventMark, ...]:
-    at = change.at
-    level = event_mark(trace, "threshold", wanted.quantity, at.time_ns, wanted.level)
-    return (level, event_mark(trace, at.said, wanted.output, at.time_ns))
+def _marks(trace: Trace, wanted: ThresholdIs, change: At) -> tuple[EventMark, ...]:
+    level = event_mark(trace, "threshold", wanted.quantity, change.time_ns, wanted.level)
+    return (level, event_mark(trace, change.said, wanted.output, change.time_ns))

@@ -91,18 +91,10 @@ def recorded_output(observed: Observed, name: str) -> Recorded | None:
 
 # ---- the first change after an instant ----------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """An output's reaction: when, and its place in the record (None: read by the meter)."""
-
-    at: At
-    index: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """What was seen of an output: its change, or that there was none until an instant."""
 
-    change: Change | None
+    change: At | None
     until: At
     was_ready: bool  # the output was in the opposite state at first, so that it could change
     means: str
@@ -131,8 +123,7 @@ def _watch_record(recorded: Recorded, from_ns: float, *, closing: bool) -> Watch
     edge = recorded.edge(index, closing=closing)
     if closing:
         edge = _by_its_last_phase(recorded, index, edge)
-    at = edge_at(recorded.waveform, edge, f"{recorded.name} {verb}")
-    change = Change(at=at, index=index)
+    change = edge_at(recorded.waveform, edge, f"{recorded.name} {verb}")
     return Watched(change=change, until=until, was_ready=ready, means="output")
 
 
@@ -157,7 +148,7 @@ def _by_its_last_phase(recorded: Recorded, index: int, edge: Edge) -> Edge:
     return replace(edge, time_s=edge.time_s + half_s, rows=(*edge.rows, row))
 
 
-def _still_blinking(recorded: Recorded, index: int) -> Change | None:
+def _still_blinking(recorded: Recorded, index: int) -> At | None:
     """Find that a lamp stopped blinking in the middle of a light phase: it never went out again.
 
     It closed somewhere between this sample and the moment at which it had been lit for steady_s.
@@ -170,17 +161,9 @@ def _still_blinking(recorded: Recorded, index: int) -> Change | None:
     half_s = (steady_s - lit_s) / 2.0
     source = f"{recorded.channel.instrument}: lit by chance when it closed"
     row = Row(name="blinking", half_width=half_s, source=source)
-    at = edge_at(
-        recorded.waveform,
-        Edge(
-            time_s=index * recorded.waveform.interval_s + half_s,
-            before=index,
-            after=index + 1,
-            rows=(row,),
-        ),
-        f"{recorded.name} {_CLOSED}",
-    )
-    return Change(at=at, index=index)
+    at_s = index * recorded.waveform.interval_s + half_s
+    edge = Edge(time_s=at_s, before=index, after=index + 1, rows=(row,))
+    return edge_at(recorded.waveform, edge, f"{recorded.name} {_CLOSED}")
 
 
 def _watch_meter(observed: Observed, name: str, from_ns: float, *, closing: bool) -> Watched:
@@ -197,8 +180,7 @@ def _watch_meter(observed: Observed, name: str, from_ns: float, *, closing: bool
     for i in range(1, len(readings)):
         if closed[i] is closing and closed[i - 1] is not closing:
             verb = _CLOSED if closing else _OPENED
-            at = _between_readings(readings[i - 1], readings[i], f"{name} {verb}")
-            change = Change(at=at, index=None)
+            change = _between_readings(readings[i - 1], readings[i], f"{name} {verb}")
             return Watched(change=change, until=until, was_ready=ready, means="meter")
     return Watched(change=None, until=until, was_ready=ready, means="meter")
 

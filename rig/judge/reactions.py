@@ -55,7 +55,7 @@ def judge_reaction(observed: Observed, due: Due, question: Question) -> Finding:
     question = replace(question, means=seen.means)
     if seen.change is None:
         return _never_changed(observed, due, seen, cause, question)
-    effect = seen.change.at
+    effect = seen.change
     return judged_duration(
         question,
         elapsed(effect, cause),
@@ -91,17 +91,17 @@ def _shown_early(observed: Observed, due: Due, start_ns: float, cause: At) -> Wa
     seen = watch(observed, due.output, from_ns, closing=due.closing)
     if seen.change is None or not seen.was_ready:
         return None
-    took_s, budget = elapsed(seen.change.at, cause)
+    took_s, budget = elapsed(seen.change, cause)
     return seen if took_s + budget.bound >= 0.0 else None
 
 
 def _not_undone(observed: Observed, due: Due, seen: Watched, cause: At) -> Watched:
     """Pass over a change that came before the cause and was undone before it: not its effect."""
-    if seen.change is None or seen.change.at.time_ns >= cause.time_ns:
+    if seen.change is None or seen.change.time_ns >= cause.time_ns:
         return seen
     later = watch(observed, due.output, cause.time_ns, closing=due.closing)
-    undone = watch(observed, due.output, seen.change.at.time_ns, closing=not due.closing).change
-    if undone is not None and undone.at.time_ns < cause.time_ns:
+    undone = watch(observed, due.output, seen.change.time_ns, closing=not due.closing).change
+    if undone is not None and undone.time_ns < cause.time_ns:
         return later
     return seen
 
@@ -166,7 +166,7 @@ def _before_the_cause(
     found = channel_of(trace, since.quantity)
     if not aimed or found is None:
         return None
-    at = seen.change.at
+    at = seen.change
     if at.time_ns >= aimed[0].after_ns + aimed[0].settle_s * 1e9:  # it had all its time
         return None
     waveform, channel = found
