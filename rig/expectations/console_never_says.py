@@ -20,7 +20,7 @@ from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.judge.wording import show
 from rig.trace.model import Line, Trace
 
@@ -70,7 +70,7 @@ class ConsoleNeverSays(InSpan):
             f"no such line in {show((end_ns - begin_ns) * 1e-9, 's')}; {len(touching)} others came"
             f" ({len(lines)} in the whole case)"
         )
-        return self.question.answer(Verdict.PASS, sentence)
+        return self.question.passed(sentence)
 
     def _said(self, trace: Trace, matching: list[Line], begin_ns: int, end_ns: int) -> Finding:
         sure = [line for line in matching if _early(line) >= begin_ns and line.time_ns <= end_ns]
@@ -79,9 +79,8 @@ class ConsoleNeverSays(InSpan):
         sentence = f"{self.console} said {line.plain!r} {passed} on"
         mark = line_mark(trace, line)
         if sure:
-            return self.question.answer(Verdict.FAIL, sentence, (mark,))
-        return self.question.answer(
-            Verdict.INCONCLUSIVE,
+            return self.question.failed(sentence, (mark,))
+        return self.question.undecided(
             f"{sentence}, which may be just outside the span (stamp late by up to"
             f" {show(line.late_ns * 1e-9, 's')})",
             (mark,),

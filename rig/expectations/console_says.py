@@ -20,7 +20,7 @@ from rig.judge.instants import At, elapsed, find_instant, search_start_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import judged_duration
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.judge.wording import show, show_range
 from rig.steps.conditions import Condition, ConsoleLine
 from rig.trace.model import Line, Trace
@@ -83,7 +83,5 @@ class ConsoleSays(InTime):
         )
         must_have_spoken(lines, self.console)
         if watched_s - elapsed(At(time_ns=trace.end_ns), cause)[1].expanded > self.high_s:
-            return self.question.answer(Verdict.FAIL, sentence)
-        return self.question.answer(
-            Verdict.INCONCLUSIVE, f"{sentence}; the case ended before the latest time allowed"
-        )
+            return self.question.failed(sentence)
+        return self.question.undecided(f"{sentence}; the case ended before the latest time allowed")

@@ -18,7 +18,7 @@ from rig.judge.instants import At, edge_at, elapsed, index_at, window_ns
 from rig.judge.observed import Observed
 from rig.judge.outputs import Recorded, must_cover
 from rig.judge.rules import judged_duration, worst
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.judge.wording import show, show_range
 from rig.quantity import Promise
 from rig.trace.model import Trace
@@ -73,13 +73,13 @@ class Cycles(Recording):
         edges = _edges(recorded, span_ns)
         closings = [edge for edge in edges if edge.closing]
         if len(closings) != self.count:
-            return self.question.answer(Verdict.FAIL, _counted(self, closings, observed.trace))
+            return self.question.failed(_counted(self, closings, observed.trace))
         if not edges:
-            return self.question.answer(Verdict.PASS, f"{self.output} did not close")
+            return self.question.passed(f"{self.output} did not close")
         if not edges[0].closing or edges[-1].closing:
             state = "at the end" if edges[-1].closing else "at the start"
             sentence = f"{self.output} was closed {state} of the span; it had to open each time"
-            return self.question.answer(Verdict.FAIL, sentence)
+            return self.question.failed(sentence)
         findings = list(_durations(self, edges))
         verdict = worst(finding.verdict for finding in findings)
         return next(finding for finding in findings if finding.verdict is verdict)

@@ -234,7 +234,7 @@ def _disorder(looks: list[_Look], wanted: FollowsCells) -> Finding | None:
                 f" {show(low.mean_v, 'V')} and less, {high.told:g} {wanted.unit}, at"
                 f" {show(high.mean_v, 'V')}"
             )
-            return wanted.question.answer(Verdict.FAIL, sentence)
+            return wanted.question.failed(sentence)
     return None
 
 

@@ -12,7 +12,7 @@ from rig.expectations.framed import Framed
 from rig.expectations.words import Spanned
 from rig.judge.can_signals import SILENCE, must_outlast, silent
 from rig.judge.observed import Observed
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.steps.resolver import Resolver
 
 
@@ -63,6 +63,6 @@ class MessageSound(Framed):
             must_outlast(self.message, 0, end_ns - begin_ns, allowed_ns)
             return silent(observed.trace, self.message, self.question, begin_ns, end_ns)
         if faults := list(self.faults(observed, frames)):
-            return self.question.answer(Verdict.FAIL, f"{self.message}: {'; '.join(faults)}")
+            return self.question.failed(f"{self.message}: {'; '.join(faults)}")
         sentence = f"all {frames.times.size} frames of {self.message} were right"
-        return self.question.answer(Verdict.PASS, sentence)
+        return self.question.passed(sentence)

@@ -77,7 +77,7 @@ class MessageTiming(Framed):
             must_outlast(self.message, count, end_ns - begin_ns, 2e9 * self._limits_s[1])
         if count == 1:
             span = show((end_ns - begin_ns) * 1e-9, "s")
-            return self.question.answer(Verdict.FAIL, f"only one {self.message} in {span}")
+            return self.question.failed(f"only one {self.message} in {span}")
         if not count:
             return silent(observed.trace, self.message, self.question, begin_ns, end_ns)
         return self._finding(observed, frames, list(self.faults(observed, frames)))

@@ -64,4 +64,4 @@ def _judge_lasting(observed: Observed, due: Due, finding: Finding) -> Finding:
     held_s = (again.time_ns - change.time_ns) * 1e-9
     question = Question(expectation=finding.expectation, means=finding.means)
     sentence = f"{finding.sentence}; but it opened again {show(held_s, 's')} later, uncommanded"
-    return question.answer(Verdict.FAIL, sentence, finding.marks)
+    return question.failed(sentence, finding.marks)

@@ -146,13 +146,13 @@ def _never_became(
             f" {show(watched_s, 's')} after {cause.said}, the last with {values[-1]:g};"
             f" allowed {show_range(wanted.low_s, wanted.high_s, 's')}"
         )
-        found = wanted.question.answer(Verdict.FAIL, sentence)
+        found = wanted.question.failed(sentence)
     else:
         found = silent(
             trace, wanted.signal.message, wanted.question, int(cause.time_ns), trace.end_ns
         )
     if watched_s - budget.expanded > wanted.high_s:
         return found
-    return wanted.question.answer(
-        Verdict.INCONCLUSIVE, f"{found.sentence}; the case ended before the latest time allowed"
+    return wanted.question.undecided(
+        f"{found.sentence}; the case ended before the latest time allowed"
     )

@@ -15,7 +15,7 @@ from rig.expectations.expectation import Expectation, SignalInSpan
 from rig.expectations.words import Number, Spanned
 from rig.judge.can_signals import SAME, first_broken, frames_between, silence
 from rig.judge.observed import Observed
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.quantity import unitless
 from rig.steps.resolver import Resolver
 
@@ -69,4 +69,4 @@ class SignalOrdered(SignalInSpan):
         from_to = f"from {seen.values[0]:g} to {seen.values[-1]:g}"
         back_by = f"back by {back.max():g} at most"
         sentence = f"{seen.signal} only {only}, {from_to} ({back_by}) {seen.span()}"
-        return question.answer(Verdict.PASS, sentence)
+        return question.passed(sentence)

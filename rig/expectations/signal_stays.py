@@ -18,7 +18,7 @@ from rig.expectations.words import Number, Spanned, Words, span_words
 from rig.judge.can_signals import equal, first_broken, frames_between, silence, unlike
 from rig.judge.elements import PASS, answered, code_of, worst_of
 from rig.judge.observed import Observed
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.judge.wording import said_span
 from rig.quantities import each, number_of, numbered, together
 from rig.quantity import unitless
@@ -119,4 +119,4 @@ class SignalStays(Expectation):
         wrong = ~equal(seen.values, self.value)
         broke = first_broken(trace, question, seen, wrong) or silence(trace, question, seen)
         kept = f"{seen.signal} was {self.value:g} {seen.span()}"
-        return broke or question.answer(Verdict.PASS, kept)
+        return broke or question.passed(kept)

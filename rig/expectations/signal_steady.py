@@ -14,7 +14,7 @@ from rig.expectations.expectation import Around, SignalInSpan
 from rig.expectations.words import Number, Spanned
 from rig.judge.can_signals import SAME, Seen, Values, first_broken, frames_between, silence
 from rig.judge.observed import Observed
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 
 
 class SignalSteadyWords(Spanned):
@@ -74,9 +74,7 @@ class SignalSteady(SignalInSpan):
         if broke := silence(trace, question, seen):
             return broke
         furthest = f"{steps.max():g} from frame to frame, {spans[-1]:g} altogether"
-        return question.answer(
-            Verdict.PASS, f"{seen.signal} moved by at most {furthest} {seen.span()}"
-        )
+        return question.passed(f"{seen.signal} moved by at most {furthest} {seen.span()}")
 
 
 def _spans(seen: Seen) -> Values:

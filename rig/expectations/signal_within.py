@@ -13,7 +13,7 @@ from rig.expectations.expectation import Around, SignalInSpan
 from rig.expectations.words import Both, Number, Spanned
 from rig.judge.can_signals import SAME, equal, first_broken, frames_between, silence
 from rig.judge.observed import Observed
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.judge.wording import said_span
 
 
@@ -88,6 +88,4 @@ class SignalWithin(SignalInSpan):
             return broke
         low, high = (f"{v:g}" for v in (seen.values.min(), seen.values.max()))
         unit = f" {self.unit}" if self.unit else ""
-        return question.answer(
-            Verdict.PASS, f"{seen.signal} was {low} to {high}{unit} {seen.span()}"
-        )
+        return question.passed(f"{seen.signal} was {low} to {high}{unit} {seen.span()}")

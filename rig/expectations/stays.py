@@ -17,7 +17,7 @@ from rig.judge.instants import clock_u_s, event_mark, index_at, window_ns
 from rig.judge.observed import Observed
 from rig.judge.outputs import Recorded, must_cover
 from rig.judge.rules import NoEvidence
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.judge.wording import show
 from rig.trace.model import Trace
 
@@ -69,7 +69,7 @@ class Stays(Recording):
             return _broken_finding(observed.trace, recorded, self, broken, span_ns)
         covered = f"{show(_length_s(span_ns), 's')}, {last - first} samples"
         sentence = f"{self.output} was {self.state} all the time ({covered}){_caveat(recorded)}"
-        return self.question.answer(Verdict.PASS, sentence)
+        return self.question.passed(sentence)
 
 
 def _length_s(span_ns: tuple[int, int]) -> float:
@@ -132,10 +132,9 @@ def _broken_finding(
     label, level = f"{wanted.output} {other}", recorded.output.closed_above
     mark = event_mark(trace, label, wanted.output, recorded.time_ns(at), level)
     if sure.size:
-        return wanted.question.answer(Verdict.FAIL, sentence, (mark,))
+        return wanted.question.failed(sentence, (mark,))
     edge_s = min(after_s, max(end_ns - recorded.time_ns(at), 0.0) * 1e-9)
-    return wanted.question.answer(
-        Verdict.INCONCLUSIVE,
+    return wanted.question.undecided(
         f"{sentence}, within the uncertainty of its level or of the span's ends"
         f" (needs U <= {show(edge_s, 's')} there)",
         (mark,),

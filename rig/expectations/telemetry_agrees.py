@@ -31,7 +31,7 @@ from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, measurement
 from rig.judge.series import Readings, Reports
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.judge.wording import show, show_measured
 from rig.quantities import each, kind_of, number_of, numbered, together
 from rig.quantity import Seconds
@@ -269,7 +269,7 @@ class _Looks:
                     f" read {read}, though it reports every {every} ({others} other"
                     f" messages came on its {link} link meanwhile)"
                 )
-                return one.question.answer(Verdict.FAIL, sentence)
+                return one.question.failed(sentence)
         if silent:
             what = f"nothing at all came on the {link} link around {silent} of the readings"
             raise NoEvidence(what)
@@ -281,7 +281,7 @@ class _Looks:
         read = show(reading.value, unit)
         if not math.isfinite(self.reported[row]):
             sentence = f"the BMS reported no number where the meter read {read}"
-            return one.question.answer(Verdict.FAIL, sentence)
+            return one.question.failed(sentence)
         source = f"{reading.instrument}: data sheet or certificate"
         budget = Budget.of((Row(name="meter", half_width=reading.accuracy, source=source),))
         measured = measurement(float(self.difference[row]), budget, unit)
@@ -375,7 +375,7 @@ def _no_report(
             f"the BMS reported nothing of it ({received} other messages came on its"
             f" {link} link), with {readings} readings to compare"
         )
-        return one.question.answer(Verdict.FAIL, sentence)
+        return one.question.failed(sentence)
     if count == 0:
         raise NoEvidence(f"nothing at all came on the {link} link")
     raise NoEvidence(

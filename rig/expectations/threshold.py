@@ -30,7 +30,7 @@ from rig.judge.listening import must_have_shown_closed
 from rig.judge.observed import Observed
 from rig.judge.outputs import Watched, watch
 from rig.judge.rules import NoEvidence, NotReached, measurement
-from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.verdict import EventMark, Finding
 from rig.judge.wording import show, show_measured, show_range
 from rig.quantities import unit_of
 from rig.quantity import (
@@ -290,10 +290,8 @@ def _no_reaction(
         f" due at {show(limit, wanted.unit)} at the latest"
     )
     if beyond > last.accuracy and held_s > wanted.delay_s:
-        return wanted.question.answer(Verdict.FAIL, sentence)
-    return wanted.question.answer(
-        Verdict.INCONCLUSIVE, f"{sentence}; the staircase ended too early"
-    )
+        return wanted.question.failed(sentence)
+    return wanted.question.undecided(f"{sentence}; the staircase ended too early")
 
 
 def _marks(trace: Trace, wanted: ThresholdIs, change: At) -> tuple[EventMark, ...]:

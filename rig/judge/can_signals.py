@@ -20,7 +20,7 @@ from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, Question
 from rig.judge.series import Reports
-from rig.judge.verdict import Finding, Verdict
+from rig.judge.verdict import Finding
 from rig.judge.wording import show
 from rig.trace.model import SENT, Frames, Trace
 
@@ -52,7 +52,7 @@ def silent(
     span = show((end_ns - begin_ns) * 1e-9, "s")
     if not others and (sent := unanswered(trace, message.bus)):
         sentence = f"no {message} in {span}, and nobody acknowledged {sent} of the rig's frames"
-        return question.answer(Verdict.FAIL, sentence)
+        return question.failed(sentence)
     if not others:
         heard = int((frames.flags & SENT == 0).sum())
         raise NoEvidence(
@@ -60,7 +60,7 @@ def silent(
             " whole case): no proof that the bus was connected and the BMS powered"
         )
     sentence = f"no {message} in {span}; the bus was alive ({others} other frames, none dropped)"
-    return question.answer(Verdict.FAIL, sentence)
+    return question.failed(sentence)
 
 
 def must_outlast(message: str, count: int, span_ns: float, least_ns: float) -> None:
@@ -173,12 +173,11 @@ def first_broken(
     mark = event_mark(trace, f"{seen.signal} = {value}", "CAN", int(seen.times[at]))
     if not sure.size:
         needed = show(float(inside_ns[at]) * 1e-9, "s")
-        return question.answer(
-            Verdict.INCONCLUSIVE,
+        return question.undecided(
             f"{sentence}, which may be just outside it; needs U <= {needed}",
             (mark,),
         )
-    return question.answer(Verdict.FAIL, sentence, (mark,))
+    return question.failed(sentence, (mark,))
 
 
 def silence(trace: Trace, question: Question, seen: Seen) -> Finding | None:

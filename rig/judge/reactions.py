@@ -23,7 +23,7 @@ from rig.judge.listening import must_have_shown_closed
 from rig.judge.observed import Observed
 from rig.judge.outputs import Watched, watch
 from rig.judge.rules import NoEvidence, NotReached, Question, judged_duration
-from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.judge.verdict import EventMark, Finding
 from rig.judge.wording import show, show_range
 from rig.trace.model import Trace
 
@@ -124,10 +124,8 @@ def _never_changed(
         f" allowed {show_range(due.low_s, due.high_s, 's')}"
     )
     if watched_s - budget.expanded > due.high_s:
-        return question.answer(Verdict.FAIL, sentence, _cause_marks(trace, due.since, cause))
-    return question.answer(
-        Verdict.INCONCLUSIVE, f"{sentence}; the watch ended before the latest time allowed"
-    )
+        return question.failed(sentence, _cause_marks(trace, due.since, cause))
+    return question.undecided(f"{sentence}; the watch ended before the latest time allowed")
 
 
 def _must_have_held(trace: Trace, due: Due, cause: At, watched_s: float) -> None:
@@ -185,7 +183,7 @@ def _before_the_cause(
         f" {show(since.level, channel.unit)}"
     )
     mark = event_mark(trace, at.said, due.output, at.time_ns)
-    return question.answer(Verdict.FAIL, sentence, (mark,))
+    return question.failed(sentence, (mark,))
 
 
 def _marks(observed: Observed, due: Due, cause: At, effect: At) -> tuple[EventMark, ...]:

@@ -43,13 +43,25 @@ class Question:
             marks=tuple(marks),
         )
 
+    def passed(self, sentence: str, marks: Iterable[EventMark] = ()) -> Finding:
+        """Return that it is as expected."""
+        return self.answer(Verdict.PASS, sentence, marks)
+
+    def failed(self, sentence: str, marks: Iterable[EventMark] = ()) -> Finding:
+        """Return that it is not as expected."""
+        return self.answer(Verdict.FAIL, sentence, marks)
+
+    def undecided(self, sentence: str, marks: Iterable[EventMark] = ()) -> Finding:
+        """Return that the trace does not decide it."""
+        return self.answer(Verdict.INCONCLUSIVE, sentence, marks)
+
     def unanswered(self, reason: NoEvidence) -> Finding:
         """Return the finding where the trace can't answer: an `error`, with the reason.
 
         Unless it was the BMS that kept the case from its stimulus: that is `inconclusive`.
         """
         if isinstance(reason, NotReached):
-            return self.answer(Verdict.INCONCLUSIVE, f"{NOT_REACHED}{reason}")
+            return self.undecided(f"{NOT_REACHED}{reason}")
         return self.answer(Verdict.ERROR, f"nothing can be said: {reason}")
 
     def measured(

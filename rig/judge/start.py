@@ -43,7 +43,7 @@ def _blamed(question: Question, said: str, missing: str) -> Finding:
     """Blame the BMS, unless the bench may be why."""
     if missing:
         return question.answer(Verdict.ERROR, f"{said}, but {missing}")
-    return question.answer(Verdict.FAIL, said)
+    return question.failed(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class _Seen:
             early = (r for r in self.readings(output) if r.after_ns <= asked_ns)
             if closed := next(filter(self.is_closed, early), None):
                 said = f"{output} was closed ({_volts(closed)}) at the start, and nobody had asked"
-                yield question.answer(Verdict.FAIL, said)
+                yield question.failed(said)
 
     # ---- the word that it is ready ---------------------------------------------------------------
     def not_ready(self) -> Iterator[Finding]:
