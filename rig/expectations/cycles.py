@@ -53,8 +53,8 @@ class Cycles(Recording):
     count: int
     low_s: float
     high_s: float
-    pause_low_s: float
-    pause_high_s: float
+    pause_low_s: float = 0.0
+    pause_high_s: float = 0.0
     kind: Literal["cycles"] = "cycles"
     words = CyclesWords
 

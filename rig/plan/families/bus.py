@@ -68,7 +68,7 @@ class _Bus:
 
     profile: Profile
     partners: list[Watched]
-    kind: str
+    kind: Literal["open", "short"]
     back_s: float  # after it is whole
 
     # ---- the cases ------------------------------------------------------------------------------
@@ -163,8 +163,7 @@ class _Bus:
         return "broken" if self.kind == "open" else "shorted"
 
     def broken(self, mark: str | None = None, *, present: bool = True) -> Fault:
-        kind: Literal["open", "short"] = "open" if self.kind == "open" else "short"
-        return Fault(fault=kind, target=CAN_BUS, present=present, mark=mark)
+        return Fault(fault=self.kind, target=CAN_BUS, present=present, mark=mark)
 
     def whole(self, mark: str | None = None) -> Fault:
         return self.broken(mark, present=False)

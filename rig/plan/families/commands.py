@@ -8,10 +8,10 @@ from rig.dut.profile import Console, Profile
 from rig.plan.families.asking import Talk
 from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import stay
+from rig.plan.families.requesting import all_talk
 from rig.plan.families.resets import never_starts, no_flag
 from rig.steps.hold import Hold
 from rig.steps.set import Set
-from rig.steps.start_periodic import StartPeriodic
 from rig.steps.type_line import Type
 
 _JUNK = ("\x00\x01\x02\x7f", "éßø€", "%s%n%d", "\t \t", "; reboot", "st\batus", "Status")
@@ -59,8 +59,7 @@ def _nonsense(profile: Profile, promised: Console, within_s: float) -> Talk:
 def _all_commands(profile: Profile, promised: Console, within_s: float) -> Talk:
     """Everything that answers, again and again, while current flows and the host talks."""
     talk = Talk()
-    for message, received in (profile.can.receives if profile.can else {}).items():
-        talk.do(StartPeriodic(message=message, period_s=received.period_s))
+    talk.do(*all_talk(profile))
     if profile.has_current:
         talk.do(Set(values={"current": -10.0}))
     for n in range(1, 4):

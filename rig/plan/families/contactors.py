@@ -186,8 +186,6 @@ def _once(ladder: _Ladder) -> Cycles:
         count=1,
         low_s=max(says.closed_in.low - says.begins_within_s, 0.0) + says.overlap.low,
         high_s=says.closed_in.high + says.overlap.high,
-        pause_low_s=0.0,
-        pause_high_s=0.0,
         begin="emptied",
     )
 

@@ -186,8 +186,8 @@ def link_lost(profile: Profile, options: Options) -> Iterator[Draft]:
         for violation in (
             at_each(profile, slow[0])[:1] if slow and loss.fault.fault == "open" else ()
         ):
-            for when, make in _AMID.items():
-                yield loss.case(f"while {_SAID[when]}", when, make(loss, violation))
+            for when, (said, make) in _AMID.items():
+                yield loss.case(f"while {said}", when, make(loss, violation))
 
 
 def _is_slow_at_a_cell(protection: Protection) -> bool:
@@ -297,10 +297,9 @@ def _while_tripped(loss: _Loss, its: Provoked) -> Part:
     )
 
 
-_SAID = {"pending": "a violation is pending", "tripped": "tripped"}
-_AMID: dict[str, Callable[[_Loss, Provoked], Part]] = {
-    "pending": _while_pending,
-    "tripped": _while_tripped,
+_AMID: dict[str, tuple[str, Callable[[_Loss, Provoked], Part]]] = {
+    "pending": ("a violation is pending", _while_pending),
+    "tripped": ("tripped", _while_tripped),
 }
 
 

@@ -58,9 +58,8 @@ def _in_order(profile: Profile, a: str, b: str, turn: int) -> tuple[Provoked, Pr
     parts = (set(profile.hierarchy.parts(it.target)) for it in (one, other))
     if set.intersection(*parts) or set(p.says) & set(q.says):
         return None
-    if first in acting(profile, other.stimulus.values):
-        return None
-    if second in acting(profile, one.stimulus.values):
+    one_sets_off_other = second in acting(profile, one.stimulus.values)
+    if one_sets_off_other or first in acting(profile, other.stimulus.values):
         return None
     if q.unit == "A" and set(p.opens) & set(q.opens):
         return None

@@ -44,6 +44,12 @@ def asked_to_close(profile: Profile) -> list[Step]:
     ]
 
 
+def all_talk(profile: Profile) -> list[StartPeriodic]:
+    """Have the BMS's partners say everything that it receives, each message at its period."""
+    receives = profile.can.receives if profile.can else {}
+    return [StartPeriodic(message=m, period_s=its.period_s) for m, its in receives.items()]
+
+
 def lasts_s(steps: Iterable[Step]) -> float:
     """How long these steps hold."""
     return sum(step.duration_s for step in steps if isinstance(step, Hold))

@@ -274,8 +274,6 @@ def _closes_once(output: str, most_s: float) -> Cycles:
         count=1,
         low_s=0.0,
         high_s=most_s,
-        pause_low_s=0.0,
-        pause_high_s=0.0,
         begin="off",
         end="ended",
     )

@@ -18,14 +18,13 @@ from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import all_stay, never_ready
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.reports import timing
-from rig.plan.families.requesting import asked_to_close, lasts_s
+from rig.plan.families.requesting import all_talk, asked_to_close, lasts_s
 from rig.plan.families.timing import AFTER_S, BY_HARDWARE_S, SETTLED_BEFORE_S, WRAP_WATCHED_S
 from rig.plan.stimulus import REMOVED, home
 from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.read import Read
 from rig.steps.set import Set
-from rig.steps.start_periodic import StartPeriodic
 
 _WRAP = ("timers/wrap",)
 
@@ -63,16 +62,15 @@ def _one_of_each_kind(profile: Profile, options: Options) -> Iterator[Provoked]:
 
 def _at_rest(profile: Profile, timers: Timers) -> Draft:
     """All messages in time, the host heard throughout, nothing opens and nothing is said."""
-    traffic = [
-        StartPeriodic(message=message, period_s=received.period_s)
-        for message, received in (profile.can.receives if profile.can else {}).items()
-    ]
     silent = (at_each(profile, name)[0].stays_silent(None, "over") for name in profile.protections)
     # Begun while it runs, so that frames are heard before the wrap whatever comes after it.
     return Draft(
         title="nothing stops, opens or is said when the timers wrap",
         parameters={"pending": "at rest"},
-        steps=[*traffic, Hold(duration_s=timers.wrap_after_s + WRAP_WATCHED_S, mark="over")],
+        steps=[
+            *all_talk(profile),
+            Hold(duration_s=timers.wrap_after_s + WRAP_WATCHED_S, mark="over"),
+        ],
         expectations=[
             *(timing(name, promise, None, "over") for name, promise in profile.messages.items()),
             *all_stay(profile, {}, None, "over"),
