@@ -20,7 +20,7 @@ from rig.plan.families import Draft, Options, families
 from rig.plan.model import PlanCase, PlanFile
 from rig.plan.reported import with_time_for_reports
 from rig.plan.stimulus import targets_of
-from rig.plan.written import written_case
+from rig.plan.written import origin_of, written_case
 from rig.quantities import CELL, SUPPLY, TEMPERATURE
 from rig.steps.power import Power
 from rig.steps.set import Set
@@ -76,25 +76,8 @@ def _expand_one(plan: PlanFile, planned: PlanCase, profile: Profile, seed: int) 
         repeats=planned.repeats,
         settings=settings,
     )
-    origin = Case(
-        id="",
-        title="",
-        plan=plan.name,
-        family=planned.family,
-        protection=None,
-        parameters={},
-        steps=(),
-        expectations=(),
-        outputs={},
-        capture=None,
-        seed=0,
-        traces_to=(*plan.traces_to, *planned.traces_to),
-        severity=planned.severity or "",
-        tags=(*plan.tags, *planned.tags),
-        source=planned.source,
-    )
     try:
-        made = expand_family(planned.family, options, profile, origin, seed)
+        made = expand_family(planned.family, options, profile, origin_of(plan, planned), seed)
         cases = list(_not_too_many(planned, 0, made))
     except BrokenDescriptionError:
         raise

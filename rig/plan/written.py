@@ -20,8 +20,6 @@ from rig.plan.model import PlanCase, PlanFile
 from rig.steps import Step
 from rig.steps.resolver import Resolver
 
-__all__ = ["complete", "written_case"]
-
 
 def written_case(plan: PlanFile, case: PlanCase, profile: Profile) -> Case:
     """Resolve a case written out; its seed is the caller's to give.
@@ -36,26 +34,39 @@ def written_case(plan: PlanFile, case: PlanCase, profile: Profile) -> Case:
     expectations = resolver.expectations()
     if resolver.mistakes:
         raise BrokenDescriptionError(resolver.mistakes)
-    made = Case(
+    made = replace(
+        origin_of(plan, case),
         id=written_id(case.name or ""),
         title=case.name or "",
-        plan=plan.name,
-        family="steps",
         protection=case.protection,
-        parameters={},
         steps=steps,
         expectations=expectations,
+        claims=tuple(today(profile, claim) for claim in case.claims),
+        severity=case.severity or "normal",
+        begins=case.begins,
+    )
+    return complete(made, profile)
+
+
+def origin_of(plan: PlanFile, case: PlanCase) -> Case:
+    """Give a case with nothing but what every case takes over from its plan."""
+    return Case(
+        id="",
+        title="",
+        plan=plan.name,
+        family=case.family or "steps",
+        protection=None,
+        parameters={},
+        steps=(),
+        expectations=(),
         outputs={},
         capture=None,
         seed=0,
         traces_to=(*plan.traces_to, *case.traces_to),
-        claims=tuple(today(profile, claim) for claim in case.claims),
-        severity=case.severity or "normal",
+        severity=case.severity or "",
         tags=(*plan.tags, *case.tags),
         source=case.source,
-        begins=case.begins,
     )
-    return complete(made, profile)
 
 
 def written_id(name: str) -> str:
