@@ -16,7 +16,7 @@ from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import becomes, between, stays
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.resetting import power_cycle
-from rig.plan.families.timing import AFTER_S, LIMIT_AGAIN_S, LIMIT_SEEN_S, OFF_S
+from rig.plan.families.timing import AFTER_S, LIMIT_AGAIN_S, LIMIT_SEEN_S
 from rig.plan.stimulus import REMOVED, home, opened
 from rig.quantities import CELL, TEMPERATURE, kind_of
 from rig.quantity import Interval
@@ -208,15 +208,12 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
     values = dict.fromkeys(profile.cell_names, limit.end_v)
     soc = profile.telemetry.soc.address if profile.telemetry.soc else None
     told = [said.message for said in (limit.signal, soc) if said]  # the latter perhaps more rarely
-    off, *held_and_on = power_cycle(OFF_S)
     risen_s = profile.start.up_within_s + seen.allowance.full_within_s
     return Draft(
         title=f"started {at}, it limits the {way} current",
         parameters={"at": at},
         steps=[
-            off,
-            Set(values=values),
-            *held_and_on,
+            *power_cycle(meanwhile=[Set(values=values)]),
             Hold(duration_s=risen_s, mark="risen"),
             Hold(duration_s=look_s(profile, 2.0 * LIMIT_SEEN_S, told), mark="looked"),
         ],

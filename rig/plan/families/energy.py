@@ -23,13 +23,13 @@ from rig.plan.families.choosing import look_s
 from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import becomes, between, stay
 from rig.plan.families.requesting import asked_to_close
-from rig.plan.families.timing import OFF_S, STANDS_S
+from rig.plan.families.resetting import power_cycle
+from rig.plan.families.timing import STANDS_S
 from rig.plan.stimulus import just_inside, paths
 from rig.quantities import TEMPERATURE
 from rig.quantity import Interval, format
 from rig.steps import Step
 from rig.steps.hold import Hold
-from rig.steps.power import Power
 from rig.steps.read import Read
 from rig.steps.set import Set
 
@@ -81,13 +81,8 @@ def _conducting_at(profile: Profile, volts: float, mark: str) -> list[Step]:
 
 
 def _start_at(profile: Profile, volts: float) -> list[Step]:
-    return [
-        Power(on=False),
-        Set(values=dict.fromkeys(profile.cell_names, volts)),
-        Hold(duration_s=OFF_S),
-        Power(on=True),
-        Hold(duration_s=profile.start.up_within_s),
-    ]
+    cells = Set(values=dict.fromkeys(profile.cell_names, volts))
+    return [*power_cycle(meanwhile=[cells]), Hold(duration_s=profile.start.up_within_s)]
 
 
 def _cell_levels(profile: Profile, settles_s: float) -> Iterator[Step]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rig.dut.profile import Profile
 from rig.dut.resets import ResetCause
 from rig.plan.families.timing import OFF_S, SUPPLY_DIP_S
@@ -17,11 +19,17 @@ STARTS_ANEW = ("power cycle", "reset")  # means to clear a latch that start the 
 
 
 def power_cycle(
-    off_s: float = OFF_S, *, off: str | None = None, held: str | None = None, on: str | None = None
+    off_s: float = OFF_S,
+    *,
+    meanwhile: Iterable[Step] = (),
+    off: str | None = None,
+    held: str | None = None,
+    on: str | None = None,
 ) -> list[Step]:
     """Switch its supply off and on; marks: when it went off, had been off, went on."""
     return [
         Power(on=False, mark=off),
+        *meanwhile,
         Hold(duration_s=off_s, mark=held),
         Power(on=True, mark=on),
     ]
