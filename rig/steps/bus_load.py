@@ -12,8 +12,7 @@ from pydantic import Field, model_validator
 from rig import bounds
 from rig.description import Description, mistake_error
 from rig.quantity import Ratio, Seconds, bounded, exact
-from rig.steps.driver import Driver
-from rig.steps.foresight import Foresight
+from rig.steps.driver import Driver, Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import Step
 from rig.wording import quantity

@@ -1,4 +1,7 @@
-"""What a step may use: a bench as a running case sees it. `rig.drive` has the one that drives."""
+"""What a step is given: a bench as a running case sees it, and what that case expects.
+
+`rig.drive` has the bench that drives, `rig.plan.duration` the expectations.
+"""
 
 from __future__ import annotations
 
@@ -103,3 +106,13 @@ class Driver(Protocol):
 
     def reset(self) -> None:
         """Pulse the BMS's reset line."""
+
+
+class Foresight(Protocol):
+    """The expectations of a case, as its steps need them."""
+
+    def comes_s(self, until: Condition) -> float | None:
+        """When the condition is expected to come true; None: nothing says so."""
+
+    def threshold(self, quantity: str) -> tuple[float, float] | None:
+        """Level at which an output is expected to react to a ramp, and its delay in s."""

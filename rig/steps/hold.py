@@ -8,8 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from rig import bounds
 from rig.quantity import Seconds, bounded, exact
-from rig.steps.driver import Driver
-from rig.steps.foresight import Foresight
+from rig.steps.driver import Driver, Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import Step
 from rig.wording import quantity

@@ -12,8 +12,7 @@ from rig import bounds
 from rig.description import Description
 from rig.quantities import unit_of, unit_of_settable
 from rig.quantity import Seconds, bounded, exact, parse, reader, unit_of_difference
-from rig.steps.driver import Driver
-from rig.steps.foresight import Foresight
+from rig.steps.driver import Driver, Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import MOST_COMMAND_S, Step
 from rig.wording import quantity

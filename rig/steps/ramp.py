@@ -14,8 +14,7 @@ from rig.description import Description, mistake_error
 from rig.quantities import unit_of, unit_of_settable
 from rig.quantity import Seconds, bounded, exact, format, parse, reader, unit_of_difference
 from rig.steps.conditions import Condition, Until, condition
-from rig.steps.driver import Driver
-from rig.steps.foresight import Foresight
+from rig.steps.driver import Driver, Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import COMMAND_S, READING_S, Step
 from rig.wording import quantity

@@ -10,8 +10,7 @@ from pydantic import Field
 
 from rig import bounds
 from rig.quantity import Seconds, bounded, exact
-from rig.steps.driver import Driver
-from rig.steps.foresight import Foresight
+from rig.steps.driver import Driver, Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import Step
 from rig.wording import quantity

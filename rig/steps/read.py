@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from rig.description import Names
 from rig.quantities import Many
-from rig.steps.driver import Driver
-from rig.steps.foresight import Foresight
+from rig.steps.driver import Driver, Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import MOST_READING_S, READING_S, Step
 from rig.wording import joined

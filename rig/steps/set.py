@@ -12,8 +12,7 @@ from pydantic import BeforeValidator
 from rig.description import by_key, mapping_schema, with_keys
 from rig.quantities import Kind, Values, kind_of, together, unit_of, unit_of_settable
 from rig.quantity import exact, parse, reader
-from rig.steps.driver import Driver
-from rig.steps.foresight import Foresight
+from rig.steps.driver import Driver, Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import COMMAND_S, MOST_COMMAND_S, Step
 from rig.wording import joined, quantity

@@ -16,8 +16,7 @@ from pydantic_core import CoreSchema
 
 from rig.kinds import kinds_of, one_of
 from rig.quantities import BLEED, CURRENT, TEMPERATURE, kind_of
-from rig.steps.driver import Driver
-from rig.steps.foresight import Foresight
+from rig.steps.driver import Driver, Foresight
 from rig.steps.resolver import Resolver
 
 MOST_COMMAND_S = 0.35  # a slow instrument's command and its confirmation

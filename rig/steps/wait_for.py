@@ -13,8 +13,7 @@ from rig.steps.conditions import (
     Waiting,
     condition,
 )
-from rig.steps.driver import Driver
-from rig.steps.foresight import Foresight
+from rig.steps.driver import Driver, Foresight
 from rig.steps.resolver import Resolver
 from rig.steps.step import MOST_COMMAND_S, Step
 from rig.wording import quantity
