@@ -24,7 +24,7 @@ from rig.expectations.console_says import ConsoleSays
 from rig.expectations.reaction import Reaction
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_stays import SignalStays
-from rig.expectations.subjects import SIGNAL
+from rig.expectations.words import SIGNAL
 from rig.judge.verdict import EventMark, Finding, Judgement
 from rig.quantities import CELL, kind_of, number_of, unit_of
 from rig.trace.model import Channel, Trace

@@ -17,8 +17,7 @@ from pydantic import Field, PlainSerializer
 
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation
-from rig.expectations.subjects import BALANCING
-from rig.expectations.words import Words
+from rig.expectations.words import BALANCING, Words
 from rig.judge.instants import channel_of, index_at, marker_of
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence

@@ -13,8 +13,7 @@ from pydantic import Field
 from rig.console_name import OWN_CONSOLE
 from rig.description import Pattern
 from rig.expectations.expectation import InSpan
-from rig.expectations.subjects import CONSOLE
-from rig.expectations.words import Spanned
+from rig.expectations.words import CONSOLE, Spanned
 from rig.judge.console import line_mark, must_have_spoken
 from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened

@@ -13,8 +13,7 @@ from rig.console_name import OWN_CONSOLE
 from rig.description import Pattern
 from rig.expectations.answering import answered
 from rig.expectations.expectation import Around, InTime
-from rig.expectations.subjects import CONSOLE
-from rig.expectations.words import Timed
+from rig.expectations.words import CONSOLE, Timed
 from rig.judge.console import line_instant, line_mark, must_have_spoken
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns
 from rig.judge.listening import must_have_listened

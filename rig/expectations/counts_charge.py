@@ -18,8 +18,7 @@ from rig.description import Names
 from rig.dut.charge import REMAINING, SOC_STEP, promised, signals_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, must_be_read
-from rig.expectations.subjects import ENERGY, Subject
-from rig.expectations.words import Figure, Words, differing, given
+from rig.expectations.words import ENERGY, Figure, Subject, Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import adapter_row
 from rig.judge.instants import marker_of

@@ -15,8 +15,7 @@ from pydantic_core import CoreSchema
 from rig.can_address import OWN_BUS, Address, SignalAddress
 from rig.console_name import OWN_CONSOLE
 from rig.dut.profile import Profile, Protection
-from rig.expectations.subjects import SIGNAL, Subject
-from rig.expectations.words import Words
+from rig.expectations.words import SIGNAL, Subject, Words
 from rig.instants import Crossing, Instant
 from rig.judge.observed import Observed
 from rig.judge.rules import Question

@@ -16,8 +16,7 @@ from rig.description import Names
 from rig.dut.charge import CELL_SUM, REMAINING, promised, signals_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, must_be_read
-from rig.expectations.subjects import ENERGY, Subject
-from rig.expectations.words import Figure, Words, differing, given
+from rig.expectations.words import ENERGY, Figure, Subject, Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.listening import must_have_listened
 from rig.judge.measurement import Measurement

@@ -13,7 +13,7 @@ from rig.can_address import MessageAddress
 from rig.dut.e2e import CrcKind
 from rig.dut.messages import MessageContent
 from rig.expectations.expectation import InSpan
-from rig.expectations.subjects import MESSAGE
+from rig.expectations.words import MESSAGE
 from rig.judge.can_signals import Times, Values
 from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened

@@ -13,8 +13,7 @@ from rig.can_address import MessageAddress, bus_told
 from rig.description import mistake_error
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, InTime
-from rig.expectations.subjects import MESSAGE
-from rig.expectations.words import Timed
+from rig.expectations.words import MESSAGE, Timed
 from rig.instants import Mark
 from rig.judge.can_signals import Times, adapter_row, equal, unanswered
 from rig.judge.instants import At, elapsed, event_mark, find_instant

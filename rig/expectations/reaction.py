@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rig.expectations.expectation import InTime, Needs, crossed
-from rig.expectations.subjects import OUTPUT
+from rig.expectations.words import OUTPUT
 from rig.judge.observed import Observed
 from rig.judge.reactions import Due, judge_reaction
 from rig.judge.verdict import Finding

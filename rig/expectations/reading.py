@@ -13,8 +13,7 @@ from rig.can_address import SignalAddress
 from rig.console_name import is_console
 from rig.description import mistake_error, suggest
 from rig.expectations.expectation import Expectation
-from rig.expectations.subjects import CONSOLE, SIGNAL, Subject
-from rig.expectations.words import Words
+from rig.expectations.words import CONSOLE, SIGNAL, Subject, Words
 from rig.steps.resolver import Resolver
 
 

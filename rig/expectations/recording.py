@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rig.expectations.expectation import InSpan, Needs
-from rig.expectations.subjects import OUTPUT
+from rig.expectations.words import OUTPUT
 from rig.judge.observed import Observed
 from rig.judge.outputs import Recorded, recorded_output
 from rig.judge.rules import NoEvidence

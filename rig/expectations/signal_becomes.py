@@ -13,8 +13,7 @@ from pydantic import Field
 from rig.can_address import SignalAddress
 from rig.expectations.answering import is_full, told
 from rig.expectations.expectation import Around, InTime
-from rig.expectations.subjects import SIGNAL
-from rig.expectations.words import Number, Timed
+from rig.expectations.words import SIGNAL, Number, Timed
 from rig.judge.can_signals import (
     SILENCE,
     Times,

@@ -13,8 +13,7 @@ from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
 from rig.expectations.answering import told
 from rig.expectations.expectation import Around, Expectation
-from rig.expectations.subjects import SIGNAL, Subject
-from rig.expectations.words import Number, Spanned, Words, span_words
+from rig.expectations.words import SIGNAL, Number, Spanned, Subject, Words, span_words
 from rig.judge.can_signals import equal, first_broken, frames_between, silence, unlike
 from rig.judge.elements import PASS, answered, code_of, worst_of
 from rig.judge.observed import Observed

@@ -22,8 +22,7 @@ from rig.can_address import SignalAddress
 from rig.description import Names, suggest
 from rig.dut.profile import Profile, Report
 from rig.expectations.expectation import Around, Expectation, must_be_read
-from rig.expectations.subjects import CONSOLE, TELEMETRY, Subject
-from rig.expectations.words import Figure, Words, differing, given
+from rig.expectations.words import CONSOLE, TELEMETRY, Figure, Subject, Words, differing, given
 from rig.judge.budget import Budget, Row, expanded_of_rectangles
 from rig.judge.can_signals import SILENCE, due_every_ns
 from rig.judge.elements import FAIL, PASS, Codes, answered, code_of, codes_within, worst_of

@@ -22,8 +22,7 @@ from pydantic import BeforeValidator, Field
 from rig import bounds
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, Needs
-from rig.expectations.subjects import OUTPUT, Subject
-from rig.expectations.words import Words
+from rig.expectations.words import OUTPUT, Subject, Words
 from rig.judge.budget import Budget, Row
 from rig.judge.instants import At, event_mark
 from rig.judge.listening import must_have_shown_closed

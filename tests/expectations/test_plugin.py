@@ -25,8 +25,7 @@ import numpy as np
 from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Expectation
-from rig.expectations.subjects import SIGNAL, Subject
-from rig.expectations.words import Spanned, Words, span_words
+from rig.expectations.words import SIGNAL, Spanned, Subject, Words, span_words
 from rig.judge.can_signals import frames_between
 from rig.judge.observed import Observed
 from rig.judge.verdict import Finding, Verdict
