@@ -16,7 +16,6 @@ from rig.expectations.expectation import InSpan
 from rig.expectations.words import CONSOLE, Spanned
 from rig.judge.console import line_mark, must_have_spoken
 from rig.judge.instants import window_ns
-from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import Finding
@@ -51,7 +50,7 @@ class ConsoleNeverSays(InSpan):
     def judge(self, observed: Observed) -> Finding:
         """Judge that no such line came between two marks, on proof that others did."""
         trace = observed.trace
-        must_have_listened(trace, self.console)
+        observed.must_have_listened(self.console)
         begin_ns, end_ns = window_ns(trace, self.begin, self.end)
         pattern = re.compile(self.pattern)
         # A line counts where it may have ended inside the span, and surely where it must have.

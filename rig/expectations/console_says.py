@@ -16,7 +16,6 @@ from rig.expectations.expectation import Around, InTime
 from rig.expectations.words import CONSOLE, Timed
 from rig.judge.console import line_instant, line_mark, must_have_spoken
 from rig.judge.instants import At, elapsed, find_instant, search_start_ns
-from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import judged_duration
 from rig.judge.verdict import Finding
@@ -57,7 +56,7 @@ class ConsoleSays(InTime):
     def judge(self, observed: Observed) -> Finding:
         """Judge when the line first came."""
         trace = observed.trace
-        must_have_listened(trace, self.console)
+        observed.must_have_listened(self.console)
         cause = find_instant(observed, self.since)
         start_ns = search_start_ns(observed, self.since)
         pattern = re.compile(self.pattern)

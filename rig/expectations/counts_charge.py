@@ -22,7 +22,6 @@ from rig.expectations.words import ENERGY, Figure, Subject, Words, differing, gi
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import adapter_row
 from rig.judge.instants import marker_of
-from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, measurement
 from rig.judge.verdict import Finding
@@ -107,7 +106,7 @@ class CountsCharge(Expectation):
     def judge(self, observed: Observed) -> Finding:
         """Judge the change of the signal against the integral of the current."""
         trace = observed.trace
-        must_have_listened(trace, self.signal.bus)
+        observed.must_have_listened(self.signal.bus)
         times, values = observed.signal(self.signal)
         ends = [_newest(trace, self, times, mark) for mark in (self.begin, self.end)]
         begin_ns, end_ns = (int(times[at]) for at in ends)

@@ -18,7 +18,6 @@ from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.words import ENERGY, Figure, Subject, Words, differing, given
 from rig.judge.budget import Budget, Row
-from rig.judge.listening import must_have_listened
 from rig.judge.measurement import Measurement
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided, worst
@@ -102,7 +101,7 @@ class FollowsCells(Expectation):
 
     def judge(self, observed: Observed) -> Finding:
         """Judge every reading of the cells against the curve, and their order; the worst stands."""
-        must_have_listened(observed.trace, self.signal.bus)
+        observed.must_have_listened(self.signal.bus)
         looks = _looks(observed, self)
         findings = [_on_curve(look, self, len(looks)) for look in looks]
         verdict = worst(finding.verdict for finding in findings)

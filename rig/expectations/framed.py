@@ -16,7 +16,6 @@ from rig.expectations.expectation import InSpan
 from rig.expectations.words import MESSAGE
 from rig.judge.can_signals import Times, Values
 from rig.judge.instants import window_ns
-from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.wording import show
 
@@ -69,7 +68,7 @@ class Framed(InSpan):
     def received(self, observed: Observed) -> Received:
         """Return the frames between the marks, on proof that something listened."""
         trace = observed.trace
-        must_have_listened(trace, self.message.bus)
+        observed.must_have_listened(self.message.bus)
         begin_ns, end_ns = window_ns(trace, self.begin, self.end)
         rows = observed.rows(self.message)
         times = trace.frames.time_ns[rows]

@@ -17,7 +17,6 @@ from rig.expectations.words import MESSAGE, Timed
 from rig.instants import Mark
 from rig.judge.can_signals import Times, adapter_row, equal, unanswered
 from rig.judge.instants import At, elapsed, event_mark, find_instant
-from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
 from rig.judge.verdict import Finding, Verdict
@@ -114,7 +113,7 @@ class MessageComes(InTime):
     def judge(self, observed: Observed) -> Finding:
         """Judge how often the message came; a stamp near a limit may count or not."""
         trace = observed.trace
-        must_have_listened(trace, self.message.bus)
+        observed.must_have_listened(self.message.bus)
         cause = find_instant(observed, self.since)
         times = self._times(observed)
         _, budget = elapsed(At(time_ns=trace.end_ns, rows=(adapter_row(trace.frames),)), cause)

@@ -24,7 +24,6 @@ from rig.judge.can_signals import (
     silent,
 )
 from rig.judge.instants import At, elapsed, event_mark, find_instant, search_start_ns
-from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NotReached, judged_duration
 from rig.judge.verdict import Finding, Verdict
@@ -74,7 +73,7 @@ class SignalBecomes(InTime):
     def judge(self, observed: Observed) -> Finding:
         """Judge when the signal first takes the value."""
         name, trace = self.signal, observed.trace
-        must_have_listened(trace, self.signal.bus)
+        observed.must_have_listened(self.signal.bus)
         cause = find_instant(observed, self.since)
         start_ns = search_start_ns(observed, self.since)
         times, values = observed.signal(self.signal)

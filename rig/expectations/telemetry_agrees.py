@@ -26,7 +26,6 @@ from rig.expectations.words import CONSOLE, TELEMETRY, Figure, Subject, Words, d
 from rig.judge.budget import Budget, Row, expanded_of_rectangles
 from rig.judge.can_signals import SILENCE, due_every_ns
 from rig.judge.elements import FAIL, PASS, Codes, answered, code_of, codes_within, worst_of
-from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, measurement
 from rig.judge.series import Readings, Reports
@@ -147,7 +146,7 @@ class TelemetryAgrees(Expectation):
         readings = observed.read([one.quantity for one in ones])
         if not readings.of:
             raise NoEvidence(f"{self.quantity} was never read by a meter, or it gave no number")
-        must_have_listened(observed.trace, reports.link)
+        observed.must_have_listened(reports.link)
         looks = _Looks(self, observed, reports, readings)
         rows, codes = looks.deciding(len(ones))
         unsettled = {

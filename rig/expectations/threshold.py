@@ -25,7 +25,6 @@ from rig.expectations.expectation import Around, Expectation, Needs
 from rig.expectations.words import OUTPUT, Subject, Words
 from rig.judge.budget import Budget, Row
 from rig.judge.instants import At, event_mark
-from rig.judge.listening import must_have_shown_closed
 from rig.judge.observed import Observed
 from rig.judge.outputs import Watched, watch
 from rig.judge.rules import NoEvidence, NotReached, measurement
@@ -275,8 +274,7 @@ def _no_reaction(
         state = "closed" if wanted.is_open else "open"
         what = f"{wanted.output} was not {state} when the staircase began"
         if wanted.is_open:
-            level = observed.output(wanted.output).closed_above
-            must_have_shown_closed(observed.trace, wanted.output, level, what)
+            observed.must_have_shown_closed(wanted.output, what)
         raise NotReached(what)
     last = levels[-1]
     rising = last.value >= levels[0].value

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from rig.can_address import MessageAddress, SignalAddress, bus_told
 from rig.judge.budget import Budget, Row, normal
 from rig.judge.instants import event_mark, window_ns
-from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, Question
 from rig.judge.series import Reports
@@ -115,7 +114,7 @@ def frames_between(observed: Observed, wanted: InSpan, *, once_sent: bool = Fals
     With `once_sent` the span begins with its first frame.
     """
     trace = observed.trace
-    must_have_listened(trace, wanted.signal.bus)
+    observed.must_have_listened(wanted.signal.bus)
     begin_ns, end_ns = window_ns(trace, wanted.begin, wanted.end)
     times, values = observed.signal(wanted.signal)
     inside = (times >= begin_ns) & (times <= end_ns)
@@ -136,7 +135,7 @@ def unlike(observed: Observed, wanted: Sequence[InSpan], value: float) -> NDArra
 
     Of all others each frame had it, and none was missing.
     """
-    must_have_listened(observed.trace, "can")
+    observed.must_have_listened("can")
     begin_ns, end_ns = window_ns(observed.trace, wanted[0].begin, wanted[0].end)
     parts = [observed.signal(one.signal) for one in wanted]
     due = [due_every_ns(observed, one.signal, t) for one, (t, _) in zip(wanted, parts, strict=True)]

@@ -87,6 +87,40 @@ class Observed:
             raise NoEvidence(f"the case does not say at which voltage {name} counts as closed")
         return self.outputs[name]
 
+    # ---- proof that somebody looked -------------------------------------------------------------
+    def must_have_listened(self, name: str) -> None:
+        """Refuse to judge a link by its silence, unless its receiver was alive and dropped nothing.
+
+        Raises
+        ------
+        NoEvidence
+            There is no such link, or it missed something.
+        """
+        link = self.trace.links.get(name)
+        if link is None:
+            raise NoEvidence(f"the bench has no {name} link, so nothing listened")
+        note = f" ({link.note})" if link.note else ""
+        if not link.alive:
+            raise NoEvidence(f"the {name} receiver died during the case{note}")
+        if link.dropped:
+            raise NoEvidence(f"the {name} receiver dropped {link.dropped} of what came{note}")
+
+    def must_have_shown_closed(self, output: str, what: str) -> None:
+        """Refuse to lay an open output on the BMS whose tap never showed it closed: it may be dead.
+
+        Raises
+        ------
+        NoEvidence
+            It never did; `what` says what is asked in vain.
+        """
+        level, record = self.output(output).closed_above, self.trace.record_of(output)
+        start = self.trace.start
+        readings = [*self.trace.readings, *(start.readings if start else ())]
+        metered = any(r.quantity == output and r.value > level for r in readings)
+        if not metered and not (record and (record.channels[output].values > level).any()):
+            raise NoEvidence(f"{what} (is its tap connected? it never showed it closed)")
+
+    # ---- what was done --------------------------------------------------------------------------
     def acts(self, mark: str) -> bool:
         """Tell whether the step of this mark did something to the BMS (else it let time pass)."""
         return any(step.mark == mark and step.acts for step in self.steps)

@@ -19,7 +19,6 @@ from rig.judge.instants import (
     recorded_crossing,
     search_start_ns,
 )
-from rig.judge.listening import must_have_shown_closed
 from rig.judge.observed import Observed
 from rig.judge.outputs import Watched, watch
 from rig.judge.rules import NoEvidence, NotReached, Question, judged_duration
@@ -115,7 +114,7 @@ def _never_changed(
         state = "closed" if due.closing else "open"
         what = f"{name} was {state} already before {cause.said}: no telling if it would {verb}"
         if not due.closing:
-            must_have_shown_closed(trace, name, observed.output(name).closed_above, what)
+            observed.must_have_shown_closed(name, what)
         raise NotReached(what)
     watched_s, budget = elapsed(seen.until, cause)
     _must_have_held(trace, due, cause, watched_s)
