@@ -21,7 +21,7 @@ from rig.case import Case
 from rig.console_name import is_console
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
-from rig.expectations.reaction import Reaction
+from rig.expectations.output import Reaction
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.words import SIGNAL

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from rig.expectations.recording import Recording
+from rig.expectations.output import Recording
 from rig.expectations.words import SECONDS, Both, Limits, Spanned
 from rig.judge.instants import At, edge_at, elapsed, index_at, window_ns
 from rig.judge.observed import Observed

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rig.expectations.expectation import Around
-from rig.expectations.reaction import Reaction
+from rig.expectations.output import Reaction
 from rig.expectations.words import Caused, Limits
 from rig.judge.instants import find_instant
 from rig.judge.observed import Observed

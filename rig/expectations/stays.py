@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rig.expectations.expectation import Around
-from rig.expectations.recording import Recording
+from rig.expectations.output import Recording
 from rig.expectations.words import IsOpen, Spanned
 from rig.judge.instants import clock_u_s, event_mark, index_at, window_ns
 from rig.judge.observed import Observed

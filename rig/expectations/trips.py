@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rig.expectations.answering import refused
 from rig.expectations.expectation import Around, crossed
-from rig.expectations.reaction import Reaction
+from rig.expectations.output import Reaction
 from rig.expectations.words import Caused, Limits
 
 

@@ -1,14 +1,16 @@
-"""What `trips` and `recovers` share: an output that changes within a time."""
+"""What kinds of an output share: it changes within a time, or it is recorded in a span."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rig.expectations.expectation import InTime, Needs, crossed
+from rig.expectations.expectation import InSpan, InTime, Needs, crossed
 from rig.expectations.words import OUTPUT
 from rig.judge.observed import Observed
+from rig.judge.outputs import Recorded, recorded_output
 from rig.judge.reactions import Due, judge_reaction
+from rig.judge.rules import NoEvidence
 from rig.judge.verdict import Finding
 from rig.steps.conditions import Condition, OutputState
 
@@ -46,3 +48,23 @@ class Reaction(InTime):
     def judge(self, observed: Observed) -> Finding:
         """Judge that the output changes in time."""
         return judge_reaction(observed, self.due, self.question)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording(InSpan):
+    """`output` does something between two marks, which only a record of it shows."""
+
+    output: str
+    means = "output"
+    subject = OUTPUT
+
+    def needs(self) -> Needs:
+        """Record the output."""
+        return Needs((self.output,))
+
+    def record(self, observed: Observed, why: str) -> Recorded:
+        """Give the record of the output, which is needed because `why`."""
+        recorded = recorded_output(observed, self.output)
+        if recorded is None:
+            raise NoEvidence(f"no record of {self.output}: {why}")
+        return recorded
