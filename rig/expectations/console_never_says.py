@@ -15,9 +15,9 @@ from rig.description import Pattern
 from rig.expectations.expectation import InSpan
 from rig.expectations.words import CONSOLE, Spanned
 from rig.judge.console import line_mark, must_have_spoken
-from rig.judge.instants import window_ns
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
+from rig.judge.timing import window_ns
 from rig.judge.verdict import Finding
 from rig.judge.wording import show
 from rig.trace.model import Line, Trace

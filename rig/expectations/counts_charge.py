@@ -15,15 +15,15 @@ from pydantic import Field
 
 from rig.can_address import SignalAddress
 from rig.description import Names
-from rig.dut.charge import REMAINING, SOC_STEP, promised, signals_of
+from rig.dut.charge import REMAINING, SOC_STEP, claimed, signals_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.words import ENERGY, Figure, Subject, Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import adapter_row
-from rig.judge.instants import marker_of
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, measurement
+from rig.judge.timing import marker_of
 from rig.judge.verdict import Finding
 from rig.judge.wording import show, show_measured
 from rig.quantities import CURRENT
@@ -45,7 +45,7 @@ class CountsChargeWords(Words):
     counts: Names
     begin: Annotated[str, Field(alias="from")]
     end: Annotated[str, Field(alias="to")]
-    # Else as the profile promises it:
+    # Else as the profile claims it:
     ah_per_unit: Annotated[float | None, Figure()] = None
     accuracy_a: Annotated[Amps | None, Figure("A"), Field(alias="accuracy")] = None
     relative: Annotated[float | None, Figure()] = None  # a part: 0.01 is 1 %
@@ -210,10 +210,10 @@ def _budget(trace: Trace, stretches: list[_Stretch]) -> Budget:
     )
 
 
-# ---- as a profile promises it -------------------------------------------------------------------
+# ---- as a profile claims it -------------------------------------------------------------------
 def counts(profile: Profile, name: str, begin: str, end: str) -> CountsCharge:
     """Expect that a quantity changes by the charge that flows between two marks."""
-    energy, capacity_ah, factor = promised(profile)
+    energy, capacity_ah, factor = claimed(profile)
     counting = energy.state_of_charge.counts
     if name == REMAINING and energy.remaining_capacity is not None:
         resolution_ah, ah_per_unit = energy.remaining_capacity.resolution_ah, 1.0

@@ -16,7 +16,6 @@ from rig.can_address import OWN_BUS, Address, SignalAddress
 from rig.console_name import OWN_CONSOLE
 from rig.dut.profile import Profile, Protection
 from rig.expectations.words import SIGNAL, Subject, Words
-from rig.instants import Crossing, Instant
 from rig.judge.observed import Observed
 from rig.judge.rules import Question
 from rig.judge.verdict import Finding
@@ -26,6 +25,7 @@ from rig.quantities import LINK
 from rig.steps.conditions import Condition
 from rig.steps.resolver import Resolver
 from rig.steps.step import Step
+from rig.time_reference import Crossing, TimeReference
 
 S = TypeVar("S", bound=Step)
 
@@ -226,7 +226,7 @@ class Expectation(ABC):
 class InTime(Expectation):
     """Something that is to come between low_s and high_s after an instant."""
 
-    since: Instant
+    since: TimeReference
     high_s: float
     low_s: float = 0.0
 
@@ -269,7 +269,7 @@ class SignalInSpan(InSpan):
     subject = SIGNAL
 
 
-def crossed(since: Instant | None) -> tuple[str, ...]:
+def crossed(since: TimeReference | None) -> tuple[str, ...]:
     """Name the quantity whose crossing an instant is."""
     return (since.quantity,) if isinstance(since, Crossing) else ()
 

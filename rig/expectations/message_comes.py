@@ -14,17 +14,17 @@ from rig.description import mistake_error
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, InTime
 from rig.expectations.words import MESSAGE, Timed
-from rig.instants import Mark
 from rig.judge.can_signals import Times, adapter_row, equal, unanswered
-from rig.judge.instants import At, elapsed, event_mark, find_instant
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
+from rig.judge.timing import At, elapsed, event_mark, find_instant
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import said_message, show, show_range
 from rig.quantity import unitless
 from rig.steps.fault import Fault
 from rig.steps.power import Power
 from rig.steps.resolver import Resolver
+from rig.time_reference import Mark
 from rig.trace.model import Trace
 
 

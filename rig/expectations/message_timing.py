@@ -15,9 +15,9 @@ from rig.expectations.framed import Framed, Received
 from rig.expectations.words import Both, Spanned
 from rig.judge.budget import Budget, normal
 from rig.judge.can_signals import Values, must_outlast, silent
-from rig.judge.instants import event_mark
 from rig.judge.observed import Observed
 from rig.judge.rules import judge_within, measurement, why_undecided, worst
+from rig.judge.timing import event_mark
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured, show_range
 from rig.quantity import Period, exact
@@ -47,11 +47,11 @@ class MessageTiming(Framed):
 
     @classmethod
     def read(cls, name: str, content: MessageTimingWords, names: Resolver) -> Iterator[Expectation]:
-        promise = names.profile.promise_of(MessageAddress(name))
-        if promise is None:
+        claim = names.profile.promise_of(MessageAddress(name))
+        if claim is None:
             names.refuse(f"{name} comes once and has no period", "write comes: or is sound:")
             return
-        yield cls.promised(name, promise, **content.fields())
+        yield cls.claimed(name, claim, **content.fields())
 
     def answers(self, around: Around) -> Iterator[str]:
         del around

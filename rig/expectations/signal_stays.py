@@ -11,7 +11,7 @@ from pydantic import Field
 
 from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
-from rig.expectations.answering import told
+from rig.expectations.answering import reported
 from rig.expectations.expectation import Around, Expectation
 from rig.expectations.words import SIGNAL, Number, Spanned, Subject, Words, span_words
 from rig.judge.can_signals import equal, first_broken, frames_between, silence, unlike
@@ -30,7 +30,7 @@ class SignalStaysWords(Spanned):
     leads: ClassVar[tuple[str, ...]] = ("stays",)
 
     stays: Number
-    whose: Annotated[
+    at_place: Annotated[
         str | None, Field(alias="of", description="cells 1 to 4: their numbers for {n}")
     ] = None
 
@@ -57,7 +57,7 @@ class SignalStays(Expectation):
         yield cls(
             signal=SignalAddress(name),
             value=content.stays,
-            of=content.whose and together(names.all_of(content.whose)),
+            of=content.at_place and together(names.all_of(content.at_place)),
             begin=content.begin,
             end=content.end,
         )
@@ -78,7 +78,7 @@ class SignalStays(Expectation):
         first = self.alone(each(self.of)[0]).signal if self.of else said
         if rules and self.value and rules.signal_for(1) == first:
             yield "balancing/signal"
-        yield from told(around, said, self.value, "never")
+        yield from reported(around, said, self.value, "never")
 
     def signals_named(self) -> Iterator[tuple[str, float | None]]:
         for one in self._alone():

@@ -43,7 +43,7 @@ def written_case(plan: PlanFile, case: PlanCase, profile: Profile) -> Case:
         expectations=expectations,
         claims=tuple(today(profile, claim) for claim in case.claims),
         severity=case.severity or "normal",
-        begins=case.begins,
+        precondition=case.precondition,
     )
     return complete(made, profile)
 
@@ -86,8 +86,10 @@ class _Resolver:
         self._case, self._profile = case, profile
         self.mistakes: list[Mistake] = []
         self._names = Resolver(profile, self._add)
-        if case.begins == "off" and "supply" not in profile.settable:
-            self._add(("begins",), f"{profile.name} has no supply that can be off", "remove it")
+        if case.precondition == "off" and "supply" not in profile.settable:
+            self._add(
+                ("precondition",), f"{profile.name} has no supply that can be off", "remove it"
+            )
         if case.protection is not None:
             names = self._names.at("protection")
             names.known(case.protection, profile.protections, "protection")

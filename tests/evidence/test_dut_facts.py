@@ -1,4 +1,4 @@
-"""What is promised of a BMS whatever the case: stored once a run, and given to each case of it."""
+"""What is claimed of a BMS whatever the case: stored once a run, and given to each case of it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rig.case import Case
 from rig.cli import main
 from rig.evidence import RunFolder, load_run
 from rig.evidence.forms import CASE, DUT, DUT_NAME
-from rig.facts import DutFacts, StartPromise
+from rig.facts import DutFacts, StartClaims
 from rig.judging import judge
 from tests.evidence.factories import TickingClock, a_meta, a_trace
 from tests.evidence.stored import IDS, edit, output_case
 
-START = StartPromise(
+START = StartClaims(
     ready="ready", ready_within_s=1.0, closes=(), closed_within_s=1.0, outputs={}
 )  # which no trace here shows
 FACTS = DutFacts(cells=4, periods={"BMS_Status": 0.1}, prints_every_s=1.0, start=START)

@@ -1,6 +1,6 @@
-"""Families that find a level by a staircase from its safe side.
+"""Families that find a level by a ramp from its safe side.
 
-A threshold that no staircase finds is held between a value just inside and one just beyond: where
+A threshold that no ramp finds is held between a value just inside and one just beyond: where
 an earlier stage acts on the way to it, or no output shows it.
 """
 
@@ -13,8 +13,7 @@ from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
-from rig.instants import Crossing
-from rig.plan.families.choosing import (
+from rig.plan.families.applicable import (
     delay_of,
     has_level,
     has_threshold,
@@ -30,8 +29,9 @@ from rig.quantity import Interval, Toleranced, format
 from rig.steps import Step
 from rig.steps.conditions import OutputState
 from rig.steps.hold import Hold
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.set import Set
+from rig.time_reference import Crossing
 
 _SPAN = 2.5  # tolerances, from the safe side to a level, and beyond it
 _OFF_TOLERANCES = 1.5  # of a recovery level, as of a threshold
@@ -39,20 +39,20 @@ _OFF_TOLERANCES = 1.5  # of a recovery level, as of a threshold
 
 @family("threshold")
 def threshold(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Find each threshold by a staircase from the safe side, or hold it in a bracket."""
+    """Find each threshold by a ramp from the safe side, or hold it in a bracket."""
     for it in each(profile, options, only=is_findable(profile)):
         level = it.protection.threshold
         if level is None:
             continue
         at = Toleranced(it.protection.level, level.tolerance, level.unit)
         steps, found = _walk(it, at, at.tolerance / 5.0, it.delay, opens=True)
-        yield it.draft(f"threshold of {it.whose} is {level}", steps, [found])
+        yield it.draft(f"threshold of {it.at_place} is {level}", steps, [found])
     yield from _brackets(profile, options)
 
 
 @family("recovery threshold")
 def recovery_threshold(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Find the level at which each protection lets go, by a staircase from the tripped side."""
+    """Find the level at which each protection lets go, by a ramp from the tripped side."""
     for it in each(profile, options, only=recovers_at_an_output):
         level = it.protection.recovers.level if it.protection.recovers else None
         if level is None:
@@ -61,7 +61,7 @@ def recovery_threshold(profile: Profile, options: Options) -> Iterator[Draft]:
         steps, found = _walk(it, at, at.tolerance / 2.5, it.recovery, opens=False)
         tripped = Hold(duration_s=it.delay.high + AFTER_S, mark="tripped")
         yield it.draft(
-            f"{it.whose} lets go at {level}", [*it.stimulus.apply, tripped, *steps], [found]
+            f"{it.at_place} lets go at {level}", [*it.stimulus.apply, tripped, *steps], [found]
         )
 
 
@@ -72,7 +72,7 @@ def _walk(
     up = 1.0 if it.protection.rising == opens else -1.0
     span, output = up * _SPAN * at.tolerance, it.opens[0]
     start, stop = round(at.value - span, 6), round(at.value + span, 6)
-    stairs = Staircase(
+    stairs = Ramp(
         quantity=it.target,
         start=start,
         stop=stop,
@@ -95,7 +95,7 @@ def _walk(
 
 # ---- in a bracket --------------------------------------------------------------------------------
 def _brackets(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Go just inside and just beyond each threshold that a staircase can't walk up to."""
+    """Go just inside and just beyond each threshold that a ramp can't walk up to."""
     findable = is_findable(profile)
     for it in each(profile, options, only=has_level):
         if it.opens and not findable(it.protection):
@@ -105,7 +105,7 @@ def _brackets(profile: Profile, options: Options) -> Iterator[Draft]:
 
 
 def _only_warns(protection: Protection) -> bool:
-    return has_threshold(protection) and not protection.opens and bool(protection.says)
+    return has_threshold(protection) and not protection.opens and bool(protection.flags)
 
 
 # ---- behind an earlier stage --------------------------------------------------------------------
@@ -132,7 +132,7 @@ def _inside(it: Provoked, first: Protection) -> Draft:
         claims=(f"protections/{it.name}/threshold/inside",),
     )
     return it.draft(
-        f"at {format(value, it.protection.unit)}, just inside {it.whose}, {first.short} acts"
+        f"at {format(value, it.protection.unit)}, just inside {it.at_place}, {first.short} acts"
         f" {after(delay)}, and nothing sooner",
         [
             it.random_phase,
@@ -155,7 +155,7 @@ def _beyond(it: Provoked) -> Draft:
     apply = (Set(values=values, mark=APPLIED),)
     part = replace(it, stimulus=replace(it.stimulus, values=values, apply=apply)).trip()
     return it.draft(
-        f"at {format(values[it.target], it.protection.unit)}, just beyond {it.whose}, it acts"
+        f"at {format(values[it.target], it.protection.unit)}, just beyond {it.at_place}, it acts"
         f" {after(it.delay)}",
         [it.random_phase, *part.steps],
         part.expectations,
@@ -175,9 +175,9 @@ def _warning(it: Provoked) -> Draft:
             _at(it, just_inside(p)),
             Hold(duration_s=LONGER * it.delay.high, mark="inside"),
             _at(it, just_beyond(p), APPLIED),
-            Hold(duration_s=it.until_said_s(), mark="raised"),
+            Hold(duration_s=it.until_reported_s(), mark="raised"),
         ],
-        [*it.stays_silent(None, "inside"), *over.says(), *it.keeps()],
+        [*it.stays_silent(None, "inside"), *over.flags_set(), *it.keeps()],
     )
     claims, levels = [f"protections/{it.name}/threshold"], str(p.threshold)
     if p.recovers and p.recovers.level is not None:
@@ -185,7 +185,7 @@ def _warning(it: Provoked) -> Draft:
         part += _taken_back(it, p.recovers.level.value, p.recovers.level.tolerance)
         claims.append(f"protections/{it.name}/recovers/level")
     return it.draft(
-        f"{it.whose} is told at {levels}",
+        f"{it.at_place} is told at {levels}",
         part.steps,
         part.expectations,
         {"bracket": "both"},
@@ -202,11 +202,11 @@ def _taken_back(it: Provoked, level: float, tolerance: float) -> Part:
             _at(it, level + away),
             Hold(duration_s=LONGER * it.recovery.high, mark="kept"),
             _at(it, level - away, REMOVED),
-            Hold(duration_s=it.until_said_s(it.recovery)),
+            Hold(duration_s=it.until_reported_s(it.recovery)),
         ],
         [
             *flags_stay(it.protection, "raised", "kept"),
-            *it.unsays(back, it.recovery),
+            *it.flags_cleared(back, it.recovery),
         ],
     )
 
