@@ -15,7 +15,7 @@ import time
 from rig.bench.bench import Bench
 from rig.bench.connect import connect
 from rig.bench.description import load_bench
-from rig.drive.home import go_home
+from rig.drive.preconditions import establish_preconditions
 from rig.dut.profile import load_profile
 
 DUTS = ("esp32-4s", "esp32-16s", "pbmslsuite-o")
@@ -30,7 +30,7 @@ def begins_ms(bench: Bench, cases: int) -> list[float]:
         began = time.perf_counter()
         bench.begin_case(seed)
         took_ms.append(1e3 * (time.perf_counter() - began))
-        go_home(bench)
+        establish_preconditions(bench)
     return sorted(took_ms)
 
 

@@ -70,7 +70,7 @@ def one_case(time: Steps, bus: can.BusABC, db: Any, instruments: tuple[Any, Any,
     time.sleep(0.3)
     aux.query("VOLT 12,(@2);*OPC?")
     time.sleep(1.2)  # long enough for its start
-    time.sleep(random.uniform(0.0, 0.5))  # noqa: S311 -- a dither
+    time.sleep(random.uniform(0.0, 0.5))  # noqa: S311 -- a random phase
     drain(bus)
     for command in (":RUN", ":TIM:MAIN:SCAL 0.5", ":TIM:MAIN:OFFS 2.5", ":ACQ:MDEP 100000"):
         scope.write(command)

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ROOMS = (
     *("rig/plan", "rig/judge", "rig/judging.py", "rig/steps", "rig/expectations", "rig/case.py"),
-    *("rig/facts.py", "rig/instants.py", "rig/quantities.py", "rig/dut/claims.py", "reports"),
+    *("rig/facts.py", "rig/time_reference.py", "rig/quantities.py", "rig/dut/claims.py", "reports"),
 )
 # What stands on a line without making it one of code.
 _NO_CODE = {

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from happened import Happened, Timed, Truth, messages_of
+from happened import Happened, Timed, TrueEvents, messages_of
 
 from rig.bench.connect import connect
 from rig.bench.description import BenchFile, load_bench
@@ -40,7 +40,6 @@ from rig.drive.drive import drive_case
 from rig.dut.profile import Profile, Protection, load_profile
 from rig.expectations.stays import Stays
 from rig.expectations.threshold import ThresholdIs
-from rig.instants import Crossing
 from rig.judge.budget import BOUNDED, DIVISORS
 from rig.judge.verdict import BudgetRow, Finding, Verdict
 from rig.judging import judge_expectation, observed
@@ -49,6 +48,7 @@ from rig.plan.model import load_plan
 from rig.plan.stimulus import APPLIED
 from rig.steps import Step
 from rig.steps.set import Set
+from rig.time_reference import Crossing
 from rig.trace.model import Trace
 from rig.virtual.carrier.afe_chip import Tolerances
 
@@ -80,7 +80,7 @@ cases:
 READ_EVERY_S = {"cell": 0.05, "temperature": 0.05, "current": 0.01}
 CHIP, PULL_UP_OHM = Tolerances(), 10_000.0
 NOISE = {"cell": CHIP.cell_noise_v, "current": CHIP.current_noise_a}
-STAIRS_EVERY = 3  # benches: a staircase takes as long as ten trips
+STAIRS_EVERY = 3  # benches: a ramp takes as long as ten trips
 
 
 # ---- one bench ----------------------------------------------------------------------------------
@@ -128,13 +128,13 @@ class Found:
 
 
 def study_bench(seed: int, name: str = BENCH) -> Found:
-    """Drive all trips on the bench of one seed, and on some benches the staircases."""
+    """Drive all trips on the bench of one seed, and on some benches the ramps."""
     profile, found, draw = load_profile("esp32-4s"), Found(), random.Random(f"study {seed}")  # noqa: S311
     with tempfile.TemporaryDirectory() as own:
         folder = Path(own)
         addresses = folder / "addresses.json"
         with connect(_witnessed(addresses, name), profile, seed=seed) as bench:
-            truth = Truth(json.loads(addresses.read_text(encoding="utf-8"))["truth"])
+            truth = TrueEvents(json.loads(addresses.read_text(encoding="utf-8"))["truth"])
             specimen = _specimen(truth)
             for planned in _planned(folder, PLAN, profile, seed):
                 case = _driven_less(planned, profile, draw)
@@ -151,10 +151,10 @@ def study_bench(seed: int, name: str = BENCH) -> Found:
     return found
 
 
-def _specimen(truth: Truth) -> Mapping[str, tuple[float, float]]:
+def _specimen(truth: TrueEvents) -> Mapping[str, tuple[float, float]]:
     """What this specimen's front end makes of each quantity: a gain and an offset."""
-    told = [event["detail"] for event in truth.new_events() if event["name"] == "specimen"]
-    errors: Mapping[str, tuple[float, float]] = told[-1]["errors"]
+    reported = [event["detail"] for event in truth.new_events() if event["name"] == "specimen"]
+    errors: Mapping[str, tuple[float, float]] = reported[-1]["errors"]
     return errors
 
 
@@ -221,7 +221,7 @@ def _compare(
         except LookupError as reason:
             found.oddities.append(f"{where}: {reason}; judged: {finding.sentence}")
             continue
-        _check(found, where, "promised", finding, true_s)
+        _check(found, where, "claimed", finding, true_s)
         if finding.measurement is None:
             found.oddities.append(f"{where}: true {true_s:.6f} s; judged: {finding.sentence}")
             continue
@@ -262,7 +262,7 @@ def _compare_level(  # noqa: PLR0913, PLR0917
     if finding.measurement is None:
         found.oddities.append(f"{where}: true {true:.4f}; judged: {finding.sentence}")
         return
-    _check(found, where, "promised", finding, true, blur=noise)
+    _check(found, where, "claimed", finding, true, blur=noise)
     timing = Timing(
         seed=seed,
         case_id=case.id,
@@ -463,7 +463,7 @@ def _is_covered(means: str, timings: Sequence[Timing]) -> bool:
 
 def _report_verdicts(found: Found) -> None:
     print("\nverdicts")
-    for limits in ("promised", "drawn"):
+    for limits in ("claimed", "drawn"):
         counts = (f"{found.verdicts[limits, word]} {word}" for word in JUDGED)
         print(f"  limits {limits:<9} " + ", ".join(counts))
     for odd in found.oddities[:SHOWN]:

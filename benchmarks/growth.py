@@ -44,12 +44,12 @@ def profile_of(cells: int) -> Profile:
     """Give esp32-16s with so many cells, and the messages that tell their voltages."""
     few = load_profile("esp32-16s")
     report = few.telemetry.cell_voltage
-    told = (report.signal_for(n) for n in range(1, cells + 1) if report)
-    named = {signal.message for signal in told if signal}
-    promise = few.messages["BMS_CellVoltages1"]
+    reported = (report.signal_for(n) for n in range(1, cells + 1) if report)
+    named = {signal.message for signal in reported if signal}
+    claim = few.messages["BMS_CellVoltages1"]
     changed = {
         "cells": few.cells.model_copy(update={"count": cells}),
-        "messages": few.messages | dict.fromkeys(sorted(named), promise),
+        "messages": few.messages | dict.fromkeys(sorted(named), claim),
     }
     content = {name: getattr(few, name) for name in type(few).model_fields}
     return Profile.model_construct(**content | changed)
@@ -174,7 +174,7 @@ def judging_s(case: Case, profile: Profile) -> float:
     tape = Tape(dict(profile.nominal_values), bleeding)
     tape.drive(case)
     trace, reports = tape.trace, Reports(tape)
-    begun = replace(case, begins="off")  # no start was made up
+    begun = replace(case, precondition="off")  # no start was made up
     began = time.process_time()
     judgement = judge(begun, trace, reports)
     took_s = time.process_time() - began

@@ -19,17 +19,17 @@ from rig.expectations.console_says import ConsoleSays
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.instants import Crossing, Instant, Mark
 from rig.steps import Step
 from rig.steps.fault import Fault
 from rig.steps.type_line import Type
+from rig.time_reference import Crossing, Mark, TimeReference
 
 OPEN_OHM, SHORT_OHM = 600_000.0, 200.0  # where the firmware takes a sensor for open, or shorted
 
 Timed = Trips | SignalBecomes | ConsoleSays
 
 
-class Truth:
+class TrueEvents:
     """The virtual bench's truth port."""
 
     def __init__(self, address: str) -> None:
@@ -69,14 +69,14 @@ class Truth:
 class Happened:
     """What truly happened in one case, in exact kernel time [ns]."""
 
-    truth: Truth
+    truth: TrueEvents
     profile: Profile
     case: Case
     events: Sequence[Mapping[str, Any]]  # from the case's home on
     begin: Mapping[str, Any]  # the event with which the BMS was at home: both paths closed
 
     @staticmethod
-    def of(truth: Truth, profile: Profile, case: Case) -> Happened:
+    def of(truth: TrueEvents, profile: Profile, case: Case) -> Happened:
         """Gather what happened since the truth was last asked."""
         events = truth.new_events()
         closed: dict[str, int] = {}
@@ -95,7 +95,7 @@ class Happened:
             raise LookupError(f"no such {name}")
         return int(at)
 
-    def cause(self, since: Instant) -> int:
+    def cause(self, since: TimeReference) -> int:
         """When the stimulus truly reached the BMS."""
         if isinstance(since, Crossing):
             return self._crossed(since)

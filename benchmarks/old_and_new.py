@@ -44,14 +44,14 @@ def main() -> int:
         costs = {name: _cost(folder, options.plan) for name, folder in in_turn}
         old, new = costs["old"], costs["new"]
         rounds.append((new.wall_s / old.wall_s, new.cpu_s / old.cpu_s if old.cpu_s else 1.0))
-        told = f"old {_told(old)}; new {_told(new)}"
-        print(f"round {number + 1}: {told}; new / old {rounds[-1][0]:.2f}", flush=True)
+        reported = f"old {_reported(old)}; new {_reported(new)}"
+        print(f"round {number + 1}: {reported}; new / old {rounds[-1][0]:.2f}", flush=True)
     wall, cpu = (statistics.median(ratios) for ratios in zip(*rounds, strict=True))
     print(f"new / old: {wall:.2f} (median of {len(rounds)}), CPU time {cpu:.2f}")
     return 0
 
 
-def _told(cost: Cost) -> str:
+def _reported(cost: Cost) -> str:
     return f"{cost.cases} cases in {cost.wall_s:.1f} s, CPU {cost.cpu_s:.1f} s"
 
 

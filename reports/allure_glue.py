@@ -51,7 +51,7 @@ def configure(config: Any) -> None:
     _active = mine
 
 
-def finish(told: Any) -> None:
+def finish(reported: Any) -> None:
     """Tell Allure what an item is, in its teardown.
 
     Reads `told.case`, `told.bench_name`, `told.judgement` (None where it never ran), and
@@ -59,16 +59,16 @@ def finish(told: Any) -> None:
     """
     if _active is None:
         return
-    from reports.allure_results import Told, load_trace
+    from reports.allure_results import ReportedCase, load_trace
 
-    trace = told.trace or load_trace(told.folder)
-    _active.tell(Told(told.case, told.bench_name, told.judgement, trace))
+    trace = reported.trace or load_trace(reported.folder)
+    _active.tell(ReportedCase(reported.case, reported.bench_name, reported.judgement, trace))
 
 
-def settle(told: Any) -> None:
+def settle(reported: Any) -> None:
     """Tell Allure what the item came to in the end, its teardown included."""
     if _active is not None:
-        _active.settle(told.case.id, told.judgement)
+        _active.settle(reported.case.id, reported.judgement)
 
 
 def environment(results: Path, run: Run) -> None:

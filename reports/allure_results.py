@@ -45,7 +45,7 @@ CASE_LABEL = "case"  # ties a finished result to the case it came from
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedCase:
     """What is known of a case when its item ends."""
 
     case: Case
@@ -58,24 +58,24 @@ class Results:
     """Completes each result just before allure-pytest's file logger writes it."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Told] = {}
+        self._reported: dict[str, ReportedCase] = {}
         self._tries: defaultdict[str, list[Judgement]] = defaultdict(list)
 
-    def tell(self, told: Told) -> None:
+    def tell(self, reported: ReportedCase) -> None:
         """Take what is known of the item that is ending, and attach its files to it."""
-        case = told.case
+        case = reported.case
         allure.dynamic.label(CASE_LABEL, case.id)  # type: ignore[no-untyped-call]
         for requirement in case.traces_to:  # through the plugin: it knows --allure-link-pattern
             allure.dynamic.link(  # type: ignore[no-untyped-call]
                 requirement, link_type="tms", name=requirement
             )
-        self._told[case.id] = told
-        if told.judgement is not None:
-            attach(case, told.judgement, told.trace)
+        self._reported[case.id] = reported
+        if reported.judgement is not None:
+            attach(case, reported.judgement, reported.trace)
 
     def settle(self, case_id: str, judgement: Judgement) -> None:
         """Take what the item came to; Allure shows the last try, so that one tells the worst."""
-        if (told := self._told.get(case_id)) is None:
+        if (reported := self._reported.get(case_id)) is None:
             return
         tries = self._tries[case_id]
         tries.append(judgement)
@@ -83,45 +83,45 @@ class Results:
         counts = next(each for each in tries if each.verdict is verdict)
         if said := tries_in_words([each.verdict for each in tries]):
             counts = replace(counts, sentence=f"{said}: {counts.sentence}")
-        self._told[case_id] = replace(told, judgement=counts)
+        self._reported[case_id] = replace(reported, judgement=counts)
 
     @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: Any) -> None:
         """Hook of allure_commons: `result` is its TestResult."""
         case_id = next((la.value for la in result.labels if la.name == CASE_LABEL), None)
-        told = self._told.pop(case_id or "", None)
-        if told is not None:
-            complete(result, told)
+        reported = self._reported.pop(case_id or "", None)
+        if reported is not None:
+            complete(result, reported)
 
 
 # ---- a result -----------------------------------------------------------------------------------
-def complete(result: Any, told: Told) -> None:
+def complete(result: Any, reported: ReportedCase) -> None:
     """Give a result of allure_commons its names, keys, steps and status."""
-    case = told.case
+    case = reported.case
     repeat = case.parameters.get("repeat", "")
     result.name = f"{case.title} (repeat {repeat})" if repeat else case.title
     result.fullName = f"{case.plan}/{case.id}"
     result.titlePath = [case.plan, case.family]
     result.testCaseId = _md5(result.fullName)
-    _set_parameters(result, told)
+    _set_parameters(result, reported)
     result.historyId = _md5(
-        json.dumps([result.fullName, told.bench, dict(sorted(case.parameters.items()))])
+        json.dumps([result.fullName, reported.bench, dict(sorted(case.parameters.items()))])
     )
-    _set_labels(result, told)
-    if told.judgement is not None:
-        _set_outcome(result, told.judgement)
-        _set_times_and_steps(result, told)
+    _set_labels(result, reported)
+    if reported.judgement is not None:
+        _set_outcome(result, reported.judgement)
+        _set_times_and_steps(result, reported)
 
 
-def _set_parameters(result: Any, told: Told) -> None:
-    named = {**told.case.parameters, "bench": told.bench}
+def _set_parameters(result: Any, reported: ReportedCase) -> None:
+    named = {**reported.case.parameters, "bench": reported.bench}
     result.parameters = [Parameter(name=k, value=v) for k, v in named.items()]
     # Shown, but no part of the history key: each build would else be a new test.
-    result.parameters.append(Parameter(name="seed", value=str(told.case.seed), excluded=True))
+    result.parameters.append(Parameter(name="seed", value=str(reported.case.seed), excluded=True))
 
 
-def _set_labels(result: Any, told: Told) -> None:
-    case = told.case
+def _set_labels(result: Any, reported: ReportedCase) -> None:
+    case = reported.case
     ours = {
         "parentSuite": case.plan,
         "suite": case.family,
@@ -130,7 +130,7 @@ def _set_labels(result: Any, told: Told) -> None:
         "feature": case.protection or case.family,
         "story": case.family,
         "severity": case.severity if case.severity in SEVERITIES else "normal",
-        "bench": told.bench,
+        "bench": reported.bench,
         CASE_LABEL: case.id,
     }
     kept = [la for la in result.labels if la.name not in ours and la.name != "tag"]
@@ -162,18 +162,18 @@ def description(judgement: Judgement) -> str:
     return f"{_text(judgement.sentence)}\n\n{table}\n\n{rule}"
 
 
-def _set_times_and_steps(result: Any, told: Told) -> None:
+def _set_times_and_steps(result: Any, reported: ReportedCase) -> None:
     """Times of the trace, so that a duration is what the BMS lived through."""
-    begin_ms, trace = result.start, told.trace
+    begin_ms, trace = result.start, reported.trace
     if trace is None:
         return
     result.labels.append(Label(name="wall_s", value=f"{(result.stop - result.start) / 1e3:.3f}"))
     result.stop = begin_ms + (trace.end_ns - trace.begin_ns) // 1_000_000
     result.steps = [
         _step(step.sentence(), "passed", begin_ms + a, begin_ms + b)
-        for step, (a, b) in zip(told.case.steps, _step_ms(told.case, trace), strict=True)
+        for step, (a, b) in zip(reported.case.steps, _step_ms(reported.case, trace), strict=True)
     ]
-    for found in told.judgement.findings if told.judgement else ():
+    for found in reported.judgement.findings if reported.judgement else ():
         value = f": {_measured(found)}" if found.measurement else ""
         name = f"Expected: {found.expectation} ({found.means}){value}"
         result.steps.append(_step(name, STATUS[found.verdict], result.stop, result.stop, found))

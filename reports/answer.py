@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from reports import words
 from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
+from rig.evidence.claim_coverage import ClaimCoverage, claim_coverage_of
 from rig.evidence.left_out import LeftOut, left_out_of
-from rig.evidence.promises import Promises, promises_of
-from rig.judge.verdict import BLAMES, Verdict, Whose, whose_error
+from rig.judge.verdict import ORIGINS, Origin, Verdict, origin_of_error
 from rig.trace.text import plain
 
 # Words of the outcomes that leave a question open, as the sentence counts them.
@@ -23,15 +23,15 @@ _OPEN = {
 }
 
 _NOTHING_FAILED = "NOTHING FAILED"
-_FEW = 6  # promises, named one by one
-_MOST_NAMED = 4  # things of which promises are open; the page lists all
+_FEW = 6  # claims, named one by one
+_MOST_NAMED = 4  # things of which claims are open; the page lists all
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """YES, NO, NOT PROVEN or NOTHING FAILED …, and why; `kind` is the verdict whose look it takes.
 
-    `not_looked_at` names promises that no decided case looked at, `left_out` those of which a plan
+    `not_looked_at` names claims that no decided case looked at, `left_out` those of which a plan
     says why; `no_time` is what a limited time left out.
     """
 
@@ -52,16 +52,16 @@ class Answer:
 
 
 def answer(run: Run) -> Answer:
-    """Yes only if every planned case passed, every promise is spoken of, the evidence is whole."""
-    promises, no_time = promises_of(run), left_out_of(run)
+    """Yes only if every planned case passed, every claim is spoken of, the evidence is whole."""
+    claims, no_time = claim_coverage_of(run), left_out_of(run)
     found = _of_cases(run)
     if found.word == "YES":
-        found = _of_promises(found, promises)
+        found = _of_promises(found, claims)
     if no_time is not None:
         found = replace(found, why=f"{found.why} {told_left_out(run, no_time)}.", no_time=no_time)
-    if promises is None:
+    if claims is None:
         return found
-    return replace(found, not_looked_at=promises.not_looked_at, left_out=promises.left_out)
+    return replace(found, not_looked_at=claims.not_looked_at, left_out=claims.left_out)
 
 
 def told_left_out(run: Run, no_time: LeftOut) -> str:
@@ -71,28 +71,28 @@ def told_left_out(run: Run, no_time: LeftOut) -> str:
     return f"{of} left out for the budget of {words.duration(no_time.budget_s)}"
 
 
-def _of_promises(yes: Answer, promises: Promises | None) -> Answer:
+def _of_promises(yes: Answer, claims: ClaimCoverage | None) -> Answer:
     """What a run comes to in which every case passed."""
-    if promises is None:
+    if claims is None:
         why = f"{yes.why[:-1]}; what they looked at can't be said without its inputs/profile.yaml."
         return Answer(_NOTHING_FAILED, why, "inconclusive")
-    total = words.plural(len(promises.promised), "promise")
-    if open_ := promises.not_looked_at:
+    total = words.plural(len(claims.claimed), "claim")
+    if open_ := claims.not_looked_at:
         word = f"{_NOTHING_FAILED}, {len(open_)} of {total} not looked at"
         return Answer(word, f"{_named(open_)}.", "inconclusive")
-    if promises.left_out:
-        why = f"{yes.why[:-1]}; the plan leaves out {len(promises.left_out)} of {total}."
+    if claims.left_out:
+        why = f"{yes.why[:-1]}; the plan leaves out {len(claims.left_out)} of {total}."
         return replace(yes, why=why)
     return yes
 
 
-def _named(promises: Sequence[str]) -> str:
-    """Name a few promises; of many how many of each thing: "cell overvoltage (5)"."""
-    if len(promises) <= _FEW:
-        return words.joined([f"“{promise}”" for promise in promises])
-    things = Counter(promise.partition(": ")[0] for promise in promises)
+def _named(claims: Sequence[str]) -> str:
+    """Name a few claims; of many how many of each thing: "cell overvoltage (5)"."""
+    if len(claims) <= _FEW:
+        return words.joined([f"“{claim}”" for claim in claims])
+    things = Counter(claim.partition(": ")[0] for claim in claims)
     first = list(things.items())[:_MOST_NAMED]
-    return _counted(first, len(promises) - sum(count for _, count in first))
+    return _counted(first, len(claims) - sum(count for _, count in first))
 
 
 def _counted(first: Iterable[tuple[str, int]], more: int) -> str:
@@ -134,15 +134,15 @@ def _grouped(cases: Iterable[RunCase], verdict: Verdict) -> str:
     return _counted(counts.most_common(_MOST_NAMED), max(len(counts) - _MOST_NAMED, 0))
 
 
-def errors_by_whose(run: Run) -> Mapping[Whose, int]:
+def errors_by_origin(run: Run) -> Mapping[Origin, int]:
     """How many errors were the bench's, the rig's, the test's; only what there is."""
     errors = [c.judgement.sentence for c in run.cases if c.judgement and c.verdict is Verdict.ERROR]
-    counts = Counter(whose_error(sentence) or "bench" for sentence in errors)
-    return {whose: counts[whose] for whose in BLAMES if counts[whose]}
+    counts = Counter(origin_of_error(sentence) or "bench" for sentence in errors)
+    return {origin: counts[origin] for origin in ORIGINS if counts[origin]}
 
 
 def _open_counts(run: Run) -> str:
-    errors = [f"{n} in error (the {whose})" for whose, n in errors_by_whose(run).items()]
+    errors = [f"{n} in error (the {origin})" for origin, n in errors_by_origin(run).items()]
     counts = Counter(case.counted for case in run.cases)
     rest = [f"{counts[o]} {text}" for o, text in _OPEN.items() if counts[o]]
     return words.joined([*errors, *rest])

@@ -1,6 +1,6 @@
-"""What a BMS does otherwise than it was promised, one line for each promise that was not kept.
+"""What a BMS does otherwise than it was claimed, one line for each claim that was not kept.
 
-A promise that is broken at four cells, in three families, is one difference and not twelve: failed
+A claim that is broken at four cells, in three families, is one difference and not twelve: failed
 findings are gathered by what they ask, whatever cell or sensor they ask it of. Must not judge.
 """
 
@@ -24,11 +24,11 @@ SEVERITIES = ("blocker", "critical", "normal", "minor", "trivial")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One promise that was not kept.
+    """One claim that was not kept.
 
     Attributes
     ----------
-    promise : str
+    claim : str
         What was expected, "cell n" standing for every cell of which it was asked.
     seen : str
         What was seen instead, of the first case that failed.
@@ -37,7 +37,7 @@ class Difference:
     """
 
     subject: str
-    promise: str
+    claim: str
     seen: str
     failed: int
     asked: int
@@ -54,13 +54,13 @@ class Difference:
 
 
 def differences(run: Run) -> list[Difference]:
-    """Return the promises that were not kept, the gravest first."""
+    """Return the claims that were not kept, the gravest first."""
     asked: dict[tuple[str, str], list[tuple[RunCase, Finding]]] = {}
     for case, finding in _decided(run):
         asked.setdefault(_key(case, finding), []).append((case, finding))
     found = [_difference(subject, seen) for (subject, _), seen in asked.items()]
     broken = [difference for difference in found if difference is not None]
-    return sorted(broken, key=lambda d: (SEVERITIES.index(d.severity), d.subject, d.promise))
+    return sorted(broken, key=lambda d: (SEVERITIES.index(d.severity), d.subject, d.claim))
 
 
 def _decided(run: Run) -> Iterator[tuple[RunCase, Finding]]:
@@ -88,7 +88,7 @@ def _difference(subject: str, seen: Sequence[tuple[RunCase, Finding]]) -> Differ
     severities = {case.case.severity for case, _ in bad}
     return Difference(
         subject=subject,
-        promise=of_any(finding.expectation),
+        claim=of_any(finding.expectation),
         seen=finding.sentence,
         failed=len(bad),
         asked=len(seen),
@@ -98,12 +98,12 @@ def _difference(subject: str, seen: Sequence[tuple[RunCase, Finding]]) -> Differ
     )
 
 
-def told(found: Sequence[Difference]) -> Iterator[str]:
+def reported(found: Sequence[Difference]) -> Iterator[str]:
     """Yield the differences as lines for a terminal."""
     end = ":" if found else ""
-    yield f"{words.plural(len(found), 'difference')} from what was promised{end}"
+    yield f"{words.plural(len(found), 'difference')} from what was claimed{end}"
     for number, difference in enumerate(found, 1):
         traces = f" [{', '.join(difference.traces_to)}]" if difference.traces_to else ""
         yield f"{number:3}. {difference.subject}{traces}: not kept, {difference.often}"
-        yield f"     promised: {difference.promise}"
+        yield f"     claimed: {difference.claim}"
         yield f"     seen:     {difference.seen} ({difference.case_ids[0]})"

@@ -56,7 +56,7 @@ def explained(run: Run, case: RunCase, *, braille: bool = True) -> Iterator[str]
         yield f"  {judgement.sentence}"
     for finding in judgement.findings:
         if finding.verdict is not Verdict.PASS or judgement.verdict is Verdict.PASS:
-            yield from _told(finding)
+            yield from _reported(finding)
     if case.has_trace and judgement.findings:
         trace = case.trace()
         yield ""
@@ -106,7 +106,7 @@ def span_of(findings: tuple[Finding, ...], trace: Trace) -> tuple[float, float]:
     return max(begin_s - pad_s, 0.0), min(end_s + pad_s, whole_s)
 
 
-def _told(finding: Finding) -> Iterator[str]:
+def _reported(finding: Finding) -> Iterator[str]:
     yield ""
     yield f"  {finding.verdict} ({finding.means})"
     yield f"    expected: {finding.expectation}"

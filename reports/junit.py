@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from reports import words
 from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
-from rig.judge.verdict import Finding, Verdict, whose_error
+from rig.judge.verdict import Finding, Verdict, origin_of_error
 from rig.trace.text import plain
 
 # What XML 1.0 can't hold (section 2.2).
@@ -86,7 +86,7 @@ def _add_case(suite: ElementTree.Element, run: Run, case: RunCase) -> None:
         element, kind = _ELEMENTS[case.outcome]
         sentence = case.sentence if case.judgement else _why_not(run, case)
         if case.verdict is Verdict.ERROR and case.judgement:
-            kind = whose_error(case.judgement.sentence) or kind
+            kind = origin_of_error(case.judgement.sentence) or kind
         facts = ({"type": kind} if kind else {}) | {"message": _clean(sentence)}
         found = ElementTree.SubElement(row, element, facts)
         if case.judgement and case.judgement.findings:

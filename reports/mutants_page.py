@@ -76,7 +76,7 @@ def _answer(result: Result) -> tuple[str, str, str]:
 
 def _command(result: Result, row: Row) -> str:
     """The command that shows a row with full evidence."""
-    chosen = f'"{result.plan}::{row.told.case_id}"' if row.told else result.plan
+    chosen = f'"{result.plan}::{row.reported.case_id}"' if row.reported else result.plan
     is_variant = row is not result.control
     build = f" --variant {shlex.quote(row.variant.name)}" if is_variant else ""
     return f"rig run {chosen}{build} --seed {row.seed} --dut {result.dut} --bench {result.bench}"

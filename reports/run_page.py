@@ -22,7 +22,7 @@ from reports.answer import Answer, answer, group_of
 from reports.differences import SEVERITIES, differences
 from rig.errors import RigError
 from rig.evidence import DAMAGED, NOT_RUN, Run, RunCase
-from rig.judge.verdict import BLAMES, WORST_FIRST, BudgetRow, Finding, Whose, whose_error
+from rig.judge.verdict import ORIGINS, WORST_FIRST, BudgetRow, Finding, Origin, origin_of_error
 from rig.trace.model import Link
 from rig.trace.text import plain
 
@@ -110,7 +110,7 @@ def run_page(run: Run, *, base: Path | None = None, every_plot: bool = False) ->
         counts=[(o, run.counts[o]) for o in OUTCOMES],
         not_reached=sum(view.counted == NOT_REACHED for view in cases),
         groups={word: _groups(cases, word) for word in (*OUTCOMES, NOT_REACHED)},
-        errors=[(w, _groups([c for c in cases if _whose(c) == w], "error")) for w in BLAMES],
+        errors=[(w, _groups([c for c in cases if _origin(c) == w], "error")) for w in ORIGINS],
         families=families,
         matrix=_matrix(families),
         spreads=_spreads(run),
@@ -196,8 +196,8 @@ def _view(case: RunCase, base: Path) -> CaseView:
     )
 
 
-def _whose(case: CaseView) -> Whose:
-    return (whose_error(case.judgement.sentence) if case.judgement else None) or BLAMES[0]
+def _origin(case: CaseView) -> Origin:
+    return (origin_of_error(case.judgement.sentence) if case.judgement else None) or ORIGINS[0]
 
 
 def _gauge(found: Finding) -> Markup:
@@ -311,13 +311,13 @@ def _spread(members: Sequence[tuple[RunCase, Finding]]) -> tuple[float, dict[str
     }
 
 
-# ---- promises -----------------------------------------------------------------------------------
+# ---- claims -----------------------------------------------------------------------------------
 def _unlooked(verdict: Answer) -> list[tuple[str, list[str]]]:
-    """Promises that no case looked at, by the plan's reason; those without one come first."""
+    """Claims that no case looked at, by the plan's reason; those without one come first."""
     reasons: dict[str, list[str]] = {"": list(verdict.not_looked_at)}
-    for promise, reason in verdict.left_out.items():
-        reasons.setdefault(reason, []).append(promise)
-    return [(reason, promises) for reason, promises in reasons.items() if promises]
+    for claim, reason in verdict.left_out.items():
+        reasons.setdefault(reason, []).append(claim)
+    return [(reason, claims) for reason, claims in reasons.items() if claims]
 
 
 # ---- facts --------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class PlotLane:
     """A strip with one scale; without series, a strip of events."""
 
     label: str
@@ -324,11 +324,11 @@ def _visible(window: Allowed, axis: Axis) -> bool:
 
 def lanes_of(
     case: Case, trace: Trace, judgement: Judgement, windows: Sequence[Allowed]
-) -> list[Lane]:
+) -> list[PlotLane]:
     """Give what there is to draw of a case, strip by strip from the top."""
     marks = _marks(case, judgement)
-    told = {m.channel for m in marks} | _commanded(case) | {w.channel for w in windows}
-    lanes = [*_analog_lanes(case, trace, told), *_output_lanes(case, trace)]
+    reported = {m.channel for m in marks} | _commanded(case) | {w.channel for w in windows}
+    lanes = [*_analog_lanes(case, trace, reported), *_output_lanes(case, trace)]
     lanes = [_with_levels(lane, marks) for lane in lanes]
     drawn = frozenset().union(*(lane.names for lane in lanes)) if lanes else frozenset()
     return lanes + _event_lanes(trace, marks, drawn, windows)
@@ -345,21 +345,21 @@ def _commanded(case: Case) -> set[str]:
     return named - {""}
 
 
-def _analog_lanes(case: Case, trace: Trace, told: set[str]) -> list[Lane]:
+def _analog_lanes(case: Case, trace: Trace, reported: set[str]) -> list[PlotLane]:
     """Cells share a lane; other quantities that matter to the case have one each."""
     outputs = _outputs(case, trace)  # these have lanes of their own
     recorded = trace.channels
     cells = [n for n in recorded if kind_of(n) is CELL]
-    lanes = [_analog_lane(CELL.name, cells, trace, told)] if cells else []
+    lanes = [_analog_lane(CELL.name, cells, trace, reported)] if cells else []
     names = {*recorded, *(c.quantity for c in trace.commands)} - {*cells, *outputs}
-    lanes += [_analog_lane(name, [name], trace, told) for name in sorted(names & told)]
+    lanes += [_analog_lane(name, [name], trace, reported) for name in sorted(names & reported)]
     return [lane for lane in lanes if lane.series]
 
 
-def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str]) -> Lane:
+def _analog_lane(label: str, names: Sequence[str], trace: Trace, reported: set[str]) -> PlotLane:
     recorded = trace.channels
-    chosen = [n for n in names if n in told]
-    plain = [n for n in names if n not in told]
+    chosen = [n for n in names if n in reported]
+    plain = [n for n in names if n not in reported]
     series = [_recorded(n, trace, recorded[n], f"s{1 + i % 3}") for i, n in enumerate(plain)]
     for name in chosen:
         if name in recorded:
@@ -373,18 +373,18 @@ def _analog_lane(label: str, names: Sequence[str], trace: Trace, told: set[str])
     ]
     unit = recorded[names[0]].unit if names[0] in recorded else unit_of(names[0])
     tall = 66.0 if len(names) == 1 else 96.0 if chosen else 40.0
-    return Lane(
+    return PlotLane(
         label, unit, tall, tuple(series), dots=tuple(dots[:200]), names=frozenset([*names, label])
     )
 
 
-def _output_lanes(case: Case, trace: Trace) -> list[Lane]:
+def _output_lanes(case: Case, trace: Trace) -> list[PlotLane]:
     recorded = trace.channels
     lanes = []
     for name in _outputs(case, trace):
         series = _recorded(name, trace, recorded[name], "out")
         levels = (case.outputs[name].closed_above,) if name in case.outputs else ()
-        lane = Lane(name, recorded[name].unit, 58.0, (series,), levels, names=frozenset([name]))
+        lane = PlotLane(name, recorded[name].unit, 58.0, (series,), levels, names=frozenset([name]))
         lanes.append(lane)
     return lanes
 
@@ -397,7 +397,7 @@ def _outputs(case: Case, trace: Trace) -> list[str]:
 
 def _event_lanes(
     trace: Trace, marks: Sequence[EventMark], drawn: frozenset[str], windows: Sequence[Allowed]
-) -> list[Lane]:
+) -> list[PlotLane]:
     """A strip for each thing that was seen but has no waveform: a CAN flag, the console."""
     names = dict.fromkeys([m.channel for m in marks] + [w.channel for w in windows])
     lanes = [
@@ -413,18 +413,18 @@ def _event_lanes(
     return lanes
 
 
-def _events(name: str, ticks: Iterable[float], height: float = 20.0) -> Lane:
-    return Lane(name, "", height, ticks=tuple(ticks), names=frozenset([name]))
+def _events(name: str, ticks: Iterable[float], height: float = 20.0) -> PlotLane:
+    return PlotLane(name, "", height, ticks=tuple(ticks), names=frozenset([name]))
 
 
-def _frame_lanes(trace: Trace) -> Iterator[Lane]:
+def _frame_lanes(trace: Trace) -> Iterator[PlotLane]:
     frames = trace.frames
     for can_id in np.unique(frames.can_id)[:8]:
         times_s = (frames.time_ns[frames.can_id == can_id] - trace.begin_ns) / 1e9
         yield _events(f"frames 0x{can_id:X}", times_s[:400], 18.0)
 
 
-def _with_levels(lane: Lane, marks: Iterable[EventMark]) -> Lane:
+def _with_levels(lane: PlotLane, marks: Iterable[EventMark]) -> PlotLane:
     levels = {m.level for m in marks if m.level is not None and m.channel in lane.names}
     return replace(lane, levels=tuple(sorted({*lane.levels, *levels})[:3]))
 
@@ -456,7 +456,7 @@ _FLAT = {"V": 0.1, "A": 1.0, "°C": 2.0}  # less than this apart counts as flat
 class _Range:
     """A lane's scale: its data and levels, with air; noise is not blown up to full height."""
 
-    def __init__(self, lane: Lane, top: float, *data: Floats | Sequence[float]) -> None:
+    def __init__(self, lane: PlotLane, top: float, *data: Floats | Sequence[float]) -> None:
         self.top, self.height = top, lane.height
         ends = [f(np.asarray(d)) for d in (*data, lane.levels) if len(d) for f in (np.min, np.max)]
         low, high = (float(min(ends)), float(max(ends))) if ends else (0.0, 1.0)
@@ -472,7 +472,7 @@ class _Range:
 
 
 def _draw_lanes(
-    figure: Figure, lanes: Sequence[Lane], axis: Axis, windows: Sequence[Allowed]
+    figure: Figure, lanes: Sequence[PlotLane], axis: Axis, windows: Sequence[Allowed]
 ) -> float:
     top = float(TOP)
     for lane in lanes:
@@ -493,7 +493,7 @@ def _draw_lanes(
     return top - GAP
 
 
-def _draw_analog(figure: Figure, lane: Lane, axis: Axis, top: float) -> None:
+def _draw_analog(figure: Figure, lane: PlotLane, axis: Axis, top: float) -> None:
     parts = [s.values[_shown(s, axis)] for s in lane.series]
     inside = [(t, v) for t, v in lane.dots if axis.shows(t)]
     zero = [0.0] if lane.series[0].style == "out" else []
@@ -511,7 +511,7 @@ def _draw_analog(figure: Figure, lane: Lane, axis: Axis, top: float) -> None:
         figure.add(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3"/>')
 
 
-def _draw_scale(figure: Figure, lane: Lane, scale: _Range) -> None:
+def _draw_scale(figure: Figure, lane: PlotLane, scale: _Range) -> None:
     for value, text in _round_ticks(scale.low, scale.high, 3):
         y = scale.y(value)
         figure.line(LEFT, y, WIDTH - RIGHT, y, "grid")
@@ -534,7 +534,7 @@ def _short(names: Sequence[str]) -> str:
     return f"{kind.word} {numbers}" if kind and kind.numbered else names[0]
 
 
-def _draw_ticks(figure: Figure, lane: Lane, axis: Axis, top: float) -> None:
+def _draw_ticks(figure: Figure, lane: PlotLane, axis: Axis, top: float) -> None:
     figure.text(4, top + lane.height / 2 + 4, lane.label[:19], "b")
     ends = f"{top + 3:.1f}V{top + lane.height - 3:.1f}"
     places = dict.fromkeys(f"{axis.x(t):.1f}" for t in lane.ticks if axis.shows(t))

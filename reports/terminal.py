@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.svg import Allowed, Axis, Floats, Lane, flags_of, lanes_of, windows_of
+from reports.svg import Allowed, Axis, Floats, PlotLane, flags_of, lanes_of, windows_of
 from rig.case import Case
 from rig.judge.verdict import EventMark, Judgement
 from rig.trace.model import Trace
@@ -45,7 +45,7 @@ def waveform_text(
     return [*lines, *_time_axis(axis), *_legend(flags, windows, axis)]
 
 
-def _strip(lane: Lane, axis: Axis, *, braille: bool) -> Iterator[str]:
+def _strip(lane: PlotLane, axis: Axis, *, braille: bool) -> Iterator[str]:
     """Yield a strip with its scale at the left."""
     parts = [_inside(s.time_s, s.values, axis) for s in lane.series]
     seen = [values for _, values in parts if values.size]
@@ -108,7 +108,7 @@ def _characters(dots: Dots, *, braille: bool) -> Iterator[str]:
     yield from ("".join("*" if filled[r, c] else " " for c in range(columns)) for r in range(rows))
 
 
-def _label(lane: Lane, row: int, low: float, high: float) -> str:
+def _label(lane: PlotLane, row: int, low: float, high: float) -> str:
     if row == 0:
         return f"{high:.4g} {lane.unit}".rstrip()
     if row == ROWS - 1:
@@ -116,7 +116,7 @@ def _label(lane: Lane, row: int, low: float, high: float) -> str:
     return lane.label[: LABEL - 1] if row == ROWS // 2 else ""
 
 
-def _events(lane: Lane, axis: Axis) -> Iterator[str]:
+def _events(lane: PlotLane, axis: Axis) -> Iterator[str]:
     """Yield a strip of things that have no value."""
     if shown := [tick for tick in lane.ticks if axis.shows(tick)]:
         yield f"{lane.label[-LABEL + 1 :]:>{LABEL - 1}} {_placed(shown, '|' * len(shown), axis)}"

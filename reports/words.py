@@ -26,8 +26,8 @@ def value(found: Finding) -> str:
     """What a finding measured, with U; "" where nothing was; of one on many, whose it is."""
     if found.measurement is None:
         return ""
-    whose = f"{found.elements.worst}: " if found.elements else ""
-    return whose + measured(found.measurement, found.low, found.high)
+    origin = f"{found.elements.worst}: " if found.elements else ""
+    return origin + measured(found.measurement, found.low, found.high)
 
 
 def allowed(found: Finding) -> str:

@@ -64,7 +64,7 @@ NTC_R25 = Bound(10.0, 10e6, "Ω", "NTC thermistors have 10 Ω to 10 MΩ at 25 °
 NTC_OHM = Bound(0.1, 1e9, "Ω", "no thermistor has none")
 NTC_BETA = Bound(500.0, 10e3, "K", "NTC thermistors have 2000 K to 6000 K")
 
-# ---- what it promises ---------------------------------------------------------------------------
+# ---- what it claims ---------------------------------------------------------------------------
 START_TIME = _above(0.0, 600.0, "s", "a BMS starts in seconds, and at once never")
 DELAY = Bound(0.0, HOUR, "s", "no protection waits for an hour")
 OVERLAP = Bound(0.0, 600.0, "s", "no contactor takes so long")
@@ -98,7 +98,7 @@ SPAN = _above(0.0, 1500.0, "V", "no digitizer takes more")
 
 # ---- plans --------------------------------------------------------------------------------------
 MOST_CASES = 20_000  # of a plan: at a second each they take a working day
-MOST_LEVELS = 10_000  # of a staircase
+MOST_LEVELS = 10_000  # of a ramp
 MOST_TIMES = 1_000_000  # of frames, or of values that are played
 LONGEST_CASE_S = 7 * DAY
 STEP_TIME = Bound(0.0, DAY, "s", "a step of more than a day is a case of its own")
@@ -106,7 +106,7 @@ WAIT = _above(0.0, DAY, "s", "a wait has an end, and a beginning before it")
 WINDOW = Bound(-60.0, DAY, "s", "it comes within a day, and hardly before what it is counted from")
 DWELL = _above(0.0, HOUR, "s", "no protection's delay is longer")
 FASTEST = Bound(1e-3, DAY, "s", "no instrument takes commands more often")
-FINEST = {  # steps of a staircase, by unit: finer than any source sets
+FINEST = {  # steps of a ramp, by unit: finer than any source sets
     "V": 1e-5,
     "A": 1e-4,
     "°C": 1e-2,

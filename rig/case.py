@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from rig.expectations import Expectation
-from rig.facts import DutFacts, Output, StartPromise
+from rig.facts import DutFacts, Output, StartClaims
 from rig.steps import Step
 
 
@@ -30,7 +30,7 @@ class Capture:
     interval_s: float  # between samples, at most
 
 
-Begins = Literal["ready", "off"]
+Precondition = Literal["ready", "off"]
 """What a case needs before its first step: a BMS that has just started and is ready; or one whose
 supply is off, because the case judges the start itself (where no start is a `fail`, no `error`)."""
 
@@ -57,14 +57,14 @@ class Case:
     tags: tuple[str, ...] = ()
     source: str = ""  # file:line of the plan that it came from
     duration_s: float = 0.0  # upper bound of what the steps take
-    begins: Begins = "ready"
+    precondition: Precondition = "ready"
     # Those of its run, which are stored there: a reader gives them to each case that it reads.
     dut: Annotated[DutFacts, Field(exclude=True)] = field(default_factory=DutFacts, compare=False)
 
     @property
-    def start(self) -> StartPromise | None:
-        """What is promised of the start that it begins with; None: of none that it has."""
-        return self.dut.start if self.begins == "ready" else None
+    def start(self) -> StartClaims | None:
+        """What is claimed of the start that it begins with; None: of none that it has."""
+        return self.dut.start if self.precondition == "ready" else None
 
 
 CASE_JSON: TypeAdapter[Case] = TypeAdapter(Case)

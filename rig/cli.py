@@ -78,9 +78,9 @@ def _parser(*, resumes: bool = False) -> argparse.ArgumentParser:
         run.add_argument(option, help=text)
 
     run.add_argument(
-        "--all-promises",
+        "--all-claims",
         action="store_true",
-        help="exit code 3 where a promise of the profile was not looked at",
+        help="exit code 3 where a claim of the profile was not looked at",
     )
 
     check = verb("check", _check, "read descriptions and say what is wrong or what would run")
@@ -102,7 +102,7 @@ def _parser(*, resumes: bool = False) -> argparse.ArgumentParser:
         "case",
         nargs="?",
         metavar="CASE",
-        help="its id, a part of it, or its number; without it: what differs from the promises",
+        help="its id, a part of it, or its number; without it: what differs from the claims",
     )
     explain.add_argument("--as-recorded", action="store_true", help="search for nothing")
     explain.add_argument("--bench", help="simulated bench to search on (the run's own)")
@@ -204,7 +204,7 @@ def _run(options: argparse.Namespace, rest: list[str]) -> int:
 
     # Hypothesis' plugin imports all of it at the end, for nothing here: half a second.
     own = ["--import-mode=importlib", "-p", "no:hypothesispytest"]
-    flags = ["--all-promises"] if options.all_promises else []
+    flags = ["--all-claims"] if options.all_claims else []
     code = pytest.main([*what, *own, *flags, *rest])
     if code == pytest.ExitCode.NO_TESTS_COLLECTED:
         print(f"nothing ran: {' '.join(options.plans)} holds no plan", file=sys.stderr)
@@ -234,7 +234,7 @@ def _judge(options: argparse.Namespace, _: list[str]) -> int:
 
 
 def _explain(options: argparse.Namespace, _: list[str]) -> int:
-    from reports.differences import differences, told
+    from reports.differences import differences, reported
     from reports.explain import explained, explained_svg, find_case
     from rig.evidence import load_run
     from rig.trace.text import plain
@@ -242,7 +242,7 @@ def _explain(options: argparse.Namespace, _: list[str]) -> int:
     run = load_run(options.run)
     code = 0 if _tell_damage(run) else _UNPROVEN
     if options.case is None:
-        print("\n".join(told(differences(run))))
+        print("\n".join(reported(differences(run))))
         return code
     case = find_case(run, options.case)
     print(plain("\n".join(explained(run, case, braille=_shows_braille()))))

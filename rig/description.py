@@ -224,9 +224,11 @@ def parse(text: str, model: type[M], file: str, *, stored: bool = False) -> Docu
     try:
         checked = model.model_validate(data, by_alias=True, by_name=False, context=context)
     except ValidationError as error:
-        told = {(m.line, m.column) for m in mistakes}  # what is no value is no wrong value besides
+        reported = {
+            (m.line, m.column) for m in mistakes
+        }  # what is no value is no wrong value besides
         named = _named(error.errors(include_url=False), model, positions, file)
-        others = (m for m in named if (m.line, m.column) not in told)
+        others = (m for m in named if (m.line, m.column) not in reported)
         raise BrokenDescriptionError([*mistakes, *others]) from None
     if mistakes:
         raise BrokenDescriptionError(mistakes)

@@ -33,7 +33,7 @@ class Ended(KeyboardInterrupt):
 @dataclass(slots=True)
 class _Watch:
     came: int | None = None  # the first signal
-    is_told: bool = False  # `Ended` was raised for it
+    is_reported: bool = False  # `Ended` was raised for it
     holds: int = 0
     is_on: bool = False
 
@@ -43,8 +43,8 @@ class _Watch:
         self.tell()
 
     def tell(self) -> None:
-        if self.came is not None and not self.is_told and not self.holds:
-            self.is_told = True
+        if self.came is not None and not self.is_reported and not self.holds:
+            self.is_reported = True
             raise Ended(self.came)
 
 
@@ -58,7 +58,7 @@ def watched() -> Iterator[None]:
         yield
         return
     before = {n: signal.getsignal(n) for n in NUMBERS}
-    _watch.came, _watch.is_told, _watch.is_on = None, False, True
+    _watch.came, _watch.is_reported, _watch.is_on = None, False, True
     try:
         for number, handler in before.items():
             if handler not in {signal.SIG_IGN, None}:  # None: not Python's, so not ours to replace
@@ -66,7 +66,7 @@ def watched() -> Iterator[None]:
         with _closing_console_waits():
             yield
     finally:
-        _watch.is_told = True  # from here on nothing is raised
+        _watch.is_reported = True  # from here on nothing is raised
         for number, handler in before.items():
             if handler is not None:
                 signal.signal(number, handler)
@@ -100,7 +100,7 @@ def exit_code(interrupt: BaseException | None = None) -> int:
 
 def over() -> None:
     """Let no signal end anything from here on: all that it could cut short is done."""
-    _watch.is_told = True
+    _watch.is_reported = True
 
 
 def has_come() -> bool:
@@ -111,7 +111,7 @@ def has_come() -> bool:
 def check() -> None:
     """Raise `Ended` again where somebody swallowed it, as a callback of a library may."""
     if _watch.is_on and _watch.came is not None:
-        _watch.is_told = True
+        _watch.is_reported = True
         raise Ended(_watch.came)
 
 

@@ -1,4 +1,4 @@
-"""What a trace is judged by that the BMS's profile promises of outputs and of the start."""
+"""What a trace is judged by that the BMS's profile claims of outputs and of the start."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class DbcFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartPromise:
-    """What is promised of the start that a case begins with, in whatever case."""
+class StartClaims:
+    """What is claimed of the start that a case begins with, in whatever case."""
 
     ready: str | None  # a regular expression of the line that says so
     ready_within_s: float
@@ -39,10 +39,10 @@ class StartPromise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DutFacts:
-    """What is promised of the BMS whatever the case: the same all through a run, stored once."""
+    """What is claimed of the BMS whatever the case: the same all through a run, stored once."""
 
     cells: int = 0  # how many it has; 0: not said
     periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages
     dbcs: Mapping[str, DbcFile] = field(default_factory=dict)  # of each bus; {}: stored before this
     prints_every_s: float | None = None  # its console
-    start: StartPromise | None = None  # None: stored before this was
+    start: StartClaims | None = None  # None: stored before this was

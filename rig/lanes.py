@@ -18,12 +18,12 @@ from rig.bench.connect import connect
 from rig.bench.description import BenchFile
 from rig.case import Case
 from rig.drive.drive import drive_case, nothing_recorded
-from rig.drive.home import read_firmware
+from rig.drive.preconditions import read_firmware
 from rig.drive.streams import Streams
 from rig.dut.profile import Profile
 from rig.errors import BenchError, LimitError, RigError
 from rig.judge.decoder import ByBus
-from rig.judge.verdict import Judgement, Verdict, bench_blamed, blamed
+from rig.judge.verdict import Judgement, Verdict, blamed, blamed_on_bench
 from rig.judging import judge
 from rig.trace.model import Trace
 
@@ -152,7 +152,7 @@ class Lane:
         """Judge what was driven; where nothing was, the bench's reason is the judgement."""
         if not isinstance(bench, Bench) or trace is None:
             return without_trace(case, Verdict.ERROR, blamed("bench", str(bench)))
-        return bench_blamed(judge(case, trace, ByBus(bench.messages)))
+        return blamed_on_bench(judge(case, trace, ByBus(bench.messages)))
 
     def close(self) -> None:
         """Let go of the bench."""

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from rig.errors import DescriptionError
 from rig.former_words import word_of_today
 
-MOST_TOLD = 100  # mistakes of one answer: whoever mends so many begins at the first
+MOST_REPORTED = 100  # mistakes of one answer: whoever mends so many begins at the first
 _MOST_WHAT, _MOST_MEND = 400, 1000  # characters of a line
 _MOST_NAMES = 100  # of a hint
 
@@ -51,10 +51,10 @@ def in_one_line(text: str, most: int) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def told(mistakes: Sequence[Mistake]) -> list[str]:
-    """Give a line for each mistake, up to `MOST_TOLD`, and one that counts the rest."""
-    lines = [str(m) for m in mistakes[:MOST_TOLD]]
-    if left := mistakes[MOST_TOLD:]:
+def reported(mistakes: Sequence[Mistake]) -> list[str]:
+    """Give a line for each mistake, up to `MOST_REPORTED`, and one that counts the rest."""
+    lines = [str(m) for m in mistakes[:MOST_REPORTED]]
+    if left := mistakes[MOST_REPORTED:]:
         files = ", ".join(in_one_line(f, _MOST_WHAT) for f in dict.fromkeys(m.file for m in left))
         lines.append(f"… and {len(left):,} more mistake{'s' * (len(left) != 1)} in {files}")
     return lines
@@ -71,7 +71,7 @@ class BrokenDescriptionError(DescriptionError):
         super().__init__(what, files, "see each line; nothing was started")
 
     def __str__(self) -> str:
-        return "\n".join(told(self.mistakes))
+        return "\n".join(reported(self.mistakes))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return BrokenDescriptionError, (self.mistakes,)

@@ -250,7 +250,7 @@ def _ran(work: Work) -> Iterator[Ran]:
         for case in cases_of(work):
             began = time.perf_counter()
             judgement, _ = lane.run(case)
-            ran = _told(work, case, judgement, time.perf_counter() - began, lane.lasted_s)
+            ran = _reported(work, case, judgement, time.perf_counter() - began, lane.lasted_s)
             yield ran
             found = ran.verdict is Verdict.FAIL and ran.names_it
             if lane.has_given_up or (found and work.until == "fail"):
@@ -265,7 +265,7 @@ def cases_of(work: Work) -> list[Case]:
     return [cases[i] for i in (cases if work.order is None else work.order)]
 
 
-def _told(work: Work, case: Case, judgement: Judgement, wall_s: float, virtual_s: float) -> Ran:
+def _reported(work: Work, case: Case, judgement: Judgement, wall_s: float, virtual_s: float) -> Ran:
     is_pass = judgement.verdict is Verdict.PASS
     return Ran(
         work=work.name,

@@ -1,6 +1,6 @@
 """Quantities as a person writes them ("3.65 V ± 10 mV") and SI floats, one into the other.
 
-Also the pydantic types that do so in a description (``Volts``, ``Seconds``, ``Promise`` ...), and
+Also the pydantic types that do so in a description (``Volts``, ``Seconds``, ``Claim`` ...), and
 the one place where a number without a unit, or with the wrong one, is refused. Knows no BMS.
 
 Units inside: V, A, s, Ω, Hz, bit/s, °C (temperatures), K (their differences), Ah (charge: every
@@ -227,7 +227,7 @@ def parse_range(text: object, unit: str) -> Interval:
 
 
 def parse_interval(text: object, unit: str) -> Interval:
-    """Read a promise: "1.0 s ± 100 ms", "200 µs to 500 µs" or "at most 2 s"."""
+    """Read a claim: "1.0 s ± 100 ms", "200 µs to 500 µs" or "at most 2 s"."""
     plain = _plain(text)
     if most := re.fullmatch(r"(?:at most|up to|<=|≤)\s+(.*)", plain):
         high = parse(most[1], unit)
@@ -235,8 +235,8 @@ def parse_interval(text: object, unit: str) -> Interval:
             raise QuantityError(f'"{text}" is below zero', "write a positive value")
         return Interval(0.0, high, unit)
     if re.search(r"±|\+/?-", plain):
-        promised = parse_toleranced(plain, unit)
-        return Interval(promised.low, promised.high, unit, promised.value)
+        claimed = parse_toleranced(plain, unit)
+        return Interval(claimed.low, claimed.high, unit, claimed.value)
     if re.search(r"\sto\s|\.\.|…", plain):
         return parse_range(plain, unit)
     value = format(parse(plain, unit), unit)
@@ -531,6 +531,6 @@ VoltRange = Annotated[Interval, PlainValidator(reader(parse_range, "V")), _range
 AmpRange = Annotated[Interval, PlainValidator(reader(parse_range, "A")), _range_schema("A")]
 DegCRange = Annotated[Interval, PlainValidator(reader(parse_range, "°C")), _range_schema("°C")]
 RatioRange = Annotated[Interval, PlainValidator(reader(parse_range, "1")), _range_schema("1")]
-Promise = Annotated[
+TimeWindow = Annotated[
     Interval, PlainValidator(reader(parse_interval, "s")), _toleranced_schema("s")
-]  # a time promised: "1.0 s ± 100 ms", "200 µs to 500 µs", "at most 2 s"
+]  # a time claimed: "1.0 s ± 100 ms", "200 µs to 500 µs", "at most 2 s"

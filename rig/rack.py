@@ -98,7 +98,7 @@ class Rack:
         raise BenchError(
             f"{role} is no {capability.__name__}",
             self.sessions[role].where if role in self.sessions else "bench",
-            "correct the bench's wiring, or the driver, which promises more than it does",
+            "correct the bench's wiring, or the driver, which claims more than it does",
         )
 
     def having(self, capability: type[_Capability]) -> dict[str, _Capability]:

@@ -158,7 +158,7 @@ def shrink_recorded(
     sentence = recorded.judgement.of_expectations[number].sentence
     case = only(without_dither(recorded.case), number, profile)
     # With the seed that the plan will give it, what is found there repeats to the byte.
-    told = replace(case, seed=case_seed(run.meta.seed, written_id(_name(case))))
+    reported = replace(case, seed=case_seed(run.meta.seed, written_id(_name(case))))
     for good in (replace(setup, variant=None), None) if setup.variant else (None,):
         with ExitStack() as stack:
             oracle = Oracle(
@@ -166,7 +166,7 @@ def shrink_recorded(
                 good=stack.enter_context(Lane(good)) if good else None,
                 sentence=sentence,
             )
-            for each in (told, case):
+            for each in (reported, case):
                 if oracle.tells(each):
                     return shrink(each, profile, oracle, most=most)
     return None

@@ -85,8 +85,8 @@ def test_the_report_lists_the_cases_and_the_most_that_they_command(tmp_path: Pat
 
     lines = check([plan]).text().splitlines()
 
-    told = r"1 case, about \d\.\d s of bench time, their starts included, and \d\.\d s at most"
-    assert re.fullmatch(told, lines[2])
+    reported = r"1 case, about \d\.\d s of bench time, their starts included, and \d\.\d s at most"
+    assert re.fullmatch(reported, lines[2])
     assert lines == [
         f"{plan}: 1 case for esp32-4s on virtual-esp32-4s",
         "  steps[up-and-down]  up and down",

@@ -20,7 +20,7 @@ _PHASES_FILE = Path(__file__).with_name("boot_phases.py").as_posix()
 
 @pytest.mark.parametrize("part", ["spike-of-the-temperature", "half-a-second-below"])
 def test_a_missing_or_shorter_average_is_found_at_every_phase(part: str) -> None:
-    """Its code averages five samples and no temperature, where its documents promise eight."""
+    """Its code averages five samples and no temperature, where its documents claim eight."""
     profile, bench = load_profile("pbmslsuite-o"), load_bench("virtual-pbmslsuite-o")
     found = {}
     for n in range(PHASES):

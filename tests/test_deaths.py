@@ -74,8 +74,8 @@ def test_a_bench_that_dies_or_freezes_costs_one_case(
     assert verdicts[0] is verdicts[3] is Verdict.PASS
     # Where it was struck after its last word, it is the next case that finds it dead.
     assert sorted(verdicts[1:3]) == sorted([Verdict.ERROR, Verdict.PASS])
-    told = struck.sentence if struck.verdict is Verdict.ERROR else after.sentence
-    assert "Traceback" not in told
+    reported = struck.sentence if struck.verdict is Verdict.ERROR else after.sentence
+    assert "Traceback" not in reported
     assert children() == others
 
 

@@ -32,7 +32,7 @@ def named(profile: Profile, case_id: str) -> Case:
 
 
 def never_ready(profile: Profile) -> Profile:
-    """A data sheet that promises a word which this BMS never says."""
+    """A data sheet that claims a word which this BMS never says."""
     assert profile.console is not None
     console = profile.console.model_copy(update={"ready": "a word that is never said"})
     return profile.model_copy(update={"console": console})
@@ -118,9 +118,9 @@ def test_a_variant_that_does_not_exist_is_named(esp32: Profile) -> None:
 
 def test_a_case_of_older_evidence_begins_ready(esp32: Profile) -> None:
     case = named(esp32, "trip[OCC2-current]")
-    stored = CASE_JSON.dump_json(case).replace(b',"begins":"ready"', b"")
+    stored = CASE_JSON.dump_json(case).replace(b',"precondition":"ready"', b"")
 
-    assert b"begins" not in stored
+    assert b"precondition" not in stored
     assert CASE_JSON.validate_json(stored) == case
 
 
@@ -129,13 +129,13 @@ def test_a_case_written_out_may_begin_with_the_supply_off(esp32: Profile) -> Non
 plan: own
 cases:
   - name: it starts
-    begins: off
+    precondition: off
     steps: [{power: on}, {hold: 2 s}]
     expect: [{charge path: stays open}]
 """
     [case] = expand(parse_plan(text, "own.yaml"), esp32, 1)
 
-    assert case.begins == "off"
+    assert case.precondition == "off"
 
 
 def beyond_the_limits(case: Case) -> Case:

@@ -54,9 +54,9 @@ class Answer:
 
 def _is_well_told(lines: Sequence[str]) -> bool:
     """Whether each mistake has its place and how to mend it."""
-    told = [line for line in lines if not _CLOSING.fullmatch(line)]
-    mends = [line for line in told if line.startswith("  to mend: ")]
-    places = [line for line in told if line not in mends]
+    reported = [line for line in lines if not _CLOSING.fullmatch(line)]
+    mends = [line for line in reported if line.startswith("  to mend: ")]
+    places = [line for line in reported if line not in mends]
     return bool(places) and all(
         _PLACED.fullmatch(line) and line.isprintable() and (_MENDED.fullmatch(line) or mends)
         for line in places

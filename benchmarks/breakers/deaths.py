@@ -45,8 +45,8 @@ def one_try(out: Path, rng: random.Random) -> Counter[str]:
     code = run.wait(DEADLINE_S)
     cases = load_run(run.folder).cases if run.folder else ()
     errors = [c for c in cases if c.verdict is Verdict.ERROR]
-    told = f"after {after} results; cases lost: {len(errors)}, exit code {code}"
-    print(f"{number.name:8} {told if victims else 'no bench was there'}", flush=True)
+    reported = f"after {after} results; cases lost: {len(errors)}, exit code {code}"
+    print(f"{number.name:8} {reported if victims else 'no bench was there'}", flush=True)
     counts = Counter(tries=1)
     counts["struck"] += bool(victims)
     counts["hangs"] += code is None

@@ -67,8 +67,8 @@ def one_try(
             counts["came after the end"] += 1
         elif run.folder is not None:
             counts += of_resumed(run)
-    told = f"on: {was_on!s:6} left on: {left_on!s:6} exit code {code}"
-    print(f"{pace:8}{struck.name:8} {told}", flush=True)
+    reported = f"on: {was_on!s:6} left on: {left_on!s:6} exit code {code}"
+    print(f"{pace:8}{struck.name:8} {reported}", flush=True)
     return counts
 
 

@@ -310,7 +310,7 @@ def _play(seed: int, tries: int, folder: Path) -> tuple[Counter[str], list[str]]
     rng = random.Random(seed)
     original = _drive(folder)
     counts: Counter[str] = Counter()
-    told = []
+    reported = []
     good: dict[str, str] = {}
     for number in range(-(-tries // 10) + 1):
         run = Path(shutil.copytree(original, folder / f"c{number}" / original.name))
@@ -321,7 +321,7 @@ def _play(seed: int, tries: int, folder: Path) -> tuple[Counter[str], list[str]]
         counts["controls that are no YES"] += not _is_yes(answer)
         good = good or (answer["verdicts"] if answer else {})
         if not _is_yes(answer):
-            told.append(f"control {number}: {answer}")
+            reported.append(f"control {number}: {answer}")
     for number in range(tries):
         name = list(WAYS)[number % len(WAYS)]
         run = Path(shutil.copytree(original, folder / f"t{number}" / original.name))
@@ -333,9 +333,9 @@ def _play(seed: int, tries: int, folder: Path) -> tuple[Counter[str], list[str]]
         counts += found
         counts["tries"] += 1
         if found.total():
-            told.append(f"try {number}, {name} ({what}): {answer}")
+            reported.append(f"try {number}, {name} ({what}): {answer}")
         shutil.rmtree(run.parent)
-    return counts, told
+    return counts, reported
 
 
 def main() -> int:
@@ -349,8 +349,8 @@ def main() -> int:
         print(json.dumps(_read_all(*options.read)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        counts, told = _play(options.seed, options.tries, Path(folder))
-    print("\n".join(told))
+        counts, reported = _play(options.seed, options.tries, Path(folder))
+    print("\n".join(reported))
     unwanted = ("wrong verdicts", "YES over damage", "exit code 0 over damage", "tracebacks",
                 "hangs", "controls that are no YES")  # fmt: skip
     print(f"tampered run folders, seed {options.seed}")

@@ -13,8 +13,8 @@ from typing import Literal
 
 from rig.bench.description import BenchFile
 from rig.bench.limits import Limits
-from rig.bench.partner import Partner
 from rig.bench.recorder import Level, Recorder
+from rig.bench.rest_bus import RestBusSimulation
 from rig.bench.sources import FaultKind, Source, reading
 from rig.bench.wiring import Wiring
 from rig.can_address import OWN_BUS
@@ -58,7 +58,7 @@ class Bench:
         self.buses: dict[str, CanLink] = {}  # by name; that of the profile's messages first
         self.consoles: dict[str, ConsoleLink] = {}  # by name; the BMS's own first
         self.messages: dict[str, Messages] = {}  # of each bus that has a DBC
-        self.partner: Partner | None = None  # who sends on the BMS's bus
+        self.rest_bus: RestBusSimulation | None = None  # who sends on the BMS's bus
         self._rack, self._wiring, self._limits = rack, wiring, limits
         self._sources, self._recorders = sources, recorders
         self._commanded: dict[str, float] = {}  # what the instruments were last told
@@ -86,8 +86,8 @@ class Bench:
         self._stamp()
         for recorder in self._recorders:
             recorder.renew()
-        if self.partner is not None:
-            self.partner.reset()
+        if self.rest_bus is not None:
+            self.rest_bus.reset()
         for link in self.links():
             link.renew()
         self._forget_all()
@@ -165,8 +165,8 @@ class Bench:
 
     def _let_partner_send(self) -> None:
         """Between two instruments, send what fell due while the first was talked to."""
-        if self.partner is not None:
-            self.partner.pump()
+        if self.rest_bus is not None:
+            self.rest_bus.pump()
 
     def fault(self, kind: FaultKind, target: str, *, present: bool) -> Command:
         """Insert or remove a wiring fault.

@@ -18,8 +18,8 @@ from rig.bench.bench import Bench
 from rig.bench.description import BenchCan, BenchFile
 from rig.bench.launch import BenchProcess
 from rig.bench.limits import Limits, limits_of
-from rig.bench.partner import Partner
 from rig.bench.recorder import Recorder
+from rig.bench.rest_bus import RestBusSimulation
 from rig.bench.sources import Parts, feeding
 from rig.bench.wiring import Tap, Wiring, off_order, relays_of, wiring_of
 from rig.can_address import OWN_BUS
@@ -239,8 +239,8 @@ def _buses(
     if profile.can is not None and bench.can is not None:
         receives, is_real = profile.can.receives, description.clock == "wall"
         own = bench.messages[OWN_BUS]
-        bench.partner = Partner(clock, bench.can, own, receives, in_background=is_real)
-        stack.callback(bench.partner.close)
+        bench.rest_bus = RestBusSimulation(clock, bench.can, own, receives, in_background=is_real)
+        stack.callback(bench.rest_bus.close)
 
 
 def _consoles(

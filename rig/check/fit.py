@@ -151,12 +151,12 @@ class Fit:
 
     def _lengths(self) -> Iterator[Mistake]:
         document, can = self.profile_document, self.profile.can
-        for name, promise in self.profile.messages.items():
+        for name, claim in self.profile.messages.items():
             where: Location = ("messages", name)
             if found := self.unknown_message(name):
                 yield document.key_mistake(where, *found)
-            elif promise.length != (length := self._message(name).length):
-                what = f"the DBC gives {name} {length} bytes, not {promise.length}"
+            elif claim.length != (length := self._message(name).length):
+                what = f"the DBC gives {name} {length} bytes, not {claim.length}"
                 yield document.mistake((*where, "length"), what, "correct one of the two")
         for name in can.receives if can else ():
             if found := self.unknown_message(name):

@@ -57,7 +57,7 @@ class PlanCheck:
                 yield self._plan.mistake((*where, key), what, f"choose from 1 to {count}")
                 found = True
         if not found and planned.source not in {case.source for case in self._cases}:
-            what = f'"{planned.family}" finds nothing to test in what {profile.name} promises'
+            what = f'"{planned.family}" finds nothing to test in what {profile.name} claims'
             yield self._plan.mistake(where, what, "choose other protections, or remove it")
 
     def _sensors(self, planned: PlanCase) -> tuple[tuple[int, ...], int]:

@@ -9,7 +9,7 @@ from rig.case import Case
 from rig.description import BrokenDescriptionError, Mistake
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
-from rig.mistakes import told
+from rig.mistakes import reported
 from rig.quantities import kind_of, kinds
 from rig.quantity import duration
 from rig.quantity import format as shown
@@ -23,7 +23,7 @@ class Report:
     refused: tuple[DescriptionError, ...] = ()  # mistakes that have no place in a file
     good: tuple[str, ...] = ()  # a line for each description that is well
     cases: tuple[Case, ...] = ()
-    extremes: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # least, most
+    min_max: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # least, most
     expected_s: float = 0.0  # of bench time, for all of the cases
 
     @property
@@ -48,7 +48,7 @@ class Report:
 
     def text(self) -> str:
         """Write it for people: the mistakes, or what would run."""
-        lines = [*told(self.mistakes), *map(str, self.refused)]
+        lines = [*reported(self.mistakes), *map(str, self.refused)]
         if lines:
             count = len(self.mistakes) + len(self.refused)
             return "\n".join([*lines, f"{count} mistake{'s' * (count != 1)}; nothing was touched"])
@@ -56,7 +56,7 @@ class Report:
         if self.cases:
             lines += [f"  {case.id}  {case.title}" for case in self.cases]
             lines.append(_total(self.cases, self.expected_s))
-            lines.append("would command at most: " + _extremes(self.extremes))
+            lines.append("would command at most: " + _min_max(self.min_max))
         return "\n".join(lines)
 
 
@@ -88,7 +88,7 @@ def joined(
     return widened
 
 
-def _extremes(spans: Mapping[str, tuple[float, float]]) -> str:
+def _min_max(spans: Mapping[str, tuple[float, float]]) -> str:
     return ", ".join(
         f"{kinds()[word].name} {shown(low, kinds()[word].unit)} to"
         f" {shown(high, kinds()[word].unit)}"

@@ -31,9 +31,9 @@ def is_whole_byte(signal: Any) -> bool:
 def checksums(profile: Profile) -> Iterator[tuple[Location, str, str]]:
     """Give where each checksum is named, its message and its signal."""
     received = profile.can.receives if profile.can else {}
-    for name, promise in profile.messages.items():
-        if promise.crc is not None:
-            yield ("messages", name, "crc"), name, promise.crc
+    for name, claim in profile.messages.items():
+        if claim.crc is not None:
+            yield ("messages", name, "crc"), name, claim.crc
     for name, message in received.items():
         if message.crc is not None:
             yield ("can", "receives", name, "crc"), name, message.crc
@@ -72,7 +72,7 @@ def _raw_ends(signal: Any) -> tuple[int, int]:
 def said_values(profile: Profile) -> Iterator[Said]:
     """Give every value that a profile says a signal has."""
     for name, protection in profile.protections.items():
-        yield from _flags(("protections", name, "says"), protection.says)
+        yield from _flags(("protections", name, "flags"), protection.flags)
     for message, signals in profile.start.request.items():
         where: Location = ("start", "request", message)
         yield from (((*where, s), f"{message}.{s}", value) for s, value in signals.items())
@@ -80,19 +80,19 @@ def said_values(profile: Profile) -> Iterator[Said]:
         code = events.message.signal(events.code)
         yield from ((("events", "codes", short), code, n) for short, n in events.codes.items())
     if profile.settings is not None and profile.settings.loss is not None:
-        yield from _flags(("settings", "loss", "says"), profile.settings.loss.says)
+        yield from _flags(("settings", "loss", "flags"), profile.settings.loss.flags)
     yield from _of_contactors(profile)
     yield from _counters(profile)
 
 
-def _flags(where: Location, says: Mapping[SignalAddress, int]) -> Iterator[Said]:
-    yield from (((*where, name), name, value) for name, value in says.items())
+def _flags(where: Location, flags: Mapping[SignalAddress, int]) -> Iterator[Said]:
+    yield from (((*where, name), name, value) for name, value in flags.items())
 
 
 def _of_contactors(profile: Profile) -> Iterator[Said]:
     if (contactors := profile.contactors) is None:
         return
-    yield from _flags(("contactors", "precharge fails", "says"), contactors.failure.says)
+    yield from _flags(("contactors", "precharge fails", "flags"), contactors.failure.flags)
     states, request = contactors.states, contactors.request
     for state in ("open", "precharging", "closed", "fault"):
         yield ("contactors", "states", state), states.signal, getattr(states, state)
@@ -103,10 +103,10 @@ def _of_contactors(profile: Profile) -> Iterator[Said]:
 
 def _counters(profile: Profile) -> Iterator[Said]:
     """The value after which each counter begins anew."""
-    for name, promise in profile.messages.items():
-        if promise.counter is not None:
+    for name, claim in profile.messages.items():
+        if claim.counter is not None:
             where: Location = ("messages", name, "counter last")
-            yield where, MessageAddress(name).signal(promise.counter), promise.counter_last
+            yield where, MessageAddress(name).signal(claim.counter), claim.counter_last
     for name, received in profile.can.receives.items() if profile.can else ():
         if received.counter is not None:
             where = ("can", "receives", name, "counter last")

@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Literal
 
 from rig.bench.bench import Bench, no_one
-from rig.bench.partner import Partner
+from rig.bench.rest_bus import RestBusSimulation
 from rig.case import Case
 from rig.console_name import OWN_CONSOLE
-from rig.drive.home import go_home
+from rig.drive.preconditions import establish_preconditions
 from rig.drive.starting import Starting
 from rig.drive.streams import Streams
 from rig.drive.waiting import not_there, sleep_ns, wait_for
@@ -28,7 +28,7 @@ from rig.steps.conditions import Condition
 from rig.trace.log import Rows
 from rig.trace.model import Command, Frames, Marker, Reading, Trace
 from rig.trace.time_base import as_late_as_the_bench, from_zero, in_order
-from rig.trace.unfinished import COMMANDS, READINGS, Progress
+from rig.trace.unfinished import COMMANDS, READINGS, StreamProgress
 
 
 def drive_case(case: Case, bench: Bench, streams: Streams | None = None) -> Trace:
@@ -62,7 +62,7 @@ class _Drive:
 
     def __init__(self, case: Case, bench: Bench, streams: Streams) -> None:
         self._case, self._bench, self._clock = case, bench, bench.clock
-        self.random = random.Random(case.seed)  # noqa: S311 -- a dither, not a secret
+        self.random = random.Random(case.seed)  # noqa: S311 -- a random phase, not a secret
         # Of its own, so that a wait is as long whether there is noise before it or not.
         self.noise = random.Random(f"noise {case.seed}")  # noqa: S311
         self._streams = streams
@@ -73,12 +73,12 @@ class _Drive:
         self._begin_ns = self._clock.now_ns()
 
     def run(self) -> Trace:
-        if self._bench.partner is not None:  # its jitter must not move the case's dither
+        if self._bench.rest_bus is not None:  # its jitter must not move the case's random phase
             seed = f"partner {self._case.seed}"
-            self._bench.partner.random = random.Random(seed)  # noqa: S311
+            self._bench.rest_bus.random = random.Random(seed)  # noqa: S311
         try:
             self._clock.lags()  # what lagged before is no matter
-            go_home(self._bench, self._case.begins, self._starting)
+            establish_preconditions(self._bench, self._case.precondition, self._starting)
             return self._record()
         except NotReadyError as error:
             return replace(self._broken(error), unready=True)
@@ -109,8 +109,8 @@ class _Drive:
         bench = self._bench
         self._keep(is_last=True)
         armed = self._case.capture is not None and error is None
-        if bench.partner is not None:
-            bench.partner.reset()
+        if bench.rest_bus is not None:
+            bench.rest_bus.reset()
         end_ns = self._clock.now_ns()
         waveforms = bench.collect() if armed else ()
         of_buses = {name: bus.end() for name, bus in bench.buses.items()}
@@ -128,7 +128,7 @@ class _Drive:
             links=links,
             markers=self._markers,
             error=error,
-            start=self._starting.seen() if self._case.begins == "ready" else None,
+            start=self._starting.seen() if self._case.precondition == "ready" else None,
             lags=self._clock.lags(),
             begun_utc_ns=self._clock.date_ns(self._begin_ns),
             transcript=bench.end_transcript(),
@@ -141,8 +141,8 @@ class _Drive:
             self._bench.make_safe()
             return self._collect(error=str(error))
         except BenchError as later:
-            told = f"{error}\nand on the way to the safe state: {later}"
-            return replace(nothing_recorded(told), transcript=self._bench.end_transcript())
+            reported = f"{error}\nand on the way to the safe state: {later}"
+            return replace(nothing_recorded(reported), transcript=self._bench.end_transcript())
 
     # ---- steps ------------------------------------------------------------------------------
     def _take(self, step: Step) -> None:
@@ -161,7 +161,7 @@ class _Drive:
         buses = self._bench.buses
         if self._streams.is_due or (is_last and self._streams.has_begun):
             self._streams.write(
-                Progress(
+                StreamProgress(
                     begin_ns=self._begin_ns,
                     end_ns=self._clock.now_ns(),
                     begun_utc_ns=self._clock.date_ns(self._begin_ns),
@@ -202,10 +202,10 @@ class _Drive:
             raise not_there(does, "CAN bus", what)
         return self._bench.can
 
-    def rest_bus(self, message: str) -> Partner:
-        if self._bench.partner is None:
+    def rest_bus(self, message: str) -> RestBusSimulation:
+        if self._bench.rest_bus is None:
             raise not_there("sends on CAN", "CAN bus", message)
-        return self._bench.partner
+        return self._bench.rest_bus
 
     def type_line(self, line: str, console: str) -> None:
         if console not in self._bench.consoles:

@@ -1,6 +1,6 @@
 """How a BMS comes up before a case: watched, and handed on as it was seen. Decides nothing.
 
-Whether a start keeps its promises is for the judge; this only waits until a case can begin.
+Whether a start keeps its claims is for the judge; this only waits until a case can begin.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rig.steps.conditions import ConsoleLine, OutputState
 from rig.steps.start_periodic import StartPeriodic
 from rig.trace.model import Line, Reading, Start
 
-_READY_MARGIN_S = 1.0  # waited beyond what the profile promises before the bench gives up
+_READY_MARGIN_S = 1.0  # waited beyond what the profile claims before the bench gives up
 _NOT_YET_PERIODS = 1.5  # of the host's message, in which it does not ask yet
 _LOOK_PERIOD_NS = 20_000_000  # between two looks of a meter at the outputs
 
@@ -118,16 +118,16 @@ def _request_to_close(bench: Bench, starting: Starting) -> None:
     profile = bench.profile
     received = profile.can.receives if profile.can else {}
     for message, signals in profile.start.request.items():
-        if bench.partner is None:
+        if bench.rest_bus is None:
             raise not_there("is started by a message", "CAN bus", message)
         period_s = received[message].period_s
         asked = profile.contactors.request if profile.contactors else None
         if asked is not None and asked.message == message:  # to be new, it takes another before it
             none = {asked.signal: float(asked.none)}
-            bench.partner.begin(StartPeriodic(message=message, signals=none, period_s=period_s))
+            bench.rest_bus.begin(StartPeriodic(message=message, signals=none, period_s=period_s))
             sleep_ns(bench, round(_NOT_YET_PERIODS * period_s * 1e9))
             _look(bench, _asked_for(bench), starting)
-        bench.partner.begin(StartPeriodic(message=message, signals=signals, period_s=period_s))
+        bench.rest_bus.begin(StartPeriodic(message=message, signals=signals, period_s=period_s))
     starting.asked_ns = bench.clock.now_ns()
 
 

@@ -45,12 +45,12 @@ def _listen(bench: Bench) -> bool:
 
 def _wait(bench: Bench, ready: Callable[[], bool], until_ns: int, links: Links) -> bool:
     """Wait as the clock does; let the partner send what falls due, and keep what comes."""
-    partner = bench.partner
+    rest_bus = bench.rest_bus
     while True:
         due_ns = min(until_ns, bench.clock.now_ns() + KEEP_UP_NS)
-        if partner is not None:
-            partner.pump()
-            due_ns = min(due_ns, due_ns if partner.due_ns is None else partner.due_ns)
+        if rest_bus is not None:
+            rest_bus.pump()
+            due_ns = min(due_ns, due_ns if rest_bus.due_ns is None else rest_bus.due_ns)
         done = bench.clock.wait(ready, due_ns, links)
         bench.keep_up()
         if done or due_ns >= until_ns:

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rig.dut.allowance import Allowance
 from rig.dut.charge import CELL_SUM, HEALTH, REMAINING, SOC, signals_of
+from rig.dut.current_voltage_limits import CurrentVoltageLimits
 from rig.dut.messages import Events
 from rig.dut.profile import Profile, Protection
 from rig.quantities import CELL, TEMPERATURE, each, numbered
 
-# Both together show a threshold that no staircase finds.
+# Both together show a threshold that no ramp finds.
 SIDES = ("inside", "beyond")
 
 
@@ -68,11 +68,15 @@ def requirements_of(profile: Profile, named: Iterable[str]) -> dict[str, tuple[s
 
 def states_of(profile: Profile) -> dict[str, str]:
     """Give the paths of what is told by a signal that is 0 or 1, by "Message.Signal"."""
-    told = {output.signal: f"outputs/{name}" for name, output in profile.outputs.items()}
-    told[profile.any_fault] = "any fault"
-    for way, limit in profile.allowance.currents.items() if profile.allowance else ():
-        told[limit.allowed] = f"allowance/{way}/allowed"
-    return {signal: path for signal, path in told.items() if signal is not None}
+    reported = {output.signal: f"outputs/{name}" for name, output in profile.outputs.items()}
+    reported[profile.any_fault] = "any fault"
+    for way, limit in (
+        profile.current_and_voltage_limits.currents.items()
+        if profile.current_and_voltage_limits
+        else ()
+    ):
+        reported[limit.allowed] = f"current and voltage limits/{way}/allowed"
+    return {signal: path for signal, path in reported.items() if signal is not None}
 
 
 def reboots(protection: Protection) -> bool:
@@ -137,9 +141,9 @@ def _of_protection(  # noqa: C901  a table of kinds
         yield "recovers/level", "recovery level"
     if p.recovers is not None:
         yield "recovers", "recovers"
-        if not reboots(p) or p.says_for is not None:
-            yield from ((f"takes back/{said}", f"takes back {said}") for said in p.says)
-    yield from ((f"says/{said}", f"says {said}") for said in p.says)
+        if not reboots(p) or p.flags_for is not None:
+            yield from ((f"clears/{said}", f"clears {said}") for said in p.flags)
+    yield from ((f"flags/{said}", f"sets {said}") for said in p.flags)
     if p.console is not None:
         yield "console", "console"
     if p.console_clears is not None:
@@ -227,32 +231,40 @@ def _of_events(profile: Profile) -> Iterator[Claim]:
     yield Claim("events/bytes", f"message {events.message}: its bytes", events.traces_to)
     for p in profile.protections.values():
         if p.short in events.codes:
-            for told in (1, 0) if p.recovers or p.latched else (1,):
-                path, title = f"events/{p.short}@{told}", f"event {p.short}: {told}"
+            for reported in (1, 0) if p.recovers or p.latched else (1,):
+                path, title = f"events/{p.short}@{reported}", f"event {p.short}: {reported}"
                 yield Claim(path, title, events.traces_to)
-    if profile.can is not None and (load := profile.can.bears) is not None:
+    if profile.can is not None and (load := profile.can.tolerates_bus_load) is not None:
         yield Claim("events/loaded bus", "events: on a loaded bus", load.traces_to)
 
 
-def _of_allowance(profile: Profile) -> Iterator[Claim]:
-    allowance: Allowance | None = profile.allowance
-    if allowance is None:
+def _of_limits_sent(profile: Profile) -> Iterator[Claim]:
+    limits: CurrentVoltageLimits | None = profile.current_and_voltage_limits
+    if limits is None:
         return
-    borne = allowance.traces_to
-    for way, limit in allowance.currents.items():
+    borne = limits.traces_to
+    for way, limit in limits.currents.items():
         end = "full" if way == "charge" else "empty"
         for target in (*profile.cell_names, *profile.temperature_names, end):
-            yield Claim(f"allowance/{way}@{target}", f"{limit.signal}: at {target}", borne)
-    if (voltage := allowance.charge_voltage) is not None:
-        yield Claim("allowance/charge voltage", f"{voltage.signal}: told", borne)
-    if (exceeded := allowance.exceeded) is not None:
+            yield Claim(
+                f"current and voltage limits/{way}@{target}", f"{limit.signal}: at {target}", borne
+            )
+    if (voltage := limits.charge_voltage) is not None:
+        yield Claim("current and voltage limits/charge voltage", f"{voltage.signal}: told", borne)
+    if (exceeded := limits.exceeded) is not None:
         for part in ("comes", "never"):
-            yield Claim(f"allowance/exceeded/{part}", f"{exceeded.says}: {part}", borne)
+            yield Claim(
+                f"current and voltage limits/exceeded/{part}", f"{exceeded.flag}: {part}", borne
+            )
 
 
 def _of_states(profile: Profile) -> Iterator[Claim]:
     for signal, path in states_of(profile).items():
-        of = profile.allowance if path.startswith("allowance/") else None
+        of = (
+            profile.current_and_voltage_limits
+            if path.startswith("current and voltage limits/")
+            else None
+        )
         for value in (0, 1):
             yield Claim(f"{path}@{value}", f"{signal}: {value}", of.traces_to if of else ())
 
@@ -308,7 +320,7 @@ _SECTIONS = (
     _of_can,
     _of_energy,
     _of_events,
-    _of_allowance,
+    _of_limits_sent,
     _of_states,
     _of_settings,
     _of_start,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rig.description import Document, Location, Mistake, suggest
-from rig.dut.allowance import Curve
+from rig.dut.current_voltage_limits import Curve
 from rig.dut.plausible import implausible
 from rig.dut.settings_fit import misfits
 from rig.quantities import BALANCE, CELL, CURRENT, TEMPERATURE
@@ -167,28 +167,28 @@ def _event_codes(document: Document[Profile]) -> list[Mistake]:
 
 
 def _allowance_paths(document: Document[Profile]) -> list[Mistake]:
-    allowance = document.model.allowance
+    limits = document.model.current_and_voltage_limits
     mistakes: list[Mistake] = []
-    for name, limit in allowance.currents.items() if allowance else ():
-        where: Location = ("allowance", f"{name} current", "path")
+    for name, limit in limits.currents.items() if limits else ():
+        where: Location = ("current and voltage limits", f"{name} current", "path")
         mistakes += _unknown(document, where, (limit.path,), document.model.outputs, "output")
     return mistakes
 
 
 def _allowance_ends(document: Document[Profile]) -> list[Mistake]:
     """Cells that rest where they count as full, or as empty, must stand for that charge."""
-    energy, allowance = document.model.energy, document.model.allowance
-    if energy is None or allowance is None:
+    energy, limits = document.model.energy, document.model.current_and_voltage_limits
+    if energy is None or limits is None:
         return []
     charge, mistakes = Curve(energy.state_of_charge.curve), []
-    for way, limit in allowance.currents.items():
+    for way, limit in limits.currents.items():
         soc, corners = charge.at(limit.end_v), limit.by_soc.corners
         end, short_by = (
             (corners[-1], corners[-1] - soc) if way == "charge" else (corners[0], soc - corners[0])
         )
-        if short_by > allowance.seen_to.soc:
+        if short_by > limits.input_accuracy.soc:
             what = f"at rest {limit.end_v:g} V stand for {soc:.1%} of charge, not for {end:.0%}"
-            where: Location = ("allowance", f"{way} current", "cells at its end")
+            where: Location = ("current and voltage limits", f"{way} current", "cells at its end")
             mistakes.append(document.mistake(where, what, "take it from the open circuit's table"))
     return mistakes
 

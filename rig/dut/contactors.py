@@ -13,7 +13,7 @@ from pydantic import Field
 from rig import bounds
 from rig.can_address import SignalAddress
 from rig.description import Description, Names
-from rig.quantity import Amps, Promise, Ratio, Seconds, bounded
+from rig.quantity import Amps, Ratio, Seconds, TimeWindow, bounded
 
 
 class ContactorRequest(Description):
@@ -31,15 +31,15 @@ class PrechargeFailure(Description):
 
     tries: Annotated[int, Field(ge=1, le=100)]
     each: Annotated[
-        Promise, bounded(bounds.DELAY), Field(description="time of a try that comes to nothing")
+        TimeWindow, bounded(bounds.DELAY), Field(description="time of a try that comes to nothing")
     ]
-    pause: Annotated[Promise, bounded(bounds.DELAY), Field(description="between two tries")]
+    pause: Annotated[TimeWindow, bounded(bounds.DELAY), Field(description="between two tries")]
     load_a: Annotated[
         Amps,
         bounded(bounds.SMALL_CURRENT),
         Field(alias="by a load of", description="with which the link can't come up"),
     ]
-    says: dict[SignalAddress, int] = Field(default_factory=dict)
+    flags: dict[SignalAddress, int] = Field(default_factory=dict)
     cleared_by: Annotated[Names, Field(alias="cleared by")]  # latched until then
     traces_to: Names = ()
 
@@ -67,12 +67,12 @@ class Contactors(Description):
     ]
     link: Annotated[Ratio, Field(gt=0, lt=1, description="of the battery's voltage, at least")]
     closed_in: Annotated[
-        Promise,
+        TimeWindow,
         bounded(bounds.DELAY),
         Field(alias="closed in", description="from a new request, without a load"),
     ]
     overlap: Annotated[
-        Promise,
+        TimeWindow,
         bounded(bounds.OVERLAP),
         Field(description="from the main contactor to the precharge's end"),
     ]

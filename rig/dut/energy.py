@@ -1,7 +1,7 @@
-"""What a BMS promises of charge and health: the section ``energy:`` of its profile.
+"""What a BMS claims of charge and health: the section ``energy:`` of its profile.
 
-State of charge itself is reported as ``telemetry: soc:`` says. Must not hold defaults for promises:
-what is left out is not promised.
+State of charge itself is reported as ``telemetry: soc:`` says. Must not hold defaults for claims:
+what is left out is not claimed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class RestCorrection(Description):
     ]
 
 
-class ChargePromise(Description):
+class ChargeClaims(Description):
     """State of charge: from the table at start, by counting, and by the table again at rest."""
 
     open_circuit: Annotated[
@@ -74,7 +74,7 @@ class ChargePromise(Description):
     traces_to: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _rises(self) -> ChargePromise:
+    def _rises(self) -> ChargeClaims:
         points = self.open_circuit
         if any(a.at_v >= b.at_v or a.is_soc >= b.is_soc for a, b in pairwise(points)):
             raise mistake_error(
@@ -88,7 +88,7 @@ class ChargePromise(Description):
         return tuple((point.at_v, point.is_soc) for point in self.open_circuit)
 
 
-class FullPromise(Description):
+class FullClaims(Description):
     """When the battery counts as full: the state of charge is set to 100 %."""
 
     above_v: Annotated[Volts, bounded(bounds.CELL_LEVEL), Field(alias="cells above")]
@@ -103,7 +103,7 @@ class FullPromise(Description):
     traces_to: tuple[str, ...] = ()
 
 
-class HealthPromise(Description):
+class HealthClaims(Description):
     """State of health."""
 
     signal: SignalAddress
@@ -112,7 +112,7 @@ class HealthPromise(Description):
     traces_to: tuple[str, ...] = ()
 
 
-class RemainingPromise(Description):
+class RemainingClaims(Description):
     """Capacity that may still be drawn, in Ah."""
 
     signal: SignalAddress
@@ -124,7 +124,7 @@ class RemainingPromise(Description):
     traces_to: tuple[str, ...] = ()
 
 
-class CellSumPromise(Description):
+class CellSumClaims(Description):
     """Sum of the cells as it reports it."""
 
     signal: SignalAddress
@@ -134,13 +134,13 @@ class CellSumPromise(Description):
 
 
 class Energy(Description):
-    """All that is promised of charge and health."""
+    """All that is claimed of charge and health."""
 
-    state_of_charge: ChargePromise
-    full: FullPromise | None = None
-    health: HealthPromise | None = None
-    remaining_capacity: RemainingPromise | None = None
-    cell_sum: CellSumPromise | None = None
+    state_of_charge: ChargeClaims
+    full: FullClaims | None = None
+    health: HealthClaims | None = None
+    remaining_capacity: RemainingClaims | None = None
+    cell_sum: CellSumClaims | None = None
 
     def signals(self) -> Iterator[tuple[Location, str]]:
         """Give every "Message.Signal" named here, with where it stands in the file."""
@@ -149,13 +149,13 @@ class Energy(Description):
             "remaining capacity": self.remaining_capacity,
             "cell sum": self.cell_sum,
         }
-        for name, promise in named.items():
-            if promise is not None:
-                yield ("energy", name, "signal"), promise.signal
+        for name, claim in named.items():
+            if claim is not None:
+                yield ("energy", name, "signal"), claim.signal
 
     def requirements(self) -> Iterator[str]:
-        """Give every requirement that a promise here traces to."""
+        """Give every requirement that a claim here traces to."""
         parts = (self.full, self.health, self.remaining_capacity, self.cell_sum)
-        for promise in (self.state_of_charge, *parts):
-            if promise is not None:
-                yield from promise.traces_to
+        for claim in (self.state_of_charge, *parts):
+            if claim is not None:
+                yield from claim.traces_to

@@ -1,4 +1,4 @@
-"""What a BMS promises of the messages that it sends: their bytes, when they come, how soon at all.
+"""What a BMS claims of the messages that it sends: their bytes, when they come, how soon at all.
 
 Pure description. Which signals they hold stands in the DBC.
 """
@@ -16,7 +16,7 @@ from rig.description import Description, Location, Names, mistake_error
 from rig.dut.e2e import CrcKind
 from rig.quantity import Period, Ratio, Seconds, bounded
 
-__all__ = ["BusDbc", "BusLoad", "Events", "MessageContent", "MessagePromise", "Modules"]
+__all__ = ["BusDbc", "BusLoad", "Events", "MessageContent", "Modules", "PeriodicMessage"]
 
 
 class Modules(Description):
@@ -39,7 +39,7 @@ class BusDbc(Description):
 
 
 class MessageContent(Description):
-    """What is promised of each frame, beyond what the DBC says."""
+    """What is claimed of each frame, beyond what the DBC says."""
 
     length: Annotated[int, Field(ge=0, le=64)]
     counter: str | None = None  # a signal that counts up
@@ -53,8 +53,8 @@ class MessageContent(Description):
     traces_to: Names = ()
 
 
-class MessagePromise(MessageContent):
-    """What is promised of a CAN message that comes periodically."""
+class PeriodicMessage(MessageContent):
+    """What is claimed of a CAN message that comes periodically."""
 
     period: Period
 
@@ -100,7 +100,7 @@ class Events(MessageContent):
 
 
 class BusLoad(Description):
-    """What load by others the BMS bears, and what it still promises then."""
+    """What load by others the BMS bears, and what it still claims then."""
 
     share: Annotated[Ratio, Field(gt=0, lt=1, description="of the bus's time")]
     burst_s: Annotated[

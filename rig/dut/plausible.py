@@ -1,6 +1,6 @@
 """Figures of a profile held against its other figures: what would gainsay itself can't be meant.
 
-Such a promise would fail a good BMS, or pass whatever it does. Bounds of single figures stand in
+Such a claim would fail a good BMS, or pass whatever it does. Bounds of single figures stand in
 `rig.bounds`. Pure.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the profile asks here when it is read
     from rig.dut.profile import Profile, Protection, Report
 
 _MOST_CURRENT_ERROR = 0.2  # of the largest current allowed: with more, none can be told
-_MOST_PACK_ERROR_V = 0.5  # for each cell: the most that a cell's own report may promise
+_MOST_PACK_ERROR_V = 0.5  # for each cell: the most that a cell's own report may claim
 
 
 def implausible(document: Document[Profile]) -> Iterator[Mistake]:
@@ -110,9 +110,9 @@ def _outputs(document: Document[Profile], name: str, protection: Protection) -> 
         what = "it opens nothing, and does not say that it is a warning"
         mend = f"write what it opens, or, of a warning, keeps: [{all_paths}]"
         yield document.mistake((*where, "opens"), what, mend)
-    elif not (protection.says or protection.console):
+    elif not (protection.flags or protection.console):
         what = "it opens nothing and says nothing, so that nothing shows it"
-        yield document.mistake(where, what, "add says: or console:, or remove it")
+        yield document.mistake(where, what, "add flags: or console:, or remove it")
 
 
 # ---- reports ------------------------------------------------------------------------------------

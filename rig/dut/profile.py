@@ -1,6 +1,6 @@
-"""A BMS's data sheet, from YAML: what its maker promises, and so what plans are checked against.
+"""A BMS's data sheet, from YAML: what its maker claims, and so what plans are checked against.
 
-Must not hold defaults for safety figures: silence is a mistake, or means "not promised". Reads the
+Must not hold defaults for safety figures: silence is a mistake, or means "not claimed". Reads the
 profile's own file and nothing else; the DBC it names is opened by `rig.dut.can_messages`.
 """
 
@@ -37,13 +37,13 @@ from rig.description import (
     parse,
     suggest,
 )
-from rig.dut.allowance import Allowance
 from rig.dut.consistency import contradictions
 from rig.dut.contactors import Contactors
+from rig.dut.current_voltage_limits import CurrentVoltageLimits
 from rig.dut.energy import Energy
 from rig.dut.links import FrontEnd, Link
-from rig.dut.messages import BusDbc, BusLoad, Events, MessagePromise
-from rig.dut.received import Received
+from rig.dut.messages import BusDbc, BusLoad, Events, PeriodicMessage
+from rig.dut.received_messages import ReceivedMessage
 from rig.dut.resets import Resets, Timers
 from rig.dut.settings import Settings
 from rig.quantities import (
@@ -76,10 +76,10 @@ from rig.quantity import (
     Interval,
     Kelvin,
     Ohms,
-    Promise,
     Ratio,
     RatioRange,
     Seconds,
+    TimeWindow,
     Toleranced,
     VoltCode,
     VoltRange,
@@ -195,7 +195,7 @@ class Nominal(Description):
     current_a: Annotated[Amps, Field(alias="current")] = 0.0
 
 
-class Limits(Description):
+class MaximumRatings(Description):
     """What must never be put on the BMS, whatever a plan says (its absolute maximum ratings)."""
 
     cell_v: Annotated[VoltRange, bounded(bounds.CELL), Field(alias="cell voltage")]
@@ -209,7 +209,7 @@ class Can(BusDbc):
     """Its CAN bus."""
 
     bitrate: BitRate
-    receives: dict[str, Received] = Field(default_factory=dict)
+    receives: dict[str, ReceivedMessage] = Field(default_factory=dict)
     back_within_s: Annotated[
         Seconds | None,
         bounded(bounds.START_TIME),
@@ -220,7 +220,9 @@ class Can(BusDbc):
         bounded(bounds.START_TIME),
         Field(alias="speaks within", description="of power-up: every periodic message has come"),
     ] = None
-    bears: Annotated[BusLoad | None, Field(description="load of the bus by others")] = None
+    tolerates_bus_load: Annotated[
+        BusLoad | None, Field(description="load of the bus by others")
+    ] = None
     traces_to: Names = ()
 
 
@@ -307,7 +309,7 @@ class Report(Description):
 
     A message may hold {n/4} for the number, from 1, of the group of 4 that it lies in.
 
-    `accuracy` and `within` are in `unit` (a temperature's accuracy in K); None: not promised.
+    `accuracy` and `within` are in `unit` (a temperature's accuracy in K); None: not claimed.
     """
 
     unit: ClassVar[str]
@@ -455,7 +457,9 @@ class Recovery(Description):
         Field(alias="current below", description="with which a load counts as removed"),
     ] = None
     frames: Annotated[int | None, Field(ge=1, le=1000)] = None  # of the message that must return
-    after: Annotated[Promise | None, bounded(bounds.DELAY)] = None  # it must hold; None: no promise
+    after: Annotated[TimeWindow | None, bounded(bounds.DELAY)] = (
+        None  # it must hold; None: no claim
+    )
 
     @model_validator(mode="after")
     def _one_condition(self) -> Recovery:
@@ -493,8 +497,8 @@ class Protection(Description):
     direction: Literal["above", "below"] | None = None
     each: bool = False  # each cell (or sensor) by itself: one is enough
     threshold: Toleranced | None = None
-    # From the crossing at the terminals to the output; None: no promise.
-    delay: Annotated[Promise | None, bounded(bounds.DELAY)] = None
+    # From the crossing at the terminals to the output; None: no claim.
+    delay: Annotated[TimeWindow | None, bounded(bounds.DELAY)] = None
     counter: Annotated[
         Literal["in a row", "leaky"],
         Field(description="leaky: a good value counts down instead of starting again"),
@@ -503,12 +507,12 @@ class Protection(Description):
     latched: Latched | None = None
     opens: Names = ()  # outputs
     keeps: Names = ()  # outputs that must stay as they are
-    says: dict[SignalAddress, int] = Field(default_factory=dict)
-    says_within_s: Annotated[
-        Seconds, bounded(bounds.REPORT_TIME), Field(alias="says within", gt=0)
+    flags: dict[SignalAddress, int] = Field(default_factory=dict)
+    flags_within_s: Annotated[
+        Seconds, bounded(bounds.REPORT_TIME), Field(alias="flags within", gt=0)
     ] = 0.15
-    says_for: Annotated[
-        Promise | None,
+    flags_for: Annotated[
+        TimeWindow | None,
         bounded(bounds.DELAY),
         Field(description="how long after the trip, where a reboot ends it"),
     ] = None
@@ -520,7 +524,7 @@ class Protection(Description):
     link: str | None = None  # of `link`
     message: str | None = None  # of `host message`
     command: str | None = None  # of `console command`, by its name in console.commands
-    also_promises: Names = ()  # in words: what no family tests by itself
+    also_claims: Names = ()  # in words: what no family tests by itself
     traces_to: Names = ()
     severity: Literal["blocker", "critical", "normal", "minor", "trivial"] = "normal"
 
@@ -564,9 +568,9 @@ class Protection(Description):
         if self.recovers is not None and self.latched is not None:
             raise mistake_error("it recovers and is latched at once", "keep one of the two")
         reboots = self.recovers is not None and self.recovers.when == "rebooted"
-        if self.says_for is not None and not reboots:
+        if self.flags_for is not None and not reboots:
             raise mistake_error(
-                "says for: only of a trip that a reboot ends; others say so until they recover",
+                "flags for: only of a trip that a reboot ends; others say so until they recover",
                 "remove it, or write recovers: {when: rebooted}",
             )
         return self._hysteresis()
@@ -685,7 +689,7 @@ class Balancing(Description):
 
 # ---- the profile --------------------------------------------------------------------------------
 class Profile(Description):
-    """What the maker promises of one type of BMS."""
+    """What the maker claims of one type of BMS."""
 
     name: PlainName
     title: str = ""
@@ -696,7 +700,7 @@ class Profile(Description):
     has_current: Annotated[bool, Field(alias="measures current")]
     supply: Supply | None = None
     nominal: Nominal
-    limits: Limits
+    limits: MaximumRatings
     can: Can | None = None
     buses: Annotated[
         dict[PlainName, BusDbc],
@@ -708,9 +712,9 @@ class Profile(Description):
     links: dict[str, Link] = Field(default_factory=dict)
     front_end: FrontEnd | None = None
     telemetry: Telemetry = Telemetry()
-    messages: dict[str, MessagePromise] = Field(default_factory=dict)
+    messages: dict[str, PeriodicMessage] = Field(default_factory=dict)
     events: Events | None = None
-    allowance: Allowance | None = None
+    current_and_voltage_limits: CurrentVoltageLimits | None = None
     protections: dict[str, Protection]
     any_fault: Annotated[
         SignalAddress | None,
@@ -744,8 +748,8 @@ class Profile(Description):
         """Where the DBC of each CAN bus lies: beside the profile."""
         return {name: self._folder / bus.dbc for name, bus in self.dbcs.items()}
 
-    def promise_of(self, message: MessageAddress) -> MessagePromise | None:
-        """Give what is promised of a message; of a module's, what is of all of them."""
+    def promise_of(self, message: MessageAddress) -> PeriodicMessage | None:
+        """Give what is claimed of a message; of a module's, what is of all of them."""
         return self.messages.get(message) or self.messages.get(message.whole)
 
     def unknown_place(self, address: Address) -> tuple[str, str] | None:
@@ -798,8 +802,8 @@ class Profile(Description):
 
     @cached_property
     def periods(self) -> Mapping[str, float]:
-        """Give how often each message is promised to come, in s."""
-        return {name: promise.period.value for name, promise in self.messages.items()}
+        """Give how often each message is claimed to come, in s."""
+        return {name: claim.period.value for name, claim in self.messages.items()}
 
     @property
     def closes_at_start(self) -> tuple[str, ...]:
@@ -848,7 +852,7 @@ class Profile(Description):
     def signals(self) -> Iterator[tuple[Location, str]]:
         """Give every "Message.Signal" that the profile names, with where it stands in the file."""
         for name, protection in self.protections.items():
-            yield from ((("protections", name, "says", said), said) for said in protection.says)
+            yield from ((("protections", name, "flags", said), said) for said in protection.flags)
         counts = {kind.name: len(self.names_of(kind)) for kind in (CELL, TEMPERATURE)}
         for name, report in self.telemetry.reports().items():
             for n in range(1, counts.get(name, 1) + 1):
@@ -856,7 +860,7 @@ class Profile(Description):
                     yield ("telemetry", name, "signal"), signal
         yield from self._message_signals()
         yield from self._received_signals()
-        for section in (self.energy, self.events, self.allowance, self.settings):
+        for section in (self.energy, self.events, self.current_and_voltage_limits, self.settings):
             yield from section.signals() if section is not None else ()
         yield from self._output_signals()
 
@@ -874,13 +878,13 @@ class Profile(Description):
             yield from ((("start", "request", name, s), f"{name}.{s}") for s in signals)
 
     def _message_signals(self) -> Iterator[tuple[Location, str]]:
-        for name, promise in self.messages.items():
+        for name, claim in self.messages.items():
             for key in ("counter", "crc"):
-                if signal := getattr(promise, key):
+                if signal := getattr(claim, key):
                     yield ("messages", name, key), MessageAddress(name).signal(signal)
         if self.contactors is not None:
-            for said in self.contactors.failure.says:
-                yield ("contactors", "precharge fails", "says", said), said
+            for said in self.contactors.failure.flags:
+                yield ("contactors", "precharge fails", "flags", said), said
             yield ("contactors", "states", "signal"), self.contactors.states.signal
             asked = self.contactors.request
             yield ("contactors", "request", "signal"), f"{asked.message}.{asked.signal}"

@@ -1,6 +1,6 @@
 """What resets a BMS and what it does then: the sections ``resets:`` and ``timers:`` of a profile.
 
-Must not hold defaults for promises: what is left out is not promised.
+Must not hold defaults for claims: what is left out is not claimed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ResetCause(Description):
     by: Literal["power cycle", "reset line", "command", "supply dip"]
     command: str | None = None  # of console.commands
     dips_to_v: Annotated[Volts | None, bounded(bounds.SUPPLY), Field(alias="dips to")] = None
-    says: Annotated[Pattern, Field(description="the line on the console that names the cause")]
+    console: Annotated[Pattern, Field(description="the line on the console that names the cause")]
     opens_within_s: Annotated[
         Seconds | None,
         bounded(bounds.REPORT_TIME),

@@ -1,7 +1,7 @@
 """What a user may change of a BMS, and how it keeps that: the section ``settings:`` of a profile.
 
-A setting moves a figure of one protection; its factory value is what that protection promises, so
-it is not repeated here. Must not hold defaults for promises: what is left out is not promised.
+A setting moves a figure of one protection; its factory value is what that protection claims, so
+it is not repeated here. Must not hold defaults for claims: what is left out is not claimed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _range(value: Any) -> Any:
 class Setting(Description):
     """One setting: what it moves, and how far."""
 
-    moves: Literal["threshold", "recovery level", "delay"]
+    parameter: Literal["threshold", "recovery level", "delay"]
     of: str  # a protection
     within: Annotated[
         Interval,
@@ -57,14 +57,14 @@ class Loss(Description):
     """What it does when it finds no good copy of its settings at a start."""
 
     provoked_by: str  # a console command: the maker's test hook
-    says: dict[SignalAddress, int]
+    flags: dict[SignalAddress, int]
     console: Pattern
     opens: Names  # outputs
     acknowledged_by: str  # a console command
 
 
 class Settings(Description):
-    """The settings, the console's words for them, and what is promised of keeping them."""
+    """The settings, the console's words for them, and what is claimed of keeping them."""
 
     read: Typed  # "get {name}"
     write: Typed  # "set {name} {value}"
@@ -113,8 +113,8 @@ class Settings(Description):
 
     def signals(self) -> Iterator[tuple[Location, str]]:
         """Give every "Message.Signal" that the section names, with where it stands."""
-        for said in self.loss.says if self.loss else ():
-            yield ("settings", "loss", "says", said), said
+        for said in self.loss.flags if self.loss else ():
+            yield ("settings", "loss", "flags", said), said
 
     def touches(self, line: str) -> bool:
         """Whether a typed line may change a setting."""

@@ -58,15 +58,15 @@ def _of_setting(document: Document[Profile], name: str, setting: Setting) -> Ite
     if setting.of not in protections:
         yield from _unknown(document, (*where, "of"), [setting.of], protections, "protection")
         return
-    promised = _promised(protections[setting.of], setting)
-    if promised is None:
-        what = f"{setting.of} promises no {setting.moves}"
-        yield document.mistake((*where, "moves"), what, "promise one, or remove the setting")
+    claimed = _claimed(protections[setting.of], setting)
+    if claimed is None:
+        what = f"{setting.of} claims no {setting.parameter}"
+        yield document.mistake((*where, "parameter"), what, "claim one, or remove the setting")
         return
-    unit, value, tolerance = promised
+    unit, value, tolerance = claimed
     within = setting.within
     if within.unit != unit:
-        what = f"{within} is not of the kind of a {setting.moves} of {setting.of}"
+        what = f"{within} is not of the kind of a {setting.parameter} of {setting.of}"
         yield document.mistake((*where, "range"), what, f"write it in {unit}")
     elif value not in within:
         what = f"the factory's {value:g} {unit} is outside {within}"
@@ -76,9 +76,9 @@ def _of_setting(document: Document[Profile], name: str, setting: Setting) -> Ite
         yield document.mistake((*where, "range"), what, "widen the range")
 
 
-def _promised(protection: Protection, setting: Setting) -> tuple[str, float, float] | None:
-    """Unit, value and tolerance of what a setting moves; None: it is not promised."""
-    if setting.moves == "delay":
+def _claimed(protection: Protection, setting: Setting) -> tuple[str, float, float] | None:
+    """Unit, value and tolerance of what a setting moves; None: it is not claimed."""
+    if setting.parameter == "delay":
         delay = protection.delay
         if delay is None:
             return None
@@ -86,5 +86,5 @@ def _promised(protection: Protection, setting: Setting) -> tuple[str, float, flo
         return delay.unit, middle if delay.nominal is None else delay.nominal, 0.0
     recovers = protection.recovers
     of_recovery = recovers.level if recovers is not None else None
-    level = protection.threshold if setting.moves == "threshold" else of_recovery
+    level = protection.threshold if setting.parameter == "threshold" else of_recovery
     return None if level is None else (level.unit, level.value, level.tolerance)

@@ -68,10 +68,14 @@ DUT = Document("dut", 1, TypeAdapter(DutFacts))
 DUT_NAME = "dut.json"  # among a run's inputs
 CASE: Document[Case] = Document(
     "case",
-    4,
+    5,
     CASE_JSON,
     unnamed=1,
-    converters={2: older.case_of_version_3, 3: older.case_of_version_4},
+    converters={
+        2: older.case_of_version_3,
+        3: older.case_of_version_4,
+        4: older.case_with_words_of_today,
+    },
 )
 JUDGEMENT: Document[Judgement] = Document("judgement", 3, JUDGEMENT_JSON, unnamed=1)
 MANIFEST = Document("manifest", 1, TypeAdapter(Manifest))

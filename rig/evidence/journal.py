@@ -96,7 +96,7 @@ def read_journal(path: Path) -> tuple[list[Entry], list[str], int]:
         Every line up to the first that breaks the chain.
     problems : list of str
         Why reading stopped early. A torn last line (no line end) is no problem: the power went
-        while it was written, and nothing after it can have been promised to anybody.
+        while it was written, and nothing after it can have been claimed to anybody.
     end : int
         Length in bytes of the trusted part, where a resumed run goes on writing.
     """

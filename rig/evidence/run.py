@@ -300,7 +300,7 @@ def _facts(path: Path) -> RunFacts:
 
 
 def _dut(path: Path, journal: Lines, wrong: dict[str, str]) -> DutFacts | None:
-    """Read what is promised whatever the case; of older runs, each case bears it."""
+    """Read what is claimed whatever the case; of older runs, each case bears it."""
     named = any(DUT_NAME in start.inputs for start in journal.of(RunStart))
     if not named or _INPUT_DUT in wrong:
         return None
@@ -482,7 +482,7 @@ def _driven(read: _Read, folder: Path) -> Case | str:
         return f"{name}: {error.what}"
 
 
-def _judgement(folder: Path, told: Judgement) -> tuple[Judgement, tuple[str, ...]]:
+def _judgement(folder: Path, reported: Judgement) -> tuple[Judgement, tuple[str, ...]]:
     """Return the stored judgement; what the journal told, and why, where it can't be had."""
     below = f"cases/{folder.name}"
     try:
@@ -491,11 +491,11 @@ def _judgement(folder: Path, told: Judgement) -> tuple[Judgement, tuple[str, ...
         if _has_trace(folder, ()):
             trace_files.check_version(folder)
     except OSError as error:
-        return told, (f"{below}/judgement.json: can't be read ({error.strerror or error})",)
+        return reported, (f"{below}/judgement.json: can't be read ({error.strerror or error})",)
     except EvidenceError as error:
-        return told, (f"{Path(error.where).name}: {error.what}",)
-    if (judgement.verdict, judgement.case_id) != (told.verdict, told.case_id):
-        return told, (f"{below}/judgement.json: case or verdict differ from the journal's",)
+        return reported, (f"{Path(error.where).name}: {error.what}",)
+    if (judgement.verdict, judgement.case_id) != (reported.verdict, reported.case_id):
+        return reported, (f"{below}/judgement.json: case or verdict differ from the journal's",)
     return judgement, ()
 
 

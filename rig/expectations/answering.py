@@ -10,7 +10,6 @@ from rig.dut.claims import states_of
 from rig.dut.profile import Console, Profile, Protection
 from rig.dut.settings import Settings
 from rig.expectations.expectation import Around
-from rig.instants import Instant, Mark
 from rig.quantities import SUPPLY
 from rig.steps.power import Power
 from rig.steps.reset import Reset
@@ -18,6 +17,7 @@ from rig.steps.send import Send
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
 from rig.steps.type_line import Type
+from rig.time_reference import Mark, TimeReference
 
 _REFUSED = {
     "crc": "wrong crc",
@@ -32,21 +32,23 @@ _REFUSED = {
 def refused(around: Around) -> Iterator[str]:
     """Give what a trip shows to be refused: nothing but wrong frames came, and none was taken."""
     for step in around.each(StartPeriodic):
-        if step.wrong and step.wrong.every == 1:
-            what = _REFUSED.get(step.wrong.what)
+        if step.frame_fault and step.frame_fault.every == 1:
+            what = _REFUSED.get(step.frame_fault.what)
             yield f"can/receives/{step.message}/refuses/{what}"
 
 
-def told(around: Around, said: str, value: float, expected: str) -> Iterator[str]:
+def reported(around: Around, said: str, value: float, expected: str) -> Iterator[str]:
     """Give what the value of a signal shows, whether it "comes" or stays ("never")."""
     profile = around.profile
-    exceeded = profile.allowance.exceeded if profile.allowance else None
+    exceeded = (
+        profile.current_and_voltage_limits.exceeded if profile.current_and_voltage_limits else None
+    )
     if said in (states := states_of(profile)):
         yield f"{states[said]}@{value:g}"
-    if exceeded is not None and exceeded.says == said:
-        yield f"allowance/exceeded/{expected}"
+    if exceeded is not None and exceeded.flag == said:
+        yield f"current and voltage limits/exceeded/{expected}"
     for step in around.each(Send) if value else ():
-        if step.wrong and profile.can:
+        if step.frame_fault and profile.can:
             received = profile.can.receives.get(step.message)
             if received and received.counts_refused == said:
                 yield f"can/receives/{step.message}/counts refused"
@@ -59,7 +61,7 @@ def is_full(profile: Profile, signal: SignalAddress, value: float) -> bool:
     return full is not None and is_soc and value == percent_of(profile, 1.0)
 
 
-def answered(around: Around, pattern: str, since: Instant) -> Iterator[str]:
+def answered(around: Around, pattern: str, since: TimeReference) -> Iterator[str]:
     """Give what a line of the console shows."""
     profile = around.profile
     if profile.console is not None:

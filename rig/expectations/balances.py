@@ -19,14 +19,14 @@ from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation
 from rig.expectations.subjects import BALANCING
 from rig.expectations.words import Words
-from rig.judge.instants import channel_of, index_at, marker_of
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
+from rig.judge.timing import channel_of, index_at, marker_of
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
 from rig.quantities import BALANCE, BLEED, CELL, kind_of, number_of
 from rig.quantity import Amps, exact
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.read import Read
 from rig.steps.resolver import Resolver
 from rig.steps.set import Set
@@ -79,7 +79,7 @@ class Balances(Expectation):
         outputs = rules.output if rules and rules.output else BLEED.word + " {n}"
         read: set[str] = set()
         for step in names.steps:
-            if isinstance(step, Set | Staircase):
+            if isinstance(step, Set | Ramp):
                 read.clear()  # from before this: not how it is at the mark
             if isinstance(step, Read):
                 read |= set(step.quantities)
@@ -121,16 +121,16 @@ class Balances(Expectation):
     def _judged(self, seen: Sequence[_Bleed]) -> tuple[Verdict, str]:
         wrong = [b for b in seen if b.surely is (b.cell not in self.cells)]
         unsure = [CELL.at(b.cell) for b in seen if b.surely is None]
-        told = ", ".join(f"{CELL.at(b.cell)} {b.shown}" for b in seen)
+        reported = ", ".join(f"{CELL.at(b.cell)} {b.shown}" for b in seen)
         if wrong:
             does = (
                 f"{CELL.at(b.cell)} {'bleeds' if b.surely else 'does not bleed'}" for b in wrong
             )
-            return Verdict.FAIL, f"{', '.join(does)}, against the expectation ({told})"
+            return Verdict.FAIL, f"{', '.join(does)}, against the expectation ({reported})"
         if unsure:
             which, why = ", ".join(unsure), f"too near to {show(self.low_a, 'A')} for the meter"
-            return Verdict.INCONCLUSIVE, f"whether {which} bleeds can't be told ({told}): {why}"
-        return Verdict.PASS, f"just as expected ({told})"
+            return Verdict.INCONCLUSIVE, f"whether {which} bleeds can't be told ({reported}): {why}"
+        return Verdict.PASS, f"just as expected ({reported})"
 
 
 def _numbered(output: str, profile: Profile) -> tuple[str, ...]:

@@ -16,10 +16,10 @@ from rig.expectations.expectation import InSpan
 from rig.expectations.subjects import CONSOLE
 from rig.expectations.words import Spanned
 from rig.judge.console import line_mark, must_have_spoken
-from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
+from rig.judge.timing import window_ns
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
 from rig.trace.model import Line, Trace

@@ -16,10 +16,10 @@ from rig.expectations.expectation import Around, InTime
 from rig.expectations.subjects import CONSOLE
 from rig.expectations.words import Timed
 from rig.judge.console import line_instant, line_mark, must_have_spoken
-from rig.judge.instants import At, elapsed, find_instant, search_start_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import judged_duration
+from rig.judge.timing import At, elapsed, find_instant, search_start_ns
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_range
 from rig.steps.conditions import Condition, ConsoleLine

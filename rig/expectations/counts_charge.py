@@ -15,17 +15,17 @@ from pydantic import Field
 
 from rig.can_address import SignalAddress
 from rig.description import Names
-from rig.dut.charge import REMAINING, SOC_STEP, promised, signals_of
+from rig.dut.charge import REMAINING, SOC_STEP, claimed, signals_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.subjects import ENERGY, Subject
 from rig.expectations.words import Words, differing, given
 from rig.judge.budget import Budget, Row
 from rig.judge.can_signals import adapter_row
-from rig.judge.instants import marker_of
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, judge_within, measurement, why_undecided
+from rig.judge.timing import marker_of
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_measured
 from rig.quantities import CURRENT
@@ -54,7 +54,7 @@ class CountsChargeWords(Words):
     counts: Names
     begin: Annotated[str, Field(alias="from")]
     end: Annotated[str, Field(alias="to")]
-    ah_per_unit: float | None = None  # this and the next: else as the profile promises it
+    ah_per_unit: float | None = None  # this and the next: else as the profile claims it
     accuracy_a: Annotated[Amps | None, Field(alias="accuracy")] = None
     relative: float | None = None  # a part: 0.01 is 1 %
     resolution_ah: Annotated[AmpHours | None, Field(alias="resolution")] = None
@@ -223,10 +223,10 @@ def _budget(trace: Trace, stretches: list[_Stretch]) -> Budget:
     )
 
 
-# ---- as a profile promises it -------------------------------------------------------------------
+# ---- as a profile claims it -------------------------------------------------------------------
 def counts(profile: Profile, name: str, begin: str, end: str) -> CountsCharge:
     """Expect that a quantity changes by the charge that flows between two marks."""
-    energy, capacity_ah, factor = promised(profile)
+    energy, capacity_ah, factor = claimed(profile)
     counting = energy.state_of_charge.counts
     if name == REMAINING and energy.remaining_capacity is not None:
         resolution_ah, ah_per_unit = energy.remaining_capacity.resolution_ah, 1.0

@@ -14,13 +14,13 @@ from pydantic import Field
 
 from rig.expectations.recording import Recording
 from rig.expectations.words import SECONDS, Both, Limits, Spanned
-from rig.judge.instants import At, edge_at, elapsed, index_at, window_ns
 from rig.judge.observed import Observed
 from rig.judge.outputs import Recorded, must_cover
 from rig.judge.rules import judged_duration, worst
+from rig.judge.timing import At, edge_at, elapsed, index_at, window_ns
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show, show_range
-from rig.quantity import Promise
+from rig.quantity import TimeWindow
 from rig.trace.model import Trace
 
 
@@ -35,7 +35,7 @@ class CyclesWords(Spanned):
     count: Annotated[int, Field(alias="closes", ge=0)]
     each: Annotated[Limits, Field(description="how long it is closed each time")]
     pauses: Annotated[
-        Promise | None,
+        TimeWindow | None,
         Field(description="how long it is open between"),
         SECONDS,
         Both("pause_low_s", "pause_high_s"),

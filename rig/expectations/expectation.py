@@ -17,7 +17,6 @@ from rig.console_name import OWN_CONSOLE
 from rig.dut.profile import Profile, Protection
 from rig.expectations.subjects import Subject
 from rig.expectations.words import Words
-from rig.instants import Crossing, Instant
 from rig.judge.observed import Observed
 from rig.judge.rules import Question
 from rig.judge.verdict import Finding
@@ -27,6 +26,7 @@ from rig.quantities import LINK
 from rig.steps.conditions import Condition
 from rig.steps.resolver import Resolver
 from rig.steps.step import Step
+from rig.time_reference import Crossing, TimeReference
 
 S = TypeVar("S", bound=Step)
 
@@ -227,7 +227,7 @@ class Expectation(ABC):
 class InTime(Expectation):
     """Something that is to come between low_s and high_s after an instant."""
 
-    since: Instant
+    since: TimeReference
     high_s: float
     low_s: float = 0.0
 
@@ -261,7 +261,7 @@ class InSpan(Expectation):
         return said_span(self.begin, self.end)
 
 
-def crossed(since: Instant | None) -> tuple[str, ...]:
+def crossed(since: TimeReference | None) -> tuple[str, ...]:
     """Name the quantity whose crossing an instant is."""
     return (since.quantity,) if isinstance(since, Crossing) else ()
 

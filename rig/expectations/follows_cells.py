@@ -13,7 +13,7 @@ from pydantic import Field
 
 from rig.can_address import SignalAddress
 from rig.description import Names
-from rig.dut.charge import CELL_SUM, REMAINING, promised, signals_of
+from rig.dut.charge import CELL_SUM, REMAINING, claimed, signals_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, must_be_read
 from rig.expectations.subjects import ENERGY, Subject
@@ -50,7 +50,7 @@ class FollowsCellsWords(Words):
     cells: Annotated[Names | None, Field(description="else all")] = None
     curve: Annotated[
         tuple[tuple[float, float], ...] | None,
-        Field(description="V to its unit; this and the next: else as the profile promises"),
+        Field(description="V to its unit; this and the next: else as the profile claims"),
     ] = None
     accuracy: float | None = None
     accuracy_v: Annotated[Volts | None, Field(alias="voltage accuracy")] = None
@@ -73,7 +73,7 @@ class FollowsCells(Expectation):
     curve: tuple[tuple[float, float], ...]  # V to the signal's unit, rising, straight between
     accuracy: float
     accuracy_v: float = 0.0
-    ordered_from_v: float | None = None  # None: nothing is promised of it
+    ordered_from_v: float | None = None  # None: nothing is claimed of it
     unit: str = ""
     settle_s: float = 0.5  # the report must be newer than this after the last change
     kind: Literal["follows cells"] = "follows cells"
@@ -125,7 +125,7 @@ class _Look:
 
     mean_v: float
     meter_v: float  # half-width
-    told: float
+    reported: float
 
 
 def _looks(observed: Observed, wanted: FollowsCells) -> list[_Look]:
@@ -144,7 +144,7 @@ def _looks(observed: Observed, wanted: FollowsCells) -> list[_Look]:
             )
         mean_v = float(np.mean([r.value for r in readings]))
         meter_v = float(np.mean([r.accuracy for r in readings]))
-        found.append(_Look(mean_v=mean_v, meter_v=meter_v, told=float(values[at])))
+        found.append(_Look(mean_v=mean_v, meter_v=meter_v, reported=float(values[at])))
     return found
 
 
@@ -187,7 +187,7 @@ def _on_curve(look: _Look, wanted: FollowsCells, count: int) -> Finding:
     verdict = worst((low.verdict, high.verdict))
     near = min((s for s in (low, high) if s.verdict is verdict), key=lambda side: side.room)
     sentence = (
-        f"{wanted.signal} was {look.told:g} {wanted.unit} with the cells at"
+        f"{wanted.signal} was {look.reported:g} {wanted.unit} with the cells at"
         f" {show(look.mean_v, 'V')}, where {due:.2f} {wanted.unit} are due: off by"
         f" {show_measured(near.measured)}, allowed {low.limit:.2f} to {high.limit:.2f}"
         f" {wanted.unit} (the worst of {count} readings)"
@@ -210,11 +210,11 @@ def _side(look: _Look, wanted: FollowsCells, due: float, sign: int) -> _Side:
     edge = _curve(wanted, edge_v)
     limit = edge + sign * wanted.accuracy - due
     # The limit may lie nearer or further: what is inside asks for the one, what is not the other.
-    towards = sign if sign * (look.told - due - limit) > 0.0 else -sign
+    towards = sign if sign * (look.reported - due - limit) > 0.0 else -sign
     moves = abs(_curve(wanted, edge_v + towards * look.meter_v) - edge)
     row = Row(name="meter", half_width=moves, source="its accuracy, through the curve")
     budget = Budget.of((row,))
-    measured = measurement(look.told - due, budget, wanted.unit)
+    measured = measurement(look.reported - due, budget, wanted.unit)
     limits = (limit, math.inf) if sign < 0 else (-math.inf, limit)
     verdict = judge_within(measured, *limits)
     return _Side(limit=limit, measured=measured, budget=budget, verdict=verdict)
@@ -235,20 +235,20 @@ def _disorder(looks: list[_Look], wanted: FollowsCells) -> Finding | None:
         return None
     for low, high in combinations(sorted(looks, key=lambda look: look.mean_v), 2):
         apart_v = high.mean_v - low.mean_v - low.meter_v - high.meter_v
-        if apart_v > wanted.ordered_from_v and high.told < low.told - wanted.accuracy:
+        if apart_v > wanted.ordered_from_v and high.reported < low.reported - wanted.accuracy:
             sentence = (
-                f"{wanted.signal} was {low.told:g} {wanted.unit} at"
-                f" {show(low.mean_v, 'V')} and less, {high.told:g} {wanted.unit}, at"
+                f"{wanted.signal} was {low.reported:g} {wanted.unit} at"
+                f" {show(low.mean_v, 'V')} and less, {high.reported:g} {wanted.unit}, at"
                 f" {show(high.mean_v, 'V')}"
             )
             return wanted.question.answer(Verdict.FAIL, sentence)
     return None
 
 
-# ---- as a profile promises it -------------------------------------------------------------------
+# ---- as a profile claims it -------------------------------------------------------------------
 def follows(profile: Profile, name: str) -> FollowsCells:
     """Expect that a quantity is what the cells' voltages make of it, at rest after a start."""
-    energy, capacity_ah, factor = promised(profile)
+    energy, capacity_ah, factor = claimed(profile)
     charge = energy.state_of_charge
     accuracy, accuracy_v = charge.accuracy / factor, _cell_accuracy_v(profile)
     curve = tuple((volts, soc / factor) for volts, soc in charge.curve)

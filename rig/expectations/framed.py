@@ -1,4 +1,4 @@
-"""What `message timing` and `message sound` share: what is promised of each frame of a message."""
+"""What `message timing` and `message sound` share: what is claimed of each frame of a message."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rig.dut.messages import MessageContent
 from rig.expectations.expectation import InSpan
 from rig.expectations.subjects import MESSAGE
 from rig.judge.can_signals import Times, Values
-from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
+from rig.judge.timing import window_ns
 from rig.judge.wording import show
 
 _PROMISED = ("length", "counter", "counter_last", "crc", "crc_kind", "crc_data_id", "spare_zero")
@@ -41,7 +41,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framed(InSpan):
-    """A message between two marks, and what is promised of each of its frames."""
+    """A message between two marks, and what is claimed of each of its frames."""
 
     message: MessageAddress
     length: int
@@ -55,9 +55,9 @@ class Framed(InSpan):
     subject = MESSAGE
 
     @classmethod
-    def promised(cls, name: str, promise: MessageContent, **given: Any) -> Self:
-        """Expect every frame of a message to be as promised."""
-        content = {part: getattr(promise, part) for part in _PROMISED}
+    def claimed(cls, name: str, claim: MessageContent, **given: Any) -> Self:
+        """Expect every frame of a message to be as claimed."""
+        content = {part: getattr(claim, part) for part in _PROMISED}
         return cls(message=MessageAddress(name), **content, **given)
 
     def content(self) -> str:

@@ -15,18 +15,18 @@ from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Expectation, InTime
 from rig.expectations.subjects import MESSAGE
 from rig.expectations.words import Timed
-from rig.instants import Mark
 from rig.judge.can_signals import Times, adapter_row, equal, unanswered
-from rig.judge.instants import At, elapsed, find_instant
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence
+from rig.judge.timing import At, elapsed, find_instant
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import said_message, show, show_range
 from rig.quantity import unitless
 from rig.steps.fault import Fault
 from rig.steps.power import Power
 from rig.steps.resolver import Resolver
+from rig.time_reference import Mark
 from rig.trace.model import Trace
 
 

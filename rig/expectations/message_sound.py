@@ -35,11 +35,11 @@ class MessageSound(Framed):
     def read(cls, name: str, content: MessageSoundWords, names: Resolver) -> Iterator[Expectation]:
         events = names.profile.events
         of_events = events if events is not None and name == events.message else None
-        promise = names.profile.promise_of(MessageAddress(name)) or of_events
-        if promise is None:
-            names.refuse(f"nothing is promised of the bytes of {name}", "add it to messages")
+        claim = names.profile.promise_of(MessageAddress(name)) or of_events
+        if claim is None:
+            names.refuse(f"nothing is claimed of the bytes of {name}", "add it to messages")
         else:
-            sound = cls.promised(name, promise, begin=content.begin, end=content.end)
+            sound = cls.claimed(name, claim, begin=content.begin, end=content.end)
             yield sound if content.is_sound is True else replace(sound, counter=None)
 
     @property

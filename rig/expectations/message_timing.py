@@ -46,11 +46,11 @@ class MessageTiming(Framed):
 
     @classmethod
     def read(cls, name: str, content: MessageTimingWords, names: Resolver) -> Iterator[Expectation]:
-        promise = names.profile.promise_of(MessageAddress(name))
-        if promise is None:
+        claim = names.profile.promise_of(MessageAddress(name))
+        if claim is None:
             names.refuse(f"{name} comes once and has no period", "write comes: or is sound:")
             return
-        yield cls.promised(name, promise, **content.fields())
+        yield cls.claimed(name, claim, **content.fields())
 
     def answers(self, around: Around) -> Iterator[str]:
         del around

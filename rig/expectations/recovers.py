@@ -11,11 +11,11 @@ from pydantic import Field
 from rig.expectations.expectation import Around
 from rig.expectations.reaction import Reaction
 from rig.expectations.words import Caused, Limits
-from rig.judge.instants import find_instant
 from rig.judge.observed import Observed
 from rig.judge.outputs import watch
 from rig.judge.reactions import Due, reaction
 from rig.judge.rules import Question
+from rig.judge.timing import find_instant
 from rig.judge.verdict import Finding, Verdict
 from rig.judge.wording import show
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rig.can_address import SignalAddress
-from rig.expectations.answering import is_full, told
+from rig.expectations.answering import is_full, reported
 from rig.expectations.expectation import Around, InTime
 from rig.expectations.subjects import SIGNAL
 from rig.expectations.words import Number, Timed
@@ -24,10 +24,10 @@ from rig.judge.can_signals import (
     equal,
     silent,
 )
-from rig.judge.instants import At, elapsed, find_instant, search_start_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NotReached, judged_duration
+from rig.judge.timing import At, elapsed, find_instant, search_start_ns
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import said_instant, show, show_range
 from rig.steps.conditions import Condition, SignalValue
@@ -58,16 +58,16 @@ class SignalBecomes(InTime):
 
     def answers(self, around: Around) -> Iterator[str]:
         profile, p, said = around.profile, around.protection, self.signal
-        if p is not None and said in p.says:
-            goes = self.value != p.says[said]
-            yield from around.of_protection(f"{'takes back' if goes else 'says'}/{said}")
+        if p is not None and said in p.flags:
+            goes = self.value != p.flags[said]
+            yield from around.of_protection(f"{'clears' if goes else 'flags'}/{said}")
             if not p.opens:  # a warning: the flag is its whole reaction
                 yield from around.of_protection("recovers" if goes else "delay")
-        if profile.settings and profile.settings.loss and said in profile.settings.loss.says:
+        if profile.settings and profile.settings.loss and said in profile.settings.loss.flags:
             yield "settings/loss"
         if is_full(profile, self.signal, self.value):
             yield "energy/full"
-        yield from told(around, said, self.value, "comes")
+        yield from reported(around, said, self.value, "comes")
 
     def sentence(self) -> str:
         return f"{self.signal} becomes {self.value:g} {self.when}"

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from rig.can_address import SignalAddress
 from rig.dut.profile import Profile
-from rig.expectations.answering import told
+from rig.expectations.answering import reported
 from rig.expectations.expectation import Around, Expectation
 from rig.expectations.subjects import SIGNAL, Subject
 from rig.expectations.words import Number, Spanned, Words, span_words
@@ -31,7 +31,7 @@ class SignalStaysWords(Spanned):
     leads: ClassVar[tuple[str, ...]] = ("stays",)
 
     stays: Number
-    whose: Annotated[
+    at_place: Annotated[
         str | None, Field(alias="of", description="cells 1 to 4: their numbers for {n}")
     ] = None
 
@@ -58,7 +58,7 @@ class SignalStays(Expectation):
         yield cls(
             signal=SignalAddress(name),
             value=content.stays,
-            of=content.whose and together(names.all_of(content.whose)),
+            of=content.at_place and together(names.all_of(content.at_place)),
             begin=content.begin,
             end=content.end,
         )
@@ -79,7 +79,7 @@ class SignalStays(Expectation):
         first = self.alone(each(self.of)[0]).signal if self.of else said
         if rules and self.value and rules.signal_for(1) == first:
             yield "balancing/signal"
-        yield from told(around, said, self.value, "never")
+        yield from reported(around, said, self.value, "never")
 
     def signals_named(self) -> Iterator[tuple[str, float | None]]:
         for one in self._alone():

@@ -64,14 +64,14 @@ class SignalWithin(InSpan):
     words = SignalWithinWords
 
     def answers(self, around: Around) -> Iterator[str]:
-        allowance, said = around.profile.allowance, self.signal
-        if allowance is None:
+        limits, said = around.profile.current_and_voltage_limits, self.signal
+        if limits is None:
             return
-        for way, limit in allowance.currents.items():
+        for way, limit in limits.currents.items():
             if limit.signal == said and around.name is None:  # else 0, since its path is open
-                yield f"allowance/{way}@{around.at}"
-        if allowance.charge_voltage and allowance.charge_voltage.signal == said:
-            yield "allowance/charge voltage"
+                yield f"current and voltage limits/{way}@{around.at}"
+        if limits.charge_voltage and limits.charge_voltage.signal == said:
+            yield "current and voltage limits/charge voltage"
 
     def sentence(self) -> str:
         unit = f" {self.unit}" if self.unit else ""

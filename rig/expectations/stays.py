@@ -13,10 +13,10 @@ from pydantic import Field
 from rig.expectations.expectation import Around
 from rig.expectations.recording import Recording
 from rig.expectations.words import IsOpen, Spanned
-from rig.judge.instants import clock_u_s, index_at, window_ns
 from rig.judge.observed import Observed
 from rig.judge.outputs import Recorded, must_cover
 from rig.judge.rules import NoEvidence
+from rig.judge.timing import clock_u_s, index_at, window_ns
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show
 from rig.trace.model import Trace

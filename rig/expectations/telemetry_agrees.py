@@ -57,7 +57,7 @@ class TelemetryAgreesWords(Words):
         str | None, Field(description="which report of it: console, or Message.Signal")
     ] = None
     accuracy: Annotated[
-        float | None, Field(description="SI; this and the next: else as the profile promises it")
+        float | None, Field(description="SI; this and the next: else as the profile claims it")
     ] = None
     relative: float | None = None  # a part: 0.01 is 1 %
     factor: float | None = None
@@ -166,10 +166,10 @@ class TelemetryAgrees(Expectation):
         def finding(at: int) -> Finding:
             return unsettled.get(at) or looks.finding(ones[at], int(rows[at]))
 
-        told = (rows >= 0) & np.isfinite(looks.difference[rows])
+        reported = (rows >= 0) & np.isfinite(looks.difference[rows])
 
         def of(column: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.where(told, column[rows], np.nan)
+            return np.where(reported, column[rows], np.nan)
 
         return worst_of(
             self.question,
@@ -221,9 +221,9 @@ class _Looks:
         has = np.flatnonzero(self.report >= 0)
         which = self._readings.which[has]
         codes = np.full(has.size, FAIL)  # a report that is no number
-        told = np.isfinite(self.difference[has])
-        at = has[told]
-        codes[told] = codes_within(
+        reported = np.isfinite(self.difference[has])
+        at = has[reported]
+        codes[reported] = codes_within(
             self.difference[at], self.expanded[at], -self.limit[at], self.limit[at]
         )
         order = np.lexsort((-self.share[has], codes, which))
@@ -317,8 +317,8 @@ def _reported_of(observed: Observed, ones: Sequence[TelemetryAgrees]) -> _Report
     signals = [one.signal for one in ones if one.signal is not None]
     if signals:
         parts = [observed.signal(signal) for signal in signals]
-        told = zip(signals, parts, strict=True)
-        every = (due_every_ns(observed, signal, times) for signal, (times, _) in told)
+        reported = zip(signals, parts, strict=True)
+        every = (due_every_ns(observed, signal, times) for signal, (times, _) in reported)
         link = signals[0].bus
     else:
         parts = [_printed(observed.trace, one) for one in ones]
@@ -400,7 +400,7 @@ def _no_report(
     )
 
 
-# ---- as a profile promises it -------------------------------------------------------------------
+# ---- as a profile claims it -------------------------------------------------------------------
 def agrees(report: Report, quantity: str) -> list[TelemetryAgrees]:
     """Expect a report to agree with the meter wherever it is told, the profile's own first.
 
@@ -423,7 +423,7 @@ def agrees(report: Report, quantity: str) -> list[TelemetryAgrees]:
 
 
 def _reported(quantity: str, by: str | None, names: Resolver) -> TelemetryAgrees | None:
-    """Expect what the profile promises of a report: of the one named, else of its own."""
+    """Expect what the profile claims of a report: of the one named, else of its own."""
     report = _report(names.profile, quantity, by)
     if report is None:
         what = f'the profile has no report of "{quantity}"'
@@ -431,7 +431,7 @@ def _reported(quantity: str, by: str | None, names: Resolver) -> TelemetryAgrees
         names.refuse(what, suggest(_name_of(quantity), known, "it reports"))
         return None
     if report.accuracy is None:
-        what = f'the profile promises no accuracy of "{quantity}"'
+        what = f'the profile claims no accuracy of "{quantity}"'
         names.refuse(what, "remove it, or add accuracy to its telemetry")
         return None
     tellers = _tellers(names.profile, quantity, by)
@@ -441,17 +441,17 @@ def _reported(quantity: str, by: str | None, names: Resolver) -> TelemetryAgrees
 
 
 def _tellers(profile: Profile, quantity: str, by: str | None) -> dict[str, TelemetryAgrees]:
-    """Give what is promised of a quantity by who reports it, the profile's own first."""
+    """Give what is claimed of a quantity by who reports it, the profile's own first."""
     report = _report(profile, quantity, by)
-    return {told.teller: told for told in agrees(report, quantity)} if report else {}
+    return {reported.teller: reported for reported in agrees(report, quantity)} if report else {}
 
 
 def _report(profile: Profile, quantity: str, by: str | None) -> Report | None:
     """Find the report of a quantity, or of the lowest or highest where that is named."""
     reports, kind = profile.telemetry.reports(), kind_of(quantity)
     word = kind.word if kind else quantity
-    extremes = (reports.get(f"{end} {word}") for end in ("lowest", "highest"))
-    named = (r for r in extremes if r and by == r.address)
+    min_max = (reports.get(f"{end} {word}") for end in ("lowest", "highest"))
+    named = (r for r in min_max if r and by == r.address)
     return next(named, None) or reports.get(_name_of(quantity))
 
 

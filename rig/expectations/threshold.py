@@ -1,4 +1,4 @@
-"""At which level the BMS reacted, from a staircase of levels read back by the meter.
+"""At which level the BMS reacted, from a ramp of levels read back by the meter.
 
 Must not judge times. The reaction comes a delay after its cause: with the BMS's longest delay D, a
 reaction at t proves that the threshold lies above every level that was held at t - D or before (it
@@ -42,7 +42,7 @@ from rig.quantity import (
     unit_of_difference,
 )
 from rig.steps import Step
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.resolver import Resolver
 from rig.trace.model import Command, Reading, Trace
 
@@ -75,7 +75,7 @@ class ThresholdWords(Words):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdIs(Expectation):
-    """The level at which `output` reacted lies within tolerance of `level` (a Staircase)."""
+    """The level at which `output` reacted lies within tolerance of `level` (a Ramp)."""
 
     quantity: str
     output: str
@@ -94,7 +94,7 @@ class ThresholdIs(Expectation):
         word, level = "opens at", content.opens_at
         if level is None:
             word, level = "closes at", content.closes_at
-        ramps = [step for step in names.steps if isinstance(step, Staircase)]
+        ramps = [step for step in names.steps if isinstance(step, Ramp)]
         if level is None or len(ramps) != 1:
             names.refuse("a threshold is found by one ramp among the steps", "add a step ramp:")
             return
@@ -161,7 +161,7 @@ class ThresholdIs(Expectation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """A step of the staircase: what was commanded, and what the meter found at the terminal."""
+    """A step of the ramp: what was commanded, and what the meter found at the terminal."""
 
     value: float
     accuracy: float
@@ -193,7 +193,7 @@ def staircase_levels(observed: Observed, quantity: str) -> list[Level]:
 def _is_on_the_way(commands: list[Command], i: int, readings: Sequence[Reading]) -> bool:
     """Tell whether a current's other source is told 0 A before the one that gives it: no level.
 
-    Nobody reads it, and nothing flowed there; only the staircase's own start comes from 0 A.
+    Nobody reads it, and nothing flowed there; only the ramp's own start comes from 0 A.
     """
     command, following = commands[i], commands[i + 1 : i + 2]
     if command.value != 0.0 or not following or following[0].instrument == command.instrument:
@@ -203,8 +203,8 @@ def _is_on_the_way(commands: list[Command], i: int, readings: Sequence[Reading])
 
 
 def _first_of_staircase(steps: Sequence[Step], commands: list[Command], quantity: str) -> int:
-    """Return the index of the command before the staircase's own first, which sets its start."""
-    stairs = [s for s in steps if isinstance(s, Staircase) and s.quantity == quantity]
+    """Return the index of the command before the ramp's own first, which sets its start."""
+    stairs = [s for s in steps if isinstance(s, Ramp) and s.quantity == quantity]
     if not stairs:
         return 0
     near = _NEAR * abs(stairs[0].step)
@@ -233,9 +233,9 @@ def _bracketing(levels: list[Level], change: Change, wanted: ThresholdIs) -> tup
     in_force = [i for i, level in enumerate(levels) if level.begin_ns <= late_ns]
     outlasted = [i for i in in_force if levels[i].settled_ns <= early_ns - wanted.delay_s * 1e9]
     if not in_force or in_force[-1] == 0:
-        raise NotReached("the output reacted before the staircase took its first step")
+        raise NotReached("the output reacted before the ramp took its first step")
     high = in_force[-1]
-    # A BMS slower than promised reacts to a level held longer than the delay: to that one then.
+    # A BMS slower than claimed reacts to a level held longer than the delay: to that one then.
     low = min(outlasted[-1] if outlasted else 0, high - 1)
     if wanted.quantity == "current" and wanted.is_open:
         return levels[low], _as_reached(levels[high], levels[:high], early_ns)
@@ -258,7 +258,7 @@ def _as_reached(level: Level, earlier: list[Level], reacted_ns: float) -> Level:
 
 def _budget(low: Level, high: Level) -> Budget:
     step = Row(
-        name="step of the staircase",
+        name="step of the ramp",
         half_width=abs(high.value - low.value) / 2.0,
         source="the threshold lies between the two levels, often close to one",
     )
@@ -277,7 +277,7 @@ def _no_reaction(
     verb = "open" if wanted.is_open else "close"
     if not seen.was_ready:
         state = "closed" if wanted.is_open else "open"
-        what = f"{wanted.output} was not {state} when the staircase began"
+        what = f"{wanted.output} was not {state} when the ramp began"
         if wanted.is_open:
             level = observed.output(wanted.output).closed_above
             must_have_shown_closed(observed.trace, wanted.output, level, what)
@@ -294,9 +294,7 @@ def _no_reaction(
     )
     if beyond > last.accuracy and held_s > wanted.delay_s:
         return wanted.question.answer(Verdict.FAIL, sentence)
-    return wanted.question.answer(
-        Verdict.INCONCLUSIVE, f"{sentence}; the staircase ended too early"
-    )
+    return wanted.question.answer(Verdict.INCONCLUSIVE, f"{sentence}; the ramp ended too early")
 
 
 def _marks(trace: Trace, wanted: ThresholdIs, change: Change) -> tuple[EventMark, ...]:

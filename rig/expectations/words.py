@@ -11,12 +11,11 @@ from pydantic.fields import FieldInfo
 
 from rig import bounds
 from rig.description import Description, by_key, mistake_error, with_keys
-from rig.instants import Crossing, Instant, Mark
 from rig.quantities import unit_of
 from rig.quantity import (
     Interval,
-    Promise,
     QuantityError,
+    TimeWindow,
     Toleranced,
     exact,
     parse,
@@ -24,6 +23,7 @@ from rig.quantity import (
     reader,
     unitless,
 )
+from rig.time_reference import Crossing, Mark, TimeReference
 
 
 class Words(Description):
@@ -137,7 +137,7 @@ def _instant(entries: Any) -> Any:
     return Crossing(quantity=quantity, level=level, rising=rising, after=since)
 
 
-def _instant_words(since: Instant) -> Any:
+def _instant_words(since: TimeReference) -> Any:
     if isinstance(since, Mark):
         return since.mark
     way = "above" if since.rising else "below"
@@ -146,7 +146,7 @@ def _instant_words(since: Instant) -> Any:
 
 
 if TYPE_CHECKING:
-    After = Instant
+    After = TimeReference
 else:
     After = Annotated[
         dict[str, Annotated[Any, by_key(_entry)]],
@@ -184,7 +184,7 @@ def _window(value: Any) -> Any:
 
 
 SECONDS = PlainSerializer(lambda ends: f"{exact(ends[0], 's')} to {exact(ends[1], 's')}")
-Limits = Annotated[Promise, SECONDS, Both("low_s", "high_s")]
+Limits = Annotated[TimeWindow, SECONDS, Both("low_s", "high_s")]
 
 
 class Timed(Words):

@@ -33,7 +33,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class ScpiSetting:
     """A number that is commanded, and read back before anything else is said.
 
     `command` and `readback` may hold `{channel}`; `command` holds `{value}` with its format.

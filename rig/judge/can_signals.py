@@ -1,6 +1,6 @@
 """What the BMS said on CAN: a signal in a span of the case, and messages that are missing.
 
-The end of a frame is what counts: the promise is about the frame, so the sender's period is no
+The end of a frame is what counts: the claim is about the frame, so the sender's period is no
 uncertainty of the measurement. Must not know a DBC file; a Decoder is handed in.
 """
 
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from rig.can_address import MessageAddress, SignalAddress, bus_told
 from rig.judge.budget import Budget, Row, normal
-from rig.judge.instants import window_ns
 from rig.judge.listening import must_have_listened
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, Question
 from rig.judge.series import Reports
+from rig.judge.timing import window_ns
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show
 from rig.trace.model import SENT, Frames, Trace
@@ -200,7 +200,7 @@ def silence(trace: Trace, question: Question, seen: Seen) -> Finding | None:
         must_outlast(seen.signal.message, 0, gap_ns, allowed_ns)
     elif seen.period_ns is None:
         raise NoEvidence(
-            f"one {seen.signal.message} came in the whole case and none is promised at intervals:"
+            f"one {seen.signal.message} came in the whole case and none is claimed at intervals:"
             f" no proof of what it would have said for {show(gap_ns * 1e-9, 's')}"
         )
     elif gap_ns <= allowed_ns:
@@ -219,7 +219,7 @@ def _longest_gap(times: Times, begin_ns: int, end_ns: int) -> tuple[int, int]:
 
 
 def due_every_ns(observed: Observed, signal: SignalAddress, times: Times) -> float | None:
-    """Return how often a signal is due: as its message is promised, else as it usually came."""
+    """Return how often a signal is due: as its message is claimed, else as it usually came."""
     promised_s = observed.period_s(signal.message)
     # A multiplexed signal is not in every frame of its message.
     if promised_s is not None and observed.rows(signal.message).size == times.size:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rig.judge.budget import Row
-from rig.judge.instants import At
 from rig.judge.rules import NoEvidence
+from rig.judge.timing import At
 from rig.judge.verdict import EventMark
 from rig.trace.model import Line, Trace
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rig.judge.instants import channel_of
 from rig.judge.rules import NoEvidence
+from rig.judge.timing import channel_of
 from rig.trace.model import Link, Trace
 
 

@@ -43,7 +43,7 @@ class Observed:
         return {}
 
     def period_s(self, message: MessageAddress) -> float | None:
-        """Return how often a message is promised to come; a module's, as those of all."""
+        """Return how often a message is claimed to come; a module's, as those of all."""
         return self.dut.periods.get(message, self.dut.periods.get(message.whole))
 
     def signal(self, signal: SignalAddress) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -13,7 +13,9 @@ import numpy as np
 from rig.facts import Output
 from rig.judge.budget import Row
 from rig.judge.edges import Edge, Runs, closed_runs, find_crossing
-from rig.judge.instants import (
+from rig.judge.observed import Observed
+from rig.judge.rules import NoEvidence
+from rig.judge.timing import (
     At,
     channel_of,
     clock_u_s,
@@ -21,8 +23,6 @@ from rig.judge.instants import (
     index_at,
     sampling_of,
 )
-from rig.judge.observed import Observed
-from rig.judge.rules import NoEvidence
 from rig.judge.wording import show
 from rig.trace.model import Channel, Reading, Waveform
 

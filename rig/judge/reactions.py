@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rig.instants import Crossing, Instant
-from rig.judge.instants import (
+from rig.judge.listening import must_have_shown_closed
+from rig.judge.observed import Observed
+from rig.judge.outputs import Watched, watch
+from rig.judge.rules import NoEvidence, NotReached, Question, judged_duration
+from rig.judge.timing import (
     At,
     channel_of,
     clock_u_s,
@@ -18,12 +21,9 @@ from rig.judge.instants import (
     recorded_crossing,
     search_start_ns,
 )
-from rig.judge.listening import must_have_shown_closed
-from rig.judge.observed import Observed
-from rig.judge.outputs import Watched, watch
-from rig.judge.rules import NoEvidence, NotReached, Question, judged_duration
 from rig.judge.verdict import EventMark, Finding, Verdict
 from rig.judge.wording import show, show_range
+from rig.time_reference import Crossing, TimeReference
 from rig.trace.model import Trace
 
 
@@ -32,7 +32,7 @@ class Due:
     """A change of an output that is due between low_s and high_s after an instant."""
 
     output: str
-    since: Instant
+    since: TimeReference
     low_s: float
     high_s: float
     closing: bool
@@ -205,7 +205,7 @@ def _marks(observed: Observed, due: Due, cause: At, effect: At) -> tuple[EventMa
     return (*_cause_marks(trace, due.since, cause), reaction, *limits)
 
 
-def _cause_marks(trace: Trace, since: Instant, cause: At) -> tuple[EventMark, ...]:
+def _cause_marks(trace: Trace, since: TimeReference, cause: At) -> tuple[EventMark, ...]:
     if not isinstance(since, Crossing):
         return ()
     mark = EventMark(

@@ -1,4 +1,4 @@
-"""The start that every case begins with, held against what the profile promises of it.
+"""The start that every case begins with, held against what the profile claims of it.
 
 A breach is a `fail` in whatever case it happens. Where a dead supply or a broken wire of the bench
 would look the same, it is an `error`; and so is a late start in a case in which the bench failed,
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rig.facts import StartPromise
+from rig.facts import StartClaims
 from rig.judge.rules import Question
 from rig.judge.verdict import OF_START, Finding, Verdict
 from rig.judge.wording import show
@@ -22,12 +22,12 @@ from rig.trace.model import Reading, Start, Trace
 _POWERED = 0.9  # of the nominal voltage of supply and cells, at the least
 
 
-def judge_start(promised: StartPromise | None, trace: Trace) -> tuple[Finding, ...]:
-    """Return what went wrong in the start; nothing where it kept its promises or none was seen."""
-    if promised is None or trace.start is None:
+def judge_start(claimed: StartClaims | None, trace: Trace) -> tuple[Finding, ...]:
+    """Return what went wrong in the start; nothing where it kept its claims or none was seen."""
+    if claimed is None or trace.start is None:
         return ()
     bench_failed = trace.error is not None and not trace.unready
-    seen = _Seen(promised, trace.start, unready=trace.unready, bench_failed=bench_failed)
+    seen = _Seen(claimed, trace.start, unready=trace.unready, bench_failed=bench_failed)
     return (*seen.unasked(), *seen.not_ready(), *seen.not_closed(), *seen.out_of_order())
 
 
@@ -48,9 +48,9 @@ def _blamed(question: Question, said: str, missing: str) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A start, what was promised of it, and how the case went on."""
+    """A start, what was claimed of it, and how the case went on."""
 
-    promised: StartPromise
+    claimed: StartClaims
     start: Start
     unready: bool
     bench_failed: bool
@@ -65,12 +65,12 @@ class _Seen:
         return reading.value <= self.level(reading) - reading.accuracy
 
     def level(self, reading: Reading) -> float:
-        return self.promised.outputs[reading.quantity].closed_above
+        return self.claimed.outputs[reading.quantity].closed_above
 
     # ---- before anybody asks ---------------------------------------------------------------------
     def unasked(self) -> Iterator[Finding]:
         asked_ns = math.inf if self.start.asked_ns is None else self.start.asked_ns
-        for output in self.promised.only_asked:
+        for output in self.claimed.only_asked:
             question = _question(f"{output} stays open until it is asked for")
             early = (r for r in self.readings(output) if r.after_ns <= asked_ns)
             if closed := next(filter(self.is_closed, early), None):
@@ -79,26 +79,24 @@ class _Seen:
 
     # ---- the word that it is ready ---------------------------------------------------------------
     def not_ready(self) -> Iterator[Finding]:
-        promised, start = self.promised, self.start
-        if promised.ready is None or start.begun_ns is None:
+        claimed, start = self.claimed, self.start
+        if claimed.ready is None or start.begun_ns is None:
             return
-        within = show(promised.ready_within_s, "s")
-        question = _question(
-            f"console says /{promised.ready}/ at most {within} after it is started"
-        )
+        within = show(claimed.ready_within_s, "s")
+        question = _question(f"console says /{claimed.ready}/ at most {within} after it is started")
         if start.ready is None:
             if self.unready:
                 yield self._never_ready(question, within)
             return
         took_s = (start.ready.time_ns - start.ready.late_ns - start.begun_ns) * 1e-9
-        if took_s > promised.ready_within_s:
+        if took_s > claimed.ready_within_s:
             said = f"the BMS was ready {show(took_s, 's')} after it was started"
-            yield _blamed(question, f"{said}; promised in {within}", self._not_well())
+            yield _blamed(question, f"{said}; claimed in {within}", self._not_well())
 
     def _never_ready(self, question: Question, within: str) -> Finding:
         """Blame the BMS only if it could be heard."""
-        ready, heard = self.promised.ready, self.start.heard
-        said = f"the BMS did not say {ready!r} after it was started; promised in {within}"
+        ready, heard = self.claimed.ready, self.start.heard
+        said = f"the BMS did not say {ready!r} after it was started; claimed in {within}"
         if missing := self._not_fed():
             return _blamed(question, said, missing)
         if not heard:
@@ -117,7 +115,7 @@ class _Seen:
 
     def _not_fed(self) -> str:
         """Name a supply or a cell that is not there: dead, or its wire is broken."""
-        nominal_v = {SUPPLY: self.promised.supply_v or 0.0, CELL: self.promised.cells_v or 0.0}
+        nominal_v = {SUPPLY: self.claimed.supply_v or 0.0, CELL: self.claimed.cells_v or 0.0}
         for reading in self.start.readings:
             kind = kind_of(reading.quantity)
             if kind in nominal_v and not reading.value >= _POWERED * nominal_v[kind]:
@@ -126,30 +124,30 @@ class _Seen:
 
     # ---- closing ---------------------------------------------------------------------------------
     def not_closed(self) -> Iterator[Finding]:
-        promised, within = self.promised, show(self.promised.closed_within_s, "s")
-        for output in promised.closes:
+        claimed, within = self.claimed, show(self.claimed.closed_within_s, "s")
+        for output in claimed.closes:
             since_ns = self._closes_since(output)
             if since_ns is None:
                 continue
-            due_ns = since_ns + promised.closed_within_s * 1e9
+            due_ns = since_ns + claimed.closed_within_s * 1e9
             late = [r for r in self.readings(output) if r.before_ns > due_ns and self.is_open(r)]
             if not late:
                 continue
             after = show((late[-1].before_ns - since_ns) * 1e-9, "s")
-            what = "the request" if output in promised.only_asked else "it was to be ready"
+            what = "the request" if output in claimed.only_asked else "it was to be ready"
             said = f"{output} did not close: open ({_volts(late[-1])}) {after} after {what}"
             question = _question(f"{output} closes at the start within {within}")
             missing = self._dead_tap(output) or self._not_well()
-            yield _blamed(question, f"{said}; promised in {within}", missing)
+            yield _blamed(question, f"{said}; claimed in {within}", missing)
 
     def _closes_since(self, output: str) -> int | None:
         """Return from when on an output is due: asked for, or ready as late as it may be."""
-        promised, start = self.promised, self.start
-        if output in promised.only_asked:
+        claimed, start = self.claimed, self.start
+        if output in claimed.only_asked:
             return start.asked_ns
-        if start.begun_ns is None or (promised.ready is not None and start.ready is None):
+        if start.begun_ns is None or (claimed.ready is not None and start.ready is None):
             return None
-        ready_ns = start.begun_ns + round(promised.ready_within_s * 1e9)
+        ready_ns = start.begun_ns + round(claimed.ready_within_s * 1e9)
         return max(ready_ns, start.ready.time_ns) if start.ready else ready_ns
 
     def _dead_tap(self, output: str) -> str:
@@ -162,9 +160,9 @@ class _Seen:
     # ---- precharge, then main --------------------------------------------------------------------
     def out_of_order(self) -> Iterator[Finding]:
         """Look at the instant at which main closes: the other one must be closed then."""
-        if len(self.promised.only_asked) != 2:
+        if len(self.claimed.only_asked) != 2:
             return
-        (main, precharge), least_s = self.promised.only_asked, self.promised.overlap_s
+        (main, precharge), least_s = self.claimed.only_asked, self.claimed.overlap_s
         beside = {r.before_ns: r for r in self.readings(precharge)}
         for before, now in pairwise(self.readings(main)):
             other = beside.get(now.before_ns)

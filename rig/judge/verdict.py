@@ -34,8 +34,8 @@ _ENDED = {
 }
 
 # Whose an error is; its sentence begins with the word and a colon.
-Whose = Literal["bench", "rig", "test"]
-BLAMES: tuple[Whose, ...] = ("bench", "rig", "test")
+Origin = Literal["bench", "rig", "test"]
+ORIGINS: tuple[Origin, ...] = ("bench", "rig", "test")
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -44,9 +44,9 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return next((verdict for verdict in WORST_FIRST if verdict in found), Verdict.ERROR)
 
 
-def blamed(whose: Whose, reason: str) -> str:
+def blamed(origin: Origin, reason: str) -> str:
     """Give the sentence of an error, which begins with whose it is."""
-    return reason if whose_error(reason) else f"{whose}: {reason}"
+    return reason if origin_of_error(reason) else f"{origin}: {reason}"
 
 
 def tries_in_words(verdicts: Sequence[Verdict]) -> str:
@@ -57,16 +57,16 @@ def tries_in_words(verdicts: Sequence[Verdict]) -> str:
     return f"{_ENDED[counts]} {list(verdicts).count(counts)} of {len(verdicts)} tries"
 
 
-def bench_blamed(judgement: Judgement) -> Judgement:
+def blamed_on_bench(judgement: Judgement) -> Judgement:
     """Say of a judged trace's error that it is the bench's: nothing else can spoil a record."""
     if judgement.verdict is not Verdict.ERROR:
         return judgement
     return replace(judgement, sentence=blamed("bench", judgement.sentence))
 
 
-def whose_error(sentence: str) -> Whose | None:
+def origin_of_error(sentence: str) -> Origin | None:
     """Whose an error is by its sentence; None where that does not say."""
-    return next((whose for whose in BLAMES if sentence.startswith(f"{whose}: ")), None)
+    return next((origin for origin in ORIGINS if sentence.startswith(f"{origin}: ")), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

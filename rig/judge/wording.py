@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from rig.instants import Crossing, Instant
 from rig.judge.measurement import Measurement
 from rig.quantities import unit_of
+from rig.time_reference import Crossing, TimeReference
 
 # Scale, symbol and decimals of a plain value, by the least magnitude that takes them.
 _SCALES: dict[str, tuple[tuple[float, float, str, int], ...]] = {
@@ -61,7 +61,7 @@ def two_digits(expanded: float) -> int:
 
 
 # ---- instants and spans -------------------------------------------------------------------------
-def said_instant(since: Instant) -> str:
+def said_instant(since: TimeReference) -> str:
     """Return an instant in words: "cell 3 rises above 3.650 V"."""
     if not isinstance(since, Crossing):
         return f"{since.mark!r}"
@@ -75,7 +75,7 @@ def said_crossing(since: Crossing) -> str:
     return f"{since.quantity} {verb} {show(since.level, unit_of(since.quantity))}"
 
 
-def said_window(low_s: float, high_s: float, since: Instant) -> str:
+def said_window(low_s: float, high_s: float, since: TimeReference) -> str:
     """Return a time limit: "0.900 s to 1.100 s after 'applied'"."""
     return f"{show_range(low_s, high_s, 's')} after {said_instant(since)}"
 

@@ -17,8 +17,8 @@ from rig.judge.verdict import Judgement, Verdict
 from rig.lanes import Lane, LaneSetup
 from rig.mutants.hunt import Ground, variant_seed
 from rig.mutants.result import Variant
-from rig.plan.drawing import Drawer, drawer
 from rig.plan.expand import case_seed
+from rig.plan.random_cases import CaseGenerator, case_generator
 from rig.plan.written import written_id
 from rig.pool import Done, Ran, Work, finding_names, run_all
 from rig.shrink import Oracle, only, shrink, without_dither
@@ -83,7 +83,7 @@ class Campaign:
 
     def run(self) -> None:
         """Search until the time is spent or, where there was something to find, all is found."""
-        source = drawer(self.ground.profile, _origin())
+        source = case_generator(self.ground.profile, _origin())
         hunting = bool(self.missed)
         try:
             while self.virtual_s < 3600.0 * self.hours and (self.missed or not hunting):
@@ -102,7 +102,7 @@ class Campaign:
         """Wall time since it began."""
         return time.perf_counter() - self.began
 
-    def _batch(self, source: Drawer) -> None:
+    def _batch(self, source: CaseGenerator) -> None:
         seed = self.ground.seed
         cases = [source.draw(seed, self.drawn + i) for i in range(_BATCH)]
         bench_seed = variant_seed(seed, f"from case {self.drawn}")

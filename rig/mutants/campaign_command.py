@@ -38,7 +38,7 @@ def campaign(options: argparse.Namespace) -> int:
         ground=where, missed=missed, hours=options.hours, jobs=options.jobs, on_batch=_show
     )
     running.run()
-    print("\n".join(_told(running)))
+    print("\n".join(_reported(running)))
     for path in _stored(running, options.out):
         print(f"written:  {path.as_posix()}")
     if running.interrupted:
@@ -86,7 +86,7 @@ def _show(running: Campaign) -> None:
     )
 
 
-def _told(running: Campaign) -> Iterator[str]:
+def _reported(running: Campaign) -> Iterator[str]:
     for find in running.finds:
         yield f"found  {find.variant.name} ({find.variant.row}) by {find.drawn}: {find.sentence}"
         if find.case is None:

@@ -95,11 +95,11 @@ class Row:
         return INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts else MISSED
 
     @property
-    def told(self) -> Outcome | None:
+    def reported(self) -> Outcome | None:
         """The outcome that says the most: the finding, else an error, else what is undecided."""
         order = (Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE)
-        told = next((o for v in order for o in self.outcomes if o.verdict is v), None)
-        return self.finding or told
+        reported = next((o for v in order for o in self.outcomes if o.verdict is v), None)
+        return self.finding or reported
 
     @property
     def until_found(self) -> tuple[float, float]:
@@ -133,7 +133,7 @@ class Result:
     control: Row | None  # the released firmware, which must pass
     rows: tuple[Row, ...]
     controlled: Control = "plan"  # what it ran: the whole plan, or just the cases with findings
-    untested: tuple[str, ...] = ()  # promises of the profile that no case tests
+    untested: tuple[str, ...] = ()  # claims of the profile that no case tests
 
     @property
     def is_complete(self) -> bool:
@@ -150,7 +150,7 @@ class Result:
         row = self.control
         if row is None or not row.finished or row.trouble:
             return False
-        return bool(row.outcomes) and row.told is None
+        return bool(row.outcomes) and row.reported is None
 
     @property
     def exit_code(self) -> int:

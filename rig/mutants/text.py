@@ -18,7 +18,7 @@ from rig.mutants.result import (
 )
 
 _SENTENCE = 90  # characters of a finding that fit beside the rest
-_MOST_PROMISES = 12
+_MOST_CLAIMS = 12
 _HEAD = ("variant", "sev", "row", "found", "by", "wall", "virtual", "what it said")
 
 
@@ -30,7 +30,7 @@ def text_of(result: Result, *, width: int = 200) -> str:
         lines += ["", *_families(result)]
     if result.is_complete:
         lines += _spare(result)
-    lines += ["", *_promises(result)] if result.untested else []
+    lines += ["", *_claims(result)] if result.untested else []
     return "\n".join(lines)
 
 
@@ -49,13 +49,13 @@ def summary(result: Result) -> Iterator[str]:
 
 
 def _bad_control(control: Row | None) -> Iterator[str]:
-    told = control.told if control else None
-    if control is not None and not control.finished and told is None:
+    reported = control.reported if control else None
+    if control is not None and not control.finished and reported is None:
         yield "the good firmware was not run to the end"
         return
     yield "*** THE GOOD FIRMWARE DID NOT PASS: nothing that this plan found counts before it does"
-    if told is not None:
-        yield f"*** {told.verdict} {told.case_id}: {told.sentence}"
+    if reported is not None:
+        yield f"*** {reported.verdict} {reported.case_id}: {reported.sentence}"
     elif control is not None and control.trouble:
         yield f"*** {control.trouble}"
 
@@ -71,17 +71,17 @@ def row_line(row: Row) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    told, variant = row.told, row.variant
+    reported, variant = row.reported, row.variant
     wall_s, virtual_s = row.until_found
     passed = row.state == MISSED and variant.name == RELEASED.name
     state = "passed" if passed else row.state
-    sentence = told.sentence if told else row.trouble or variant.title
+    sentence = reported.sentence if reported else row.trouble or variant.title
     return (
         variant.name,
         variant.severity,
         variant.row,
         state,
-        told.case_id if told else "",
+        reported.case_id if reported else "",
         f"{wall_s:.1f} s",
         f"{virtual_s:.0f} s",
         _short(sentence),
@@ -113,8 +113,8 @@ def _spare(result: Result) -> Iterator[str]:
     yield f"{len(spare)} of {total} cases found nothing that the others do not find (see the page)"
 
 
-def _promises(result: Result) -> Iterator[str]:
-    yield f"{len(result.untested)} promises of the profile that no case tests:"
-    yield from (f"  {promise}" for promise in result.untested[:_MOST_PROMISES])
-    if (more := len(result.untested) - _MOST_PROMISES) > 0:
+def _claims(result: Result) -> Iterator[str]:
+    yield f"{len(result.untested)} claims of the profile that no case tests:"
+    yield from (f"  {claim}" for claim in result.untested[:_MOST_CLAIMS])
+    if (more := len(result.untested) - _MOST_CLAIMS) > 0:
         yield f"  and {more} more: see the page"

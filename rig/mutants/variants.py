@@ -96,17 +96,17 @@ def sampled(variants: Sequence[Variant], count: int, seed: int) -> list[Variant]
 
 def _variant(line: str, command: Sequence[str]) -> Variant:
     try:
-        told = json.loads(line)
+        reported = json.loads(line)
     except ValueError:
-        told = None
-    if not isinstance(told, dict) or not told.get("name"):
+        reported = None
+    if not isinstance(reported, dict) or not reported.get("name"):
         raise DescriptionError(
             f"this line of it is no variant: {line[:_SHOWN]!r}",
             " ".join(command),
             'let it print one JSON object a line, as {"name": "trips-late"}: docs/mutants.md',
         )
     keys = ("name", "row", "severity", "title", "shows")
-    variant = Variant(**{key: str(told.get(key, "")) for key in keys})
+    variant = Variant(**{key: str(reported.get(key, "")) for key in keys})
     try:
         re.compile(variant.shows)
     except re.error as error:

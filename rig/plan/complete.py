@@ -15,7 +15,7 @@ from rig.case import Capture, Case
 from rig.dut.claims import known, requirements_of
 from rig.dut.profile import Profile
 from rig.expectations.expectation import Around, Needs
-from rig.facts import DbcFile, DutFacts, Output, StartPromise
+from rig.facts import DbcFile, DutFacts, Output, StartClaims
 from rig.quantities import CURRENT, TEMPERATURE, kind_of
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -84,7 +84,7 @@ def _output(profile: Profile, name: str) -> Output:
 
 
 def dut_facts(profile: Profile) -> DutFacts:
-    """Give what is promised whatever the case."""
+    """Give what is claimed whatever the case."""
     return DutFacts(
         cells=profile.cells.count,
         periods=profile.periods,
@@ -94,10 +94,10 @@ def dut_facts(profile: Profile) -> DutFacts:
     )
 
 
-def _start(profile: Profile) -> StartPromise:
+def _start(profile: Profile) -> StartClaims:
     start, contactors = profile.start, profile.contactors
     only_asked = contactors.both if contactors else ()
-    return StartPromise(
+    return StartClaims(
         ready=profile.console.ready if profile.console else None,
         ready_within_s=start.ready_within_s,
         closes=tuple(start.closes),

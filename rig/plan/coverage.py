@@ -14,7 +14,7 @@ from rig.dut.profile import Profile, Protection
 from rig.plan.complete import around_of
 
 
-def promised(profile: Profile) -> list[str]:
+def claimed(profile: Profile) -> list[str]:
     """Titles of all claims of the profile, each once."""
     return list(dict.fromkeys(claim.title for claim in claims_of(profile).values()))
 
@@ -62,11 +62,11 @@ def answered_by(case: Case, profile: Profile) -> Iterator[str]:
 
 
 def sentence_of(profile: Profile, title: str) -> str:
-    """Say it in words: "the profile promises UTC recovery at 5 °C; no case looks"."""
+    """Say it in words: "the profile claims UTC recovery at 5 °C; no case looks"."""
     name, _, what = title.rpartition(": ")
     protection = profile.protections.get(name)
     said = _figure(protection, what) if protection else None
-    return f"the profile promises {said or title}; no case looks"
+    return f"the profile claims {said or title}; no case looks"
 
 
 def _figure(p: Protection, what: str) -> str | None:
@@ -77,6 +77,6 @@ def _figure(p: Protection, what: str) -> str | None:
         "delay": p.delay and f"{p.short} after {p.delay}",
         "recovery level": recovers and f"{p.short} recovery at {recovers}",
     }
-    if what.split()[0] in ("acts", "opens", "keeps", "recovers", "says", "takes"):
+    if what.split()[0] in ("acts", "opens", "keeps", "recovers", "sets", "clears"):
         return f"that {p.short} {what}"
     return figures.get(what) or f"{p.short}: {what}"

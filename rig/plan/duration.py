@@ -1,7 +1,7 @@
 """How long a case takes, as far as its steps tell before it is driven. Pure.
 
 `Case.duration_s` is the most that it can take; this is what it takes where the BMS does what is
-expected of it: a wait ends in the middle of its window, a staircase at its level.
+expected of it: a wait ends in the middle of its window, a ramp at its level.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rig.expectations import Expectation
 from rig.steps.conditions import Condition
 
 _OFF_S = 0.5  # bringing everything to nominal, and the supply off for long enough
-_STARTS = 0.5  # part of the time that is promised for a start which it takes
+_STARTS = 0.5  # part of the time that is claimed for a start which it takes
 
 
 def expected_s(case: Case, profile: Profile) -> float:
@@ -24,7 +24,7 @@ def expected_s(case: Case, profile: Profile) -> float:
 
 
 def _start_s(case: Case, profile: Profile) -> float:
-    if case.begins == "off":
+    if case.precondition == "off":
         return _OFF_S
     start = profile.start
     return _OFF_S + _STARTS * ((start.ready_within_s or 0.0) + (start.closed_within_s or 0.0))

@@ -211,7 +211,7 @@ def expand_family(
                 traces_to=(*(draft.traces_to or ()), *origin.traces_to),
                 claims=draft.claims,
                 severity=origin.severity or draft.severity or "normal",
-                begins=draft.begins,
+                precondition=draft.precondition,
             )
             yield complete(case, profile)
 

@@ -175,7 +175,7 @@ class PlanCase(Description):
         Field(description="of its cases those whose brackets hold one of these; * is anything"),
     ] = ()
     settings: dict[str, Any] = Field(default_factory=dict)  # of the family
-    begins: Annotated[
+    precondition: Annotated[
         Literal["ready", "off"],
         Field(description="off: the supply is off, and the steps start the BMS themselves"),
     ] = "ready"
@@ -200,7 +200,9 @@ class PlanCase(Description):
                 "write family: trip, or name: … with steps and expect",
             )
         unfit = (
-            {"steps", "expect", "protection", "begins", "claims"} if self.family else _OF_FAMILIES
+            {"steps", "expect", "protection", "precondition", "claims"}
+            if self.family
+            else _OF_FAMILIES
         )
         if stray := {n.replace("_", " ") for n in self.model_fields_set} & unfit:
             kind = "a family expands by itself" if self.family else "a case written out has none"
@@ -246,12 +248,12 @@ _LEFT_OUT = 'write for example leaves out: {"short circuit: delay": the load is 
 
 
 def _reasons(given: Any) -> Any:
-    """Read promises with their reasons: a mapping, or a list of mappings."""
+    """Read claims with their reasons: a mapping, or a list of mappings."""
     entries = given if isinstance(given, list) else [given]
     if not all(isinstance(entry, dict) for entry in entries):
-        raise mistake_error("a promise that is left out needs its reason", _LEFT_OUT)
-    reasons = {promise: why for entry in entries for promise, why in entry.items()}
-    if bare := [promise for promise, why in reasons.items() if not str(why or "").strip()]:
+        raise mistake_error("a claim that is left out needs its reason", _LEFT_OUT)
+    reasons = {claim: why for entry in entries for claim, why in entry.items()}
+    if bare := [claim for claim, why in reasons.items() if not str(why or "").strip()]:
         raise mistake_error(f'"{bare[0]}" is left out without a reason', _LEFT_OUT)
     return reasons
 
@@ -267,7 +269,7 @@ class PlanFile(Description):
     leaves_out: Annotated[
         dict[str, str],
         BeforeValidator(_reasons),
-        Field(description="promises that no case looks at, on purpose, and why; * is anything"),
+        Field(description="claims that no case looks at, on purpose, and why; * is anything"),
         WithJsonSchema(
             {
                 "anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}],

@@ -17,22 +17,22 @@ from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.steps import Step
 from rig.steps.fault import Fault
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
 from rig.steps.power import Power
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.read import Read
 from rig.steps.reset import Reset
+from rig.steps.sequence import PlaySequence
 from rig.steps.set import Set
 from rig.steps.type_line import Type
 
 PERIODS = 1.5  # in which one report surely comes, wherever it is told
 _Report = TelemetryAgrees | FollowsCells
-_CHANGES = (Set, Power, Fault, PlaySequence, Staircase, Reset)
+_CHANGES = (Set, Power, Fault, PlaySequence, Ramp, Reset)
 
 
 def longest_period_s(profile: Profile) -> float:
     """Longest period that the profile states: of its messages, and of what its console prints."""
-    sent = [promise.period.value for promise in profile.messages.values()]
+    sent = [claim.period.value for claim in profile.messages.values()]
     printed = profile.console.every_s if profile.console else None
     return max([*sent, printed or 0.0])
 
@@ -70,8 +70,8 @@ def _needed_s(
 
 def _period_s(report: _Report, profile: Profile) -> float:
     if report.signal is not None:
-        promises = [profile.messages.get(message) for message in _messages_of(report)]
-        return max((p.period.value for p in promises if p is not None), default=0.0)
+        claims = [profile.messages.get(message) for message in _messages_of(report)]
+        return max((p.period.value for p in claims if p is not None), default=0.0)
     return (profile.console.every_s or 0.0) if profile.console else 0.0
 
 

@@ -1,4 +1,4 @@
-"""How to provoke a protection, from what the profile promises of it. Must not expand families.
+"""How to provoke a protection, from what the profile claims of it. Must not expand families.
 
 A stimulus knows the values or the fault that make a protection act, the instant from which its
 delay counts, and how to take the cause away again. Far stimuli stay short of the next stage of the
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from rig.dut.profile import Profile, Protection
-from rig.instants import Crossing, Instant, Mark
 from rig.quantities import Kind, kind_of, kinds
 from rig.quantity import Toleranced
 from rig.steps import Step
@@ -22,6 +21,7 @@ from rig.steps.send import Send
 from rig.steps.set import Set
 from rig.steps.stop_periodic import StopPeriodic
 from rig.steps.type_line import Type
+from rig.time_reference import Crossing, Mark, TimeReference
 
 APPLIED = "applied"
 REMOVED = "removed"
@@ -45,7 +45,7 @@ class Stimulus:
     target: str  # quantity or fault target: "cell 3", "temperature 1", "current", "HostAlive"
     apply: tuple[Step, ...]  # the last one bears the mark APPLIED
     remove: tuple[Step, ...]  # one bears the mark REMOVED: from there on it may let go
-    since: Instant
+    since: TimeReference
     values: Mapping[str, float]  # what the quantities are meanwhile, where they are levels
     outlasts: bool = False  # removing it takes longer than any recovery: what must go on
 
@@ -60,7 +60,7 @@ def stimuli(profile: Profile, name: str, targets: Iterable[str] | None = None) -
     if protection.threshold is None or protection.is_of_spread:
         return [_stimulus(profile, name, target) for target in chosen]
     value = beyond(profile, name)
-    return [_level(name, protection, t, value, home(profile, t)) for t in chosen]
+    return [_level(name, protection, t, value, profile.nominal_of(t)) for t in chosen]
 
 
 def targets_of(profile: Profile, name: str) -> list[str]:
@@ -79,11 +79,6 @@ def _stimulus(profile: Profile, name: str, target: str) -> Stimulus:
     if protection.watches == "host message":
         return _silence(profile, name, target)
     return _command(profile, name, target)
-
-
-def home(profile: Profile, target: str) -> float:
-    """Nominal value of a quantity."""
-    return profile.nominal_of(target)
 
 
 def beyond(profile: Profile, name: str) -> float:
@@ -239,11 +234,11 @@ def _silence(profile: Profile, name: str, message: str) -> Stimulus:
     short_of_it = max(1, ((recovers.frames or 1) if recovers else 1) - 1)
     kept_up = math.ceil(_KEPT_UP_S / period_s)
     last = Send(message=message, count=5, period_s=period_s, mark=APPLIED)
-    at_home = message in profile.start.request  # then it was sent all the time
+    at_nominal = message in profile.start.request  # then it was sent all the time
     return Stimulus(
         protection=name,
         target=message,
-        apply=(StopPeriodic(message=message), last) if at_home else (last,),
+        apply=(StopPeriodic(message=message), last) if at_nominal else (last,),
         remove=(
             Send(message=message, count=short_of_it, period_s=period_s, mark=REMOVED),
             Hold(duration_s=period_s),
@@ -301,7 +296,7 @@ def _stage(profile: Profile, other: Protection, protection: Protection) -> Toler
     shared = set(mine) & set(theirs)
     if not shared or other.is_of_spread:
         return None
-    rest = sum(home(profile, part) for part in theirs if part not in shared)
+    rest = sum(profile.nominal_of(part) for part in theirs if part not in shared)
     scale = len(mine) / len(shared)
     level = (other.level - rest) * scale
     return Toleranced(level, other.threshold.tolerance * scale, other.unit)

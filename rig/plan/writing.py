@@ -48,8 +48,8 @@ def written_out(case: Case, name: str, profile: Profile) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": name}
     if case.protection is not None:
         entry["protection"] = case.protection
-    if case.begins != "ready":
-        entry["begins"] = case.begins
+    if case.precondition != "ready":
+        entry["precondition"] = case.precondition
     entry["steps"] = [_step(step) for step in case.steps]
     entry["expect"] = [dict([wanted.written(profile)]) for wanted in case.expectations]
     if claims := _claims_beside(case, profile):
@@ -63,11 +63,11 @@ def written_out(case: Case, name: str, profile: Profile) -> dict[str, Any]:
 def _claims_beside(case: Case, profile: Profile) -> list[str]:
     """Give the claims that it answers and a case written out would not tell by itself."""
     around = around_of(replace(case, parameters={}), profile)
-    told = {claim for wanted in case.expectations for claim in wanted.answers(around)}
-    told |= {path_of(claim) for claim in told}
+    reported = {claim for wanted in case.expectations for claim in wanted.answers(around)}
+    reported |= {path_of(claim) for claim in reported}
     every = (claim for wanted in case.expectations for claim in wanted.claims)
     named = (c if c in claims_of(profile) else path_of(c) for c in (*case.claims, *every))
-    return [claim for claim in dict.fromkeys(named) if claim not in told]
+    return [claim for claim in dict.fromkeys(named) if claim not in reported]
 
 
 class _Dumper(yaml.SafeDumper):

@@ -53,7 +53,7 @@ def written_case(plan: PlanFile, case: PlanCase, profile: Profile) -> Case:
         severity=case.severity or "normal",
         tags=(*plan.tags, *case.tags),
         source=case.source,
-        begins=case.begins,
+        precondition=case.precondition,
     )
     return complete(made, profile)
 
@@ -75,8 +75,10 @@ class _Resolver:
         self._case, self._profile = case, profile
         self.mistakes: list[Mistake] = []
         self._names = Resolver(profile, self._add)
-        if case.begins == "off" and "supply" not in profile.settable:
-            self._add(("begins",), f"{profile.name} has no supply that can be off", "remove it")
+        if case.precondition == "off" and "supply" not in profile.settable:
+            self._add(
+                ("precondition",), f"{profile.name} has no supply that can be off", "remove it"
+            )
         if case.protection is not None:
             names = self._names.at("protection")
             names.known(case.protection, profile.protections, "protection")

@@ -57,21 +57,21 @@ class Load(Step):
     Within a burst nothing less urgent gets through; pauses make it `share` on the whole.
     """
 
-    words: ClassVar[Mapping[str, Any]] = {"load": BusLoad}
+    words: ClassVar[Mapping[str, Any]] = {"bus load": BusLoad}
 
     share: float  # of the bus's time, pauses included
     burst_s: float
     bursts: int
     first_id: int  # standard identifiers, taken in turn
     last_id: int
-    kind: Literal["load"] = "load"
+    kind: Literal["bus load"] = "bus load"
 
     def check(self, names: Resolver) -> None:
         names.has_can()
         names.at_least_one("bursts", self.bursts)
 
     def written(self) -> tuple[str, Any]:
-        return "load", {
+        return "bus load", {
             "share": f"{(Decimal(repr(self.share)) * 100).normalize():f} %",
             "burst": exact(self.burst_s, "s"),
             "times": self.bursts,
@@ -92,7 +92,7 @@ class Load(Step):
         return self.longest_s()
 
     def do(self, driver: Driver) -> None:
-        can = driver.can("loads the bus", "load")
+        can = driver.can("loads the bus", "bus load")
         for slot in self.slots(driver.bitrate):
             for can_id, data in slot.frames:
                 can.post(can_id, data)

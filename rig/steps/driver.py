@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rig.steps.start_periodic import StartPeriodic
 
 
-class Frame(Protocol):
+class OutgoingFrame(Protocol):
     """One CAN frame as it goes onto the bus."""
 
     @property
@@ -41,10 +41,10 @@ class RestBus(Protocol):
     @property
     def can(self) -> Bus: ...
 
-    def frames(self, step: Send) -> Iterator[Frame]:
+    def frames(self, step: Send) -> Iterator[OutgoingFrame]:
         """Give the frames of a step, without end; each is made when it is asked for."""
 
-    def begin(self, traffic: StartPeriodic) -> None:
+    def begin(self, periodic: StartPeriodic) -> None:
         """Start (or change) a message's periodic frames."""
 
     def end(self, message: str) -> None:

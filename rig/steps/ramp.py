@@ -24,8 +24,8 @@ _PER_LEVEL_S = 0.6  # at most: command, meter reading
 _REACTS = 0.5  # part of the levels at which it ends where no threshold is expected
 
 
-class Ramp(Description):
-    """A staircase, until something reacts."""
+class RampWords(Description):
+    """A ramp, until something reacts."""
 
     quantity: str
     start: Annotated[float, Field(alias="from")]
@@ -43,7 +43,7 @@ class Ramp(Description):
         return number
 
     @model_validator(mode="after")
-    def _goes_somewhere(self) -> Ramp:
+    def _goes_somewhere(self) -> RampWords:
         if self.step == 0 or self.start == self.stop:
             raise mistake_error("a ramp of no height", "write from and to that differ, and a step")
         if self.step < 0:
@@ -64,14 +64,14 @@ class Ramp(Description):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Staircase(Step):
+class Ramp(Step):
     """Go from `start` to `stop` in steps of `step`, holding each for `dwell_s`; end at `until`.
 
     Each level is read back by the bench's meter. `step` has the sign of stop - start; the last one
     is shorter where the way is no multiple of it.
     """
 
-    words: ClassVar[Mapping[str, Any]] = {"ramp": Ramp}
+    words: ClassVar[Mapping[str, Any]] = {"ramp": RampWords}
     acts: ClassVar[bool] = True
 
     quantity: str
@@ -80,7 +80,7 @@ class Staircase(Step):
     step: float
     dwell_s: float
     until: Condition
-    kind: Literal["staircase"] = "staircase"
+    kind: Literal["ramp"] = "ramp"
 
     @property
     def steps(self) -> int:
@@ -93,7 +93,7 @@ class Staircase(Step):
         return (*(self.start + i * self.step for i in range(self.steps)), self.stop)
 
     @classmethod
-    def read(cls, word: str, content: Ramp, names: Resolver) -> Step:
+    def read(cls, word: str, content: RampWords, names: Resolver) -> Step:
         step = math.copysign(content.step, content.stop - content.start)
         return cls(**dict(content) | {"step": step, "until": condition(content.until)})
 

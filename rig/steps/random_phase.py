@@ -1,4 +1,4 @@
-"""The step `dither`."""
+"""The step `random phase`."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class RandomPhase(Step):
     """Let a seeded random time in [0, span_s) pass, so that the BMS's task phase is random."""
 
     words: ClassVar[Mapping[str, Any]] = {
-        "dither": Annotated[Seconds, bounded(bounds.STEP_TIME), Field(gt=0)]
+        "random phase": Annotated[Seconds, bounded(bounds.STEP_TIME), Field(gt=0)]
     }
 
     span_s: float
-    kind: Literal["dither"] = "dither"
+    kind: Literal["random phase"] = "random phase"
 
     @classmethod
     def read(cls, word: str, content: float, names: Resolver) -> Step:
         return cls(span_s=content)
 
     def written(self) -> tuple[str, Any]:
-        return "dither", exact(self.span_s, "s")
+        return "random phase", exact(self.span_s, "s")
 
     def sentence(self) -> str:
         span = quantity(self.span_s, "s")

@@ -10,7 +10,7 @@ from rig.can_address import Address
 from rig.console_name import OWN_CONSOLE
 from rig.description import Location, suggest
 from rig.dut.profile import Profile
-from rig.dut.received import Received
+from rig.dut.received_messages import ReceivedMessage
 from rig.quantities import BLEED, CURRENT, PACK, find
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Resolver:
         known = (*fed, *profile.hierarchy.sums, *profile.outputs, *profile.names_of(BLEED))
         return self.known(quantity, known, "quantity that can be read")
 
-    def received(self, message: str) -> Received | None:
+    def received(self, message: str) -> ReceivedMessage | None:
         """Give what the profile says of a message that the BMS receives."""
         receives = self.profile.can.receives if self.profile.can else {}
         self.known(message, receives, "message that the BMS receives")

@@ -33,13 +33,13 @@ class Send(Sending):
     @classmethod
     def read(cls, word: str, content: Mapping[str, Any], names: Resolver) -> Step:
         if "jitter" in content:
-            names.refuse("jitter is of traffic in the background", "write traffic: instead")
+            names.refuse("jitter is of traffic in the background", "write start periodic: instead")
         return cls(
             message=content["message"],
             signals=content["signals"],
             count=content.get("times", 1),
             period_s=content.get("every", 0.0),
-            wrong=content.get("wrong"),
+            frame_fault=content.get("frame fault"),
         )
 
     def check(self, names: Resolver) -> None:

@@ -1,4 +1,4 @@
-"""What stands in a plan behind `send` and `traffic`: a message, its signals, how often."""
+"""What stands in a plan behind `send` and `start periodic`: a message, its signals, how often."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rig.steps.step import Step
 
 _EVERY: TypeAdapter[float] = TypeAdapter(Annotated[Seconds, bounded(bounds.FASTEST)])
 _JITTER: TypeAdapter[float] = TypeAdapter(Annotated[Seconds, bounded(bounds.STEP_TIME)])
-_BESIDE = {"times", "every", "jitter", "wrong"}
+_BESIDE = {"times", "every", "jitter", "frame fault"}
 
 
 def _entry(key: str, value: Any) -> Any:
     if key in ("every", "jitter"):
         return (_EVERY if key == "every" else _JITTER).validate_python(value)
-    if key == "wrong":
+    if key == "frame fault":
         return frame_fault(value)
     return _times(value) if key == "times" else _signals(value)
 
@@ -71,20 +71,20 @@ class Sending(Step):
 
     message: str
     signals: Mapping[str, float] = field(default_factory=dict)
-    wrong: FrameFault | None = None
+    frame_fault: FrameFault | None = None
 
     def behind_word(self, often: Mapping[str, Any]) -> dict[str, Any]:
         """Give the message in a plan's words, and how often it is sent."""
         numbers = {name: unitless(value) for name, value in self.signals.items()}
         return {self.message: numbers, **often} | (
-            {"wrong": self.wrong.written()} if self.wrong else {}
+            {"frame fault": self.frame_fault.written()} if self.frame_fault else {}
         )
 
     def said(self, often: str) -> str:
         """Name it with its signals: "HostAlive (Mode = 1) 3 times, each with a wrong checksum"."""
         inner = ", ".join(f"{name} = {value:g}" for name, value in self.signals.items())
-        wrong = f", {self.wrong.sentence()}" if self.wrong else ""
-        return f"{self.message}{f' ({inner})' if inner else ''}{often}{wrong}"
+        frame_fault = f", {self.frame_fault.sentence()}" if self.frame_fault else ""
+        return f"{self.message}{f' ({inner})' if inner else ''}{often}{frame_fault}"
 
     def signals_named(self) -> Iterator[tuple[str, float]]:
         yield from ((f"{self.message}.{name}", value) for name, value in self.signals.items())

@@ -1,4 +1,4 @@
-"""The step `traffic`."""
+"""The step `start periodic`."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ class StartPeriodic(Sending):
     takes its place. A frame that falls due while an instrument is talked to leaves right after.
     """
 
-    words: ClassVar[Mapping[str, Any]] = {"traffic": content("traffic")}
+    words: ClassVar[Mapping[str, Any]] = {"start periodic": content("start periodic")}
     acts: ClassVar[bool] = True
 
     period_s: float
     jitter_s: float = 0.0  # each frame is late by a seeded random time in [0, jitter_s)
-    kind: Literal["traffic"] = "traffic"
+    kind: Literal["start periodic"] = "start periodic"
 
     @classmethod
     def read(cls, word: str, content: Mapping[str, Any], names: Resolver) -> Step:
         if "times" in content:
-            names.refuse("traffic goes on until quiet", "remove times, or write send:")
+            names.refuse("it goes on until stop periodic", "remove times, or write send:")
         receives = names.profile.can.receives if names.profile.can else {}
-        promised = receives.get(content["message"])
+        claimed = receives.get(content["message"])
         return cls(
             message=content["message"],
             signals=content["signals"],
-            period_s=content.get("every") or (promised.period_s if promised else 1.0),
+            period_s=content.get("every") or (claimed.period_s if claimed else 1.0),
             jitter_s=content.get("jitter", 0.0),
-            wrong=content.get("wrong"),
+            frame_fault=content.get("frame fault"),
         )
 
     def check(self, names: Resolver) -> None:
@@ -51,7 +51,7 @@ class StartPeriodic(Sending):
     def written(self) -> tuple[str, Any]:
         often = {"every": exact(self.period_s, "s")}
         often |= {"jitter": exact(self.jitter_s, "s")} if self.jitter_s else {}
-        return "traffic", self.behind_word(often)
+        return "start periodic", self.behind_word(often)
 
     def sentence(self) -> str:
         jitter = f" + up to {quantity(self.jitter_s, 's')}" if self.jitter_s else ""

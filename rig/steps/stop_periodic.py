@@ -1,4 +1,4 @@
-"""The step `quiet`."""
+"""The step `stop periodic`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class StopPeriodic(Step):
     """End the background traffic of a message."""
 
     words: ClassVar[Mapping[str, Any]] = {
-        "quiet": Annotated[str, Field(description="a message whose traffic ends")]
+        "stop periodic": Annotated[str, Field(description="a message whose traffic ends")]
     }
 
     message: str
-    kind: Literal["quiet"] = "quiet"
+    kind: Literal["stop periodic"] = "stop periodic"
 
     @classmethod
     def read(cls, word: str, content: str, names: Resolver) -> Step:
@@ -32,7 +32,7 @@ class StopPeriodic(Step):
         names.received(self.message)
 
     def written(self) -> tuple[str, Any]:
-        return "quiet", self.message
+        return "stop periodic", self.message
 
     def sentence(self) -> str:
         return f"Stop sending {self.message}"

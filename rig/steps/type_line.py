@@ -38,8 +38,8 @@ class Type(Step):
         if isinstance(content, dict):
             [(name, line)] = content.items()
             return cls(line=line, console=name)
-        promised = names.profile.console
-        commands = promised.commands if promised and word == "type" else {}
+        claimed = names.profile.console
+        commands = claimed.commands if claimed and word == "type" else {}
         return cls(line=commands.get(content, content))
 
     def check(self, names: Resolver) -> None:

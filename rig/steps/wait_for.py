@@ -31,7 +31,7 @@ class WaitFor(Step):
 
     until: Condition
     within_s: float
-    kind: Literal["await"] = "await"
+    kind: Literal["wait for"] = "wait for"
 
     @classmethod
     def read(cls, word: str, content: Mapping[str, Any], names: Resolver) -> Step:

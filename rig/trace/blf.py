@@ -280,9 +280,9 @@ def _take(kind: int, records: NDArray[np.void], frames: Frames, which: NDArray[n
         | (records["flags"] & 1) * np.uint8(SENT)
     )
     if kind == _CAN_FD_MESSAGE:
-        told = records["fd_flags"]
-        flags |= np.uint8(FD) | (told >> 1 & 1) * np.uint8(SWITCHED)
-        flags |= (told >> 2 & 1) * np.uint8(PASSIVE)
+        reported = records["fd_flags"]
+        flags |= np.uint8(FD) | (reported >> 1 & 1) * np.uint8(SWITCHED)
+        flags |= (reported >> 2 & 1) * np.uint8(PASSIVE)
     frames.flags[which] = flags
 
 

@@ -43,7 +43,7 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class StreamProgress:
     """What stream.json holds: all in the rig's time."""
 
     begin_ns: int
@@ -53,7 +53,7 @@ class Progress:
     offsets: Mapping[str, Offset] = field(default_factory=dict)  # by bus, those that are known
 
 
-PROGRESS: Document[Progress] = Document("stream", 1, TypeAdapter(Progress))
+PROGRESS: Document[StreamProgress] = Document("stream", 1, TypeAdapter(StreamProgress))
 
 
 def load_unfinished(folder: Path) -> Trace:
@@ -65,15 +65,15 @@ def load_unfinished(folder: Path) -> Trace:
         Nothing was left, or it can't be read.
     """
     try:
-        told = PROGRESS.load((folder / STREAM).read_bytes(), str(folder / STREAM))
-        trace = _trace(folder, told)
+        reported = PROGRESS.load((folder / STREAM).read_bytes(), str(folder / STREAM))
+        trace = _trace(folder, reported)
     except (OSError, ValueError, LookupError) as cause:
         raise EvidenceError(f"can't be read ({cause})", str(folder), _MEND) from cause
     return from_zero(trace)
 
 
-def _trace(folder: Path, told: Progress) -> Trace:
-    of_buses = [_frames(folder, bus, offset) for bus, offset in told.offsets.items()]
+def _trace(folder: Path, reported: StreamProgress) -> Trace:
+    of_buses = [_frames(folder, bus, offset) for bus, offset in reported.offsets.items()]
     consoles = [path for path in sorted(folder.glob("*.txt")) if path.name != SCPI]
     lines = in_order([StoredLines(path, to_line) for path in consoles])
     heard = {frames.buses[0]: frames.time_ns.size for frames in of_buses}
@@ -82,17 +82,17 @@ def _trace(folder: Path, told: Progress) -> Trace:
         for name, count in {**heard, "console": len(lines)}.items()
     }
     return Trace(
-        begin_ns=told.begin_ns,
-        end_ns=told.end_ns,
+        begin_ns=reported.begin_ns,
+        end_ns=reported.end_ns,
         waveforms=(),
         commands=rows_of(folder / COMMANDS, Command),
         readings=rows_of(folder / READINGS, Reading),
         frames=Frames.merged(of_buses),
         lines=lines,
         links=links,
-        markers=told.markers,
+        markers=reported.markers,
         error=f"rig: {CUT_OFF}",
-        begun_utc_ns=told.begun_utc_ns,
+        begun_utc_ns=reported.begun_utc_ns,
         transcript=StoredLines(folder / SCPI, unescaped),
     )
 

@@ -90,16 +90,16 @@ def _port(text: str) -> int:
 
 
 _MOST_PORT = 65_535
-_TOLD = ("name", "row", "severity", "title", "shows")
+_REPORTED = ("name", "row", "severity", "title", "shows")
 
 
 def _list_variants(dut: str, own: str) -> None:
     """Print the variants of a BMS; those of a user's own file by the names that choose them."""
     for each in (from_file(Path(own), dut) if own else variants_of(dut)).values():
-        told = {key: getattr(each, key) for key in _TOLD}
+        reported = {key: getattr(each, key) for key in _REPORTED}
         if own:
-            told["name"] = f"{own}:{each.name}"
-        print(json.dumps(told))  # noqa: T201 (asked for)
+            reported["name"] = f"{own}:{each.name}"
+        print(json.dumps(reported))  # noqa: T201 (asked for)
 
 
 @contextlib.contextmanager

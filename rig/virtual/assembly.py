@@ -35,7 +35,7 @@ from rig.virtual.socketcand import SocketcandServer
 from rig.virtual.truth import Truth, TruthPort
 from rig.virtual.uart import Uart
 
-__all__ = ["BENCHES", "Bench", "Setup", "built"]
+__all__ = ["BENCHES", "Setup", "SimulatedBench", "built"]
 
 CELLS, MANY_CELLS = 4, 16
 BITRATE = 500_000
@@ -66,7 +66,7 @@ class Setup:
     digitizers: int = 1  # all with probes at the same nets, each with a clock of its own
 
 
-class Bench:
+class SimulatedBench:
     """One bench: its ports, which stay open, and what is behind them, which can be built anew.
 
     Parameters
@@ -82,7 +82,7 @@ class Bench:
         Built anew; nobody may keep one of them who outlives a case.
     """
 
-    def __init__(self, setup: Setup, wire: Callable[[Bench], None]) -> None:
+    def __init__(self, setup: Setup, wire: Callable[[SimulatedBench], None]) -> None:
         self.setup, self._wire = setup, wire
         self.addresses: dict[str, str] = {}
         self.loop = Loop(Kernel(), real=setup.real, host=setup.host)
@@ -203,7 +203,7 @@ class Bench:
         self._ports = control, truth
 
 
-def esp32_4s(bench: Bench) -> None:
+def esp32_4s(bench: SimulatedBench) -> None:
     """Wire the reference BMS: emulated cells at its sense pins, a real pack in its power path."""
     nets = _common_nets(bench, sensors=2)
     _power_nets(bench)
@@ -227,7 +227,7 @@ def esp32_4s(bench: Bench) -> None:
     bench.ports()
 
 
-def esp32_16s(bench: Bench) -> None:
+def esp32_16s(bench: SimulatedBench) -> None:
     """Wire the BMS with contactors: 16 emulated cells, a link with a capacitor behind the pack.
 
     The digitizer has channels for two of the cells only; a second meter reads the rest.
@@ -260,7 +260,7 @@ def esp32_16s(bench: Bench) -> None:
     bench.ports()
 
 
-def pbmslsuite_o(bench: Bench) -> None:
+def pbmslsuite_o(bench: SimulatedBench) -> None:
     """Wire the educational BMS: no CAN, no FETs; its pins are its outputs."""
     nets = _common_nets(bench, sensors=1)
     for name in ("led", *(f"balance {n + 1}" for n in range(CELLS))):
@@ -279,7 +279,7 @@ def pbmslsuite_o(bench: Bench) -> None:
 
 
 def _digitizers(
-    bench: Bench, scope: dict[int, Signal], volts_per_unit: dict[int, float] | None = None
+    bench: SimulatedBench, scope: dict[int, Signal], volts_per_unit: dict[int, float] | None = None
 ) -> None:
     """Put `digitizer` at these nets, then `digitizer2` and so on."""
     for number in range(1, bench.setup.digitizers + 1):
@@ -287,7 +287,7 @@ def _digitizers(
         bench.instrument(name, Digitizer, channels=scope, volts_per_unit=volts_per_unit)
 
 
-def _link_relays(bench: Bench) -> dict[int, Callable[[bool], None]]:
+def _link_relays(bench: SimulatedBench) -> dict[int, Callable[[bool], None]]:
     """Lay the links through form-C relays of the actuator, so that at rest they are healthy."""
     relays: dict[int, Callable[[bool], None]] = {}
     for first, link in ((201, "afe link"), (203, "can bus")):
@@ -301,7 +301,7 @@ def _relay(board: Board, link: str, fault: str) -> Callable[[bool], None]:
     return lambda moved: board.move_relay(link, fault, moved=moved)
 
 
-def _power_nets(bench: Bench, *more: str, cells: int = CELLS) -> None:
+def _power_nets(bench: SimulatedBench, *more: str, cells: int = CELLS) -> None:
     """Lay the nets of a power path, and of the transistors that bleed the cells."""
     bench.board.add("current", "A", 0.0)
     for name in ("pack", "charge gate", "discharge gate", *more):
@@ -310,12 +310,12 @@ def _power_nets(bench: Bench, *more: str, cells: int = CELLS) -> None:
         bench.board.add(f"bleed {n + 1}", "A", 0.0)
 
 
-def _shunt_v_per_a(bench: Bench) -> float:
+def _shunt_v_per_a(bench: SimulatedBench) -> float:
     error = bench.seeds.lasting("shunt").uniform(-_SHUNT_TOLERANCE, _SHUNT_TOLERANCE)
     return _SHUNT_V_PER_A * (1.0 + error)
 
 
-def _common_nets(bench: Bench, *, sensors: int, cells: int = CELLS) -> dict[str, Signal]:
+def _common_nets(bench: SimulatedBench, *, sensors: int, cells: int = CELLS) -> dict[str, Signal]:
     for n in range(cells):
         bench.board.add(f"cell {n + 1}", "V", 0.0)
     for n in range(sensors):
@@ -324,7 +324,9 @@ def _common_nets(bench: Bench, *, sensors: int, cells: int = CELLS) -> dict[str,
     return bench.board.nets
 
 
-def _emulator(bench: Bench, currents: dict[int, Signal] | None = None, cells: int = CELLS) -> None:
+def _emulator(
+    bench: SimulatedBench, currents: dict[int, Signal] | None = None, cells: int = CELLS
+) -> None:
     def open_relay(channel: int, is_open: bool) -> None:  # noqa: FBT001 (the emulator's signature)
         if channel <= cells:
             bench.board.break_wire(f"cell {channel}", is_open=is_open)
@@ -338,17 +340,17 @@ def _emulator(bench: Bench, currents: dict[int, Signal] | None = None, cells: in
     )
 
 
-def _aux_supply(bench: Bench) -> None:
+def _aux_supply(bench: SimulatedBench) -> None:
     bench.instrument("aux", AuxSupply, channels={_AUX_OUTPUT: bench.board.nets["aux"]})
 
 
-BENCHES: dict[str, Callable[[Bench], None]] = {
+BENCHES: dict[str, Callable[[SimulatedBench], None]] = {
     "esp32-4s": esp32_4s,
     "esp32-16s": esp32_16s,
     "pbmslsuite-o": pbmslsuite_o,
 }
 
 
-def built(setup: Setup) -> Bench:
+def built(setup: Setup) -> SimulatedBench:
     """Build the bench of a BMS."""
-    return Bench(setup, BENCHES[setup.dut])
+    return SimulatedBench(setup, BENCHES[setup.dut])

@@ -218,8 +218,8 @@ class Loop:
 
     def take_lag(self) -> Lag:
         """Tell how far this fell behind the wall clock, and begin to count anew."""
-        told, self._lag = self._lag, Lag()
-        return told
+        reported, self._lag = self._lag, Lag()
+        return reported
 
     def watch(self, source: int | socket.socket, readable: Callable[[], None]) -> None:
         """Call `readable` when a descriptor that is no client is readable or closed."""

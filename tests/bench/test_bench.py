@@ -15,22 +15,22 @@ from rig.bench.description import load_bench
 from rig.case import Capture
 from rig.dut.profile import load_profile
 from rig.errors import BenchError, DescriptionError, LimitError
-from tests.bench.truth import Truth, witnessed
+from tests.bench.truth import ServedTruth, witnessed
 
 
 @pytest.fixture(scope="module")
-def parts() -> Iterator[tuple[Bench, Truth]]:
+def parts() -> Iterator[tuple[Bench, ServedTruth]]:
     with witnessed(load_bench("virtual-esp32-4s"), load_profile("esp32-4s"), seed=5) as parts:
         yield parts
 
 
 @pytest.fixture
-def truth(parts: tuple[Bench, Truth]) -> Truth:
+def truth(parts: tuple[Bench, ServedTruth]) -> ServedTruth:
     return parts[1]
 
 
 @pytest.fixture
-def bench(parts: tuple[Bench, Truth]) -> Bench:
+def bench(parts: tuple[Bench, ServedTruth]) -> Bench:
     bench = parts[0]
     bench.nominal()
     sleep_s(bench, 2.0)  # ready, and both paths closed
@@ -43,7 +43,7 @@ def sleep_s(bench: Bench, seconds: float) -> None:
 
 
 # ---- commands -----------------------------------------------------------------------------------
-def test_nominal_values_reach_the_pins(bench: Bench, truth: Truth) -> None:
+def test_nominal_values_reach_the_pins(bench: Bench, truth: ServedTruth) -> None:
     assert truth.value("cell 1") == pytest.approx(3.3, abs=1e-3)
     assert truth.value("ntc 2") == pytest.approx(10_000.0, abs=3.0)
     assert truth.value("aux") == pytest.approx(12.0, abs=0.02)
@@ -52,7 +52,7 @@ def test_nominal_values_reach_the_pins(bench: Bench, truth: Truth) -> None:
     assert not bench.output_is_open("discharge path")
 
 
-def test_a_command_is_bracketed_by_the_rigs_clock(bench: Bench, truth: Truth) -> None:
+def test_a_command_is_bracketed_by_the_rigs_clock(bench: Bench, truth: ServedTruth) -> None:
     (command,) = bench.set({"cell 3": 3.4})
     sleep_s(bench, 0.05)
 
@@ -79,7 +79,7 @@ def test_cells_of_one_emulator_are_set_by_one_exchange(bench: Bench) -> None:
 
 
 def test_a_stack_is_set_by_its_cells_and_became_so_with_the_last(
-    bench: Bench, truth: Truth
+    bench: Bench, truth: ServedTruth
 ) -> None:
     *cells, stack = bench.set({"stack": 14.0})
     sleep_s(bench, 0.1)
@@ -93,7 +93,9 @@ def test_a_stack_is_set_by_its_cells_and_became_so_with_the_last(
     assert bench.set({"stack": 14.0}) == []
 
 
-def test_a_stack_is_read_and_recorded_as_the_sum_of_its_cells(bench: Bench, truth: Truth) -> None:
+def test_a_stack_is_read_and_recorded_as_the_sum_of_its_cells(
+    bench: Bench, truth: ServedTruth
+) -> None:
     bench.arm(Capture(quantities=("stack",), duration_s=1.0, interval_s=1e-3))
     command = bench.set({"stack": 14.0})[-1]
     sleep_s(bench, 0.5)
@@ -116,7 +118,7 @@ def test_a_stack_beyond_what_a_cell_bears_is_not_commanded(bench: Bench) -> None
         bench.set({"stack": 4 * 4.6})
 
 
-def test_a_value_beyond_the_limits_stops_the_whole_step(bench: Bench, truth: Truth) -> None:
+def test_a_value_beyond_the_limits_stops_the_whole_step(bench: Bench, truth: ServedTruth) -> None:
     with pytest.raises(LimitError, match=r"cell 2 would be set to 4.6 V"):
         bench.set({"cell 1": 3.5, "cell 2": 4.6})
 
@@ -126,7 +128,7 @@ def test_a_value_beyond_the_limits_stops_the_whole_step(bench: Bench, truth: Tru
 
 @pytest.mark.parametrize("degc", [-30.0, 0.0, 45.0, 80.0])
 def test_a_temperature_becomes_the_thermistors_resistance(
-    bench: Bench, truth: Truth, degc: float
+    bench: Bench, truth: ServedTruth, degc: float
 ) -> None:
     curve = bench.profile.temperatures
     assert curve is not None
@@ -141,7 +143,7 @@ def test_a_temperature_becomes_the_thermistors_resistance(
 
 @pytest.mark.parametrize("amps", [10.0, 20.0, -15.0])
 def test_current_flows_as_commanded_and_is_read_within_its_accuracy(
-    bench: Bench, truth: Truth, amps: float
+    bench: Bench, truth: ServedTruth, amps: float
 ) -> None:
     commands = bench.set({"current": amps})
     sleep_s(bench, 0.1)
@@ -165,7 +167,7 @@ def test_from_charge_to_discharge_is_two_commands_through_zero(bench: Bench) -> 
     assert [command.instrument for command in commands] == ["charger", "load"]
 
 
-def test_the_bms_can_be_switched_off_and_on(bench: Bench, truth: Truth) -> None:
+def test_the_bms_can_be_switched_off_and_on(bench: Bench, truth: ServedTruth) -> None:
     bench.set({"supply": 0.0})
     sleep_s(bench, 0.5)
     assert truth.value("aux") < 1.0
@@ -178,7 +180,7 @@ def test_the_bms_can_be_switched_off_and_on(bench: Bench, truth: Truth) -> None:
 
 # ---- faults -------------------------------------------------------------------------------------
 def test_an_open_sense_wire_appears_while_the_other_cells_stay_live(
-    bench: Bench, truth: Truth
+    bench: Bench, truth: ServedTruth
 ) -> None:
     begin_ns = bench.clock.now_ns()
 
@@ -197,7 +199,7 @@ def test_an_open_sense_wire_appears_while_the_other_cells_stay_live(
     assert truth.value("cell 2") == pytest.approx(3.3, abs=2e-3)
 
 
-def test_nominal_mends_what_a_case_left_broken(bench: Bench, truth: Truth) -> None:
+def test_nominal_mends_what_a_case_left_broken(bench: Bench, truth: ServedTruth) -> None:
     bench.fault("open", "cell 4", present=True)
     bench.fault("short", "temperature 2", present=True)
 
@@ -211,7 +213,7 @@ def test_nominal_mends_what_a_case_left_broken(bench: Bench, truth: Truth) -> No
 
 @pytest.mark.parametrize(("kind", "low", "high"), [("open", 1e8, math.inf), ("short", 0.0, 1.0)])
 def test_a_sensor_opens_and_shorts(
-    bench: Bench, truth: Truth, kind: Any, low: float, high: float
+    bench: Bench, truth: ServedTruth, kind: Any, low: float, high: float
 ) -> None:
     bench.fault(kind, "temperature 1", present=True)
     sleep_s(bench, 0.1)
@@ -229,7 +231,7 @@ def test_a_cell_can_not_be_shorted_on_this_bench(bench: Bench) -> None:
 
 # ---- readings and recordings --------------------------------------------------------------------
 def test_readings_come_in_the_order_asked_for_and_hold_the_truth(
-    bench: Bench, truth: Truth
+    bench: Bench, truth: ServedTruth
 ) -> None:
     names = ("pack", "cell 4", "charge path", "cell 1")
 
@@ -253,7 +255,7 @@ def test_a_cell_that_bleeds_draws_current(bench: Bench) -> None:
     assert abs(resting.value) < 0.002
 
 
-def test_a_recording_is_right_in_level_and_in_time(bench: Bench, truth: Truth) -> None:
+def test_a_recording_is_right_in_level_and_in_time(bench: Bench, truth: ServedTruth) -> None:
     bench.arm(
         Capture(
             quantities=("cell 1", "charge path", "current", "temperature 1"),
@@ -280,7 +282,9 @@ def test_a_recording_is_right_in_level_and_in_time(bench: Bench, truth: Truth) -
     assert current.values.mean() == pytest.approx(truth.value("current"), abs=0.2)
 
 
-def test_the_start_of_a_record_lies_in_its_interval_every_time(bench: Bench, truth: Truth) -> None:
+def test_the_start_of_a_record_lies_in_its_interval_every_time(
+    bench: Bench, truth: ServedTruth
+) -> None:
     errors_s, widths_s = [], []
     for i in range(12):
         bench.arm(Capture(quantities=("cell 1",), duration_s=0.5, interval_s=1e-4))
@@ -315,7 +319,9 @@ def test_a_link_that_a_case_left_faulty_is_mended_before_the_next(
 
 
 # ---- safe state ---------------------------------------------------------------------------------
-def test_safe_is_charger_load_supply_and_cells_from_the_top(bench: Bench, truth: Truth) -> None:
+def test_safe_is_charger_load_supply_and_cells_from_the_top(
+    bench: Bench, truth: ServedTruth
+) -> None:
     bench.set({"current": 10.0})
     bench.begin_transcript()
 
@@ -338,7 +344,7 @@ def test_safe_is_charger_load_supply_and_cells_from_the_top(bench: Bench, truth:
 
 
 def test_safe_reaches_the_others_and_comes_back_after_a_session_was_lost(
-    bench: Bench, truth: Truth
+    bench: Bench, truth: ServedTruth
 ) -> None:
     bench.set({"current": 10.0})
     session = bench._rack.sessions["charger"]
@@ -353,7 +359,9 @@ def test_safe_reaches_the_others_and_comes_back_after_a_session_was_lost(
     assert session.is_open
 
 
-def test_protections_are_programmed_before_the_first_output(parts: tuple[Bench, Truth]) -> None:
+def test_protections_are_programmed_before_the_first_output(
+    parts: tuple[Bench, ServedTruth],
+) -> None:
     emulator = parts[0]._rack.sessions["emulator"]
     aux = parts[0]._rack.sessions["aux"]
 

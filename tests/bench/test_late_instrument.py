@@ -73,15 +73,15 @@ def test_a_meter_that_answers_late_does_not_silence_the_partner(
 ) -> None:
     bench, meter = late_meter
     assert bench.can is not None
-    assert bench.partner is not None
+    assert bench.rest_bus is not None
     bench.nominal()
     bench.can.begin()
-    bench.partner.begin(StartPeriodic(message="HostAlive", period_s=PERIOD_S))
+    bench.rest_bus.begin(StartPeriodic(message="HostAlive", period_s=PERIOD_S))
 
     meter.is_late.set()
     [reading] = bench.read(("pack",))
 
-    bench.partner.reset()
+    bench.rest_bus.reset()
     frames, _ = bench.can.end()
     sent = frames.time_ns[frames.can_id == 0x305]
     assert (reading.after_ns - reading.before_ns) / 1e9 >= LATE_S

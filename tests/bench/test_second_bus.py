@@ -32,7 +32,7 @@ PLAN = """\
 plan: own
 cases:
   - name: it starts
-    begins: off
+    precondition: off
     steps: [{power: on}, {hold: 1 s, as: up}, {hold: 500 ms}]
     expect: [{BMS_Status.OV: {stays: 0, from: up}}, {Offer.Last on charger: stays 63}]
 """

@@ -15,14 +15,14 @@ from rig.case import Capture, Case
 from rig.drive.drive import drive_case
 from rig.dut.profile import load_profile
 from rig.expectations.trips import Trips
-from rig.instants import Crossing
 from rig.judge.verdict import Finding
 from rig.judging import judge
 from rig.plan.expand import expand
 from rig.plan.model import parse_plan
+from rig.time_reference import Crossing
 from rig.trace import files
 from rig.trace.model import Trace
-from tests.bench.truth import Truth, witnessed
+from tests.bench.truth import ServedTruth, witnessed
 
 PLAN = """\
 plan: own
@@ -35,14 +35,14 @@ cases:
 
 
 @pytest.fixture(scope="module", params=[3, 8])
-def parts(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, Truth]]:
+def parts(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, ServedTruth]]:
     description = load_bench("virtual-esp32-4s-two-digitizers")
     with witnessed(description, load_profile("esp32-4s"), seed=request.param) as parts:
         yield parts
 
 
 @pytest.fixture
-def bench(parts: tuple[Bench, Truth]) -> Bench:
+def bench(parts: tuple[Bench, ServedTruth]) -> Bench:
     bench = parts[0]
     bench.nominal()
     sleep_s(bench, 2.0)  # ready, and both paths closed
@@ -50,7 +50,7 @@ def bench(parts: tuple[Bench, Truth]) -> Bench:
 
 
 @pytest.fixture
-def truth(parts: tuple[Bench, Truth]) -> Truth:
+def truth(parts: tuple[Bench, ServedTruth]) -> ServedTruth:
     return parts[1]
 
 
@@ -63,7 +63,7 @@ def some_cases(bench: Bench) -> list[Case]:
 
 
 def test_each_record_has_its_own_start_and_what_was_wired_to_its_digitizer(
-    bench: Bench, truth: Truth
+    bench: Bench, truth: ServedTruth
 ) -> None:
     quantities = ("cell 1", "stack", "charge path")
     bench.arm(Capture(quantities=quantities, duration_s=3.0, interval_s=1e-4))
@@ -103,7 +103,7 @@ def test_both_records_hold_the_whole_case(bench: Bench) -> None:
 
 
 def test_a_trip_between_two_clocks_holds_the_truth(
-    bench: Bench, truth: Truth, tmp_path: Path
+    bench: Bench, truth: ServedTruth, tmp_path: Path
 ) -> None:
     cases = some_cases(bench)
     assert {since_of(case).quantity for case in cases} >= {"cell 2", "current"}
@@ -143,7 +143,7 @@ def judged(case: Case, trace: Trace) -> Finding:
     return found
 
 
-def true_trip_s(case: Case, truth: Truth, since_ns: int) -> float:
+def true_trip_s(case: Case, truth: ServedTruth, since_ns: int) -> float:
     since, trips = since_of(case), trips_of(case)
     began_ns, cause = truth.crossing(
         since.quantity, since.level, rising=since.rising, since_ns=since_ns

@@ -18,7 +18,7 @@ from rig.bench.launch import BenchProcess
 from rig.dut.profile import Profile
 
 
-class Truth:
+class ServedTruth:
     """The kernel's ground truth."""
 
     def __init__(self, address: str) -> None:
@@ -51,7 +51,7 @@ class Truth:
 @contextmanager
 def witnessed(
     description: BenchFile, profile: Profile, *, seed: int
-) -> Iterator[tuple[Bench, Truth]]:
+) -> Iterator[tuple[Bench, ServedTruth]]:
     """Connect a virtual bench, and its truth port beside it."""
     kept: list[BenchProcess] = []
 
@@ -63,6 +63,6 @@ def witnessed(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connecting, "BenchProcess", Kept)  # to learn the truth port's address
         with connect(description, profile, seed=seed) as bench:
-            truth = Truth(kept[0].endpoints["truth"])
+            truth = ServedTruth(kept[0].endpoints["truth"])
             yield bench, truth
             truth.close()

@@ -21,7 +21,7 @@ def a_page(lines: str, head: str = "$ python benchmarks/nightly_speed.py    # at
     return f"# Page\n\nText.\n\n```text\n{head}\n{lines}```\n\nMore.\n"
 
 
-def told(page: str, printed: str) -> list[str]:
+def reported(page: str, printed: str) -> list[str]:
     [figure] = figures.figures_of("page.md", page)
     return list(figures.differences(figure, printed.splitlines()))
 
@@ -41,7 +41,7 @@ testplans/smoke.yaml: 16 cases, {'pass': 15, 'fail': 1}
 virtual 70 s, wall 5.81 s (cases alone 1,234.5 s)
 virtual / wall: 12
 """
-    assert told(a_page(SPEED), printed) == []
+    assert reported(a_page(SPEED), printed) == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_may_differ_from_run_to_run_is_no_part_of_the_form(ours: str, their
     ("ours", "theirs"),
     [
         ("virtual / wall: 78", "wall / virtual: 78"),
-        ("limits promised  13 fail, 3382 pass", "limits promised  13 fail, 2 error, 3382 pass"),
+        ("limits claimed  13 fail, 3382 pass", "limits claimed  13 fail, 2 error, 3382 pass"),
         ("run  1 (idle): 68 cases", "run  1 (busy): 68 cases"),
     ],
 )
@@ -71,21 +71,21 @@ def test_words_are_the_form(ours: str, theirs: str) -> None:
 
 
 def test_a_line_that_is_no_longer_printed_is_found() -> None:
-    [wrong] = told(a_page(SPEED), SPEED.replace("virtual / wall: 78\n", ""))
+    [wrong] = reported(a_page(SPEED), SPEED.replace("virtual / wall: 78\n", ""))
 
     assert "page.md:6" in wrong
     assert "no longer prints 'virtual / wall: 78'" in wrong
 
 
 def test_a_line_that_the_page_has_not_is_found() -> None:
-    [wrong] = told(a_page(SPEED), SPEED + "lanes: 2\n")
+    [wrong] = reported(a_page(SPEED), SPEED + "lanes: 2\n")
 
     assert "also prints 'lanes: 2'" in wrong
 
 
 def test_a_page_may_leave_lines_out() -> None:
-    assert told(a_page("…\nvirtual / wall: 78\n"), SPEED) == []
-    assert told(a_page("…\nvirtual to wall: 78\n"), SPEED) != []
+    assert reported(a_page("…\nvirtual / wall: 78\n"), SPEED) == []
+    assert reported(a_page("…\nvirtual to wall: 78\n"), SPEED) != []
 
 
 def test_every_benchmark_runs_reduced_and_has_its_figures_in_the_docs() -> None:

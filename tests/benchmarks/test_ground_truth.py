@@ -41,11 +41,11 @@ def test_every_delay_of_a_spread_build_is_its_own_within_the_spread(seed: int) -
 
 
 def test_the_witness_tells_what_its_specimen_makes_of_each_quantity(tmp_path: Path) -> None:
-    told = tmp_path / "addresses.json"
-    command = ["python", str(BENCHMARKS / "witness.py"), "--addresses", str(told)]
+    reported = tmp_path / "addresses.json"
+    command = ["python", str(BENCHMARKS / "witness.py"), "--addresses", str(reported)]
 
     with BenchProcess([*command, "--dut", "esp32-4s", "--seed", "3"]):
-        truth = json.loads(told.read_text(encoding="utf-8"))["truth"]
+        truth = json.loads(reported.read_text(encoding="utf-8"))["truth"]
         events = asked(truth, do="events")
 
     [errors] = [event["detail"]["errors"] for event in events if event["name"] == "specimen"]

@@ -81,7 +81,7 @@ def test_a_plan_names_signals_of_any_bus_and_module(expectation: str) -> None:
         ("BMS_Status.OV of module 2: stays 0", "there is no module 2 on can", "add modules:"),
         ("Cells.Voltage1 on stack: stays 66", "holds 0 to 65.535: 66 is beyond", "correct"),
         ("Cells on stack: {every: 100 ms ± 5 ms}", "comes once and has no period", "write comes:"),
-        ("Cells on stack: {is sound: true}", "nothing is promised of the bytes", "add it to"),
+        ("Cells on stack: {is sound: true}", "nothing is claimed of the bytes", "add it to"),
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_one_error_with_its_line(

@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 RECORDED_S = {"nightly": 9071.2, "nightly-16s": 5457.0, "release": 846.9, "pbmslsuite-o": 2362.9}
 
 
-def _case(*steps: object, begins: str = "off") -> Case:
-    return a_case(steps=steps, expectations=(), begins=begins)
+def _case(*steps: object, precondition: str = "off") -> Case:
+    return a_case(steps=steps, expectations=(), precondition=precondition)
 
 
 @pytest.mark.parametrize("name", RECORDED_S)
@@ -41,7 +41,7 @@ def test_a_hold_and_the_start_are_counted() -> None:
     profile = load_profile("esp32-4s")
 
     off, ready = (
-        expected_s(_case(Hold(duration_s=60), begins=b), profile) for b in ("off", "ready")
+        expected_s(_case(Hold(duration_s=60), precondition=b), profile) for b in ("off", "ready")
     )
 
     assert 60 < off < ready < 64
@@ -65,5 +65,5 @@ def test_the_smoke_run_itself_took_as_long_as_foretold(
 def test_the_check_says_how_long_the_plan_takes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(ROOT / "testplans" / "nightly.yaml")]) == 0
 
-    told = capsys.readouterr().out
-    assert re.search(r"711 cases, about 2 h 3\d min of bench time", told)
+    reported = capsys.readouterr().out
+    assert re.search(r"711 cases, about 2 h 3\d min of bench time", reported)

@@ -22,12 +22,12 @@ from rig.steps import Step
 from rig.steps.conditions import ConsoleLine, OutputState, SignalValue
 from rig.steps.fault import Fault
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
 from rig.steps.power import Power
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.random_phase import RandomPhase
 from rig.steps.read import Read
 from rig.steps.send import Send
+from rig.steps.sequence import PlaySequence
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
 from rig.steps.stop_periodic import StopPeriodic
@@ -90,7 +90,7 @@ def test_the_word_ready_is_heard_in_colour(
 
 
 @pytest.mark.parametrize(
-    ("promised", "fed"),
+    ("claimed", "fed"),
     [({}, False), ({"ready_within_s": 0.1}, True), ({"closed_within_s": 0.0}, True)],
     ids=["in time", "ready late", "closed late"],
 )
@@ -98,10 +98,10 @@ def test_of_a_start_that_is_late_it_is_recorded_what_the_bms_was_fed_with(
     bench: Bench,
     monkeypatch: pytest.MonkeyPatch,
     esp32: Profile,
-    promised: dict[str, float],
+    claimed: dict[str, float],
     fed: bool,  # noqa: FBT001
 ) -> None:
-    start = esp32.start.model_copy(update=promised)
+    start = esp32.start.model_copy(update=claimed)
     monkeypatch.setattr(bench, "profile", esp32.model_copy(update={"start": start}))
 
     seen = driven(bench).start
@@ -368,9 +368,7 @@ def test_a_staircase_never_commands_more_than_its_stop(
     bench: Bench, start: float, stop: float, step: float
 ) -> None:
     never = ConsoleLine(pattern="^never$")
-    stairs = Staircase(
-        quantity="cell 3", start=start, stop=stop, step=step, dwell_s=0.1, until=never
-    )
+    stairs = Ramp(quantity="cell 3", start=start, stop=stop, step=step, dwell_s=0.1, until=never)
 
     trace = driven(bench, stairs)
 

@@ -18,7 +18,7 @@ PLAN = """\
 plan: own
 cases:
   - name: it starts
-    begins: off
+    precondition: off
     steps: [{power: on}, {hold: 500 ms}]
     expect: [{charge path: stays open}]
 """

@@ -221,7 +221,7 @@ def test_a_start_that_fails_keeps_what_the_bms_was_fed_with(esp32: Profile) -> N
     silent = console.model_copy(update={"ready": "a word that is never said"})
     profile = esp32.model_copy(update={"console": silent})
     cases = expand(load_plan(Path("testplans/smoke.yaml")), profile, 1)
-    case = next(c for c in cases if c.begins == "ready")
+    case = next(c for c in cases if c.precondition == "ready")
 
     with Lane(LaneSetup(bench=load_bench("virtual-esp32-4s"), profile=profile, seed=1)) as lane:
         _, trace = lane.run(case)

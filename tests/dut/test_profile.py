@@ -221,7 +221,7 @@ def test_a_labs_own_folder_comes_before_the_rigs(
         ("opens: path", 'console: "("', "no regular expression"),
         ("protections:", "telemetry: {soc: {console: soc}}\nprotections:", "just one group"),
         ("opens: path", "recovers: {below: 1 V ± 1 V}", "a voltage, a current is wanted"),
-        ("opens: path", "says for: 10 s ± 1 s", "a trip that a reboot ends"),
+        ("opens: path", "flags for: 10 s ± 1 s", "a trip that a reboot ends"),
     ],
 )
 def test_a_protection_that_contradicts_itself_is_refused(old: str, new: str, message: str) -> None:

@@ -85,6 +85,6 @@ def test_a_mistake_is_named_with_its_line(
 
 
 def test_a_setting_of_what_is_not_promised_is_named(broken: Callable[[str, str], str]) -> None:
-    said = broken("occ1.trip: {moves: threshold", "occ1.trip: {moves: recovery level")
+    said = broken("occ1.trip: {parameter: threshold", "occ1.trip: {parameter: recovery level")
 
-    assert "promises no recovery level" in said
+    assert "claims no recovery level" in said

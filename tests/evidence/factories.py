@@ -14,7 +14,6 @@ from rig.evidence import InstrumentFacts, RunMeta
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.trips import Trips
 from rig.facts import Output
-from rig.instants import Crossing
 from rig.judge.measurement import Measurement
 from rig.judge.verdict import BudgetRow, EventMark, Finding, Judgement, Verdict
 from rig.steps.conditions import OutputState
@@ -22,6 +21,7 @@ from rig.steps.hold import Hold
 from rig.steps.random_phase import RandomPhase
 from rig.steps.set import Set
 from rig.steps.wait_for import WaitFor
+from rig.time_reference import Crossing
 from rig.trace.model import Channel, Command, Frames, Line, Link, Marker, Reading, Trace, Waveform
 
 BEGUN = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)

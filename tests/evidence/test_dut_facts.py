@@ -1,4 +1,4 @@
-"""What is promised of a BMS whatever the case: stored once a run, and given to each case of it."""
+"""What is claimed of a BMS whatever the case: stored once a run, and given to each case of it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rig.case import Case
 from rig.cli import main
 from rig.evidence import RunFolder, load_run
 from rig.evidence.forms import CASE, DUT, DUT_NAME
-from rig.facts import DutFacts, StartPromise
+from rig.facts import DutFacts, StartClaims
 from rig.judging import judge
 from tests.evidence.factories import TickingClock, a_meta, a_trace
 from tests.evidence.stored import IDS, edit, output_case
 
-START = StartPromise(
+START = StartClaims(
     ready="ready", ready_within_s=1.0, closes=(), closed_within_s=1.0, outputs={}
 )  # which no trace here shows
 FACTS = DutFacts(cells=4, periods={"BMS_Status": 0.1}, prints_every_s=1.0, start=START)
@@ -61,7 +61,7 @@ def test_where_they_are_not_those_of_then_the_first_judgement_stands(run: Path) 
 
 def test_a_case_of_an_older_version_bears_its_own() -> None:
     case = output_case(IDS[0])
-    older = CASE.dump(case).replace(b"case/4", b"case/3")
+    older = CASE.dump(case).replace(b"case/5", b"case/3")
     older = older.replace(b'"id":', b'"cells":4,"periods":{"BMS_Status":0.1},"start":null,"id":', 1)
 
     assert CASE.load(older, "case.json").dut == DutFacts(cells=4, periods={"BMS_Status": 0.1})

@@ -54,11 +54,11 @@ def test_a_run_that_another_process_writes_is_refused_and_says_who(tmp_path: Pat
 
     with a_writer(path) as process:
         before = journal.read_bytes()
-        with pytest.raises(EvidenceError) as told:
+        with pytest.raises(EvidenceError) as reported:
             RunFolder.resume(path)
         assert journal.read_bytes() == before
 
-    assert told.value.what == (
+    assert reported.value.what == (
         f"process {process.pid} on {platform.node()} is still writing this run"
     )
 

@@ -49,13 +49,13 @@ def test_a_case_is_begun_only_where_the_run_can_still_end(
 
 
 def test_a_write_that_fails_is_told_with_the_place_and_how_to_go_on(tmp_path: Path) -> None:
-    with no_file_beyond(10), pytest.raises(StorageError) as told, storing(tmp_path):
+    with no_file_beyond(10), pytest.raises(StorageError) as reported, storing(tmp_path):
         (tmp_path / "large").write_bytes(bytes(100))
 
-    assert told.value.what.startswith("File too large (")
-    assert told.value.where == tmp_path.as_posix()
-    assert "rig run --resume" in told.value.mend
-    assert isinstance(told.value.__cause__, OSError)
+    assert reported.value.what.startswith("File too large (")
+    assert reported.value.where == tmp_path.as_posix()
+    assert "rig run --resume" in reported.value.mend
+    assert isinstance(reported.value.__cause__, OSError)
 
 
 @pytest.mark.parametrize("more", [0, 1, 50, 99])

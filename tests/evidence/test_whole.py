@@ -122,12 +122,12 @@ def told_by(run: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> dict[st
         "explain": ["explain", str(run)],
         "explain one": ["explain", str(run), IDS[1], "--out", str(out), "--as-recorded"],
     }
-    told = {}
+    reported = {}
     for name, arguments in commands.items():
         code = main(arguments)
         said = capsys.readouterr()
-        told[name] = code, said.out + said.err
-    return told
+        reported[name] = code, said.out + said.err
+    return reported
 
 
 @pytest.mark.parametrize("meddle", [*OF_A_CASE.values(), *OF_THE_RUN.values()],
@@ -137,19 +137,19 @@ def test_no_command_calls_damaged_evidence_good(
 ) -> None:
     meddle(stored)
 
-    told = told_by(stored, tmp_path / "reports", capsys)
+    reported = told_by(stored, tmp_path / "reports", capsys)
 
-    assert {name: code for name, (code, _) in told.items() if code == 0} == {}
+    assert {name: code for name, (code, _) in reported.items() if code == 0} == {}
     assert not answer(load_run(stored)).all_passed
-    assert all(said.strip() for _, said in told.values())
+    assert all(said.strip() for _, said in reported.values())
 
 
 def test_the_same_commands_call_whole_evidence_good(
     stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = told_by(stored, tmp_path / "reports", capsys)
+    reported = told_by(stored, tmp_path / "reports", capsys)
 
-    assert {name: code for name, (code, _) in told.items() if code != 0} == {}
+    assert {name: code for name, (code, _) in reported.items() if code != 0} == {}
     assert answer(load_run(stored)).all_passed
     assert verify(stored) == []
 
@@ -210,9 +210,9 @@ def test_facts_of_a_run_that_are_none_are_damaged_and_no_traceback(
 ) -> None:
     (stored / "run.json").write_bytes(content)
 
-    told = told_by(stored, tmp_path / "reports", capsys)
+    reported = told_by(stored, tmp_path / "reports", capsys)
 
-    for code, said in told.values():
+    for code, said in reported.values():
         assert code not in {0, None}
         assert "run.json" in said
         assert "damaged" in said or "unreadable" in said
@@ -236,10 +236,10 @@ def test_hostile_values_in_a_runs_facts_are_damaged_and_no_traceback(
 ) -> None:
     edit(stored / "run.json", old, new)
 
-    told = told_by(stored, tmp_path / "reports", capsys)
+    reported = told_by(stored, tmp_path / "reports", capsys)
 
-    assert [code for code, _ in told.values() if code == 0] == []
-    assert all("run.json" in said for _, said in told.values())
+    assert [code for code, _ in reported.values() if code == 0] == []
+    assert all("run.json" in said for _, said in reported.values())
 
 
 @pytest.mark.parametrize("name", ["run.json", "journal.jsonl", "manifest.json"])
@@ -259,10 +259,10 @@ def test_what_is_no_file_is_never_read(
         elif kind == "pipe":
             os.mkfifo(path)
 
-    told = told_by(stored, tmp_path / "reports", capsys)
+    reported = told_by(stored, tmp_path / "reports", capsys)
 
-    assert [command for command, (code, _) in told.items() if code == 0] == []
-    assert all(name in said for _, said in told.values())
+    assert [command for command, (code, _) in reported.items() if code == 0] == []
+    assert all(name in said for _, said in reported.values())
 
 
 def rewrite_journal(run: Path, change: Callable[[dict[str, object]], None]) -> None:
@@ -299,9 +299,9 @@ def test_a_result_that_is_none_damages_and_breaks_nothing(
     rewrite_journal(stored, lambda e: e.update(change) if e.get("case") == IDS[1]
                     and e["kind"] == "result" else None)  # fmt: skip
 
-    told = told_by(stored, tmp_path / "reports", capsys)
+    reported = told_by(stored, tmp_path / "reports", capsys)
 
-    assert [command for command, (code, _) in told.items() if code == 0] == []
+    assert [command for command, (code, _) in reported.items() if code == 0] == []
 
 
 @pytest.mark.parametrize(
@@ -400,10 +400,10 @@ def test_the_headline_of_damaged_evidence_says_itself_what_is_damaged(stored: Pa
     (stored / "inputs" / "plan.yaml").write_bytes(b"plan: another\n")
     flip(of_case(stored, 2) / "signals.parquet")
 
-    told = str(answer(load_run(stored)))
+    reported = str(answer(load_run(stored)))
 
     first = load_run(stored).problems[0]
-    assert told == f"NOT PROVEN: the evidence is damaged: {first}; and 1 more problem."
+    assert reported == f"NOT PROVEN: the evidence is damaged: {first}; and 1 more problem."
 
 
 # ---- kinds and versions -----------------------------------------------------------------------
@@ -490,11 +490,11 @@ def test_a_try_of_a_newer_version_is_unreadable_and_no_other(  # noqa: PLR0917
     edit_json(newer, schema="bms-hil-rig/case/99")
     relist(run, newer)
 
-    told = main(["judge", str(run), "--name", "again"])
+    reported = main(["judge", str(run), "--name", "again"])
 
     printed = capsys.readouterr()
     assert [c.outcome for c in load_run(run).cases] == ["pass", outcome, "pass"]
-    assert told == code, printed
+    assert reported == code, printed
     assert {"2 pass", f"1 {outcome}"} == set(printed.out.splitlines()[0].split(", "))
     assert "made by a newer rig?" in printed.err
 

@@ -147,10 +147,10 @@ def test_a_plugins_expectation_goes_from_the_plan_to_the_page_and_back(lab: Path
 
 
 def test_without_the_plugin_its_word_is_unknown_and_all_else_as_before(lab: Path) -> None:
-    told = _ran(lab, "-m", "rig.cli", "check", "alive.yaml").stdout
+    reported = _ran(lab, "-m", "rig.cli", "check", "alive.yaml").stdout
 
-    assert '"changes" is not known here' in told
-    assert "2 mistakes" in told
+    assert '"changes" is not known here' in reported
+    assert "2 mistakes" in reported
 
 
 def test_a_kind_whose_file_is_gone_is_missed_by_no_one_but_families(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from rig.expectations.balances import Balances
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.instants import Crossing
+from rig.time_reference import Crossing
 
 CROSSED = Crossing(quantity="cell 3", level=3.65, rising=True)
 

@@ -39,16 +39,16 @@ from rig.expectations.stays import Stays
 from rig.expectations.telemetry_agrees import agrees
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
-from rig.instants import Crossing, Instant, Mark
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
 from rig.plan.writing import plan_text, written_out
 from rig.steps import Step
 from rig.steps.conditions import OutputState
 from rig.steps.hold import Hold
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.read import Read
 from rig.steps.resolver import Resolver
+from rig.time_reference import Crossing, Mark, TimeReference
 
 ROOT = Path(__file__).parents[2]
 PLANS = sorted(ROOT.glob("testplans/*.yaml"))
@@ -57,7 +57,7 @@ STEPS: tuple[Step, ...] = (
     Hold(duration_s=1.0, mark="a"),
     Hold(duration_s=1.0, mark="b"),
     Read(quantities=("current", *ESP32.cell_names, *(f"bleed {n}" for n in range(1, 5))), mark="c"),
-    Staircase(
+    Ramp(
         quantity="cell 1", start=3.0, stop=3.5, step=0.1, dwell_s=1.0,
         until=OutputState(output="charge path", is_open=True),
     ),
@@ -90,7 +90,7 @@ ENDS = st.one_of(st.none(), MARKS)
 PATTERNS = st.sampled_from(["bms: ready", r"^\d+ \"mV\"$", "on", "1"])
 OV = {"signal": st.just(SignalAddress("BMS_Status.OV"))}
 SPAN = {"begin": ENDS, "end": ENDS}
-INSTANTS: st.SearchStrategy[Instant] = st.one_of(
+INSTANTS: st.SearchStrategy[TimeReference] = st.one_of(
     st.builds(Mark, mark=MARKS),
     st.builds(
         Crossing,
@@ -168,7 +168,7 @@ EXPECTATIONS: dict[str, st.SearchStrategy[Expectation]] = {
     ),
     "message sound": st.builds(
         lambda counter, **span: replace(
-            MessageSound.promised("BMS_Status", ESP32.messages["BMS_Status"], **span),
+            MessageSound.claimed("BMS_Status", ESP32.messages["BMS_Status"], **span),
             counter=counter,
         ),
         st.sampled_from([None, ESP32.messages["BMS_Status"].counter]), **SPAN,

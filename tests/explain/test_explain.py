@@ -66,10 +66,10 @@ def test_the_waveform_fits_a_terminal(failed: Run, braille: bool) -> None:  # no
 def test_it_ends_with_the_shortest_stimulus_and_the_command_that_repeats_it(failed: Run) -> None:
     home = failed.path.parents[2]
 
-    told = rig("explain", str(failed.path), "OVP", cwd=home)
+    reported = rig("explain", str(failed.path), "OVP", cwd=home)
 
-    assert told.returncode == 0, told.stderr
-    *_, command = told.stdout.strip().splitlines()
+    assert reported.returncode == 0, reported.stderr
+    *_, command = reported.stdout.strip().splitlines()
     assert command.strip().startswith("rig run out/explain/virtual-esp32-4s-0001-0001/shortest")
     ElementTree.parse(home / "out/explain/virtual-esp32-4s-0001-0001/waveform.svg")  # noqa: S314
     again = rig(*command.split()[1:], cwd=home)
@@ -116,8 +116,8 @@ def test_a_place_that_can_not_be_written_is_one_message(
     (tmp_path / "file").write_text("in the way")
     name, *case = verb
 
-    told = rig(name, str(failed.path), *case, "--out", str(tmp_path / "file/out"), cwd=tmp_path)
+    reported = rig(name, str(failed.path), *case, "--out", str(tmp_path / "file/out"), cwd=tmp_path)
 
-    assert told.returncode == 2
-    assert "nothing can be written there: Not a directory" in told.stderr
-    assert "Traceback" not in told.stderr
+    assert reported.returncode == 2
+    assert "nothing can be written there: Not a directory" in reported.stderr
+    assert "Traceback" not in reported.stderr

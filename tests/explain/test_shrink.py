@@ -28,10 +28,10 @@ from rig.shrink import (
 from rig.steps import Step
 from rig.steps.conditions import OutputState
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.random_phase import RandomPhase
 from rig.steps.send import Send
+from rig.steps.sequence import PlaySequence
 from rig.steps.set import Set
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def test_a_hold_is_shortened_for_as_long_as_it_still_fails(least_s: float) -> No
     [
         Set(values={"cell 1": 3.0, "cell 2": 3.1}),
         Send(message="m", count=8),
-        Staircase(
+        Ramp(
             quantity="cell 1",
             start=3.6,
             stop=3.7,

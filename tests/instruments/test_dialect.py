@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from rig.errors import BenchError, LimitError
-from rig.instruments.dialect import ON_OFF, Choice, Setting, check_errors, identify
+from rig.instruments.dialect import ON_OFF, Choice, ScpiSetting, check_errors, identify
 from rig.instruments.registry import DRIVERS
 from rig.instruments.session import Framing, Session
 from tests.instruments.peer import Peer, a_dictionary
 
-VOLTS = Setting(
+VOLTS = ScpiSetting(
     command="VOLT {value:.3f}", readback="VOLT?", unit="V", low=0.0, high=20.0, resolution=1e-3
 )
-AMPS = Setting(
+AMPS = ScpiSetting(
     command="OUTCURR {value:.1f}", readback="OUTCURR?",
     unit="A", low=0.0, high=1.0, resolution=1e-3, scale=1e-3,
 )  # fmt: skip

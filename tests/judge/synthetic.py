@@ -12,8 +12,8 @@ from rig.case import Case
 from rig.dut.e2e import CrcKind
 from rig.expectations import Expectation
 from rig.facts import Output
-from rig.instants import Crossing
 from rig.steps import Step
+from rig.time_reference import Crossing
 from rig.trace.model import (
     Channel,
     Command,

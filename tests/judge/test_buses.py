@@ -14,12 +14,12 @@ from rig.expectations.message_comes import MessageComes
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_stays import SignalStays
 from rig.facts import DutFacts
-from rig.instants import Mark
 from rig.judge.decoder import ByBus
 from rig.judge.observed import Observed
 from rig.judge.verdict import Finding
 from rig.judging import judge
 from rig.steps.send import Send
+from rig.time_reference import Mark
 from rig.trace.model import SENT, Frames, Trace
 from tests.judge.synthetic import MS, S, a_case, a_link, a_trace
 

@@ -20,11 +20,11 @@ from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_steady import SignalSteady
 from rig.expectations.signal_within import SignalWithin
 from rig.facts import DutFacts
-from rig.instants import Mark
 from rig.judge.verdict import Finding
 from rig.judging import judge
 from rig.steps.hold import Hold
 from rig.steps.send import Send
+from rig.time_reference import Mark
 from rig.trace.model import Frames, Trace
 from tests.judge.synthetic import (
     CELL_RISES,

@@ -9,9 +9,9 @@ import numpy as np
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.instants import Mark
 from rig.judge.verdict import JUDGEMENT_JSON, Finding
 from rig.judging import judge
+from rig.time_reference import Mark
 from rig.trace.model import Command, Reading
 from tests.judge.synthetic import CELL_RISES, a_case, a_channel, a_trace, a_waveform
 

@@ -9,9 +9,9 @@ import pytest
 from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.expectations.console_says import ConsoleSays
-from rig.instants import Mark
 from rig.judge.verdict import Finding
 from rig.judging import judge
+from rig.time_reference import Mark
 from rig.trace.model import Line
 from tests.judge.synthetic import a_case
 from tests.judge.test_console import STATUS, a_line, console_trace

@@ -10,10 +10,10 @@ from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
 from rig.expectations.console_says import ConsoleSays
 from rig.facts import DutFacts
-from rig.instants import Mark
 from rig.judge.verdict import Finding
 from rig.judging import judge
 from rig.steps.type_line import Type
+from rig.time_reference import Mark
 from rig.trace.model import Line, Trace
 from tests.judge.synthetic import MS, S, a_case, a_link, a_trace
 
@@ -134,7 +134,7 @@ def test_never_is_about_its_span(at_s: float, late_ms: float, verdict: str) -> N
         pytest.param([0.1], None, "error", id="one line in all"),
         pytest.param([0.1, 0.5, 0.9], None, "error", id="silent though it spoke often"),
         pytest.param([0.05, 0.06, 0.07, 0.9, 0.91], None, "pass", id="a burst is not its pace"),
-        pytest.param([0.1, 0.9], 0.4, "error", id="silent against its promise"),
+        pytest.param([0.1, 0.9], 0.4, "error", id="silent against its claim"),
         pytest.param([0.1], 0.6, "pass", id="none was due"),
         pytest.param([0.1, 0.2, 1.5], None, "pass", id="it spoke in the span"),
     ],

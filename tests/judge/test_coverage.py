@@ -21,7 +21,7 @@ TRIPS = Trips(output="charge path", since=CELL_RISES, low_s=0.09, high_s=0.11)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class BenchErrors:
     """The half-widths of a bench's errors."""
 
     interval_s: float = 2e-4
@@ -38,7 +38,7 @@ def ramp(t: np.ndarray, at_s: float, slew_s: float, ends: tuple[float, float]) -
     return ends[0] + (ends[1] - ends[0]) * share
 
 
-def a_random_trip(bench: Bench, random: np.random.Generator) -> tuple[Trace, float]:
+def a_random_trip(bench: BenchErrors, random: np.random.Generator) -> tuple[Trace, float]:
     """Return a trace, and the true time from the cell's crossing to the gate's."""
     truth_s = float(random.uniform(0.085, 0.115))
     n = round(0.2 / bench.interval_s)
@@ -69,18 +69,18 @@ def a_random_trip(bench: Bench, random: np.random.Generator) -> tuple[Trace, flo
 
 
 BENCHES = {
-    "both edges within a sample": Bench(),
-    "a coarse clock": Bench(interval_s=2e-5, rate=500e-6),
-    "slow edges": Bench(cell_slew_s=0.01, gate_slew_s=0.004),
-    "a very slow stimulus": Bench(cell_slew_s=0.04, noise=0.0, skew_s=1e-4),
-    "noise of the slope per sample": Bench(cell_slew_s=0.02, noise=0.003, accuracy=0.0005),
-    "edges of two samples": Bench(cell_slew_s=4e-4, gate_slew_s=4e-4),
-    "skew above all": Bench(interval_s=5e-5, skew_s=1e-3),
+    "both edges within a sample": BenchErrors(),
+    "a coarse clock": BenchErrors(interval_s=2e-5, rate=500e-6),
+    "slow edges": BenchErrors(cell_slew_s=0.01, gate_slew_s=0.004),
+    "a very slow stimulus": BenchErrors(cell_slew_s=0.04, noise=0.0, skew_s=1e-4),
+    "noise of the slope per sample": BenchErrors(cell_slew_s=0.02, noise=0.003, accuracy=0.0005),
+    "edges of two samples": BenchErrors(cell_slew_s=4e-4, gate_slew_s=4e-4),
+    "skew above all": BenchErrors(interval_s=5e-5, skew_s=1e-3),
 }
 
 
 @pytest.mark.parametrize("bench", BENCHES.values(), ids=BENCHES.keys())
-def test_the_truth_lies_in_the_interval_in_95_percent_of_trips(bench: Bench) -> None:
+def test_the_truth_lies_in_the_interval_in_95_percent_of_trips(bench: BenchErrors) -> None:
     random = np.random.default_rng(7)
     case, trips = a_case(TRIPS), 400
     covered, wrong, shares = 0, 0, []

@@ -51,7 +51,7 @@ FOLLOWS = FollowsCells(
 )
 
 
-def told(values: Iterable[float], *, every_s: float = 1.0) -> Frames:
+def reported(values: Iterable[float], *, every_s: float = 1.0) -> Frames:
     """Return a frame each second from 0.5 s on, with these values in byte 3."""
     raw = np.array(list(values))
     data = np.zeros((raw.size, 8), np.uint8)
@@ -63,7 +63,7 @@ def counting(
     units: float, commands: Iterable[Command], readings: Iterable[Reading], **changes: float
 ) -> Finding:
     """Judge a count that moves by so many hundredths of an ampere-hour from 100 on."""
-    frames = told(np.where(np.arange(100) < 50, 100.0, 100.0 + units))
+    frames = reported(np.where(np.arange(100) < 50, 100.0, 100.0 + units))
     trace = a_trace(
         end_s=100.0,
         frames=frames,
@@ -158,7 +158,7 @@ def at_levels(levels: Iterable[tuple[float, float]], accuracy: float = 0.0) -> T
         values.append(value)
     return a_trace(
         end_s=len(values) + 1.0,
-        frames=told(values),
+        frames=reported(values),
         commands=commands,
         readings=readings,
         links=[a_link()],
@@ -217,7 +217,7 @@ def test_readings_in_the_wrong_order_are_found_within_their_limits() -> None:
 
 
 def test_cells_that_were_never_read_prove_nothing() -> None:
-    trace = a_trace(frames=told([1.0]), links=[a_link()])
+    trace = a_trace(frames=reported([1.0]), links=[a_link()])
 
     assert (
         judge_expectation(FOLLOWS, observed(a_case(FOLLOWS), trace, Bytes())).verdict
@@ -227,7 +227,7 @@ def test_cells_that_were_never_read_prove_nothing() -> None:
 
 # ---- how a signal moves --------------------------------------------------------------------------
 def moving(wanted: SignalOrdered | SignalSteady, values: Iterable[float]) -> Finding:
-    frames = told(values)
+    frames = reported(values)
     trace = a_trace(end_s=frames.time_ns.size + 0.2, frames=frames, links=[a_link()])
     return judge_expectation(wanted, observed(a_case(wanted), trace, Bytes()))
 
@@ -270,7 +270,7 @@ def test_steps_and_span_are_judged_apart(
 
 def test_a_signal_that_is_not_sent_does_not_keep_still() -> None:
     wanted = SignalSteady(signal=SignalAddress("n.b3"), most_span=1.0)
-    frames = told([1.0, 1.0, 1.0])
+    frames = reported([1.0, 1.0, 1.0])
     trace = a_trace(end_s=3.2, frames=frames, links=[a_link()])
 
     finding = judge_expectation(wanted, observed(a_case(wanted), trace, Bytes()))

@@ -19,7 +19,7 @@ from rig.judge.verdict import Finding
 from rig.judging import judge
 from rig.steps import Step
 from rig.steps.conditions import OutputState
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.trace.model import Command, Line, Trace
 from tests.judge.synthetic import (
     MS,
@@ -36,7 +36,7 @@ from tests.judge.synthetic import (
     step,
 )
 
-STAIRS = Staircase(
+STAIRS = Ramp(
     quantity="cell 3",
     start=3.640,
     stop=3.660,
@@ -60,8 +60,8 @@ def the_finding(expectation: Expectation, trace: Trace, *steps: Step) -> Finding
 
 
 # ---- thresholds ------------------------------------------------------------------------------
-def staircase(threshold: float, *, delay_s: float = 1.0, offset: float = 0.0) -> Trace:
-    """Return a staircase at whose levels, off by `offset`, a BMS with this threshold reacts."""
+def ramp(threshold: float, *, delay_s: float = 1.0, offset: float = 0.0) -> Trace:
+    """Return a ramp at whose levels, off by `offset`, a BMS with this threshold reacts."""
     commands, readings, opened_s = [a_command("cell 3", 3.3, 0.0)], [], 99.0
     at_s = 1.0
     for i in range(11):
@@ -90,13 +90,13 @@ def staircase(threshold: float, *, delay_s: float = 1.0, offset: float = 0.0) ->
     ],
 )
 def test_a_threshold_lies_between_two_steps(threshold: float, offset: float, verdict: str) -> None:
-    found = the_finding(THRESHOLD, staircase(threshold, offset=offset), STAIRS)
+    found = the_finding(THRESHOLD, ramp(threshold, offset=offset), STAIRS)
 
     assert found.verdict == verdict
     assert found.measurement is not None
     assert abs(found.measurement.value - threshold) <= 0.001
     assert {row.name: row.half_width for row in found.budget} == pytest.approx(
-        {"step of the staircase": 0.001, "meter": 0.001}
+        {"step of the ramp": 0.001, "meter": 0.001}
     )
     # All of both: a true level often lies close to a step.
     assert found.measurement.expanded == pytest.approx(0.002)
@@ -105,7 +105,7 @@ def test_a_threshold_lies_between_two_steps(threshold: float, offset: float, ver
 
 @given(threshold=st.floats(3.6405, 3.6595), delay_s=st.floats(0.05, 1.19))
 def test_any_delay_up_to_the_dwell_gives_the_same_step(threshold: float, delay_s: float) -> None:
-    found = the_finding(THRESHOLD, staircase(threshold, delay_s=delay_s), STAIRS)
+    found = the_finding(THRESHOLD, ramp(threshold, delay_s=delay_s), STAIRS)
 
     assert found.measurement is not None
     assert abs(found.measurement.value - threshold) <= found.measurement.expanded + 1e-9
@@ -113,14 +113,14 @@ def test_any_delay_up_to_the_dwell_gives_the_same_step(threshold: float, delay_s
 
 
 def test_a_dwell_shorter_than_the_delay_widens_the_answer() -> None:
-    trace = staircase(3.6491)  # opens 1.0 s after the step to 3.650 V
+    trace = ramp(3.6491)  # opens 1.0 s after the step to 3.650 V
     faster = [replace(c, before_ns=c.before_ns, after_ns=c.after_ns) for c in trace.commands]
     faster.append(a_command("cell 3", 3.652, 7.5))  # and on, before it opens at 8.0 s
 
     found = the_finding(THRESHOLD, replace(trace, commands=tuple(faster)), STAIRS)
 
     assert found.measurement is not None
-    assert {row.name: row.half_width for row in found.budget}["step of the staircase"] == (
+    assert {row.name: row.half_width for row in found.budget}["step of the ramp"] == (
         pytest.approx(0.002)
     )
     assert found.measurement.value == pytest.approx(3.650)
@@ -179,7 +179,7 @@ def test_a_current_whose_other_source_is_told_0_a_flows_on(opens_s: float) -> No
 
 
 def test_a_reaction_seen_by_the_meter_lies_between_two_looks() -> None:
-    trace = replace(staircase(3.6491), waveforms=())  # 3.650 V at 7.0 s, opens at 8.0 s
+    trace = replace(ramp(3.6491), waveforms=())  # 3.650 V at 7.0 s, opens at 8.0 s
     looks = [a_reading("charge path", 12.0 if t < 8.0 else 0.0, t) for t in (1.0, 6.5, 8.05)]
     late = [a_reading("charge path", 12.0 if t < 8.0 else 0.0, t) for t in (1.0, 7.9, 8.05)]
 
@@ -187,30 +187,30 @@ def test_a_reaction_seen_by_the_meter_lies_between_two_looks() -> None:
     narrow = the_finding(THRESHOLD, replace(trace, readings=(*trace.readings, *late)), STAIRS)
 
     steps = [{row.name: row.half_width for row in found.budget} for found in (wide, narrow)]
-    assert [rows["step of the staircase"] for rows in steps] == pytest.approx([0.002, 0.001])
+    assert [rows["step of the ramp"] for rows in steps] == pytest.approx([0.002, 0.001])
 
 
 def test_no_reaction_up_to_the_last_level_fails() -> None:
-    found = the_finding(THRESHOLD, staircase(9.0, offset=0.004), STAIRS)
+    found = the_finding(THRESHOLD, ramp(9.0, offset=0.004), STAIRS)
 
     assert found.verdict == "fail"
     assert "did not open up to cell 3 = 3.664 V ± 1.0 mV" in found.sentence
     assert "due at 3.660 V at the latest" in found.sentence
     # The last level was 3.660 V itself, or it was not held for the longest delay: no proof.
-    assert the_finding(THRESHOLD, staircase(9.0), STAIRS).verdict == "inconclusive"
+    assert the_finding(THRESHOLD, ramp(9.0), STAIRS).verdict == "inconclusive"
     patient = replace(THRESHOLD, delay_s=9.0)
-    assert the_finding(patient, staircase(9.0, offset=0.004), STAIRS).verdict == "inconclusive"
+    assert the_finding(patient, ramp(9.0, offset=0.004), STAIRS).verdict == "inconclusive"
 
 
 def test_a_reaction_at_the_first_level_is_below_all_of_them() -> None:
-    found = the_finding(replace(THRESHOLD, tolerance=0.008), staircase(3.5), STAIRS)
+    found = the_finding(replace(THRESHOLD, tolerance=0.008), ramp(3.5), STAIRS)
 
     assert found.verdict == "fail"
     assert "between the steps 3.300 V and 3.640 V" in found.sentence
 
 
 def test_a_path_that_never_closes_again_fails() -> None:
-    """The stimulus trips it 1 s on; from its next level, near the start, a staircase goes down."""
+    """The stimulus trips it 1 s on; from its next level, near the start, a ramp goes down."""
     start = 3.5200001  # as near as the source comes
     levels = [(3.7, 0.0), *((start - 0.004 * i, 2.0 + 1.2 * i) for i in range(11))]
     trace = a_trace(
@@ -229,14 +229,14 @@ def test_a_path_that_never_closes_again_fails() -> None:
 
 
 def test_without_a_meter_nothing_can_be_said() -> None:
-    trace = replace(staircase(3.65), readings=())
+    trace = replace(ramp(3.65), readings=())
 
     assert "no level of cell 3 was read back" in the_finding(THRESHOLD, trace, STAIRS).sentence
     assert "no command" in the_finding(THRESHOLD, replace(trace, commands=()), STAIRS).sentence
 
 
 def test_a_path_open_before_the_staircase_proves_nothing() -> None:
-    trace = staircase(3.65)
+    trace = ramp(3.65)
     gate = a_channel("charge path", np.zeros(12_000))
 
     found = the_finding(

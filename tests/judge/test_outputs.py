@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from rig.expectations.recovers import Recovers
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.instants import Crossing, Mark
 from rig.judge.verdict import Finding
 from rig.judging import judge
 from rig.steps.fault import Fault
@@ -20,6 +19,7 @@ from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.set import Set
 from rig.steps.type_line import Type
+from rig.time_reference import Crossing, Mark
 from rig.trace.model import Trace, Waveform
 from tests.judge.synthetic import (
     CELL_RISES,

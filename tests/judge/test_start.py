@@ -1,4 +1,4 @@
-"""The start of a case against its promises, and what the BMS keeps a case from."""
+"""The start of a case against its claims, and what the BMS keeps a case from."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rig.expectations.recovers import Recovers
 from rig.expectations.stays import Stays
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
-from rig.facts import DutFacts, Output, StartPromise
-from rig.instants import Crossing, Mark
+from rig.facts import DutFacts, Output, StartClaims
 from rig.judge.verdict import Judgement, counted_as
 from rig.judging import judge
+from rig.time_reference import Crossing, Mark
 from rig.trace.model import Line, Reading, Start, Trace
 from tests.judge.synthetic import (
     MS,
@@ -31,7 +31,7 @@ from tests.judge.synthetic import (
 
 GATE = Output(closed_above=6.0)
 MAIN, PRECHARGE = "main contactor", "precharge contactor"
-PROMISED = StartPromise(
+CLAIMED = StartClaims(
     ready="bms: ready",
     ready_within_s=1.0,
     closes=("charge path", MAIN),
@@ -87,7 +87,7 @@ GOOD = Start(
 
 
 def judged(start: Start, *, error: str | None = None, unready: bool = False) -> Judgement:
-    case = replace(a_case(Stays(output="charge path", is_open=False)), dut=DutFacts(start=PROMISED))
+    case = replace(a_case(Stays(output="charge path", is_open=False)), dut=DutFacts(start=CLAIMED))
     return judge(case, replace(a_trace(error=error), start=start, unready=unready))
 
 
@@ -235,7 +235,7 @@ def test_a_breach_that_no_failing_bench_could_show_stays_a_fail() -> None:
 
 def test_a_start_is_no_breach_where_the_bench_fell_behind_and_then_failed() -> None:
     start = replace(ASKED_BY_NOBODY, ready=ready_at(1.6), readings=(*GOOD.readings, *FED))
-    case = replace(a_case(Stays(output="charge path", is_open=False)), dut=DutFacts(start=PROMISED))
+    case = replace(a_case(Stays(output="charge path", is_open=False)), dut=DutFacts(start=CLAIMED))
     lag = Lag(who="bench", worst_ns=900 * MS, late=2, allowed_ns=20 * MS)
     trace = replace(a_trace(error=NO_ANSWER), start=start, lags=(lag,))
 
@@ -245,7 +245,7 @@ def test_a_start_is_no_breach_where_the_bench_fell_behind_and_then_failed() -> N
 
 
 def test_evidence_without_a_start_is_judged_as_before() -> None:
-    case = replace(a_case(Stays(output="charge path", is_open=False)), dut=DutFacts(start=PROMISED))
+    case = replace(a_case(Stays(output="charge path", is_open=False)), dut=DutFacts(start=CLAIMED))
 
     judgement = judge(case, a_trace(error="the BMS did not get ready"))
 
@@ -285,7 +285,7 @@ def test_an_output_that_is_open_when_its_staircase_begins_kept_it_from_its_thres
     trace = a_trace(commands=levels, readings=[*opened, *cells])
     proven = replace(trace, start=GOOD)  # its tap showed it closed
 
-    assert "was not closed when the staircase began" in not_reached(a_case(wanted), proven)
+    assert "was not closed when the ramp began" in not_reached(a_case(wanted), proven)
     assert judge(a_case(wanted), trace).verdict == "error"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.expectations.trips import Trips
-from rig.judge.instants import At, clock_u_s, elapsed
+from rig.judge.timing import At, clock_u_s, elapsed
 from rig.judge.verdict import Finding
 from rig.judging import judge
 from rig.steps.set import Set

@@ -62,7 +62,7 @@ def test_a_defect_that_the_plan_finds_is_told_with_its_case(
     assert row.finding.case_id == "trip[OVP-cell1]"
     assert "charge path opened" in row.finding.sentence
     assert result.is_control_good
-    assert any("UTC" in promise for promise in result.untested)
+    assert any("UTC" in claim for claim in result.untested)
 
 
 def test_a_variant_of_ones_own_that_no_case_finds_fails_the_command(
@@ -157,7 +157,7 @@ def a_foreign_bench(*command: str) -> BenchFile:
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "reported"),
     [
         pytest.param("print('usage: bench')", "no variant: 'usage: bench'", id="a text"),
         pytest.param("print('[1]')", r"no variant: '\[1\]'", id="another JSON"),
@@ -167,11 +167,11 @@ def a_foreign_bench(*command: str) -> BenchFile:
     ],
 )
 def test_what_a_foreign_bench_says_instead_of_its_variants_is_told(
-    code: str, told: str, monkeypatch: pytest.MonkeyPatch
+    code: str, reported: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rig.mutants.variants._LIST_WITHIN_S", 1.0)
 
-    with pytest.raises(DescriptionError, match=told) as caught:
+    with pytest.raises(DescriptionError, match=reported) as caught:
         listed(a_foreign_bench("python", "-c", code))
     assert caught.value.where.endswith("--list-variants")
 
@@ -204,12 +204,12 @@ def test_each_piece_of_work_is_done_once_whatever_the_number_of_workers(plan: Pa
 
 
 def test_equal_work_has_equal_results(plan: Path) -> None:
-    def told() -> list[tuple[str, str, float]]:
+    def reported() -> list[tuple[str, str, float]]:
         work = a_work(plan, "again", variant=ONE_SAMPLE)
         ran = [event for event in run_all([work], 1) if isinstance(event, Ran)]
         return [(event.case_id, event.sentence, event.virtual_s) for event in ran]
 
-    assert told() == told()
+    assert reported() == reported()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows stops no process")

@@ -26,7 +26,7 @@ def test_a_fail_for_another_reason_finds_nothing() -> None:
 
     assert a_row("v", wrong).state == "misnamed"
     assert a_row("v", wrong).found_by == {}
-    assert a_row("v", wrong).told is wrong
+    assert a_row("v", wrong).reported is wrong
     assert a_row("v", wrong, right).finding is right
 
 
@@ -171,7 +171,7 @@ def test_only_a_full_matrix_tells_the_reverse() -> None:
 
 # ---- the file -----------------------------------------------------------------------------------
 def test_a_result_reads_back_as_it_was_written(tmp_path: Path) -> None:
-    result = a_result(MATRIX, untested=("the profile promises much; no case looks",))
+    result = a_result(MATRIX, untested=("the profile claims much; no case looks",))
     save_result(result, tmp_path / "new" / "mutants.json")
 
     assert load_result(tmp_path / "new" / "mutants.json") == result

@@ -16,7 +16,6 @@ from rig.expectations.signal_stays import SignalStays
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
 from rig.facts import Output
-from rig.instants import Crossing, Mark
 from rig.plan.complete import complete
 from rig.plan.expand import expand
 from rig.plan.model import load_plan
@@ -24,12 +23,13 @@ from rig.steps import Step
 from rig.steps.conditions import OutputState
 from rig.steps.hold import Hold
 from rig.steps.power import Power
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.random_phase import RandomPhase
 from rig.steps.read import Read
 from rig.steps.send import Send
 from rig.steps.set import Set
 from rig.steps.wait_for import WaitFor
+from rig.time_reference import Crossing, Mark
 from tests.plan.test_families import ORIGIN
 
 ESP32 = load_profile("esp32-4s")
@@ -65,7 +65,7 @@ def test_a_staircase_counts_both_its_ends(
     start: float, levels: int, step: float, *, down: bool
 ) -> None:
     signed = -step if down else step
-    stairs = Staircase(
+    stairs = Ramp(
         quantity="cell 1",
         start=start,
         stop=start + signed * (levels - 1),

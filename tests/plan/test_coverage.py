@@ -1,4 +1,4 @@
-"""What a profile promises, what a plan leaves out on purpose, and how `rig check` reads that."""
+"""What a profile claims, what a plan leaves out on purpose, and how `rig check` reads that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rig.check import check
 from rig.description import BrokenDescriptionError
 from rig.dut.claims import known, path_of
 from rig.dut.profile import Profile
-from rig.plan.coverage import left_out, promised, untested
+from rig.plan.coverage import claimed, left_out, untested
 from rig.plan.expand import expand
 from rig.plan.model import load_plan, parse_plan
 
@@ -31,7 +31,7 @@ def _checked(tmp_path: Path, leaves_out: str) -> str:
 
 
 def test_what_no_case_looks_at_is_among_what_is_promised(esp32: Profile) -> None:
-    assert untested(esp32, []) == promised(esp32)
+    assert untested(esp32, []) == claimed(esp32)
 
 
 @pytest.mark.parametrize(
@@ -54,15 +54,15 @@ def test_a_star_leaves_out_all_that_it_matches(esp32: Profile) -> None:
     found = left_out(plan.leaves_out, esp32)
 
     assert {"cell overvoltage: console", "short circuit: console clears"} <= set(found)
-    assert all(": console" in promise for promise in found)
+    assert all(": console" in claim for claim in found)
 
 
 def test_an_unknown_promise_is_a_mistake_with_a_suggestion(tmp_path: Path) -> None:
-    told = _checked(tmp_path, 'leaves out: {"short circut: delay": the load is too slow}')
+    reported = _checked(tmp_path, 'leaves out: {"short circut: delay": the load is too slow}')
 
-    assert "some.yaml:3" in told
-    assert 'esp32-4s promises no "short circut: delay"' in told
-    assert "short circuit: delay" in told
+    assert "some.yaml:3" in reported
+    assert 'esp32-4s claims no "short circut: delay"' in reported
+    assert "short circuit: delay" in reported
 
 
 def test_a_promise_left_out_without_a_reason_is_a_mistake(tmp_path: Path) -> None:
@@ -71,10 +71,10 @@ def test_a_promise_left_out_without_a_reason_is_a_mistake(tmp_path: Path) -> Non
 
 
 def test_a_promise_that_is_left_out_and_looked_at_is_a_mistake(tmp_path: Path) -> None:
-    told = _checked(tmp_path, 'leaves out: {"cell overvoltage: threshold": no time}')
+    reported = _checked(tmp_path, 'leaves out: {"cell overvoltage: threshold": no time}')
 
-    assert "cell overvoltage: threshold" in told
-    assert "looks at it" in told
+    assert "cell overvoltage: threshold" in reported
+    assert "looks at it" in reported
 
 
 def test_the_smoke_plan_is_no_yes(esp32: Profile) -> None:

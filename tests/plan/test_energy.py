@@ -1,4 +1,4 @@
-"""What follows from a data sheet's promises of charge: curves, currents, the words of a plan."""
+"""What follows from a data sheet's claims of charge: curves, currents, the words of a plan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rig.can_address import SignalAddress
 from rig.description import BrokenDescriptionError
 from rig.dut.charge import CELL_SUM, REMAINING, SOC, signals_of
-from rig.dut.energy import ChargePromise, RestCorrection
+from rig.dut.energy import ChargeClaims, RestCorrection
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.counts_charge import CountsCharge, counts
@@ -208,11 +208,11 @@ def test_what_a_plan_gets_wrong_is_named(esp32: Profile, expected: str, what: st
 
 def test_a_table_that_does_not_rise_is_refused() -> None:
     points = [{"at": "3.2 V", "is": "10 %"}, {"at": "3.3 V", "is": "10 %"}]
-    promise = {
+    claim = {
         "open circuit": points,
         "accuracy": "1 %",
         "counts": {"accuracy": "0.1 A", "relative": "1 %", "largest step": "1 %"},
     }
 
     with pytest.raises(ValueError, match="must rise with the charge"):
-        ChargePromise.model_validate(promise)
+        ChargeClaims.model_validate(claim)

@@ -133,9 +133,11 @@ def test_a_choice_that_no_case_meets_is_a_mistake_that_names_the_nearest(
 ) -> None:
     text = "  - {family: trip, only: [OVP-cell1, OPV-cell3]}\n"
 
-    with pytest.raises(DescriptionError, match=r'no case "OPV-cell3".*mean "OVP-cell3"') as told:
+    with pytest.raises(
+        DescriptionError, match=r'no case "OPV-cell3".*mean "OVP-cell3"'
+    ) as reported:
         _expanded(_plan(tmp_path, text), esp32)
-    assert "only[2]" in str(told.value)
+    assert "only[2]" in str(reported.value)
 
 
 @pytest.mark.parametrize("settings", ["{points: many}", "{points: 1}"])

@@ -29,7 +29,6 @@ from rig.expectations.signal_within import SignalWithin
 from rig.expectations.stays import Stays
 from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.trips import Trips
-from rig.instants import Crossing, Instant, Mark
 from rig.plan.coverage import untested
 from rig.plan.expand import expand, expand_family
 from rig.plan.families import Options, draft, families
@@ -38,14 +37,15 @@ from rig.plan.model import load_plan
 from rig.plan.stimulus import paths
 from rig.quantity import Toleranced
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
 from rig.steps.power import Power
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.read import Read
 from rig.steps.send import Send
+from rig.steps.sequence import PlaySequence
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
 from rig.steps.type_line import Type
+from rig.time_reference import Crossing, Mark, TimeReference
 
 # They take one cell or sensor each, so with fewer to choose from they take another.
 CHOOSE_ONE = {"in turn", "with current", "bounce", "chatter", "fault while starting", "flags"}
@@ -79,10 +79,10 @@ def the_case(family: str, profile: Profile, case_id: str) -> Case:
 def slowed(profile: Profile, period_s: float) -> Profile:
     """The profile of a BMS whose messages all come at this period."""
     messages = {
-        name: promise.model_copy(
-            update={"period": Toleranced(period_s, 0.05 * period_s, promise.period.unit)}
+        name: claim.model_copy(
+            update={"period": Toleranced(period_s, 0.05 * period_s, claim.period.unit)}
         )
-        for name, promise in profile.messages.items()
+        for name, claim in profile.messages.items()
     }
     return profile.model_copy(update={"messages": messages})
 
@@ -134,14 +134,14 @@ def cases(profile: Profile, expanded: dict[str, list[Case]]) -> list[Case]:
     return expanded[profile.name]
 
 
-def _instants(expectation: Expectation) -> Iterator[Instant]:
+def _time_references(expectation: Expectation) -> Iterator[TimeReference]:
     since = getattr(expectation, "since", None)
     if since is not None:
         yield since
 
 
 def _named_marks(expectation: Expectation) -> Iterator[str]:
-    for instant in _instants(expectation):
+    for instant in _time_references(expectation):
         if isinstance(instant, Mark):
             yield instant.mark
         elif instant.after is not None:
@@ -152,7 +152,7 @@ def _named_marks(expectation: Expectation) -> Iterator[str]:
             yield mark
 
 
-# ---- promises -----------------------------------------------------------------------------------
+# ---- claims -----------------------------------------------------------------------------------
 def test_the_nightly_plan_leaves_no_promise_of_the_reference_bms_untested(esp32: Profile) -> None:
     cases = expand(load_plan(PLANS / "nightly.yaml"), esp32, seed=1)
 
@@ -192,7 +192,7 @@ def test_nothing_is_commanded_beyond_the_limits_of_the_bms(
         for step in case.steps:
             if isinstance(step, Set):
                 commanded = [*step.values.items()]
-            elif isinstance(step, Staircase):
+            elif isinstance(step, Ramp):
                 commanded = [(step.quantity, step.start), (step.quantity, step.stop)]
             else:
                 continue
@@ -235,7 +235,7 @@ def test_outputs_and_quantities_of_expectations_exist(profile: Profile, cases: l
         for expectation in case.expectations:
             output = getattr(expectation, "output", None)
             assert output is None or output in case.outputs, case.id
-            for instant in _instants(expectation):
+            for instant in _time_references(expectation):
                 if isinstance(instant, Crossing):
                     assert instant.quantity in {*profile.settable, *profile.outputs}, case.id
 
@@ -378,7 +378,7 @@ def test_thresholds_are_searched_from_the_safe_side_in_fifths_of_the_tolerance(
         if "bracket" in case.parameters:
             continue
         protection = profile.protections[case.protection or ""]
-        stairs = next(s for s in case.steps if isinstance(s, Staircase))
+        stairs = next(s for s in case.steps if isinstance(s, Ramp))
         assert protection.threshold is not None
         up = 1.0 if protection.rising else -1.0
         assert up * (protection.level - stairs.start) > protection.threshold.tolerance
@@ -691,10 +691,10 @@ def test_what_a_message_promises_to_refuse_is_sent_and_nothing_else(esp32: Profi
     assert esp32.can is not None
     cases = {case.parameters["partner"]: case for case in cases_of("partner", esp32)}
     wrong = {
-        step.wrong.what
+        step.frame_fault.what
         for how, case in cases.items()
         for step in case.steps
-        if isinstance(step, StartPeriodic) and step.wrong and how != "disturbed"
+        if isinstance(step, StartPeriodic) and step.frame_fault and how != "disturbed"
     }
 
     assert wrong == {
@@ -709,7 +709,7 @@ def test_what_a_message_promises_to_refuse_is_sent_and_nothing_else(esp32: Profi
 def test_a_flipped_bit_goes_over_the_whole_frame_before_the_partner_is_back(esp32: Profile) -> None:
     case = the_case("partner", esp32, "CTO-HostAlive-bit")
 
-    at = next(i for i, s in enumerate(case.steps) if isinstance(s, StartPeriodic) and s.wrong)
+    at = next(i for i, s in enumerate(case.steps) if isinstance(s, StartPeriodic) and s.frame_fault)
     sent, hold = case.steps[at : at + 2]
 
     assert isinstance(sent, StartPeriodic)
@@ -720,8 +720,8 @@ def test_a_flipped_bit_goes_over_the_whole_frame_before_the_partner_is_back(esp3
 def test_a_healthy_partner_never_pauses_as_long_as_the_shortest_time_out(esp32: Profile) -> None:
     for case in cases_of("partner", esp32):
         if case.parameters["partner"] in ("on time", "fast", "slow"):
-            [traffic] = [s for s in case.steps if isinstance(s, StartPeriodic)]
-            assert traffic.period_s + traffic.jitter_s < 0.85 * 0.9
+            [periodic] = [s for s in case.steps if isinstance(s, StartPeriodic)]
+            assert periodic.period_s + periodic.jitter_s < 0.85 * 0.9
 
 
 def test_a_broken_bus_is_mended_with_a_partner_there_as_proof(esp32: Profile) -> None:
@@ -729,8 +729,8 @@ def test_a_broken_bus_is_mended_with_a_partner_there_as_proof(esp32: Profile) ->
         marks = [step.mark for step in case.steps]
         after = case.steps[marks.index("mended") + 1]
         assert isinstance(after, StartPeriodic)
-        told = {e.message for e in case.expectations if isinstance(e, MessageComes)}
-        assert told == set(esp32.messages)
+        reported = {e.message for e in case.expectations if isinstance(e, MessageComes)}
+        assert reported == set(esp32.messages)
 
 
 def test_without_a_link_to_the_bus_there_is_no_bus_fault(esp32: Profile) -> None:

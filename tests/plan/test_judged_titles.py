@@ -1,4 +1,4 @@
-"""What the title of a case promises is judged by one of its expectations."""
+"""What the title of a case claims is judged by one of its expectations."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.instants import Mark
 from rig.plan.coverage import untested
 from rig.steps.hold import Hold
 from rig.steps.read import Read
 from rig.steps.set import Set
+from rig.time_reference import Mark
 from tests.plan.test_families import cases_of, only, the_case
 
 
@@ -103,7 +103,7 @@ def test_a_partner_lost_again_and_again_is_judged_each_time(esp32: Profile) -> N
 
 # ---- what counts as looked at -----------------------------------------------------------------
 def _left(profile: Profile, cases: list[Case], start: str) -> list[str]:
-    return [promise for promise in untested(profile, cases) if promise.startswith(start)]
+    return [claim for claim in untested(profile, cases) if claim.startswith(start)]
 
 
 def test_a_partner_that_is_disturbed_shows_no_refusal(esp32: Profile) -> None:
@@ -166,13 +166,13 @@ def test_the_factorys_values_after_a_start_show_no_setting_kept(esp32: Profile) 
 
 
 def test_a_limit_of_0_behind_an_open_path_is_no_look_at_a_curve(esp32: Profile) -> None:
-    promised = "BMS_Limits.CCL: at cell 4"
+    claimed = "BMS_Limits.CCL: at cell 4"
 
-    assert promised in _left(esp32, cases_of("flags", esp32), promised)
-    assert not _left(esp32, cases_of("limits", esp32), promised)
+    assert claimed in _left(esp32, cases_of("flags", esp32), claimed)
+    assert not _left(esp32, cases_of("limits", esp32), claimed)
 
 
-# ---- thresholds that no staircase finds -------------------------------------------------------
+# ---- thresholds that no ramp finds -------------------------------------------------------
 @pytest.mark.parametrize("short", ["OVP2-cell1", "OCC2-current", "OCD2-current", "SCD-current"])
 def test_a_second_stage_is_told_from_the_first_by_the_time_of_the_trip(
     esp32: Profile, short: str

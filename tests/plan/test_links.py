@@ -81,7 +81,7 @@ def test_at_its_start_the_first_frame_counts_already(esp32: Profile) -> None:
 
     first = [e for e in case.expectations if isinstance(e, SignalWithin) and e.once_sent]
 
-    assert case.begins == "off"
+    assert case.precondition == "off"
     assert {e.begin for e in first} == {"on"}
     assert any(isinstance(e, Stays) and e.is_open for e in case.expectations)
 

@@ -22,7 +22,6 @@ from rig.expectations.stays import Stays
 from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
-from rig.instants import Crossing, Mark
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, load_plan, parse_plan
 from rig.plan.written import written_case
@@ -30,18 +29,19 @@ from rig.steps.conditions import ConsoleLine, OutputState, SignalValue
 from rig.steps.fault import Fault
 from rig.steps.frame_fault import FrameFault
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
 from rig.steps.power import Power
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.random_phase import RandomPhase
 from rig.steps.read import Read
 from rig.steps.reset import Reset
 from rig.steps.send import Send
+from rig.steps.sequence import PlaySequence
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
 from rig.steps.stop_periodic import StopPeriodic
 from rig.steps.type_line import Type
 from rig.steps.wait_for import WaitFor
+from rig.time_reference import Crossing, Mark
 
 ROOT = Path(__file__).parents[2]
 STAYS = "{charge path: stays closed}"
@@ -72,7 +72,7 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
         ("{set: {cell 3: 3.70 V}, as: up}", Set(values={"cell 3": 3.7}, mark="up")),
         ("{set: {current: -20 A}}", Set(values={"current": -20.0})),
         ("{hold: 600 ms}", Hold(duration_s=0.6)),
-        ("{dither: 100 ms}", RandomPhase(span_s=0.1)),
+        ("{random phase: 100 ms}", RandomPhase(span_s=0.1)),
         (
             "{wait for: {charge path: open, within: 2 s}}",
             WaitFor(until=OutputState(output="charge path", is_open=True), within_s=2.0),
@@ -97,19 +97,20 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
             Send(message="HostAlive", count=5, period_s=0.2),
         ),
         (
-            "{send: {HostAlive: {Request: 1}, wrong: crc}}",
-            Send(message="HostAlive", signals={"Request": 1}, wrong=FrameFault(what="crc")),
+            "{send: {HostAlive: {Request: 1}, frame fault: crc}}",
+            Send(message="HostAlive", signals={"Request": 1}, frame_fault=FrameFault(what="crc")),
         ),
         (
-            "{traffic: {HostAlive: {}, jitter: 20 ms, wrong: {counter skips: 3, every: 0}}}",
+            "{start periodic: {HostAlive: {}, jitter: 20 ms, frame fault: {counter skips: 3,"
+            " every: 0}}}",
             StartPeriodic(
                 message="HostAlive",
                 period_s=0.2,  # the profile's own
                 jitter_s=0.02,
-                wrong=FrameFault(what="counter skips", by=3, every=0),
+                frame_fault=FrameFault(what="counter skips", by=3, every=0),
             ),
         ),
-        ("{quiet: HostAlive}", StopPeriodic(message="HostAlive")),
+        ("{stop periodic: HostAlive}", StopPeriodic(message="HostAlive")),
         ("{type: hang}", Type(line="test hang")),  # a command, by its name in the profile
         ("{type: some line}", Type(line="some line")),
         ("{power: off}", Power(on=False)),
@@ -119,7 +120,7 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
             Read(quantities=("cell 1", "pack", "charge path", "bleed 2")),
         ),
         (
-            "{play: {quantity: cell 1, values: [3.7 V, 3.4 V], every: 300 ms, times: 10,"
+            "{sequence: {quantity: cell 1, values: [3.7 V, 3.4 V], every: 300 ms, times: 10,"
             " noise: 5 mV}}",
             PlaySequence(
                 quantity="cell 1", values=(3.7, 3.4), interval_s=0.3, times=10, noise=0.005
@@ -128,7 +129,7 @@ def a_case(profile: Profile, steps: str, expect: str = STAYS) -> Case:
         (
             "{ramp: {quantity: cell 1, from: 3.7 V, to: 3.6 V, step: 2 mV, dwell: 1.2 s,"
             " until: {charge path: closed}}}",
-            Staircase(
+            Ramp(
                 quantity="cell 1",
                 start=3.7,
                 stop=3.6,
@@ -284,9 +285,9 @@ def test_a_case_knows_its_line_and_what_it_needs(profile: Profile) -> None:
         ),
         ("{send: {times: 3}}", STAYS, "just one message"),
         ("{send: {HostAlive: {}, times: 0}}", STAYS, "no number of times"),
-        ("{traffic: {every: 1 s}}", STAYS, "traffic needs just one message"),
-        ("{send: {HostAlive: {}, wrong: crcs}}", STAYS, 'not wrong by "crcs"'),
-        ("{send: {HostAlive: {}, wrong: {length: -1}}}", STAYS, "whole numbers"),
+        ("{start periodic: {every: 1 s}}", STAYS, "start periodic needs just one message"),
+        ("{send: {HostAlive: {}, frame fault: crcs}}", STAYS, 'not wrong by "crcs"'),
+        ("{send: {HostAlive: {}, frame fault: {length: -1}}}", STAYS, "whole numbers"),
         ("{fault: {open: cell 1, short: cell 1}}", STAYS, "either open or short"),
         ("{hold: 1 s}", "{charge path: stays ajar}", "is no state"),
         ("{hold: 1 s}", "{console: {says: (, within: 1 s, after: x}}", "no regular expression"),
@@ -373,7 +374,7 @@ def test_an_output_that_closes_so_often_has_a_time_for_each(profile: Profile) ->
 def test_repeated_steps_are_done_so_many_times_one_after_the_other(esp32: Profile) -> None:
     text = (
         "plan: p\nfor: esp32-4s\ncases:\n- name: spikes\n  steps:\n"
-        "  - repeat: {times: 3, steps: [dither: 1 s, set: {cell 1: 3.7 V}, hold: 50 ms]}\n"
+        "  - repeat: {times: 3, steps: [random phase: 1 s, set: {cell 1: 3.7 V}, hold: 50 ms]}\n"
         "  - hold: 1 s\n  expect: [charge path: stays closed]\n"
     )
 

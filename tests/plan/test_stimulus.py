@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.dut.profile import Profile, Protection, load_profile
-from rig.instants import Crossing, Mark
 from rig.plan.stimulus import (
     acting,
     beyond,
     crossing,
-    home,
     just_inside,
     opened,
     overdrive,
@@ -24,6 +22,7 @@ from rig.steps.fault import Fault
 from rig.steps.send import Send
 from rig.steps.set import Set
 from rig.steps.type_line import Type
+from rig.time_reference import Crossing, Mark
 
 ESP32 = load_profile("esp32-4s")
 WITH_LEVEL = [n for n, p in ESP32.protections.items() if p.threshold and p.watches != "cell spread"]
@@ -103,7 +102,7 @@ def test_a_level_is_set_at_each_cell_and_taken_home() -> None:
     assert made[2].apply == (Set(values={"cell 3": 2.45}, mark="applied"),)
     assert made[2].remove == (Set(values={"cell 3": 3.3}, mark="removed"),)
     assert made[2].since == Crossing(quantity="cell 3", level=2.5, rising=False)
-    assert home(ESP32, "cell 3") == 3.3
+    assert ESP32.nominal_of("cell 3") == 3.3
 
 
 def test_targets_choose_among_them() -> None:

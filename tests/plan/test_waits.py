@@ -24,16 +24,16 @@ from rig.plan.families import Options, families
 from rig.steps import Step
 from rig.steps.fault import Fault
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
 from rig.steps.power import Power
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.random_phase import RandomPhase
 from rig.steps.read import Read
 from rig.steps.reset import Reset
+from rig.steps.sequence import PlaySequence
 from rig.steps.set import Set
 from tests.plan.test_families import ORIGIN
 
-_CHANGES = Set | Power | Fault | PlaySequence | Staircase | Reset
+_CHANGES = Set | Power | Fault | PlaySequence | Ramp | Reset
 _PERIODS = 1.5  # in which one report surely comes
 _IN_A_SPAN = (
     SignalStays | SignalWithin | SignalOrdered | SignalSteady | MessageSound | MessageTiming
@@ -44,10 +44,10 @@ _NAMES = ("esp32-4s", "esp32-16s", "pbmslsuite-o")
 def slowed(profile: Profile, times: float) -> Profile:
     """Give the same BMS, which reports so many times as rarely."""
     messages = {
-        name: promise.model_copy(
-            update={"period": replace(promise.period, value=times * promise.period.value)}
+        name: claim.model_copy(
+            update={"period": replace(claim.period, value=times * claim.period.value)}
         )
-        for name, promise in profile.messages.items()
+        for name, claim in profile.messages.items()
     }
     console = profile.console
     if console is not None and console.every_s is not None:
@@ -117,7 +117,7 @@ def test_a_random_phase_spans_the_longest_period_that_the_profile_states(
     name: str, times: float
 ) -> None:
     profile = slowed(load_profile(name), times)
-    periods = [promise.period.value for promise in profile.messages.values()]
+    periods = [claim.period.value for claim in profile.messages.values()]
     longest_s = max([*periods, (profile.console and profile.console.every_s) or 0.0])
 
     begun = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rig.case import Begins
+from rig.case import Precondition
 from rig.dut.profile import Profile
 from rig.expectations.cycles import Cycles
 from rig.expectations.signal_stays import SignalStays
@@ -21,9 +21,9 @@ def drafts(family: str, profile: Profile) -> list[Draft]:
     return list(families()[family](profile, Options()))
 
 
-def let_flow(steps: list[Step], begins: Begins) -> Iterator[bool]:
+def let_flow(steps: list[Step], precondition: Precondition) -> Iterator[bool]:
     """Whether the contactors were asked to close, for each current that is let flow."""
-    new, asked = False, begins == "ready"
+    new, asked = False, precondition == "ready"
     for step in steps:
         if isinstance(step, Power):
             new = asked = False
@@ -40,7 +40,9 @@ def let_flow(steps: list[Step], begins: Begins) -> Iterator[bool]:
 def test_no_current_is_let_flow_after_a_start_before_the_contactors_were_asked_to_close(
     family: str, sixteen: Profile
 ) -> None:
-    flows = [asked for d in drafts(family, sixteen) for asked in let_flow(list(d.steps), d.begins)]
+    flows = [
+        asked for d in drafts(family, sixteen) for asked in let_flow(list(d.steps), d.precondition)
+    ]
 
     assert flows
     assert all(flows)
@@ -60,14 +62,14 @@ def test_contactors_are_told_open_where_the_profile_says_what_opens_them_and_pre
 ) -> None:
     (draft,) = [d for d in drafts("flags", sixteen) if d.protection == protection]
 
-    told = {
+    reported = {
         e.signal.name: (e.value, e.begin)
         for e in draft.expectations
         if isinstance(e, SignalStays) and e.signal.message == "BMS_Contactors"
     }
 
     # Open by a trip, it is so once that has been said; else what is, is so all the time.
-    assert told == {"Main": (main, None if main else "tripped"), "Precharge": (0.0, None)}
+    assert reported == {"Main": (main, None if main else "tripped"), "Precharge": (0.0, None)}
 
 
 def test_tries_are_counted_from_before_the_first_one(sixteen: Profile) -> None:

@@ -43,10 +43,10 @@ def test_a_case_reads_back_as_it_was(case: Case) -> None:
 
     assert rounded(again.steps) == rounded(case.steps)
     assert rounded(again.expectations) == rounded(case.expectations)
-    assert (again.protection, again.severity, again.begins) == (
+    assert (again.protection, again.severity, again.precondition) == (
         case.protection,
         case.severity,
-        case.begins,
+        case.precondition,
     )
 
 

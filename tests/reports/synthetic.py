@@ -24,7 +24,6 @@ from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
 from rig.facts import Output
-from rig.instants import Crossing, Mark
 from rig.judge.measurement import Measurement
 from rig.judge.verdict import EventMark, Finding, Judgement, Verdict
 from rig.steps import Step
@@ -34,6 +33,7 @@ from rig.steps.random_phase import RandomPhase
 from rig.steps.read import Read
 from rig.steps.set import Set
 from rig.steps.wait_for import WaitFor
+from rig.time_reference import Crossing, Mark
 from rig.trace.model import Command, Line, Trace
 from tests.evidence.factories import (
     TickingClock,

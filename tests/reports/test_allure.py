@@ -43,21 +43,21 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(results: Path) -> list[Result]:
+def reported(results: Path) -> list[Result]:
     """All results."""
     return [json.loads(p.read_text(encoding="utf-8")) for p in results.glob("*-result.json")]
 
 
-def of_status(told: list[Result], status: str) -> Result:
-    return next(r for r in told if r["status"] == status)
+def of_status(reported: list[Result], status: str) -> Result:
+    return next(r for r in reported if r["status"] == status)
 
 
 def labels(result: Result) -> dict[str, str]:
     return {label["name"]: label["value"] for label in result["labels"]}
 
 
-def test_every_verdict_keeps_a_status_of_its_own(told: list[Result]) -> None:
-    counts = Counter(result["status"] for result in told)
+def test_every_verdict_keeps_a_status_of_its_own(reported: list[Result]) -> None:
+    counts = Counter(result["status"] for result in reported)
 
     assert counts["failed"] == 3
     assert counts["unknown"] == 3  # inconclusive
@@ -66,13 +66,13 @@ def test_every_verdict_keeps_a_status_of_its_own(told: list[Result]) -> None:
     assert sum(counts.values()) == COUNT
 
 
-def test_no_two_cases_share_a_history(told: list[Result]) -> None:
-    assert len({result["historyId"] for result in told}) == COUNT
-    assert len({result["testCaseId"] for result in told}) == COUNT
+def test_no_two_cases_share_a_history(reported: list[Result]) -> None:
+    assert len({result["historyId"] for result in reported}) == COUNT
+    assert len({result["testCaseId"] for result in reported}) == COUNT
 
 
-def test_a_skipped_case_has_the_names_that_it_has_when_it_runs(told: list[Result]) -> None:
-    skipped, failed = of_status(told, "skipped"), of_status(told, "failed")
+def test_a_skipped_case_has_the_names_that_it_has_when_it_runs(reported: list[Result]) -> None:
+    skipped, failed = of_status(reported, "skipped"), of_status(reported, "failed")
 
     assert skipped["name"] == "Cell voltages reported on CAN are true (repeat 5)"
     names = [p["name"] for p in skipped["parameters"]]
@@ -80,16 +80,16 @@ def test_a_skipped_case_has_the_names_that_it_has_when_it_runs(told: list[Result
     assert labels(skipped)["suite"] == "telemetry"
 
 
-def test_bench_is_in_the_history_and_seed_is_not(told: list[Result]) -> None:
-    parameters = {p["name"]: p for p in told[0]["parameters"]}
+def test_bench_is_in_the_history_and_seed_is_not(reported: list[Result]) -> None:
+    parameters = {p["name"]: p for p in reported[0]["parameters"]}
 
     assert parameters["bench"]["value"] == "lab"
     assert not parameters["bench"].get("excluded")
     assert parameters["seed"]["excluded"]
 
 
-def test_steps_are_the_plans_and_then_each_expectation(told: list[Result]) -> None:
-    steps = of_status(told, "failed")["steps"]
+def test_steps_are_the_plans_and_then_each_expectation(reported: list[Result]) -> None:
+    steps = of_status(reported, "failed")["steps"]
 
     assert [s["status"] for s in steps[:5]] == ["passed"] * 5
     assert any(s["name"].startswith("Set cells 1 to 4 to 3.300 V") for s in steps)
@@ -99,8 +99,8 @@ def test_steps_are_the_plans_and_then_each_expectation(told: list[Result]) -> No
     assert all(s["start"] <= s["stop"] for s in steps)
 
 
-def test_requirement_severity_and_behaviour_are_labelled(told: list[Result]) -> None:
-    failed = of_status(told, "failed")
+def test_requirement_severity_and_behaviour_are_labelled(reported: list[Result]) -> None:
+    failed = of_status(reported, "failed")
 
     assert {"type": "tms", "url": "SRS-001", "name": "SRS-001"} in failed["links"] or failed[
         "links"
@@ -112,9 +112,9 @@ def test_requirement_severity_and_behaviour_are_labelled(told: list[Result]) -> 
 
 
 def test_waveform_measurements_and_transcripts_are_attached(
-    results: Path, told: list[Result]
+    results: Path, reported: list[Result]
 ) -> None:
-    attached = {a["name"]: a for a in of_status(told, "unknown")["attachments"]}
+    attached = {a["name"]: a for a in of_status(reported, "unknown")["attachments"]}
 
     assert {"Waveform", "Measurements", "Console", "SCPI transcript"} <= set(attached)
     assert attached["Waveform"]["type"] == "image/svg+xml"

@@ -52,9 +52,9 @@ def test_yes_only_when_all_planned_cases_passed_and_all_promises_are_spoken_of(
 ) -> None:
     path = _frozen(tmp_path, leaves_out='leaves out: {"*": made up}')
 
-    told = str(answer(a_run(night, "ppp", path=path)))
+    reported = str(answer(a_run(night, "ppp", path=path)))
 
-    assert told.startswith("YES: all 3 cases passed; the plan leaves out ")
+    assert reported.startswith("YES: all 3 cases passed; the plan leaves out ")
     assert answer(a_run(night, "ppp", path=path)).left_out["start: says ready"] == "made up"
 
 
@@ -64,7 +64,7 @@ def test_promises_that_nobody_looked_at_make_no_yes_and_are_named(
     found = answer(a_run(night, "ppp", path=_frozen(tmp_path)))
 
     count = len(found.not_looked_at)
-    assert re.fullmatch(rf"NOTHING FAILED, {count} of \d+ promises not looked at", found.word)
+    assert re.fullmatch(rf"NOTHING FAILED, {count} of \d+ claims not looked at", found.word)
     assert "cell overvoltage: recovery level" in found.not_looked_at
     assert "cell overvoltage: delay" not in found.not_looked_at  # the made-up cases ask it
     assert found.why.startswith("cell overvoltage (")
@@ -86,10 +86,10 @@ def test_a_profile_that_cannot_be_read_makes_no_yes(night: Run, tmp_path: Path) 
 
 
 def test_one_failure_is_a_no_whatever_else_there_is(night: Run) -> None:
-    told = str(answer(a_run(night, "pfie")))
+    reported = str(answer(a_run(night, "pfie")))
 
-    assert told.startswith("NO: 1 of 4 cases failed: cell overvoltage (1).")
-    assert "1 in error (the bench) and 1 inconclusive" in told
+    assert reported.startswith("NO: 1 of 4 cases failed: cell overvoltage (1).")
+    assert "1 in error (the bench) and 1 inconclusive" in reported
 
 
 def test_undecided_skipped_or_not_run_cases_prove_nothing(night: Run) -> None:

@@ -1,4 +1,4 @@
-"""One difference for each promise that was not kept, however many cases showed it."""
+"""One difference for each claim that was not kept, however many cases showed it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.differences import differences, of_any, told
+from reports.differences import differences, of_any, reported
 from rig.case import Case
 from rig.evidence.meta import RunMeta
 from rig.evidence.run import Run, RunCase
@@ -74,9 +74,7 @@ def a_run(*findings: Finding, **of_case: str) -> Run:
 def test_one_promise_broken_at_three_cells_is_one_difference() -> None:
     [found] = differences(a_run(finding(1), finding(2), finding(3), finding(4, "pass")))
 
-    assert found.promise == (
-        "charge path opens 0.900 s to 1.100 s after cell n rises above 3.650 V"
-    )
+    assert found.claim == ("charge path opens 0.900 s to 1.100 s after cell n rises above 3.650 V")
     assert found.seen == "cell 1 was late"
     assert found.often == "3 of 4 times"
     assert found.traces_to == ("SRS-001",)
@@ -92,7 +90,7 @@ def test_what_did_not_fail_is_no_difference(verdict: str) -> None:
     run = a_run(finding(1, verdict))
 
     assert differences(run) == []
-    assert list(told(differences(run))) == ["0 differences from what was promised"]
+    assert list(reported(differences(run))) == ["0 differences from what was claimed"]
 
 
 def test_the_gravest_stands_first() -> None:

@@ -83,6 +83,6 @@ def test_only_a_full_matrix_shows_what_families_are_worth() -> None:
 
 
 def test_untested_promises_are_listed() -> None:
-    promise = "the profile promises UTC recovery at 5 °C; no case looks"
+    claim = "the profile claims UTC recovery at 5 °C; no case looks"
 
-    assert promise in mutants_page(a_result(MATRIX, untested=(promise,)))
+    assert claim in mutants_page(a_result(MATRIX, untested=(claim,)))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from reports import svg
 from rig.expectations.trips import Trips
 from rig.facts import Output
-from rig.instants import Mark
 from rig.judge.measurement import Measurement
 from rig.judge.verdict import EventMark, Finding, Verdict
+from rig.time_reference import Mark
 from tests.evidence.factories import a_case, a_finding, a_judgement, a_trace
 
 SPACE = "{http://www.w3.org/2000/svg}"

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import words
-from rig.instants import Crossing
 from rig.judge.measurement import Measurement
 from rig.steps import Step
 from rig.steps.conditions import OutputState
@@ -23,6 +22,7 @@ from rig.steps.start_periodic import StartPeriodic
 from rig.steps.stop_periodic import StopPeriodic
 from rig.steps.type_line import Type
 from rig.steps.wait_for import WaitFor
+from rig.time_reference import Crossing
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ CROSSED = Crossing(quantity="cell 3", level=3.65, rising=True)
             "Send HostAlive 5 times, every 200 ms",
         ),
         (
-            Send(message="HostAlive", wrong=FrameFault(what="crc")),
+            Send(message="HostAlive", frame_fault=FrameFault(what="crc")),
             "Send HostAlive, each with a wrong checksum",
         ),
         (
@@ -134,7 +134,9 @@ CROSSED = Crossing(quantity="cell 3", level=3.65, rising=True)
         ),
         (
             StartPeriodic(
-                message="HostAlive", period_s=0.2, wrong=FrameFault(what="length", by=4, every=3)
+                message="HostAlive",
+                period_s=0.2,
+                frame_fault=FrameFault(what="length", by=4, every=3),
             ),
             "Keep sending HostAlive every 200 ms, each 3rd with 4 bytes only",
         ),

@@ -159,16 +159,16 @@ def test_its_names_are_held_against_the_profile(lab: Path) -> None:
     plan = lab / "pulses.yaml"
     plan.write_text(PLAN.replace("cell 3", "cell 7"), encoding="utf-8")
 
-    told = _ran(lab, "-m", "rig.cli", "check", "pulses.yaml").stdout
+    reported = _ran(lab, "-m", "rig.cli", "check", "pulses.yaml").stdout
 
-    assert "pulses.yaml:7:27: cases[1].steps[1].pulse.quantity: there is no quantity" in told
+    assert "pulses.yaml:7:27: cases[1].steps[1].pulse.quantity: there is no quantity" in reported
 
 
 def test_without_the_plugin_its_word_is_unknown_and_all_else_as_before(lab: Path) -> None:
-    told = _ran(lab, "-m", "rig.cli", "check", "pulses.yaml", plugin=False).stdout
+    reported = _ran(lab, "-m", "rig.cli", "check", "pulses.yaml", plugin=False).stdout
 
-    assert '"pulse" is not known here' in told
-    assert "1 mistake" in told
+    assert '"pulse" is not known here' in reported
+    assert "1 mistake" in reported
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,13 @@ from rig.steps.conditions import Condition, ConsoleLine, OutputState, SignalValu
 from rig.steps.fault import Fault
 from rig.steps.frame_fault import FrameFault
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
 from rig.steps.power import Power
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.random_phase import RandomPhase
 from rig.steps.read import Read
 from rig.steps.reset import Reset
 from rig.steps.send import Send
+from rig.steps.sequence import PlaySequence
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
 from rig.steps.stop_periodic import StopPeriodic
@@ -68,10 +68,10 @@ HOST = st.just("HostAlive")
 
 
 @st.composite
-def staircases(draw: st.DrawFn) -> Staircase:
+def ramps(draw: st.DrawFn) -> Ramp:
     start, way = draw(st.floats(0, 5)), draw(st.floats(0.1, 5)) * draw(st.sampled_from([1, -1]))
     levels = draw(st.floats(1, 9_000))
-    return Staircase(
+    return Ramp(
         quantity=draw(QUANTITIES),
         start=start,
         stop=start + way,
@@ -90,10 +90,10 @@ STEPS: dict[str, st.SearchStrategy[Step]] = {
         ),
     ),
     "hold": st.builds(Hold, duration_s=st.floats(0, 86_400)),
-    "dither": st.builds(RandomPhase, span_s=TIMES),
-    "await": st.builds(WaitFor, until=CONDITIONS, within_s=TIMES),
-    "staircase": staircases(),
-    "play": st.builds(
+    "random phase": st.builds(RandomPhase, span_s=TIMES),
+    "wait for": st.builds(WaitFor, until=CONDITIONS, within_s=TIMES),
+    "ramp": ramps(),
+    "sequence": st.builds(
         PlaySequence,
         quantity=QUANTITIES,
         values=st.lists(VOLTS, min_size=1, max_size=5).map(tuple),
@@ -113,18 +113,18 @@ STEPS: dict[str, st.SearchStrategy[Step]] = {
         signals=SIGNALS,
         count=COUNTS,
         period_s=st.one_of(st.just(0.0), TIMES),
-        wrong=FAULTS,
+        frame_fault=FAULTS,
     ),
-    "traffic": st.builds(
+    "start periodic": st.builds(
         StartPeriodic,
         message=HOST,
         period_s=TIMES,
         signals=SIGNALS,
         jitter_s=st.floats(0, 0.9e-3),
-        wrong=FAULTS,
+        frame_fault=FAULTS,
     ),
-    "quiet": st.builds(StopPeriodic, message=HOST),
-    "load": st.builds(
+    "stop periodic": st.builds(StopPeriodic, message=HOST),
+    "bus load": st.builds(
         Load,
         share=st.floats(1e-6, 1.0),
         burst_s=TIMES,

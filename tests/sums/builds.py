@@ -23,7 +23,7 @@ _RULES = (
 
 @variant("sums", "", "S4", "modules of two cells and the stack are watched too")
 def sums(build: Build) -> Build:
-    """Add the two protections, as their profile promises them."""
+    """Add the two protections, as their profile claims them."""
     return build.configure(rules=(*build.image.rules, *_RULES))
 
 
@@ -60,7 +60,7 @@ def first_module_twice(build: Build) -> Build:
     "mean-for-a-limit", "", "S2", "the limit of the stack is off by the tolerance of ten cells"
 )
 def mean_for_a_limit(build: Build) -> Build:
-    """Trip at 14.1 V, where the promise is 14.0 V."""
+    """Trip at 14.1 V, where the claim is 14.0 V."""
     return build.with_rule("POV", threshold=14.1)
 
 

@@ -84,8 +84,8 @@ class Process:
             self._ports[name] = self._open.enter_context(closing(resource))
         return self._ports[name]
 
-    def console(self) -> "Console":
-        return self._open.enter_context(closing(Console(self.addresses["console"])))
+    def console(self) -> "ReadPort":
+        return self._open.enter_context(closing(ReadPort(self.addresses["console"])))
 
     def bus(self) -> can.BusABC:
         url = urlsplit(self.addresses["can"])
@@ -110,7 +110,7 @@ class Process:
         assert aux.query("*OPC?").strip() == "1"
 
 
-class Console:
+class ReadPort:
     """A pyserial port that is read until so many bytes are here."""
 
     def __init__(self, url: str) -> None:

@@ -82,10 +82,10 @@ def test_what_was_set_before_the_first_begin_holds_and_what_came_after_is_gone(
     begin(bench, 2)
 
     assert said(bench, "load", "CURR:PROT?", "CURR?", "INP?") == ["33.000", "0.000", "0"]
-    told = said(bench, "emulator", "PRO3:VOLT?", "SOUR3:VOLT?", "OUTP3:ONOFF?", "FAUL2:SIMU?")
-    assert told == ["4.2000", "0.0000", "0", "0"]
-    told = said(bench, "digitizer", ":ACQ:MDEP?", ":CHAN2:SCAL?", ":TRIG:STAT?")
-    assert told == ["1.0000E+05", "5.000000E-01", "STOP"]
+    reported = said(bench, "emulator", "PRO3:VOLT?", "SOUR3:VOLT?", "OUTP3:ONOFF?", "FAUL2:SIMU?")
+    assert reported == ["4.2000", "0.0000", "0", "0"]
+    reported = said(bench, "digitizer", ":ACQ:MDEP?", ":CHAN2:SCAL?", ":TRIG:STAT?")
+    assert reported == ["1.0000E+05", "5.000000E-01", "STOP"]
 
 
 def test_an_output_that_was_on_is_off_with_its_level_kept(bench: Process) -> None:

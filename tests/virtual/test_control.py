@@ -19,7 +19,7 @@ from rig.virtual.truth import Truth, TruthPort
 RIG_NS = 10**10
 
 
-class Bench:
+class ServedLoop:
     """A loop in a thread, with an echo port that answers 2 ms late and a source of frames."""
 
     def __init__(self, *, real: bool = False) -> None:
@@ -89,8 +89,8 @@ class Client:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
-    bench = Bench()
+def bench() -> Iterator[ServedLoop]:
+    bench = ServedLoop()
     bench.kernel.every(100_000_000, bench.emit)
     bench.thread.start()
     yield bench
@@ -98,7 +98,7 @@ def bench() -> Iterator[Bench]:
 
 
 @pytest.fixture
-def client(bench: Bench) -> Iterator[Client]:
+def client(bench: ServedLoop) -> Iterator[Client]:
     with closing(Client(bench.control)) as client:
         yield client
 
@@ -124,7 +124,7 @@ def test_an_advance_into_the_past_stays_where_it_is(client: Client) -> None:
 
 
 def test_waking_stops_at_the_first_frame_and_the_frame_is_there(
-    bench: Bench, client: Client
+    bench: ServedLoop, client: Client
 ) -> None:
     with closing(connect(bench.frames)) as listener:
         answer = client.advance(10**9, wake=["can"])
@@ -137,7 +137,9 @@ def test_only_the_links_that_are_named_wake(client: Client) -> None:
     assert client.advance(10**9, wake=["console"])["woken"] is False
 
 
-def test_a_query_runs_time_up_to_its_reply_and_no_further(bench: Bench, client: Client) -> None:
+def test_a_query_runs_time_up_to_its_reply_and_no_further(
+    bench: ServedLoop, client: Client
+) -> None:
     with closing(connect(bench.echo)) as instrument:
         for turn in (1, 2):
             instrument.sendall(b"?")
@@ -145,7 +147,7 @@ def test_a_query_runs_time_up_to_its_reply_and_no_further(bench: Bench, client: 
     assert client.ask({"do": "now"})["now_ns"] == RIG_NS + 4_000_000
 
 
-def test_time_waits_for_what_was_sent(bench: Bench, client: Client) -> None:
+def test_time_waits_for_what_was_sent(bench: ServedLoop, client: Client) -> None:
     answers = list[Any]()
     asking = threading.Thread(target=lambda: answers.append(client.advance(10**9, sent={"can": 1})))
     bench.kernel.taken["can"] = 0
@@ -183,7 +185,9 @@ def test_a_bad_request_is_answered_and_changes_nothing(client: Client, request_:
     assert client.ask({"do": "now"})["now_ns"] == RIG_NS
 
 
-def test_requests_that_arrive_in_pieces_or_together_are_answered_in_order(bench: Bench) -> None:
+def test_requests_that_arrive_in_pieces_or_together_are_answered_in_order(
+    bench: ServedLoop,
+) -> None:
     with closing(connect(bench.control)) as raw:
         raw.sendall(b'{"do":"advance","until_ns":%d}\n{"do":' % (RIG_NS + 5))
         raw.sendall(b'"advance","until_ns":%d}\n' % (RIG_NS + 9))
@@ -193,14 +197,14 @@ def test_requests_that_arrive_in_pieces_or_together_are_answered_in_order(bench:
     assert times == [5, 9]
 
 
-def test_a_client_that_goes_leaves_the_others_served(bench: Bench, client: Client) -> None:
+def test_a_client_that_goes_leaves_the_others_served(bench: ServedLoop, client: Client) -> None:
     gone = connect(bench.frames)
     client.advance(100_000_000)
     gone.close()
     assert client.advance(10**9)["now_ns"] == RIG_NS + 10**9
 
 
-def test_a_client_that_does_not_read_stops_nobody(bench: Bench, client: Client) -> None:
+def test_a_client_that_does_not_read_stops_nobody(bench: ServedLoop, client: Client) -> None:
     with closing(connect(bench.frames)) as sleeper:
         client.advance(1)  # the sleeper is accepted
         bench.kernel.at(bench.kernel.now_ns, lambda: bench.listeners[0].send(b"x" * (16 << 20)))
@@ -212,7 +216,7 @@ def test_a_client_that_does_not_read_stops_nobody(bench: Bench, client: Client) 
 
 
 def test_the_truth_port_knows_crossings_values_events_and_clocks(
-    bench: Bench, client: Client
+    bench: ServedLoop, client: Client
 ) -> None:
     bench.kernel.at(500, lambda: bench.cell.jump(2.0))
     bench.kernel.at(700, lambda: bench.truth.note("trip", protection="OVP"))
@@ -233,8 +237,8 @@ def test_the_truth_port_knows_crossings_values_events_and_clocks(
         assert "error" in truth.ask({**crossing, "level": None})
 
 
-def _in_real_time(check: Callable[[Bench, Client], None]) -> None:
-    bench = Bench(real=True)
+def _in_real_time(check: Callable[[ServedLoop, Client], None]) -> None:
+    bench = ServedLoop(real=True)
     bench.kernel.every(2_000_000, bench.emit)
     bench.thread.start()
     with closing(Client(bench.control)) as client:
@@ -243,7 +247,7 @@ def _in_real_time(check: Callable[[Bench, Client], None]) -> None:
 
 
 def test_in_real_time_an_advance_waits() -> None:
-    def check(_bench: Bench, client: Client) -> None:
+    def check(_bench: ServedLoop, client: Client) -> None:
         start_ns = client.ask({"do": "now"})["now_ns"] - RIG_NS
         answer = client.advance(start_ns + 20_000_000)
         assert answer["now_ns"] >= RIG_NS + start_ns + 20_000_000
@@ -253,14 +257,14 @@ def test_in_real_time_an_advance_waits() -> None:
 
 
 def test_in_real_time_a_wake_ends_an_advance_early() -> None:
-    def check(_bench: Bench, client: Client) -> None:
+    def check(_bench: ServedLoop, client: Client) -> None:
         assert client.advance(3600 * 10**9, wake=["can"])["woken"] is True
 
     _in_real_time(check)
 
 
 def test_in_real_time_a_query_is_answered_by_itself() -> None:
-    def check(bench: Bench, _client: Client) -> None:
+    def check(bench: ServedLoop, _client: Client) -> None:
         with closing(connect(bench.echo)) as instrument:
             instrument.sendall(b"?")
             assert instrument.recv(100).endswith(b":?")
@@ -276,7 +280,7 @@ def _stand_still() -> None:
     threading.Event().wait(STALL_S)
 
 
-def _stalled(bench: Bench, client: Client) -> Any:
+def _stalled(bench: ServedLoop, client: Client) -> Any:
     """Let the bench's loop stand still once, and ask how far it then was behind."""
     client.ask({"do": "lag"})
     begun = client.ask({"do": "now"})["now_ns"] - RIG_NS
@@ -293,17 +297,17 @@ def test_stepped_time_never_falls_behind(client: Client) -> None:
 
 
 def test_in_real_time_a_loop_that_stood_still_says_how_far_it_fell_behind() -> None:
-    def check(bench: Bench, client: Client) -> None:
-        told = _stalled(bench, client)
+    def check(bench: ServedLoop, client: Client) -> None:
+        reported = _stalled(bench, client)
 
-        assert told["worst_ns"] >= STALL_S * 1e9
-        assert told["late"] >= 1
+        assert reported["worst_ns"] >= STALL_S * 1e9
+        assert reported["late"] >= 1
 
     _in_real_time(check)
 
 
 def test_the_lag_is_counted_from_one_question_to_the_next() -> None:
-    def check(bench: Bench, client: Client) -> None:
+    def check(bench: ServedLoop, client: Client) -> None:
         worst_ns = _stalled(bench, client)["worst_ns"]
 
         assert client.ask({"do": "lag"})["worst_ns"] < worst_ns
@@ -312,14 +316,14 @@ def test_the_lag_is_counted_from_one_question_to_the_next() -> None:
 
 
 def test_a_nap_until_something_is_due_is_no_lag() -> None:
-    bench = Bench(real=True)
+    bench = ServedLoop(real=True)
     bench.thread.start()
     with closing(Client(bench.control)) as client:
         due_ns = client.ask({"do": "now"})["now_ns"] - RIG_NS + 200_000_000
         bench.kernel.at(due_ns, bench.emit)
         client.ask({"do": "lag"})
         client.advance(due_ns)
-        told = client.ask({"do": "lag"})
+        reported = client.ask({"do": "lag"})
     bench.stop()
 
-    assert 0 <= told["worst_ns"] < 200_000_000
+    assert 0 <= reported["worst_ns"] < 200_000_000

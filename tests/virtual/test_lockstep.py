@@ -88,7 +88,7 @@ class Remote:
 
 
 @dataclass
-class Bench:
+class SteppedBoard:
     kernel: Kernel
     board: Board
     remote: Remote
@@ -117,7 +117,9 @@ def a_process(habit: str, patience_s: float) -> Iterator[Any]:
 
 
 @contextmanager
-def a_bench(habit: str = "good", patience_s: float = PATIENCE_S, **options: int) -> Iterator[Bench]:
+def a_bench(
+    habit: str = "good", patience_s: float = PATIENCE_S, **options: int
+) -> Iterator[SteppedBoard]:
     kernel = Kernel()
     board = Board(kernel)
     carrier = lay_nets(board)
@@ -127,7 +129,7 @@ def a_bench(habit: str = "good", patience_s: float = PATIENCE_S, **options: int)
     with a_process(habit, patience_s) as lines:
         remote = Remote(lines, pins, lambda: kernel.now_ns)
         Lockstep(kernel, remote, **options)
-        yield Bench(kernel, board, remote)
+        yield SteppedBoard(kernel, board, remote)
         assert (habit == "good") == (not kernel.lost), kernel.lost
 
 

@@ -29,7 +29,7 @@ MS = 1_000_000
 IAC, SB, SE, WILL, WONT, DO, DONT = b"\xff", b"\xfa", b"\xf0", b"\xfb", b"\xfc", b"\xfd", b"\xfe"
 
 
-class Console:
+class ServedUart:
     """A UART and its server, served by a loop in a thread of its own."""
 
     def __init__(self) -> None:
@@ -86,8 +86,8 @@ class Console:
 
 
 @pytest.fixture
-def console() -> Iterator[Console]:
-    with closing(Console()) as running:
+def console() -> Iterator[ServedUart]:
+    with closing(ServedUart()) as running:
         yield running
 
 
@@ -110,7 +110,7 @@ def answer_to(sock: socket.socket, said: bytes, answer: bytes) -> bytes:
 
 
 def test_pyserial_opens_reads_writes_and_drives_the_lines_without_time_passing(
-    console: Console, clients: ExitStack
+    console: ServedUart, clients: ExitStack
 ) -> None:
     port = console.serial()
     clients.callback(port.close)
@@ -130,7 +130,7 @@ def test_pyserial_opens_reads_writes_and_drives_the_lines_without_time_passing(
 
 
 def test_pyserial_resets_the_controller_and_asks_for_the_download_mode(
-    console: Console, clients: ExitStack
+    console: ServedUart, clients: ExitStack
 ) -> None:
     port = console.serial()
     clients.callback(port.close)
@@ -148,7 +148,7 @@ def test_pyserial_resets_the_controller_and_asks_for_the_download_mode(
     assert console.levels == [("EN low", True), ("IO0", False), ("EN low", False), ("IO0", True)]
 
 
-def test_the_last_client_to_leave_releases_the_lines(console: Console) -> None:
+def test_the_last_client_to_leave_releases_the_lines(console: ServedUart) -> None:
     with console.socket() as first:
         with console.socket() as second:
             dtr_on = option(5, b"\x08")
@@ -190,7 +190,7 @@ def test_the_last_client_to_leave_releases_the_lines(console: Console) -> None:
     ],
 )  # fmt: skip
 def test_every_negotiation_is_answered_at_once(
-    console: Console, asked: bytes, answer: bytes
+    console: ServedUart, asked: bytes, answer: bytes
 ) -> None:
     with console.socket() as sock:
         assert answer_to(sock, asked, answer) == answer
@@ -198,7 +198,7 @@ def test_every_negotiation_is_answered_at_once(
     assert console.kernel.now_ns == 0
 
 
-def test_a_plain_client_sees_text_and_nothing_else(console: Console) -> None:
+def test_a_plain_client_sees_text_and_nothing_else(console: ServedUart) -> None:
     with console.socket() as sock:
         sock.sendall(b"status\r\0\n")
         console.advance(MS, sent=8)
@@ -211,7 +211,7 @@ def test_a_plain_client_sees_text_and_nothing_else(console: Console) -> None:
     ]
 
 
-def test_a_client_that_negotiated_sends_zeros_as_they_are(console: Console) -> None:
+def test_a_client_that_negotiated_sends_zeros_as_they_are(console: ServedUart) -> None:
     agreed = IAC + DO + b"\x2c" + option(107, b"\x30")
     with console.socket() as sock:
         answer_to(sock, IAC + WILL + b"\x2c", agreed)
@@ -222,7 +222,7 @@ def test_a_client_that_negotiated_sends_zeros_as_they_are(console: Console) -> N
     assert b"".join(data for _, data in console.received) == b"\r\0\r\0"
 
 
-def test_all_clients_see_the_console(console: Console) -> None:
+def test_all_clients_see_the_console(console: ServedUart) -> None:
     with console.socket() as first, console.socket() as second:
         for sock in (first, second):
             answer_to(sock, option(0, b""), option(100, b"BMS rig virtual console"))
@@ -233,7 +233,7 @@ def test_all_clients_see_the_console(console: Console) -> None:
     assert console.kernel.handed["console"] == 2  # once, however many look
 
 
-def test_a_suspended_client_gets_everything_later(console: Console) -> None:
+def test_a_suspended_client_gets_everything_later(console: ServedUart) -> None:
     with console.socket() as sock:
         answer_to(sock, option(8, b"") + option(12, b"\x02"), option(112, b"\x02"))
         console.do(lambda: console.uart.write(b"held\n"))
@@ -244,7 +244,7 @@ def test_a_suspended_client_gets_everything_later(console: Console) -> None:
         ) == (option(106, b"\x60") + b"held\n")
 
 
-def test_a_purge_loses_what_the_controller_has_not_received(console: Console) -> None:
+def test_a_purge_loses_what_the_controller_has_not_received(console: ServedUart) -> None:
     with console.socket() as sock:
         sock.sendall(b"test hang\n")
         answer_to(sock, option(12, b"\x02"), option(112, b"\x02"))
@@ -253,7 +253,7 @@ def test_a_purge_loses_what_the_controller_has_not_received(console: Console) ->
     assert console.received == []
 
 
-def test_the_other_baud_rate_gives_garbage_not_silence(console: Console) -> None:
+def test_the_other_baud_rate_gives_garbage_not_silence(console: ServedUart) -> None:
     rate = (9_600).to_bytes(4, "big")
     with console.socket() as sock:
         answer_to(sock, option(1, rate), option(101, rate))
@@ -389,23 +389,23 @@ def test_en_rises_late_and_not_at_all_if_pulled_again() -> None:
 
 def parsed(pieces: list[bytes]) -> list[tuple[str, Any]]:
     """Everything the parser tells, neighbouring data joined."""
-    told: list[tuple[str, Any]] = []
+    reported: list[tuple[str, Any]] = []
 
     def data(piece: bytes) -> None:
-        if told and told[-1][0] == "data":
-            told[-1] = ("data", told[-1][1] + piece)
+        if reported and reported[-1][0] == "data":
+            reported[-1] = ("data", reported[-1][1] + piece)
         elif piece:
-            told.append(("data", piece))
+            reported.append(("data", piece))
 
     parser = TelnetParser(
         on_data=data,
-        on_option=lambda verb, number: told.append(("option", (verb, number))),
-        on_subnegotiation=lambda content: told.append(("subnegotiation", content)),
-        on_command=lambda command: told.append(("command", command)),
+        on_option=lambda verb, number: reported.append(("option", (verb, number))),
+        on_subnegotiation=lambda content: reported.append(("subnegotiation", content)),
+        on_command=lambda command: reported.append(("command", command)),
     )
     for piece in pieces:
         parser.feed(piece)
-    return told
+    return reported
 
 
 items = st.one_of(
@@ -434,7 +434,7 @@ def test_what_is_written_is_read_back_however_tcp_cuts_it(
     stream = b"".join(map(written, said))
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
 
-    told = parsed([stream[start:end] for start, end in pairwise(edges)])
+    reported = parsed([stream[start:end] for start, end in pairwise(edges)])
 
     merged: list[tuple[str, Any]] = []
     for kind, value in said:
@@ -442,7 +442,7 @@ def test_what_is_written_is_read_back_however_tcp_cuts_it(
             merged[-1] = ("data", merged[-1][1] + value)
         else:
             merged.append((kind, value))
-    assert told == merged
+    assert reported == merged
 
 
 @given(st.lists(st.binary(), max_size=5))

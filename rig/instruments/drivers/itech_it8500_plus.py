@@ -16,7 +16,7 @@ from rig.instruments.dialect import (
     ON_OFF,
     Accuracy,
     Choice,
-    Setting,
+    ScpiSetting,
     check_errors,
     check_events,
     check_model,
@@ -37,23 +37,23 @@ ERROR_OF_READING, ERROR_OF_RANGE = 5e-4, 5e-4  # current, set and read [u]
 VOLTAGE_ACCURACY = Accuracy(reading=2.5e-4, offset=2.5e-4 * 120.0)  # V [u]
 SETTLE_S = 1e-3  # a step at the slew that the bench sets, and its ringing [u]
 
-CURRENT = Setting(
+CURRENT = ScpiSetting(
     command="CURR {value:.4f}", readback="CURR?", unit="A", low=0.0, high=240.0, resolution=10e-3
 )
-SLEW = Setting(  # in A/s; the instrument speaks of A/µs
+SLEW = ScpiSetting(  # in A/s; the instrument speaks of A/µs
     command="CURR:SLEW {value:.4f}", readback="CURR:SLEW?",
     unit="A/s", low=1e3, high=2.5e6, resolution=1e3, scale=1e6,
 )  # fmt: skip
-OCP = Setting(
+OCP = ScpiSetting(
     command="CURR:PROT {value:.3f}", readback="CURR:PROT?",
     unit="A", low=0.0, high=252.0, resolution=10e-3,
 )  # fmt: skip
-OCP_DELAY = Setting(
+OCP_DELAY = ScpiSetting(
     command="CURR:PROT:DEL {value:.3f}", readback="CURR:PROT:DEL?",
     unit="s", low=0.0, high=60.0, resolution=1e-3,
 )  # fmt: skip
 OCP_ARMED = Choice(command="CURR:PROT:STAT {value}", readback="CURR:PROT:STAT?", answers=ON_OFF)
-OPP = Setting(
+OPP = ScpiSetting(
     command="POW:PROT {value:.2f}", readback="POW:PROT?",
     unit="W", low=0.0, high=1575.0, resolution=0.1,
 )  # fmt: skip

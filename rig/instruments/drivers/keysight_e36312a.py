@@ -16,7 +16,7 @@ from rig.instruments.dialect import (
     ON_OFF,
     Accuracy,
     Choice,
-    Setting,
+    ScpiSetting,
     check_errors,
     check_events,
     check_model,
@@ -34,15 +34,15 @@ SETTLE_S = (
 )
 
 # SIG: `VOLT? MAX` answers 6.18/25.75/25.75; currents and OVP [u].
-_VOLTAGE = Setting(
+_VOLTAGE = ScpiSetting(
     command="VOLT {value:.4f},(@{channel})", readback="VOLT? (@{channel})",
     unit="V", low=0.0, high=25.75, resolution=1e-3,
 )  # fmt: skip
-_CURRENT = Setting(
+_CURRENT = ScpiSetting(
     command="CURR {value:.4f},(@{channel})", readback="CURR? (@{channel})",
     unit="A", low=0.0, high=1.03, resolution=1e-3,
 )  # fmt: skip
-_OVP = Setting(
+_OVP = ScpiSetting(
     command="VOLT:PROT {value:.3f},(@{channel})", readback="VOLT:PROT? (@{channel})",
     unit="V", low=0.0, high=27.5, resolution=10e-3,
 )  # fmt: skip

@@ -13,7 +13,14 @@ from collections.abc import Iterable, Mapping
 from rig.clock import Clock
 from rig.errors import BenchError
 from rig.instruments.capabilities import Identity, Measured
-from rig.instruments.dialect import Accuracy, Setting, channel_list, check_model, identify, refused
+from rig.instruments.dialect import (
+    Accuracy,
+    ScpiSetting,
+    channel_list,
+    check_model,
+    identify,
+    refused,
+)
 from rig.instruments.session import Framing, Session
 
 FRAMING = Framing(timeout_s=6.0)  # N2: reading 24 currents may take 4.5 s
@@ -28,19 +35,19 @@ DEAD_WITHIN_S = 5.0  # an unloaded output falls 20 to 30 times slower than it ri
 PRESENT_WITHIN_S = 1.0  # a query that a unit without the option does not know is never answered
 
 # `SOUR:VOLT 3.65(@1,2,3)`: no comma before the list.
-VOLTAGE = Setting(
+VOLTAGE = ScpiSetting(
     command="SOUR:VOLT {value:.4f}{channel}", readback="SOUR:VOLT?{channel}",
     unit="V", low=0.0, high=6.0, resolution=1e-4,
 )  # fmt: skip
-CURRENT_LIMIT = Setting(
+CURRENT_LIMIT = ScpiSetting(
     command="SOUR:OUTCURR {value:.2f}{channel}", readback="SOUR:OUTCURR?{channel}",
     unit="A", low=0.0, high=1.0, resolution=1e-4, scale=1e-3,
 )  # fmt: skip
-OVP = Setting(
+OVP = ScpiSetting(
     command="PRO:VOLT {value:.4f}{channel}", readback="PRO:VOLT?{channel}",
     unit="V", low=0.0, high=6.6, resolution=1e-3,
 )  # fmt: skip
-OCP = Setting(
+OCP = ScpiSetting(
     command="PRO:CURR {value:.2f}{channel}", readback="PRO:CURR?{channel}",
     unit="A", low=0.0, high=5.5, resolution=1e-3, scale=1e-3,
 )  # fmt: skip
@@ -188,7 +195,7 @@ class NgiN83624:
                 self.await_dead(channel)
                 self.open_wire(channel, present=False)
 
-    def _put(self, setting: Setting, values: Mapping[int, float]) -> None:
+    def _put(self, setting: ScpiSetting, values: Mapping[int, float]) -> None:
         groups: dict[float, list[int]] = defaultdict(list)
         for channel, value in values.items():
             setting.check(self.session, value)

@@ -20,7 +20,7 @@ from rig.errors import BenchError, LimitError
 from rig.instruments.capabilities import Identity, Instant, Recording
 from rig.instruments.dialect import (
     Choice,
-    Setting,
+    ScpiSetting,
     check_errors,
     check_events,
     check_model,
@@ -49,27 +49,27 @@ SHOWN = Choice(
     command=":CHAN{channel}:DISP {value}", readback=":CHAN{channel}:DISP?",
     answers={"1": ("1", "ON"), "0": ("0", "OFF")},
 )  # fmt: skip
-SCALE = Setting(
+SCALE = ScpiSetting(
     command=":CHAN{channel}:SCAL {value:.6g}", readback=":CHAN{channel}:SCAL?",
     unit="V/div", low=LEAST_V, high=MOST_V, resolution=1e-6,
 )  # fmt: skip
-OFFSET = Setting(
+OFFSET = ScpiSetting(
     command=":CHAN{channel}:OFFS {value:.6g}", readback=":CHAN{channel}:OFFS?",
     unit="V", low=-100.0, high=100.0, resolution=1e-3,
 )  # fmt: skip
-TIME_SCALE = Setting(
+TIME_SCALE = ScpiSetting(
     command=":TIM:MAIN:SCAL {value:.6g}", readback=":TIM:MAIN:SCAL?",
     unit="s/div", low=FASTEST_S, high=SLOWEST_S, resolution=1e-9,
 )  # fmt: skip
-TIME_OFFSET = Setting(
+TIME_OFFSET = ScpiSetting(
     command=":TIM:MAIN:OFFS {value:.6g}", readback=":TIM:MAIN:OFFS?",
     unit="s", low=0.0, high=10 * SLOWEST_S, resolution=1e-6,
 )  # fmt: skip
-DEPTH = Setting(
+DEPTH = ScpiSetting(
     command=":ACQ:MDEP {value:.0f}", readback=":ACQ:MDEP?",
     unit="points", low=1e3, high=1e7, resolution=0.5,
 )  # fmt: skip
-TRIGGER_LEVEL = Setting(
+TRIGGER_LEVEL = ScpiSetting(
     command=":TRIG:EDGE:LEV {value:.6g}", readback=":TRIG:EDGE:LEV?",
     unit="V", low=-100.0, high=100.0, resolution=1e-3,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from rig.instruments.capabilities import Identity, Measured
 from rig.instruments.dialect import (
     ON_OFF,
     Choice,
-    Setting,
+    ScpiSetting,
     check_errors,
     check_events,
     check_model,
@@ -151,8 +151,8 @@ class TdkGenesysPlus:
         return self._rated
 
     @staticmethod
-    def _setting(command: str, unit: str, high: float, resolution: float) -> Setting:
-        return Setting(
+    def _setting(command: str, unit: str, high: float, resolution: float) -> ScpiSetting:
+        return ScpiSetting(
             command=f"{command} {{value:.4f}}",
             readback=f"{command}?",
             unit=unit,

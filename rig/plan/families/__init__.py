@@ -1,4 +1,4 @@
-"""Case families: each expands one idea of a test over everything that a profile promises.
+"""Case families: each expands one idea of a test over everything that a profile claims.
 
 A family is a function of profile and options that yields drafts (`rig.plan.families.draft`), marked
 with its name in any module of this package; `rig.plan.expand` makes cases of them. New ones plug in

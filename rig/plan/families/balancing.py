@@ -8,8 +8,8 @@ from functools import partial
 from rig.dut.profile import Balancing, Profile, Protection
 from rig.expectations import Expectation
 from rig.expectations.telemetry_agrees import agrees
+from rig.plan.families.applicable import chosen
 from rig.plan.families.bleeding import Levels, begins_after_rest, bleeding, bleeds, look
-from rig.plan.families.choosing import chosen
 from rig.plan.families.draft import Draft, Options, family_of, random_phase
 from rig.plan.families.provoked import at_each
 from rig.plan.families.timing import AFTER_S
@@ -203,7 +203,7 @@ def trips_while_bleeding(profile: Profile, options: Options, rules: Balancing) -
         yield it.draft(
             f"{it.short} at a cell that bleeds acts in its time",
             [*meanwhile.steps, it.random_phase, *it.tripped()],
-            [*meanwhile.expectations, *it.trips(), *it.says()],
+            [*meanwhile.expectations, *it.trips(), *it.flags_set()],
         )
 
 

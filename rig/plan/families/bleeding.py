@@ -10,7 +10,7 @@ from rig.can_address import MessageAddress, SignalAddress
 from rig.dut.profile import Balancing, Profile
 from rig.expectations import Expectation
 from rig.expectations.balances import Balances
-from rig.plan.families.choosing import look_s
+from rig.plan.families.applicable import look_s
 from rig.plan.families.draft import Part
 from rig.plan.families.expecting import becomes, stays
 from rig.plan.families.timing import REST_SHARE, STILL_S
@@ -86,11 +86,11 @@ def bleed_outputs(profile: Profile) -> tuple[str, ...]:
 def look(profile: Profile, mark: str) -> list[Step]:
     """Read which cells bleed, and let the BMS say so for a while."""
     rules, count = profile.balancing, profile.cells.count
-    told = _messages(rules.signal, count) if rules and rules.signal else ()
+    reported = _messages(rules.signal, count) if rules and rules.signal else ()
     return [
         Hold(duration_s=0.0, mark=f"{mark} settled"),
         Read(quantities=bleed_outputs(profile), mark=mark),
-        Hold(duration_s=look_s(profile, STILL_S, told), mark=f"{mark} told"),
+        Hold(duration_s=look_s(profile, STILL_S, reported), mark=f"{mark} told"),
     ]
 
 
@@ -100,10 +100,13 @@ def bleeding(profile: Profile, cells: tuple[int, ...], mark: str) -> Iterator[Ex
     rules = profile.balancing
     if rules is None or rules.signal is None:
         return
-    told, others = SignalAddress(rules.signal), set(range(1, profile.cells.count + 1)) - {*cells}
+    reported, others = (
+        SignalAddress(rules.signal),
+        set(range(1, profile.cells.count + 1)) - {*cells},
+    )
     for bleeds, some in ((True, cells), (False, sorted(others))):
         if some:
-            said = stays(told, bleeds, f"{mark} settled", f"{mark} told")
+            said = stays(reported, bleeds, f"{mark} settled", f"{mark} told")
             yield replace(said, of=CELL.some(some))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.families.choosing import (
+from rig.plan.families.applicable import (
     delay_of,
     has_threshold,
     is_slow,
@@ -22,11 +22,11 @@ from rig.plan.families.draft import Draft, Options, Part, family
 from rig.plan.families.expecting import all_stay, stay
 from rig.plan.families.provoked import TRIPPED, Provoked, one_each
 from rig.plan.families.timing import AFTER_S, DRIFT_S, FASTEST_BOUNCE_S, INSTANT_S
-from rig.plan.stimulus import APPLIED, REMOVED, acting, beyond, home, value_at
+from rig.plan.stimulus import APPLIED, REMOVED, acting, beyond, value_at
 from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold
-from rig.steps.play_sequence import PlaySequence
+from rig.steps.sequence import PlaySequence
 from rig.steps.set import Set
 
 _TIMES, _BACK_TIMES = 10, 3
@@ -61,7 +61,7 @@ def bounce(profile: Profile, options: Options) -> Iterator[Draft]:
                 *it.stays_silent(None, _BOUNCED),
                 *it.trips(),
                 *it.keeps(),
-                *it.says(),
+                *it.flags_set(),
                 *back.expectations,
             ],
             claims=[f"protections/{it.name}/counter"],
@@ -90,7 +90,7 @@ def _pattern(it: Provoked) -> PlaySequence:
     on, off = (_LEAKY_ON, _LEAKY_OFF) if it.protection.counter == "leaky" else (_ON, _OFF)
     if not _is_slow(it.protection):
         on, off = 1, 1
-    bad, good = it.stimulus.values[it.target], home(it.profile, it.target)
+    bad, good = it.stimulus.values[it.target], it.profile.nominal_of(it.target)
     return PlaySequence(
         quantity=it.target,
         values=(*[bad] * on, *[good] * off),
@@ -127,7 +127,7 @@ def _bounce_back(it: Provoked) -> Part:
     if level is None or not recovers_by_level(it.protection) or time.low <= 0.0:
         return Part()
     between = value_at(it.profile, it.protection, round(0.5 * (level + it.protection.level), 6))
-    good = home(it.profile, it.target)
+    good = it.profile.nominal_of(it.target)
     play = PlaySequence(
         quantity=it.target,
         values=(*[good] * _ON, *[between] * _OFF),
@@ -139,7 +139,7 @@ def _bounce_back(it: Provoked) -> Part:
             play,
             Hold(duration_s=AFTER_S, mark=_BACK),
             Set(values={it.target: good}, mark=REMOVED),
-            Hold(duration_s=it.until_said_s(time)),
+            Hold(duration_s=it.until_reported_s(time)),
         ],
         [*it.holds_on(TRIPPED, _BACK), *it.lets_go(_BACK)],
     )
@@ -170,18 +170,18 @@ def chatter(profile: Profile, options: Options) -> Iterator[Draft]:
                 wander.drift(wander.out),
                 Hold(duration_s=acts.high + it.said_s, mark=TRIPPED),
                 wander.noise(2.0 * it.recovery.high, "held"),
-                wander.drift(wander.home),
-                Hold(duration_s=it.until_said_s(lets_go), mark="gone"),
+                wander.drift(wander.healthy),
+                Hold(duration_s=it.until_reported_s(lets_go), mark="gone"),
                 Hold(duration_s=AFTER_S),
             ],
             [
                 *all_stay(profile, wander.furthest, None, "noise"),
                 *it.stays_silent(None, "noise"),
                 *slow.trips(),
-                *slow.says(),
+                *slow.flags_set(),
                 *it.holds_on(TRIPPED, "held"),
                 *it.recovers(back, lets_go),
-                *it.unsays(back, lets_go),
+                *it.flags_cleared(back, lets_go),
                 *stay(it.opens, "gone", is_open=False),
                 *it.keeps(),
             ],
@@ -198,7 +198,7 @@ def _stands_behind_another(
     """Whether an earlier stage acts on the way that says the same or opens the same."""
     there = acting(profile, values).values()
     return any(
-        set(p.says) & set(protection.says) or set(p.opens) & set(protection.opens) for p in there
+        set(p.flags) & set(protection.flags) or set(p.opens) & set(protection.opens) for p in there
     )
 
 
@@ -210,13 +210,13 @@ class _Wander:
     middle: float
     half: float  # of the noise: what lies surely between the two levels
     out: float  # beyond the threshold
-    home: float  # beyond the recovery level, on the good side
+    healthy: float  # beyond the recovery level, on the good side
     slack_s: float  # what the BMS's tolerance is worth on the slow way
     late_s: float  # the same, and the whole way where each of its steps may start a counter again
 
     @classmethod
     def of(cls, it: Provoked, release: float) -> _Wander:
-        p, good = it.protection, home(it.profile, it.target)
+        p, good = it.protection, it.profile.nominal_of(it.target)
         tolerance = p.threshold.tolerance if p.threshold else 0.0
         width = abs(p.level - release)
         out = p.level + (1.0 if p.rising else -1.0) * 4.0 * tolerance
@@ -230,7 +230,7 @@ class _Wander:
             middle=value_at(it.profile, p, round(middle, 6)),
             half=round(0.5 * width - 1.5 * tolerance, 6),
             out=value_at(it.profile, p, round(out, 6)),
-            home=good,
+            healthy=good,
             slack_s=slack_s,
             late_s=slack_s + (DRIFT_S if p.unit == "°C" else 0.0),
         )

@@ -1,6 +1,6 @@
-"""Thresholds that no staircase finds: held between a value just inside and one just beyond.
+"""Thresholds that no ramp finds: held between a value just inside and one just beyond.
 
-An earlier stage acts on the way to them, or no output shows them. Must not walk a staircase.
+An earlier stage acts on the way to them, or no output shows them. Must not walk a ramp.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from dataclasses import replace
 
 from rig.dut.profile import Profile, Protection
 from rig.expectations.trips import Trips
-from rig.instants import Crossing
-from rig.plan.families.choosing import delay_of, has_level, has_threshold, is_findable
+from rig.plan.families.applicable import delay_of, has_level, has_threshold, is_findable
 from rig.plan.families.draft import Draft, Options, Part, after
 from rig.plan.families.expecting import flags_stay, shown_in
 from rig.plan.families.provoked import Provoked, each, one_each
@@ -20,6 +19,7 @@ from rig.plan.stimulus import APPLIED, REMOVED, acting, beyond, just_beyond, jus
 from rig.quantity import format
 from rig.steps.hold import Hold
 from rig.steps.set import Set
+from rig.time_reference import Crossing
 
 _OFF_TOLERANCES = 1.5  # of a recovery level, as of a threshold
 
@@ -35,7 +35,7 @@ def brackets(profile: Profile, options: Options) -> Iterator[Draft]:
 
 
 def _only_warns(protection: Protection) -> bool:
-    return has_threshold(protection) and not protection.opens and bool(protection.says)
+    return has_threshold(protection) and not protection.opens and bool(protection.flags)
 
 
 # ---- behind an earlier stage --------------------------------------------------------------------
@@ -62,7 +62,7 @@ def _inside(it: Provoked, first: Protection) -> Draft:
         claims=(f"protections/{it.name}/threshold/inside",),
     )
     return it.draft(
-        f"at {format(value, it.protection.unit)}, just inside {it.whose}, {first.short} acts"
+        f"at {format(value, it.protection.unit)}, just inside {it.at_place}, {first.short} acts"
         f" {after(delay)}, and nothing sooner",
         [
             it.random_phase,
@@ -85,7 +85,7 @@ def _beyond(it: Provoked) -> Draft:
     apply = (Set(values=values, mark=APPLIED),)
     part = replace(it, stimulus=replace(it.stimulus, values=values, apply=apply)).trip()
     return it.draft(
-        f"at {format(values[it.target], it.protection.unit)}, just beyond {it.whose}, it acts"
+        f"at {format(values[it.target], it.protection.unit)}, just beyond {it.at_place}, it acts"
         f" {after(it.delay)}",
         [it.random_phase, *part.steps],
         part.expectations,
@@ -105,9 +105,9 @@ def _warning(it: Provoked) -> Draft:
             _at(it, just_inside(p)),
             Hold(duration_s=LONGER * it.delay.high, mark="inside"),
             _at(it, just_beyond(p), APPLIED),
-            Hold(duration_s=it.until_said_s(), mark="raised"),
+            Hold(duration_s=it.until_reported_s(), mark="raised"),
         ],
-        [*it.stays_silent(None, "inside"), *over.says(), *it.keeps()],
+        [*it.stays_silent(None, "inside"), *over.flags_set(), *it.keeps()],
     )
     claims, levels = [f"protections/{it.name}/threshold"], str(p.threshold)
     if p.recovers and p.recovers.level is not None:
@@ -115,7 +115,7 @@ def _warning(it: Provoked) -> Draft:
         part += _taken_back(it, p.recovers.level.value, p.recovers.level.tolerance)
         claims.append(f"protections/{it.name}/recovers/level")
     return it.draft(
-        f"{it.whose} is told at {levels}",
+        f"{it.at_place} is told at {levels}",
         part.steps,
         part.expectations,
         {"bracket": "both"},
@@ -132,11 +132,11 @@ def _taken_back(it: Provoked, level: float, tolerance: float) -> Part:
             _at(it, level + away),
             Hold(duration_s=LONGER * it.recovery.high, mark="kept"),
             _at(it, level - away, REMOVED),
-            Hold(duration_s=it.until_said_s(it.recovery)),
+            Hold(duration_s=it.until_reported_s(it.recovery)),
         ],
         [
             *flags_stay(it.protection, "raised", "kept"),
-            *it.unsays(back, it.recovery),
+            *it.flags_cleared(back, it.recovery),
         ],
     )
 

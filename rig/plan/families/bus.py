@@ -17,13 +17,12 @@ from rig.expectations.console_says import ConsoleSays
 from rig.expectations.message_comes import MessageComes
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.instants import Mark
-from rig.plan.families.choosing import chosen
+from rig.plan.families.applicable import chosen
 from rig.plan.families.draft import Draft, Options, Part, family_of, random_phase
 from rig.plan.families.expecting import closes, never_ready, stay
-from rig.plan.families.partner import Watched, watched_messages
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.reports import timing
+from rig.plan.families.rest_bus import Watched, watched_messages
 from rig.plan.families.timing import (
     AFTER_S,
     BUS_BOUNCE_S,
@@ -39,6 +38,7 @@ from rig.steps.fault import Fault
 from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.random_phase import RandomPhase
+from rig.time_reference import Mark
 
 CAN_BUS = "can bus"  # the link's name in every profile that has one
 _BROKEN, _MENDED, _SETTLED = "broken", "mended", "settled"
@@ -76,8 +76,8 @@ class _Bus:
     def brief(self) -> Draft:
         """No partner is missed, so nothing may happen but silence."""
         # Before and after it, a node in bus-off and the partner's period take their time too.
-        at_home = [0.25 * p.delay.low for p in self.partners if p.is_at_home]
-        brief_s = min([BUS_BRIEF_S, *at_home])
+        at_nominal = [0.25 * p.delay.low for p in self.partners if p.is_at_home]
+        brief_s = min([BUS_BRIEF_S, *at_nominal])
         steps = [random_phase(self.profile), self.broken(_BROKEN), Hold(duration_s=brief_s)]
         return self.draft(
             f"the bus {self.said} for {format(brief_s, 's')}: silence, and nothing else",
@@ -86,7 +86,7 @@ class _Bus:
         )
 
     def long(self) -> Draft:
-        """A partner is missed, as promised, and another protection acts as if nothing were."""
+        """A partner is missed, as claimed, and another protection acts as if nothing were."""
         its, opened = _violation(self.profile, self.partners), set[str]()
         part = Part([Hold(duration_s=BUS_LONG_S)])
         if its is not None:
@@ -107,7 +107,7 @@ class _Bus:
             "long",
             Part(
                 [
-                    *(p.traffic() for p in self.partners),
+                    *(p.periodic() for p in self.partners),
                     Hold(duration_s=1.0),
                     random_phase(self.profile),
                     self.broken(_BROKEN),
@@ -175,7 +175,7 @@ class _Bus:
         """Mend it, with a partner from then on, and watch it for some time."""
         return [
             self.whole(_MENDED),
-            *(p.traffic() for p in self.partners),
+            *(p.periodic() for p in self.partners),
             Hold(duration_s=self.back_s + 0.5, mark=_SETTLED),
             Hold(duration_s=BUS_WATCHED_S),
         ]
@@ -188,14 +188,14 @@ class _Bus:
 
     def heard_again(self) -> Iterator[Expectation]:
         """Each periodic message is back in time, and then as it ever was."""
-        for name, promise in self.profile.messages.items():
+        for name, claim in self.profile.messages.items():
             yield MessageComes(
                 message=MessageAddress(name),
                 since=Mark(mark=_MENDED),
-                high_s=self.back_s + promise.period.value + promise.period.tolerance,
+                high_s=self.back_s + claim.period.value + claim.period.tolerance,
             )
-            if promise.crc is not None:
-                yield timing(name, promise, _SETTLED)
+            if claim.crc is not None:
+                yield timing(name, claim, _SETTLED)
 
     def missed(self, partner: Watched) -> Iterator[Expectation]:
         """Its last frame came up to a period before the bus broke."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from rig.dut.profile import Console, Profile
-from rig.plan.families.asking import Talk
+from rig.plan.families.console_dialog import ConsoleDialog
 from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import stay
 from rig.plan.families.resets import never_starts, no_flag
@@ -18,67 +18,69 @@ _JUNK = ("\x00\x01\x02\x7f", "éßø€", "%s%n%d", "\t \t", "; reboot", "st\bat
 
 
 @family_of("console", lambda profile: profile.console)
-def console(profile: Profile, options: Options, promised: Console) -> Iterator[Draft]:  # noqa: ARG001
+def console(profile: Profile, options: Options, claimed: Console) -> Iterator[Draft]:  # noqa: ARG001
     """Type sense and nonsense: answers come, and nothing else happens."""
-    if promised.answers_within_s is None:
+    if claimed.answers_within_s is None:
         return
-    makers: dict[str, Callable[[Profile, Console, float], Talk]] = {
+    makers: dict[str, Callable[[Profile, Console, float], ConsoleDialog]] = {
         "nonsense": _nonsense,
         "all commands under load": _all_commands,
     }
     for name, make in makers.items():
-        talk = make(profile, promised, promised.answers_within_s)
-        talk.do(Hold(duration_s=1.0))
-        talk.expect(*stay(profile.start.closes, is_open=False))
-        talk.expect(*no_flag(profile), *never_starts(profile))
+        dialog = make(profile, claimed, claimed.answers_within_s)
+        dialog.do(Hold(duration_s=1.0))
+        dialog.expect(*stay(profile.start.closes, is_open=False))
+        dialog.expect(*no_flag(profile), *never_starts(profile))
         yield Draft(
             title=f"the console bears {name}",
             parameters={"typed": name},
-            steps=talk.steps,
-            expectations=talk.expectations,
+            steps=dialog.steps,
+            expectations=dialog.expectations,
         )
 
 
-def _nonsense(profile: Profile, promised: Console, within_s: float) -> Talk:
+def _nonsense(profile: Profile, claimed: Console, within_s: float) -> ConsoleDialog:
     """Unknown lines, control characters, lines longer than any buffer; then a sensible one."""
-    talk = Talk()
-    if promised.refuses is not None:
-        talk.ask("no such command", promised.refuses, within_s, "unknown")
+    dialog = ConsoleDialog()
+    if claimed.refuses is not None:
+        dialog.ask("no such command", claimed.refuses, within_s, "unknown")
     lines = list(_JUNK)
-    if promised.longest_line is not None:
+    if claimed.longest_line is not None:
         # A long line ends in a command: its tail must not be taken for one.
-        reset = next(iter(_commands_that_reset(profile, promised)), "")
-        lines += ["x" * (promised.longest_line + n) + reset for n in (1, 50, 800)]
-        lines += ["y" * (promised.longest_line - 1)]
+        reset = next(iter(_commands_that_reset(profile, claimed)), "")
+        lines += ["x" * (claimed.longest_line + n) + reset for n in (1, 50, 800)]
+        lines += ["y" * (claimed.longest_line - 1)]
     for line in lines:
-        talk.do(Type(line=line), Hold(duration_s=0.1))
-    _ask_all(profile, promised, within_s, talk, "after it")
-    return talk
+        dialog.do(Type(line=line), Hold(duration_s=0.1))
+    _ask_all(profile, claimed, within_s, dialog, "after it")
+    return dialog
 
 
-def _all_commands(profile: Profile, promised: Console, within_s: float) -> Talk:
+def _all_commands(profile: Profile, claimed: Console, within_s: float) -> ConsoleDialog:
     """Everything that answers, again and again, while current flows and the host talks."""
-    talk = Talk()
+    dialog = ConsoleDialog()
     for message, received in (profile.can.receives if profile.can else {}).items():
-        talk.do(StartPeriodic(message=message, period_s=received.period_s))
+        dialog.do(StartPeriodic(message=message, period_s=received.period_s))
     if profile.has_current:
-        talk.do(Set(values={"current": -10.0}))
+        dialog.do(Set(values={"current": -10.0}))
     for n in range(1, 4):
-        _ask_all(profile, promised, within_s, talk, f"round {n}")
-    return talk
+        _ask_all(profile, claimed, within_s, dialog, f"round {n}")
+    return dialog
 
 
-def _ask_all(profile: Profile, promised: Console, within_s: float, talk: Talk, mark: str) -> None:
-    for name, answer in promised.answers.items():
-        talk.ask(promised.commands[name], answer, within_s, f"{mark}: {name}")
+def _ask_all(
+    profile: Profile, claimed: Console, within_s: float, dialog: ConsoleDialog, mark: str
+) -> None:
+    for name, answer in claimed.answers.items():
+        dialog.ask(claimed.commands[name], answer, within_s, f"{mark}: {name}")
     if (settings := profile.settings) is not None:
         for name in settings.each:
             shown = settings.shows.replace("{name}", name).replace("{value}", "")
             answer = shown.removesuffix("\\b")
-            talk.ask(settings.reading(name), answer, settings.answers_within_s, f"{mark}: {name}")
+            dialog.ask(settings.reading(name), answer, settings.answers_within_s, f"{mark}: {name}")
 
 
-def _commands_that_reset(profile: Profile, promised: Console) -> Iterator[str]:
+def _commands_that_reset(profile: Profile, claimed: Console) -> Iterator[str]:
     for cause in profile.resets.causes.values() if profile.resets else ():
         if cause.command is not None:
-            yield promised.commands[cause.command]
+            yield claimed.commands[cause.command]

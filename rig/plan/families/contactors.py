@@ -17,13 +17,12 @@ from rig.expectations.recovers import Recovers
 from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.instants import Crossing, Instant, Mark
-from rig.plan.families.choosing import chosen, has_level, has_threshold, slowest_s
+from rig.plan.families.applicable import chosen, has_level, has_threshold, slowest_s
+from rig.plan.families.contactor_requests import periodic_request
 from rig.plan.families.draft import Draft, Options, family_of, random_phase
 from rig.plan.families.expecting import becomes, closes, stay, stays
 from rig.plan.families.provoked import Provoked, at_each
-from rig.plan.families.requesting import saying
-from rig.plan.families.resetting import power_cycle
+from rig.plan.families.reset_steps import power_cycle
 from rig.plan.families.timing import (
     AFTER_S,
     COILS_S,
@@ -41,6 +40,7 @@ from rig.steps.reset import Reset
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
 from rig.steps.type_line import Type
+from rig.time_reference import Crossing, Mark, TimeReference
 
 _HEAVY = 8.0  # times the load that just prevents a precharge
 _SETTLE = Hold(duration_s=HEARD_S)
@@ -53,41 +53,43 @@ class _Ladder:
     """What a data sheet says of contactors, in the words of steps and expectations."""
 
     profile: Profile
-    says: Contactors
+    contactors: Contactors
 
     @property
     def traces_to(self) -> tuple[str, ...]:
-        return self.says.traces_to
+        return self.contactors.traces_to
 
     @property
     def said_s(self) -> float:
         """From a state to the end of a frame that tells it."""
-        return PERIODS * slowest_s(self.profile, (self.says.states.signal.message,))
+        return PERIODS * slowest_s(self.profile, (self.contactors.states.signal.message,))
 
     @property
     def longest_s(self) -> float:
         """How long all tries to precharge take at the most."""
-        failure = self.says.failure
+        failure = self.contactors.failure
         pauses_s = (failure.tries - 1) * failure.pause.high
-        return self.says.begins_within_s + failure.tries * failure.each.high + pauses_s
+        return self.contactors.begins_within_s + failure.tries * failure.each.high + pauses_s
 
     def ask(self, request: int, mark: str | None = None) -> StartPeriodic:
         """Have the host say this from now on."""
-        return saying(self.profile, self.says, request, mark)
+        return periodic_request(self.profile, self.contactors, request, mark)
 
     def close(self, mark: str) -> StartPeriodic:
-        return self.ask(self.says.request.close, mark)
+        return self.ask(self.contactors.request.close, mark)
 
     def open(self, mark: str | None = None) -> StartPeriodic:
-        return self.ask(self.says.request.open, mark)
+        return self.ask(self.contactors.request.open, mark)
 
     def anew(self, mark: str) -> list[Step]:
         """Ask to close, as a new request: something else before it."""
         return [
-            self.ask(self.says.request.none),
+            self.ask(self.contactors.request.none),
             _SETTLE,
             self.close(mark),
-            Hold(duration_s=self.says.closed_in.high + self.says.overlap.high + AFTER_S),
+            Hold(
+                duration_s=self.contactors.closed_in.high + self.contactors.overlap.high + AFTER_S
+            ),
         ]
 
     def emptied(self, load_a: float = 0.0) -> list[Step]:
@@ -95,7 +97,7 @@ class _Ladder:
         return [
             self.open(),
             _SETTLE,
-            Set(values={"current": -max(load_a, self.says.failure.load_a)}),
+            Set(values={"current": -max(load_a, self.contactors.failure.load_a)}),
             Hold(duration_s=LINK_EMPTIES_S, mark="emptied"),
             *([] if load_a else [_NO_CURRENT]),
             _SETTLE,
@@ -105,37 +107,39 @@ class _Ladder:
 
     def closes(self, since: str, time: Interval | None = None) -> Recovers:
         """The main contactor closes, and stays so: at once, where the link may be full still."""
-        time = time or Interval(0.0, self.says.closed_in.high, "s")
+        time = time or Interval(0.0, self.contactors.closed_in.high, "s")
         since_mark = Mark(mark=since)
-        return Recovers(output=self.says.main, since=since_mark, low_s=time.low, high_s=time.high)
+        return Recovers(
+            output=self.contactors.main, since=since_mark, low_s=time.low, high_s=time.high
+        )
 
     def begins(self, since: str) -> Recovers:
         """The precharge contactor closes."""
         return Recovers(
-            output=self.says.precharge,
+            output=self.contactors.precharge,
             since=Mark(mark=since),
             low_s=0.0,
-            high_s=self.says.begins_within_s,
+            high_s=self.contactors.begins_within_s,
             lasts=False,
         )
 
-    def opens(self, output: str, since: Instant, delay: Interval | None = None) -> Trips:
+    def opens(self, output: str, since: TimeReference, delay: Interval | None = None) -> Trips:
         """Opens with what says so, or with a protection in its delay."""
         low_s, high_s = (delay.low, delay.high) if delay else (0.0, 0.0)
-        high_s += self.says.opens_within_s
+        high_s += self.contactors.opens_within_s
         return Trips(output=output, since=since, low_s=low_s, high_s=high_s)
 
     def all_open(self, begin: str, end: str | None) -> Iterator[Stays]:
         """Neither closes."""
-        return stay(self.says.both, begin, end, is_open=True)
+        return stay(self.contactors.both, begin, end, is_open=True)
 
     def main_open(self, begin: str, end: str | None = None, *, is_open: bool = True) -> Stays:
-        return Stays(output=self.says.main, is_open=is_open, begin=begin, end=end)
+        return Stays(output=self.contactors.main, is_open=is_open, begin=begin, end=end)
 
-    def state(self, value: int, since: Instant | str, high_s: float) -> SignalBecomes:
+    def state(self, value: int, since: TimeReference | str, high_s: float) -> SignalBecomes:
         """The state is told."""
         time = Interval(0.0, high_s + self.said_s, "s")
-        return becomes(self.says.states.signal, value, since, time)
+        return becomes(self.contactors.states.signal, value, since, time)
 
 
 def _ladder(profile: Profile) -> _Ladder | None:
@@ -146,47 +150,54 @@ def _ladder(profile: Profile) -> _Ladder | None:
 @family_of("contactor closing", _ladder, severity="blocker")
 def closing(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:  # noqa: ARG001
     """Close upon an empty link: precharge first, the main contactor once the link has come up."""
-    says, level = ladder.says, profile.outputs[ladder.says.main].closed_above_v
-    main = Crossing(quantity=says.main, level=level, rising=True, after="asked")
-    low_s, high_s = says.overlap.low, says.overlap.high
+    contactors, level = ladder.contactors, profile.outputs[ladder.contactors.main].closed_above_v
+    main = Crossing(quantity=contactors.main, level=level, rising=True, after="asked")
+    low_s, high_s = contactors.overlap.low, contactors.overlap.high
     yield Draft(
-        title=f"{says.main} closes once the link has come up, {says.precharge} before it",
+        title=f"{contactors.main} closes once the link has come up, {contactors.precharge} before"
+        f" it",
         steps=[
             random_phase(ladder.profile),
             *ladder.emptied(),
             ladder.close("asked"),
-            Hold(duration_s=says.closed_in.high + says.overlap.high + ladder.said_s + AFTER_S),
+            Hold(
+                duration_s=contactors.closed_in.high
+                + contactors.overlap.high
+                + ladder.said_s
+                + AFTER_S
+            ),
         ],
         expectations=[
             *ladder.all_open("emptied", "asked"),
             ladder.begins("asked"),
-            ladder.closes("asked", says.closed_in),
+            ladder.closes("asked", contactors.closed_in),
             _link_first(ladder),
-            Trips(output=says.precharge, since=main, low_s=low_s, high_s=high_s),
+            Trips(output=contactors.precharge, since=main, low_s=low_s, high_s=high_s),
             _once(ladder),
-            ladder.state(says.states.precharging, "asked", says.begins_within_s),
-            ladder.state(says.states.closed, main, 0.0),
+            ladder.state(contactors.states.precharging, "asked", contactors.begins_within_s),
+            ladder.state(contactors.states.closed, main, 0.0),
         ],
     )
 
 
 def _link_first(ladder: _Ladder) -> Recovers:
     """The main contactor does not close before the link has come up."""
-    profile, says = ladder.profile, ladder.says
-    up_v = round(says.link * (profile.nominal.cells_v * profile.cells.count), 3)
+    profile, contactors = ladder.profile, ladder.contactors
+    up_v = round(contactors.link * (profile.nominal.cells_v * profile.cells.count), 3)
     up = Crossing(quantity=LINK.word, level=up_v, rising=True, after="asked")
-    high_s = says.closed_in.high
-    return Recovers(output=says.main, since=up, low_s=0.0, high_s=high_s, lasts=False)
+    high_s = contactors.closed_in.high
+    return Recovers(output=contactors.main, since=up, low_s=0.0, high_s=high_s, lasts=False)
 
 
 def _once(ladder: _Ladder) -> Cycles:
     """The precharge contactor closes once, for as long as that takes."""
-    says = ladder.says
+    contactors = ladder.contactors
     return Cycles(
-        output=says.precharge,
+        output=contactors.precharge,
         count=1,
-        low_s=max(says.closed_in.low - says.begins_within_s, 0.0) + says.overlap.low,
-        high_s=says.closed_in.high + says.overlap.high,
+        low_s=max(contactors.closed_in.low - contactors.begins_within_s, 0.0)
+        + contactors.overlap.low,
+        high_s=contactors.closed_in.high + contactors.overlap.high,
         pause_low_s=0.0,
         pause_high_s=0.0,
         begin="emptied",
@@ -197,8 +208,8 @@ def _once(ladder: _Ladder) -> Cycles:
 @family_of("contactor requests", _ladder, severity="blocker")
 def requests(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:  # noqa: ARG001
     """Take the request back, cut the supply, reset, in each state: only a new request closes."""
-    yield _withdrawn(ladder, "closed", ladder.says.main)
-    yield _withdrawn(ladder, "precharging", ladder.says.precharge)
+    yield _withdrawn(ladder, "closed", ladder.contactors.main)
+    yield _withdrawn(ladder, "precharging", ladder.contactors.precharge)
     yield _no_request(ladder)
     cuts: dict[str, list[Step]] = {"supply": power_cycle(held="off", on="on")}
     if profile.console is not None:
@@ -214,12 +225,12 @@ def _into(ladder: _Ladder, state: str) -> list[Step]:
         return [ladder.open(), _SETTLE]
     if state == "closed":
         return [_SETTLE]
-    held = ladder.emptied(ladder.says.failure.load_a)
+    held = ladder.emptied(ladder.contactors.failure.load_a)
     return [*held, ladder.close("begun"), Hold(duration_s=INTO_PRECHARGE_S)]
 
 
 def _withdrawn(ladder: _Ladder, state: str, output: str) -> Draft:
-    says = ladder.says
+    contactors = ladder.contactors
     return Draft(
         title=f"a request to open is obeyed while {state}",
         parameters={"request": "open", "while": state},
@@ -227,7 +238,7 @@ def _withdrawn(ladder: _Ladder, state: str, output: str) -> Draft:
             random_phase(ladder.profile),
             *_into(ladder, state),
             ladder.open("asked"),
-            Hold(duration_s=says.opens_within_s + HEARD_S, mark="opened"),
+            Hold(duration_s=contactors.opens_within_s + HEARD_S, mark="opened"),
             _NO_CURRENT,
             _WATCHED,
             *ladder.anew("again"),
@@ -235,30 +246,30 @@ def _withdrawn(ladder: _Ladder, state: str, output: str) -> Draft:
         expectations=[
             ladder.opens(output, Mark(mark="asked")),
             *ladder.all_open("opened", "watched"),
-            ladder.state(says.states.open, "asked", says.opens_within_s),
+            ladder.state(contactors.states.open, "asked", contactors.opens_within_s),
             ladder.closes("again"),
         ],
     )
 
 
 def _no_request(ladder: _Ladder) -> Draft:
-    says = ladder.says
+    contactors = ladder.contactors
     return Draft(
-        title=f"no request leaves {says.main} as it is",
+        title=f"no request leaves {contactors.main} as it is",
         parameters={"request": "none", "while": "closed"},
         steps=[
             random_phase(ladder.profile),
             _SETTLE,
-            ladder.ask(says.request.none, "asked"),
+            ladder.ask(contactors.request.none, "asked"),
             _WATCHED,
             ladder.open(),
             _SETTLE.marked("opened"),
-            ladder.ask(says.request.none),
+            ladder.ask(contactors.request.none),
             _SETTLE,
         ],
         expectations=[
             ladder.main_open("asked", "watched", is_open=False),
-            Stays(output=says.precharge, is_open=True, begin="asked"),
+            Stays(output=contactors.precharge, is_open=True, begin="asked"),
             ladder.main_open("opened"),
         ],
     )
@@ -292,7 +303,7 @@ def _cut(ladder: _Ladder, state: str, means: str, cut: Sequence[Step]) -> Draft:
 @family_of("contactor faults", _ladder, severity="blocker")
 def contactor_faults(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:
     """A fault in each state opens both; they stay open, fault gone or not, until a new request."""
-    opening = ladder.says.opened_by
+    opening = ladder.contactors.opened_by
     for number, (name, _) in enumerate(chosen(profile, options, lambda p: bool(p.opens))):
         watched = Hold(duration_s=COILS_S if number else FIRST_COILS_S)
         for it in at_each(profile, name, options.targets)[:1] if name in opening else ():
@@ -322,27 +333,29 @@ def _tripped_s(it: Provoked) -> float:
 
 
 def _fault_while_closed(ladder: _Ladder, it: Provoked, watched: Hold) -> Draft:
-    says, since = ladder.says, it.stimulus.since
+    contactors, since = ladder.contactors, it.stimulus.since
     again = it.protection.latched is None
-    told = [ladder.state(says.states.fault, since, it.delay.high + says.opens_within_s)]
+    reported = [
+        ladder.state(contactors.states.fault, since, it.delay.high + contactors.opens_within_s)
+    ]
     return it.draft(
-        f"{it.whose} opens {says.main}, and open it stays",
+        f"{it.at_place} opens {contactors.main}, and open it stays",
         [
             _SETTLE.marked("settled"),
             it.random_phase,
             *it.stimulus.apply,
-            Hold(duration_s=_tripped_s(it) + says.opens_within_s, mark="tripped"),
+            Hold(duration_s=_tripped_s(it) + contactors.opens_within_s, mark="tripped"),
             watched,
             *it.stimulus.remove,
             _WATCHED,
             *(ladder.anew("again") if again else []),
         ],
         [
-            ladder.opens(says.main, since, it.delay),
+            ladder.opens(contactors.main, since, it.delay),
             *ladder.all_open("tripped", "watched"),
-            Stays(output=says.precharge, is_open=True, begin="settled", end="watched"),
+            Stays(output=contactors.precharge, is_open=True, begin="settled", end="watched"),
             *([ladder.closes("again")] if again else []),
-            *([] if reboots(it.protection) else told),
+            *([] if reboots(it.protection) else reported),
         ],
         {"while": "closed"},
     )
@@ -350,7 +363,7 @@ def _fault_while_closed(ladder: _Ladder, it: Provoked, watched: Hold) -> Draft:
 
 def _fault_while_open(ladder: _Ladder, it: Provoked) -> Draft:
     return it.draft(
-        f"{it.whose} keeps the contactors open, asked or not",
+        f"{it.at_place} keeps the contactors open, asked or not",
         [
             it.random_phase,
             ladder.open(),
@@ -358,7 +371,7 @@ def _fault_while_open(ladder: _Ladder, it: Provoked) -> Draft:
             *it.stimulus.apply,
             Hold(duration_s=_tripped_s(it), mark="tripped"),
             ladder.close("asked"),
-            Hold(duration_s=ladder.says.closed_in.high + HEARD_S),
+            Hold(duration_s=ladder.contactors.closed_in.high + HEARD_S),
             *it.stimulus.remove,
             _WATCHED,
             *ladder.anew("again"),
@@ -369,12 +382,12 @@ def _fault_while_open(ladder: _Ladder, it: Provoked) -> Draft:
 
 
 def _fault_while_precharging(ladder: _Ladder, it: Provoked, watched: Hold) -> Draft:
-    says, delay = ladder.says, it.delay
+    contactors, delay = ladder.contactors, it.delay
     return it.draft(
-        f"{it.whose} while precharging opens {says.precharge}",
+        f"{it.at_place} while precharging opens {contactors.precharge}",
         [
             it.random_phase,
-            *ladder.emptied(says.failure.load_a),
+            *ladder.emptied(contactors.failure.load_a),
             *it.stimulus.apply,
             # So that it trips in the midst of the first try.
             Hold(duration_s=delay.low - INTO_PRECHARGE_S),
@@ -387,7 +400,7 @@ def _fault_while_precharging(ladder: _Ladder, it: Provoked, watched: Hold) -> Dr
         ],
         [
             ladder.begins("asked"),
-            ladder.opens(says.precharge, it.stimulus.since, delay),
+            ladder.opens(contactors.precharge, it.stimulus.since, delay),
             *ladder.all_open("tripped", "watched"),
             ladder.main_open("asked", "watched"),
         ],
@@ -398,9 +411,9 @@ def _fault_while_precharging(ladder: _Ladder, it: Provoked, watched: Hold) -> Dr
 def _left_alone(ladder: _Ladder, it: Provoked) -> Draft:
     """What is not said to open the contactors leaves them closed."""
     return it.draft(
-        f"{it.whose} leaves {ladder.says.main} closed",
+        f"{it.at_place} leaves {ladder.contactors.main} closed",
         [*it.stimulus.apply, Hold(duration_s=_tripped_s(it) + HEARD_S)],
-        stay([ladder.says.main], is_open=False),
+        stay([ladder.contactors.main], is_open=False),
         {"while": "closed"},
     )
 
@@ -409,15 +422,15 @@ def _left_alone(ladder: _Ladder, it: Provoked) -> Draft:
 @family_of("precharge fails", _ladder, severity="blocker")
 def precharge_fails(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Draft]:  # noqa: ARG001
     """A load holds the link down: the stated number of tries, then a latched fault."""
-    load_a = ladder.says.failure.load_a
-    for number, means in enumerate(ladder.says.failure.cleared_by):
+    load_a = ladder.contactors.failure.load_a
+    for number, means in enumerate(ladder.contactors.failure.cleared_by):
         for times in (1.0, _HEAVY) if number == 0 else (1.0,):
             yield _all_tries(ladder, load_a * times, means)
     yield _load_goes(ladder)
 
 
 def _all_tries(ladder: _Ladder, load_a: float, means: str) -> Draft:
-    says, failure = ladder.says, ladder.says.failure
+    contactors, failure = ladder.contactors, ladder.contactors.failure
     return Draft(
         title=f"{load_a:g} A at the link: {failure.tries} tries, then open until {means}",
         parameters={"load": f"{load_a:g} A", "cleared by": means},
@@ -440,15 +453,15 @@ def _all_tries(ladder: _Ladder, load_a: float, means: str) -> Draft:
             *_failure_said(ladder),
             ladder.closes("again"),
         ],
-        traces_to=(*says.traces_to, *failure.traces_to),
+        traces_to=(*contactors.traces_to, *failure.traces_to),
     )
 
 
 def _tries(ladder: _Ladder) -> Cycles:
     # From before it is asked: it closes at once, and the record is placed to some milliseconds.
-    failure = ladder.says.failure
+    failure = ladder.contactors.failure
     return Cycles(
-        output=ladder.says.precharge,
+        output=ladder.contactors.precharge,
         count=failure.tries,
         low_s=failure.each.low,
         high_s=failure.each.high,
@@ -460,10 +473,10 @@ def _tries(ladder: _Ladder) -> Cycles:
 
 
 def _failure_said(ladder: _Ladder) -> Iterator[Expectation]:
-    failure = ladder.says.failure
+    failure = ladder.contactors.failure
     low_s = failure.tries * failure.each.low + (failure.tries - 1) * failure.pause.low
     time = Interval(low_s, ladder.longest_s + ladder.said_s, "s")
-    for said, value in failure.says.items():
+    for said, value in failure.flags.items():
         yield becomes(said, value, "asked", time)
         yield stays(said, value, "failed", "watched")
         yield stays(said, 1 - value, "again")
@@ -480,10 +493,10 @@ def _cleared(ladder: _Ladder, means: str) -> list[Step]:
 
 def _load_goes(ladder: _Ladder) -> Draft:
     """A load that goes after the first try: the next one brings the link up."""
-    says, failure = ladder.says, ladder.says.failure
-    closed_s = failure.pause.high + says.closed_in.high
+    contactors, failure = ladder.contactors, ladder.contactors.failure
+    closed_s = failure.pause.high + contactors.closed_in.high
     return Draft(
-        title=f"a load that goes after the first try: the second one closes {says.main}",
+        title=f"a load that goes after the first try: the second one closes {contactors.main}",
         parameters={"load": "gone after a try"},
         steps=[
             random_phase(ladder.profile),
@@ -497,5 +510,5 @@ def _load_goes(ladder: _Ladder) -> Draft:
             ladder.main_open("asked", "gone"),
             ladder.closes("gone", Interval(0.0, closed_s, "s")),
         ],
-        traces_to=(*says.traces_to, *failure.traces_to),
+        traces_to=(*contactors.traces_to, *failure.traces_to),
     )

@@ -8,13 +8,13 @@ from typing import Any
 
 from rig.dut.profile import Profile
 from rig.dut.resets import Timers
+from rig.plan.families.applicable import has_level
 from rig.plan.families.bleeding import bleeds
-from rig.plan.families.choosing import has_level
+from rig.plan.families.contactor_requests import close_request, lasts_s
 from rig.plan.families.draft import Options, Part, setting
 from rig.plan.families.provoked import Provoked
-from rig.plan.families.requesting import asked_to_close, lasts_s
 from rig.plan.families.timing import AFTER_S
-from rig.plan.stimulus import home, normal_ends
+from rig.plan.stimulus import normal_ends
 from rig.quantities import CELL, TEMPERATURE, number_of
 from rig.steps import Step
 from rig.steps.hold import Hold
@@ -63,7 +63,7 @@ def _off_nominal(it: Provoked) -> Part | None:
         if p.kind in (CELL, TEMPERATURE) and p.kind is not it.protection.kind and has_level(p):
             _, high = normal_ends(profile, p)
             for name in p.quantities(profile):
-                values[name] = round(0.5 * (high + home(profile, name)), 6)
+                values[name] = round(0.5 * (high + profile.nominal_of(name)), 6)
     values.pop(it.target, None)
     return Part([Set(values=values), Hold(duration_s=AFTER_S)]) if values else None
 
@@ -114,7 +114,7 @@ def near_wrap(it: Provoked, timers: Timers) -> Part:
     profile, lead_s = it.profile, 0.5 * it.delay.high
     if it.protection.message is not None and profile.can is not None:  # its frames are sent first
         lead_s += 5 * profile.can.receives[it.protection.message].period_s
-    asked = asked_to_close(profile) if it.protection.unit == "A" else []
+    asked = close_request(profile) if it.protection.unit == "A" else []
     ready = Hold(duration_s=profile.start.ready_within_s)
     before: list[Step] = [ready, *asked] if asked else []
     wait_s = timers.wrap_after_s - lead_s - lasts_s(before)

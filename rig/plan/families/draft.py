@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, TypeVar
 
-from rig.case import Begins
+from rig.case import Precondition
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
 from rig.expectations import Expectation
@@ -55,7 +55,7 @@ class Draft:
     severity: str | None = None  # of its family, unless said
     traces_to: tuple[str, ...] | None = None  # of its family's section, unless said
     claims: tuple[str, ...] = ()  # that it answers as a whole, beside those of its expectations
-    begins: Begins = "ready"
+    precondition: Precondition = "ready"
 
 
 Family = Callable[[Profile, Options], Iterator[Draft]]
@@ -92,9 +92,9 @@ def family_of(
     def add(function: Callable[[Profile, Options, S], Iterator[Draft]]) -> Family:
         @wraps(function)
         def made(profile: Profile, options: Options) -> Iterator[Draft]:
-            if (promised := section(profile)) is not None:
-                borne = getattr(promised, "traces_to", ())
-                for draft in function(profile, options, promised):
+            if (claimed := section(profile)) is not None:
+                borne = getattr(claimed, "traces_to", ())
+                for draft in function(profile, options, claimed):
                     traces_to = borne if draft.traces_to is None else draft.traces_to
                     yield replace(draft, severity=draft.severity or severity, traces_to=traces_to)
 
@@ -131,7 +131,7 @@ def setting(options: Options, name: str, default: T, read: Callable[[Any], T]) -
         raise DescriptionError(what, "settings of a family", "correct it in the plan") from error
 
 
-def whose(name: str, target: str) -> str:
+def at_place(name: str, target: str) -> str:
     """Name a protection in a title, and the cell or sensor at which it is provoked."""
     return name if number_of(target) is None else f"{name} at {target}"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from rig.dut.charge import CELL_SUM, HEALTH, REMAINING, SOC, SOC_STEP, percent_of, signals_of
-from rig.dut.energy import ChargePromise, Energy, FullPromise, HealthPromise
+from rig.dut.energy import ChargeClaims, Energy, FullClaims, HealthClaims
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.console_never_says import ConsoleNeverSays
@@ -18,11 +18,10 @@ from rig.expectations.counts_charge import counts
 from rig.expectations.follows_cells import follows
 from rig.expectations.signal_ordered import SignalOrdered
 from rig.expectations.signal_steady import SignalSteady
-from rig.instants import Mark
-from rig.plan.families.choosing import look_s
+from rig.plan.families.applicable import look_s
+from rig.plan.families.contactor_requests import close_request
 from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import becomes, between, stay
-from rig.plan.families.requesting import asked_to_close
 from rig.plan.families.timing import OFF_S, STANDS_S
 from rig.plan.stimulus import just_inside, paths
 from rig.quantities import TEMPERATURE
@@ -32,6 +31,7 @@ from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.read import Read
 from rig.steps.set import Set
+from rig.time_reference import Mark
 
 _SHARE = 0.9  # of the lowest threshold: a current that trips nothing
 
@@ -76,7 +76,7 @@ def _started_at(profile: Profile, volts: float) -> list[Step]:
 
 def _conducting_at(profile: Profile, volts: float, mark: str) -> list[Step]:
     """Start it anew with all cells at one voltage; from `mark` on, current can flow."""
-    *before, last = [*_start_at(profile, volts), *asked_to_close(profile)]
+    *before, last = [*_start_at(profile, volts), *close_request(profile)]
     return [*before, last.marked(mark)]
 
 
@@ -114,7 +114,7 @@ def _told_s(profile: Profile) -> float:
 def charge_counted(
     profile: Profile,
     options: Options,  # noqa: ARG001
-    charge: ChargePromise,
+    charge: ChargeClaims,
 ) -> Iterator[Draft]:
     """Draw a known charge and give it back, fast and slowly; and once more after a correction."""
     most, rest = _currents(profile), charge.corrected_at_rest
@@ -135,7 +135,7 @@ def _currents(profile: Profile) -> tuple[float, float]:
     return round(_SHARE * discharge_a, 2), round(_SHARE * charge_a, 2)
 
 
-def _small(profile: Profile, charge: ChargePromise) -> tuple[float, float]:
+def _small(profile: Profile, charge: ChargeClaims) -> tuple[float, float]:
     """Give a small current, both ways: some times what may count as rest, or a 50th of 1 C."""
     rest = charge.corrected_at_rest
     amps = 3.0 * rest.below_a if rest else (profile.cells.capacity_ah or 1.0) / 50.0
@@ -203,7 +203,7 @@ def _after_rest(
     )
 
 
-def _steep(charge: ChargePromise) -> float | None:
+def _steep(charge: ChargeClaims) -> float | None:
     """Find the voltage at which the curve is steepest, away from empty and full.
 
     None where rest corrects nothing: nowhere at all, or as the curve is too flat even there.
@@ -216,7 +216,7 @@ def _steep(charge: ChargePromise) -> float | None:
     return round(0.5 * (low[0] + high[0]), 4)
 
 
-def _uncorrected_s(charge: ChargePromise, volts: float, rest_s: float) -> float:
+def _uncorrected_s(charge: ChargeClaims, volts: float, rest_s: float) -> float:
     """Give a rest that corrects nothing at this voltage: a short one where the curve is steep."""
     rest = charge.corrected_at_rest
     here = [part for part in pairwise(charge.curve) if part[0][0] <= volts <= part[1][0]]
@@ -246,11 +246,11 @@ def _flow(amps: float, seconds: float) -> list[Step]:
 
 # ---- full and empty -----------------------------------------------------------------------------
 @family_of("full", lambda p: p.energy.full if p.energy else None)
-def full(profile: Profile, options: Options, promise: FullPromise) -> Iterator[Draft]:  # noqa: ARG001
+def full(profile: Profile, options: Options, claim: FullClaims) -> Iterator[Draft]:  # noqa: ARG001
     """Hold it at full: it is told in time and once; neither a peak nor half of it will do."""
-    tail_a, wait_s = 0.5 * promise.below_a, promise.for_s + promise.within_s + 1.0
-    above = dict.fromkeys(profile.cell_names, round(promise.above_v + 0.02, 4))
-    below = dict.fromkeys(profile.cell_names, round(promise.above_v - 0.02, 4))
+    tail_a, wait_s = 0.5 * claim.below_a, claim.for_s + claim.within_s + 1.0
+    above = dict.fromkeys(profile.cell_names, round(claim.above_v + 0.02, 4))
+    below = dict.fromkeys(profile.cell_names, round(claim.above_v - 0.02, 4))
     nominal = dict.fromkeys(profile.cell_names, profile.nominal.cells_v)
     peaks = [Set(values=above), Hold(duration_s=0.2), Set(values=nominal), Hold(duration_s=1.0)]
     begun, over = (Hold(duration_s=_told_s(profile), mark=mark) for mark in ("begun", "over"))
@@ -258,7 +258,7 @@ def full(profile: Profile, options: Options, promise: FullPromise) -> Iterator[D
         title="peaks of the voltage make nothing full",
         parameters={"situation": "peaks"},
         steps=[Set(values={"current": tail_a}), begun, *peaks * 5, over],
-        expectations=list(_not_full(profile, promise)),
+        expectations=list(_not_full(profile, claim)),
     )
     yield Draft(
         title="neither a voltage nor a current below what is stated makes it full alone",
@@ -267,37 +267,37 @@ def full(profile: Profile, options: Options, promise: FullPromise) -> Iterator[D
             Set(values={"current": tail_a} | below),
             begun,
             Hold(duration_s=wait_s),
-            Set(values={"current": 2.0 * promise.below_a} | above),
+            Set(values={"current": 2.0 * claim.below_a} | above),
             Hold(duration_s=wait_s, mark="over"),
         ],
-        expectations=list(_not_full(profile, promise)),
+        expectations=list(_not_full(profile, claim)),
     )
     yield Draft(
-        title=f"full is told once it has lasted {format(promise.for_s, 's')}, and once only",
+        title=f"full is told once it has lasted {format(claim.for_s, 's')}, and once only",
         parameters={"situation": "dwell"},
         steps=[
             Set(values={"current": tail_a}),
             Set(values=above, mark="high"),
             Hold(duration_s=wait_s, mark="told"),
-            Hold(duration_s=promise.for_s, mark="over"),
+            Hold(duration_s=claim.for_s, mark="over"),
         ],
-        expectations=list(_becomes_full(profile, promise)),
+        expectations=list(_becomes_full(profile, claim)),
     )
 
 
-def _not_full(profile: Profile, promise: FullPromise) -> Iterator[Expectation]:
+def _not_full(profile: Profile, claim: FullClaims) -> Iterator[Expectation]:
     soc, most_span = signals_of(profile)[SOC], percent_of(profile, 0.01)
     yield SignalSteady(signal=soc, most_span=most_span, begin="begun", end="over")
-    if promise.console is not None:
-        yield ConsoleNeverSays(pattern=promise.console)
+    if claim.console is not None:
+        yield ConsoleNeverSays(pattern=claim.console)
 
 
-def _becomes_full(profile: Profile, promise: FullPromise) -> Iterator[Expectation]:
+def _becomes_full(profile: Profile, claim: FullClaims) -> Iterator[Expectation]:
     signal, top = signals_of(profile)[SOC], percent_of(profile, 1.0)
-    time = Interval(promise.for_s, promise.for_s + promise.within_s, "s")
+    time = Interval(claim.for_s, claim.for_s + claim.within_s, "s")
     yield becomes(signal, top, "high", time)
     yield between(signal, Interval(percent_of(profile, 0.995), top, ""), "told", "over")
-    if (line := promise.console) is not None:
+    if (line := claim.console) is not None:
         since = Mark(mark="high")
         yield ConsoleSays(pattern=line, since=since, low_s=time.low, high_s=time.high)
         yield ConsoleNeverSays(pattern=line, begin="told", end="over")
@@ -350,7 +350,7 @@ def _volts_at(energy: Energy, soc: float) -> float:
 
 # ---- health -------------------------------------------------------------------------------------
 @family_of("health", lambda p: p.energy.health if p.energy else None)
-def health(profile: Profile, options: Options, top: HealthPromise) -> Iterator[Draft]:  # noqa: ARG001
+def health(profile: Profile, options: Options, top: HealthClaims) -> Iterator[Draft]:  # noqa: ARG001
     """Run it for a while at the edges of each temperature range: nobody ages in minutes."""
     signal = signals_of(profile)[HEALTH]
     discharge_a, _ = _currents(profile)

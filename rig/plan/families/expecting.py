@@ -13,11 +13,11 @@ from rig.expectations.signal_becomes import SignalBecomes
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_within import SignalWithin
 from rig.expectations.stays import Stays
-from rig.instants import Instant, Mark
-from rig.plan.families.choosing import slowest_s
+from rig.plan.families.applicable import slowest_s
 from rig.plan.reported import PERIODS
 from rig.plan.stimulus import opened, paths
 from rig.quantity import Interval
+from rig.time_reference import Mark, TimeReference
 
 
 # ---- outputs ------------------------------------------------------------------------------------
@@ -57,14 +57,14 @@ def stays(
 
 
 def becomes(
-    signal: SignalAddress, value: float, since: Instant | str, time: Interval
+    signal: SignalAddress, value: float, since: TimeReference | str, time: Interval
 ) -> SignalBecomes:
     """A signal takes this value within this time after an instant, or a mark."""
     at, low_s, high_s = as_instant(since), time.low, time.high
     return SignalBecomes(signal=signal, value=float(value), since=at, low_s=low_s, high_s=high_s)
 
 
-def as_instant(since: Instant | str) -> Instant:
+def as_instant(since: TimeReference | str) -> TimeReference:
     """Give the instant that is meant, where it is one or the name of a mark."""
     return Mark(mark=since) if isinstance(since, str) else since
 
@@ -79,7 +79,7 @@ def between(
 
 def flags_stay(protection: Protection, begin: str | None, end: str | None) -> Iterator[SignalStays]:
     """Its flags stay set."""
-    return (stays(said, value, begin, end) for said, value in protection.says.items())
+    return (stays(said, value, begin, end) for said, value in protection.flags.items())
 
 
 def shown_in(

@@ -10,7 +10,7 @@ from rig.expectations import Expectation
 from rig.expectations.message_sound import MessageSound
 from rig.expectations.signal_stays import SignalStays
 from rig.expectations.signal_within import SignalWithin
-from rig.plan.families.choosing import look_s
+from rig.plan.families.applicable import look_s
 from rig.plan.families.draft import Draft, Options, family
 from rig.plan.families.expecting import between, flags_stay, stays
 from rig.plan.families.provoked import TRIPPED, one_each
@@ -26,7 +26,7 @@ _Value = SignalStays | SignalWithin
 @family("flags")
 def flags(profile: Profile, options: Options) -> Iterator[Draft]:
     """Provoke each protection at one place: its own flags come, no other, and limits follow."""
-    for it in one_each(profile, options, lambda p: bool(p.says)):
+    for it in one_each(profile, options, lambda p: bool(p.flags)):
         acts = acting(profile, it.stimulus.values) | {it.name: it.protection}
         opens = it.affected | _contactors_opened(profile, acts)
         # Through a reboot it is silent.
@@ -39,7 +39,7 @@ def flags(profile: Profile, options: Options) -> Iterator[Draft]:
             values += _states(profile, opens)
         messages = {value.signal.message for value in values}
         yield it.draft(
-            f"{it.whose} says its own flags and no other",
+            f"{it.at_place} says its own flags and no other",
             [
                 it.random_phase,
                 *it.tripped(TRIPPED),
@@ -61,10 +61,13 @@ def _others(
     profile: Profile, acts: Mapping[str, Protection], begin: str | None
 ) -> Iterator[_Value]:
     """Every flag stays down that none of those raises which act."""
-    raised = {said for p in acts.values() for said in p.says}
-    every = {said: v for p in profile.protections.values() for said, v in p.says.items()}
-    if profile.allowance is not None and profile.allowance.exceeded is not None:
-        every[profile.allowance.exceeded.says] = 1
+    raised = {said for p in acts.values() for said in p.flags}
+    every = {said: v for p in profile.protections.values() for said, v in p.flags.items()}
+    if (
+        profile.current_and_voltage_limits is not None
+        and profile.current_and_voltage_limits.exceeded is not None
+    ):
+        every[profile.current_and_voltage_limits.exceeded.flag] = 1
     for said, value in every.items():
         if said not in raised:
             yield stays(said, 1 - value, begin, _WATCHED)
@@ -80,7 +83,11 @@ def _states(profile: Profile, opens: set[str]) -> Iterator[_Value]:
         yield stays(output.signal, closes and name not in opens, begin, _WATCHED)
     if profile.any_fault is not None:
         yield stays(profile.any_fault, bool(opens), TRIPPED, _WATCHED)
-    for limit in profile.allowance.currents.values() if profile.allowance else ():
+    for limit in (
+        profile.current_and_voltage_limits.currents.values()
+        if profile.current_and_voltage_limits
+        else ()
+    ):
         yield stays(limit.allowed, limit.path not in opens, TRIPPED, _WATCHED)
         if limit.path in opens:
             yield between(limit.signal, Interval(0.0, 0.0, "A"), TRIPPED, _WATCHED)
@@ -88,6 +95,6 @@ def _states(profile: Profile, opens: set[str]) -> Iterator[_Value]:
 
 def _bytes(profile: Profile, begin: str | None) -> Iterator[Expectation]:
     """The messages that carry flags are whole, and nothing stands where nothing belongs."""
-    said_in = {said.message for p in profile.protections.values() for said in p.says}
+    said_in = {said.message for p in profile.protections.values() for said in p.flags}
     for name in sorted(said_in & set(profile.messages)):
-        yield MessageSound.promised(name, profile.messages[name], begin=begin)
+        yield MessageSound.claimed(name, profile.messages[name], begin=begin)

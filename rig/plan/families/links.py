@@ -10,21 +10,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from rig.can_address import SignalAddress
-from rig.case import Begins
+from rig.case import Precondition
 from rig.dut.links import FrontEnd, Link
 from rig.dut.profile import Profile, Protection, Report
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.recovers import Recovers
 from rig.expectations.signal_within import SignalWithin
-from rig.instants import Mark
-from rig.plan.families.choosing import chosen, has_level, is_slow, look_s, slowest_s
+from rig.plan.families.applicable import chosen, has_level, is_slow, look_s, slowest_s
 from rig.plan.families.draft import Draft, Options, Part, family, family_of
 from rig.plan.families.expecting import all_stay, becomes, flags_stay, shown_in, stay
 from rig.plan.families.provoked import Provoked, at_each, each, one_each
 from rig.plan.families.timing import AFTER_S, BENCH_OFF, BETWEEN_S, BLIND_S, BREAK_S, SEEN_S
 from rig.plan.reported import PERIODS
-from rig.plan.stimulus import APPLIED, REMOVED, home
+from rig.plan.stimulus import APPLIED, REMOVED
 from rig.quantities import CELL, CURRENT, TEMPERATURE
 from rig.quantity import Interval, format
 from rig.steps import Step
@@ -33,6 +32,7 @@ from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.random_phase import RandomPhase
 from rig.steps.set import Set
+from rig.time_reference import Mark
 
 # A link is whole a little before its command is confirmed: what is watched while it is not, ends
 # where the command begins.
@@ -85,8 +85,8 @@ def carried_by(profile: Profile, link: str, *, amps: float = 0.0) -> list[_Carri
 
 def _signals_of(profile: Profile, name: str, report: Report, amps: float) -> Iterator[_Carried]:
     at = {
-        CELL.name: [home(profile, q) for q in profile.cell_names],
-        TEMPERATURE.name: [home(profile, q) for q in profile.temperature_names],
+        CELL.name: [profile.nominal_of(q) for q in profile.cell_names],
+        TEMPERATURE.name: [profile.nominal_of(q) for q in profile.temperature_names],
         CURRENT.name: [amps],
     }
     # The pack's own voltage is the batteries' business: a fifth more or less than the cells' sum.
@@ -146,20 +146,22 @@ class _Loss(Provoked):
                 Hold(duration_s=time.high + self.said_s, mark=_BACK),
                 Hold(duration_s=self.look_s(SEEN_S), mark=_END),
             ],
-            [*self.recovers(back, time), *self.unsays(back, time)],
+            [*self.recovers(back, time), *self.flags_cleared(back, time)],
         )
 
     @property
     def well_again(self) -> list[Expectation]:
         return [c.within(_BACK, _END) for c in self.carried]
 
-    def case(self, title: str, when: str, part: Part, begins: Begins = "ready") -> Draft:
+    def case(
+        self, title: str, when: str, part: Part, precondition: Precondition = "ready"
+    ) -> Draft:
         return self.draft(
             f"{self.target} {self.fault.fault}, {title}",
             part.steps,
             part.expectations,
             {"fault": self.fault.fault, "when": when},
-            begins=begins,
+            precondition=precondition,
         )
 
 
@@ -243,7 +245,7 @@ def _at_start(loss: _Loss) -> Part:
         ],
         [
             *stay(loss.opens, APPLIED, REMOVED, is_open=True),
-            *(becomes(said, value, "on", in_time) for said, value in loss.protection.says.items()),
+            *(becomes(said, value, "on", in_time) for said, value in loss.protection.flags.items()),
             *(c.says_nothing("on", _MENDING, once_sent=True) for c in loss.carried),
             *mended.expectations,
             *loss.well_again,
@@ -253,7 +255,7 @@ def _at_start(loss: _Loss) -> Part:
 
 def _while_pending(loss: _Loss, its: Provoked) -> Part:
     """A violation is half-way through its delay when the link goes, and still there afterwards."""
-    told_s = its.delay.high + its.protection.says_within_s + _reconnect_s(loss.profile)
+    told_s = its.delay.high + its.protection.flags_within_s + _reconnect_s(loss.profile)
     wait_s = max(its.delay.high, loss.recovery.high) + its.said_s + AFTER_S
     return Part(
         [
@@ -312,8 +314,8 @@ def _reconnect_s(profile: Profile) -> float:
 def _said(loss: _Loss) -> Iterator[Expectation]:
     """Its flag and its line, by when they are due, and sooner is as good."""
     p, since, high_s = loss.protection, loss.stimulus.since, loss.delay.high
-    for said, value in p.says.items():
-        yield becomes(said, value, since, Interval(0.0, high_s + p.says_within_s, "s"))
+    for said, value in p.flags.items():
+        yield becomes(said, value, since, Interval(0.0, high_s + p.flags_within_s, "s"))
     if (pattern := p.console_for(loss.target)) is not None:
         yield ConsoleSays(pattern=pattern, since=since, high_s=high_s + p.console_within_s)
 
@@ -358,16 +360,18 @@ def link_bounce(profile: Profile, options: Options) -> Iterator[Draft]:
 def cells_sag(profile: Profile, options: Options, front_end: FrontEnd) -> Iterator[Draft]:
     """Let the cells sag so far that the front end forgets its limits: they work again at once."""
     low = dict.fromkeys(profile.cell_names, front_end.dips_to_v)
-    whole = {name: home(profile, name) for name in profile.cell_names}
-    again_s, told = front_end.limits_again_s, front_end.console
-    says = [ConsoleSays(pattern=told, since=Mark(mark="dip"), high_s=again_s)] if told else []
+    whole = {name: profile.nominal_of(name) for name in profile.cell_names}
+    again_s, reported = front_end.limits_again_s, front_end.console
+    says = (
+        [ConsoleSays(pattern=reported, since=Mark(mark="dip"), high_s=again_s)] if reported else []
+    )
     for it in one_each(profile, options, _is_quick_at_a_cell):
         yield it.draft(
             f"after a dip of all cells {it.short} acts as before",
             [
                 it.random_phase,
                 Set(values=low, mark="dip"),
-                # Half of what is promised: the commands' own time adds to it.
+                # Half of what is claimed: the commands' own time adds to it.
                 Hold(duration_s=0.3 * front_end.dips_for_s),
                 Set(values=whole, mark="risen"),
                 Hold(duration_s=again_s, mark="again"),

@@ -8,10 +8,10 @@ from rig.dut.profile import Profile
 from rig.expectations.balances import Balances
 from rig.expectations.telemetry_agrees import agrees
 from rig.plan.families.bleeding import bleed_outputs
+from rig.plan.families.contactor_requests import close_request
 from rig.plan.families.draft import Draft, Options, family, setting
 from rig.plan.families.links import carried_by
-from rig.plan.families.requesting import asked_to_close
-from rig.plan.families.resetting import power_cycle
+from rig.plan.families.reset_steps import power_cycle
 from rig.plan.families.timing import BRIEFLY_OFF_S, SAME_LOAD_S
 from rig.quantities import CELL
 from rig.steps import Step
@@ -39,7 +39,7 @@ def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
             Set(values={"current": 0.0}),
             *power_cycle(BRIEFLY_OFF_S),
             Hold(duration_s=profile.start.up_within_s),
-            *asked_to_close(profile),
+            *close_request(profile),
             Set(values={"current": _LOAD_A}),
             Hold(duration_s=current.settles_s, mark=f"steady {n}"),
             Hold(duration_s=0.5 * SAME_LOAD_S),

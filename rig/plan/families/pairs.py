@@ -10,7 +10,7 @@ from rig.expectations import Expectation
 from rig.expectations.recovers import Recovers
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.plan.families.choosing import chosen, delay_of, look_s, recovers_by_itself
+from rig.plan.families.applicable import chosen, delay_of, look_s, recovers_by_itself
 from rig.plan.families.draft import Draft, Options, family
 from rig.plan.families.provoked import Provoked, at_each
 from rig.plan.families.timing import AFTER_S, COMMAND_S, FLOWS_AGAIN_S, STILL_S
@@ -56,7 +56,7 @@ def _in_order(profile: Profile, a: str, b: str, turn: int) -> tuple[Provoked, Pr
         gap = _GAPS[2]  # a current ends with the path that it flows through
     one, other = at_each(profile, first)[-1], at_each(profile, second)[0]
     parts = (set(profile.hierarchy.parts(it.target)) for it in (one, other))
-    if set.intersection(*parts) or set(p.says) & set(q.says):
+    if set.intersection(*parts) or set(p.flags) & set(q.flags):
         return None
     if first in acting(profile, other.stimulus.values):
         return None
@@ -73,11 +73,11 @@ def _draft(first: Provoked, second: Provoked, gap: str) -> Draft:
     profile, gap_s = first.profile, _gap_s(first, gap)
     said_s = max(first.said_s, second.said_s) + AFTER_S
     both_s = max(second.delay.high, first.delay.high - gap_s) + said_s
-    when = f"{gap} {'as' if gap == _GAPS[0] else 'than'} {first.whose}"
+    when = f"{gap} {'as' if gap == _GAPS[0] else 'than'} {first.at_place}"
     if gap == _GAPS[2]:
-        when = f"while {first.whose} is tripped"
+        when = f"while {first.at_place} is tripped"
     return first.draft(
-        f"{second.whose} {when}: both act and let go",
+        f"{second.at_place} {when}: both act and let go",
         [
             first.random_phase,
             *first.stimulus.apply,
@@ -92,8 +92,8 @@ def _draft(first: Provoked, second: Provoked, gap: str) -> Draft:
         ],
         [
             *_union(first, second, gap_s),
-            *first.says(),
-            *second.says(),
+            *first.flags_set(),
+            *second.flags_set(),
             *_held(first, _STILL),
             *_held(second, _LEFT),
             *_alone(first, {*second.opens, *opened(profile, second.stimulus.values)}),
@@ -108,7 +108,7 @@ def _gap_s(first: Provoked, gap: str) -> float:
         return 0.0
     if gap == _GAPS[1]:
         return 0.5 * (first.delay.low or first.delay.high)
-    return first.until_said_s()
+    return first.until_reported_s()
 
 
 def _union(first: Provoked, second: Provoked, gap_s: float) -> Iterator[Expectation]:

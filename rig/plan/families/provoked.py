@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from rig.case import Begins
+from rig.case import Precondition
 from rig.dut.claims import reboots
 from rig.dut.profile import Profile, Protection
 from rig.expectations import Expectation
@@ -19,9 +19,8 @@ from rig.expectations.console_says import ConsoleSays
 from rig.expectations.recovers import Recovers
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.instants import Crossing, Instant, Mark
-from rig.plan.families.choosing import chosen, delay_of, recovery_time_of
-from rig.plan.families.draft import Draft, Options, Part, random_phase, whose
+from rig.plan.families.applicable import chosen, delay_of, recovery_time_of
+from rig.plan.families.draft import Draft, Options, Part, at_place, random_phase
 from rig.plan.families.expecting import becomes, flags_stay, stay, stays
 from rig.plan.families.timing import AFTER_S, CURRENT_GONE, LINK_RESOLVES_S
 from rig.plan.stimulus import APPLIED, REMOVED, Stimulus, crossing, opened, paths, stimuli
@@ -29,6 +28,7 @@ from rig.quantity import Interval
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.random_phase import RandomPhase
+from rig.time_reference import Crossing, Mark, TimeReference
 
 TRIPPED, LET_GO = "tripped", "let go"
 
@@ -37,8 +37,8 @@ TRIPPED, LET_GO = "tripped", "let go"
 class Release:
     """From when a recovery's time counts, and how long it may take."""
 
-    since: Instant
-    said_since: Instant  # the same for flag and line
+    since: TimeReference
+    said_since: TimeReference  # the same for flag and line
     time: Interval
     said_time: Interval
 
@@ -69,9 +69,9 @@ class Provoked:
         return self.protection.short
 
     @property
-    def whose(self) -> str:
+    def at_place(self) -> str:
         """Its short name and the cell or sensor: "OVP at cell 3"."""
-        return whose(self.short, self.target)
+        return at_place(self.short, self.target)
 
     @property
     def opens(self) -> tuple[str, ...]:
@@ -99,9 +99,9 @@ class Provoked:
         """Longest time after a trip until flag and line have said so."""
         p = self.protection
         by_console_s = p.console_within_s if p.console else 0.0
-        return max(p.says_within_s if p.says else 0.0, by_console_s)
+        return max(p.flags_within_s if p.flags else 0.0, by_console_s)
 
-    def until_said_s(self, time: Interval | None = None) -> float:
+    def until_reported_s(self, time: Interval | None = None) -> float:
         """How long to wait until all has been said that follows in this time, or in its delay."""
         return (time or self.delay).high + self.said_s + AFTER_S
 
@@ -113,7 +113,7 @@ class Provoked:
 
     def tripped(self, mark: str | None = None) -> list[Step]:
         """Bring its cause about, until it has acted and said so."""
-        return [*self.stimulus.apply, Hold(duration_s=self.until_said_s(), mark=mark)]
+        return [*self.stimulus.apply, Hold(duration_s=self.until_reported_s(), mark=mark)]
 
     # ---- what must follow -----------------------------------------------------------------------
     def trips(self) -> Iterator[Expectation]:
@@ -132,28 +132,28 @@ class Provoked:
         others = [output for output in paths(self.profile) if output not in self.affected]
         return stay(others, begin, is_open=False)
 
-    def says(self) -> Iterator[Expectation]:
+    def flags_set(self) -> Iterator[Expectation]:
         """The flag on CAN and the line on the console, neither before the trip is due."""
         pattern = self.protection.console_for(self.target)
         yield from self._said(self.stimulus.since, self.delay, pattern, is_set=True)
 
-    def unsays(self, since: Instant, time: Interval) -> Iterator[Expectation]:
+    def flags_cleared(self, since: TimeReference, time: Interval) -> Iterator[Expectation]:
         """Its flags are taken back and the console says so, neither before it may let go."""
         yield from self._said(since, time, self.protection.console_clears, is_set=False)
 
     def _said(
-        self, since: Instant, time: Interval, pattern: str | None, *, is_set: bool
+        self, since: TimeReference, time: Interval, pattern: str | None, *, is_set: bool
     ) -> Iterator[Expectation]:
-        p, low_s = self.protection, _told(time.low)
-        for said, value in p.says.items():
-            in_time = Interval(low_s, time.high + p.says_within_s, "s")
+        p, low_s = self.protection, _reported(time.low)
+        for said, value in p.flags.items():
+            in_time = Interval(low_s, time.high + p.flags_within_s, "s")
             yield becomes(said, value if is_set else 1 - value, since, in_time)
         if pattern is not None:
             high_s = time.high + p.console_within_s
             yield ConsoleSays(pattern=pattern, since=since, low_s=low_s, high_s=high_s)
 
     def recovers(
-        self, since: Instant, time: Interval, *, lasts: bool = True
+        self, since: TimeReference, time: Interval, *, lasts: bool = True
     ) -> Iterator[Expectation]:
         """Its outputs close again, in this time after an instant."""
         for o in self.opens:
@@ -163,7 +163,7 @@ class Provoked:
         """Its outputs close and its flags are taken back; `tripped` as in `release`."""
         release = self.release(tripped)
         yield from self.recovers(release.since, release.time)
-        yield from self.unsays(release.said_since, release.said_time)
+        yield from self.flags_cleared(release.said_since, release.said_time)
 
     def holds_on(self, begin: str, end: str) -> Iterator[Expectation]:
         """Outputs stay open and flags stay up."""
@@ -174,8 +174,8 @@ class Provoked:
         self, begin: str | None = None, end: str | None = None, beside: Iterable[Protection] = ()
     ) -> Iterator[Expectation]:
         """Its flags stay as they are in health, but those that protections set that act beside."""
-        others = {said for p in beside for said in p.says}
-        for said, value in self.protection.says.items():
+        others = {said for p in beside for said in p.flags}
+        for said, value in self.protection.flags.items():
             if said not in others:
                 yield stays(said, 1 - value, begin, end)
 
@@ -217,7 +217,7 @@ class Provoked:
         return crossing(self.profile, self.stimulus, level, tripping=tripping, after=after)
 
     # ---- others like it -------------------------------------------------------------------------
-    def since(self, instant: Instant) -> Self:
+    def since(self, instant: TimeReference) -> Self:
         """The same, its cause counted from another instant."""
         return replace(self, stimulus=replace(self.stimulus, since=instant))
 
@@ -238,7 +238,7 @@ class Provoked:
     # ---- excursions -----------------------------------------------------------------------------
     def trip(self) -> Part:
         """Go beyond: it acts in its time and says so, the other outputs stay."""
-        return Part(self.tripped(), [*self.trips(), *self.keeps(), *self.says()])
+        return Part(self.tripped(), [*self.trips(), *self.keeps(), *self.flags_set()])
 
     def cycle(self) -> Part:
         """Go beyond and back: it acts and lets go, and says so."""
@@ -251,7 +251,7 @@ class Provoked:
                 *self.stimulus.remove,
                 Hold(duration_s=let_go_s, mark=LET_GO + self.nth),
             ],
-            [*self.trips(), *self.says(), *self.lets_go(tripped)],
+            [*self.trips(), *self.flags_set(), *self.lets_go(tripped)],
         )
 
     # ---- a case ---------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ class Provoked:
         parameters: Mapping[str, str] | None = None,
         *,
         claims: Sequence[str] = (),
-        begins: Begins = "ready",
+        precondition: Precondition = "ready",
     ) -> Draft:
         """Draft a case about it."""
         return Draft(
@@ -275,7 +275,7 @@ class Provoked:
             severity=self.protection.severity,
             traces_to=self.traces_to,
             claims=tuple(claims),
-            begins=begins,
+            precondition=precondition,
         )
 
 
@@ -283,7 +283,7 @@ def _numbered(step: Step, nth: str) -> Step:
     return step.marked(step.mark + nth) if step.mark else step
 
 
-def _told(low_s: float) -> float:
+def _reported(low_s: float) -> float:
     """Earliest time at which a link may tell; 0 where that is finer than a link can stamp."""
     return low_s if low_s >= LINK_RESOLVES_S else 0.0
 
@@ -298,7 +298,7 @@ def at_each(profile: Profile, name: str, targets: Iterable[str] | None = None) -
 def each(
     profile: Profile,
     options: Options,
-    only: Callable[[Protection], bool] = lambda p: bool(p.opens or p.says),
+    only: Callable[[Protection], bool] = lambda p: bool(p.opens or p.flags),
 ) -> Iterator[Provoked]:
     """All that the options ask for and `only` accepts, at each of their places."""
     for name, _ in chosen(profile, options, only):

@@ -8,12 +8,11 @@ from rig.dut.claims import reboots
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
-from rig.instants import Mark
-from rig.plan.families.choosing import recovers_by_itself, recovers_by_level
+from rig.plan.families.applicable import recovers_by_itself, recovers_by_level
 from rig.plan.families.draft import Draft, Options, Part, after, family
 from rig.plan.families.expecting import closes, stay
 from rig.plan.families.provoked import TRIPPED, Provoked, each
-from rig.plan.families.resetting import power_cycle
+from rig.plan.families.reset_steps import power_cycle
 from rig.plan.families.timing import AFTER_S, CLEAR_S, LATCHED_S, RECORD_APART_S, TRIED_S
 from rig.plan.stimulus import REMOVED, value_at
 from rig.quantity import Interval, format
@@ -22,6 +21,7 @@ from rig.steps.hold import Hold
 from rig.steps.reset import Reset
 from rig.steps.set import Set
 from rig.steps.type_line import Type
+from rig.time_reference import Mark
 
 _TRIED, _CLEARED = "tried", "cleared"
 
@@ -31,9 +31,9 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
     """Take the cause away: the output closes again, in its time, and flag and line say so."""
     for it in each(profile, options, only=recovers_by_itself):
         release, outlasts = it.release(), _outlasts_reboot(it)
-        wait_s = AFTER_S if it.stimulus.outlasts else it.until_said_s(outlasts or release.time)
+        wait_s = AFTER_S if it.stimulus.outlasts else it.until_reported_s(outlasts or release.time)
         yield it.draft(
-            f"{it.whose} lets go {after(release.time)}",
+            f"{it.at_place} lets go {after(release.time)}",
             [
                 it.random_phase,
                 *it.tripped(TRIPPED),
@@ -53,30 +53,30 @@ def recovery(profile: Profile, options: Options) -> Iterator[Draft]:
 def _outlasts_reboot(it: Provoked) -> Interval | None:
     """When a flag is taken back that a reboot leaves up: counted from the mark TRIPPED.
 
-    When the reset was is known to the trip's time alone. None: nothing is promised, or it may be
+    When the reset was is known to the trip's time alone. None: nothing is claimed, or it may be
     taken back before that mark.
     """
-    told, tripped_s = it.protection.says_for, it.until_said_s()
-    if told is None or told.low <= tripped_s:
+    reported, tripped_s = it.protection.flags_for, it.until_reported_s()
+    if reported is None or reported.low <= tripped_s:
         return None
-    return Interval(told.low - tripped_s, it.delay.high + told.high - tripped_s, "s")
+    return Interval(reported.low - tripped_s, it.delay.high + reported.high - tripped_s, "s")
 
 
 def _says_so(it: Provoked, outlasts: Interval | None) -> Iterator[Expectation]:
     """What flag and console say of it; after a reboot the start is told, and the flag lasts."""
     release, console = it.release(), it.profile.console
     if not reboots(it.protection):
-        yield from it.unsays(release.said_since, release.said_time)
+        yield from it.flags_cleared(release.said_since, release.said_time)
         return
     if console is not None:
         high_s = release.said_time.high
         yield ConsoleSays(pattern=console.ready, since=release.said_since, high_s=high_s)
     if outlasts is not None:
-        yield from it.unsays(Mark(mark=TRIPPED), outlasts)
+        yield from it.flags_cleared(Mark(mark=TRIPPED), outlasts)
 
 
 def _not_yet(it: Provoked) -> Iterator[Expectation]:
-    """A message that is back must have come as often as promised, not just once."""
+    """A message that is back must have come as often as claimed, not just once."""
     frames = it.protection.recovers.frames if it.protection.recovers else None
     if frames is not None and frames > 1:
         yield from stay(it.opens, TRIPPED, REMOVED, is_open=True)
@@ -92,7 +92,7 @@ def hysteresis(profile: Profile, options: Options) -> Iterator[Draft]:
         value = value_at(profile, p, round(0.5 * (level + p.level), 6))
         wait_s = 3.0 * max(it.recovery.high, it.delay.high)
         yield it.draft(
-            f"{it.whose} holds at {format(value, p.unit)}",
+            f"{it.at_place} holds at {format(value, p.unit)}",
             [
                 it.random_phase,
                 *it.tripped(TRIPPED),
@@ -136,7 +136,7 @@ def latch(profile: Profile, options: Options) -> Iterator[Draft]:
 
 
 def _too_soon(it: Provoked, means: str) -> Part:
-    """Try to clear it while its cause is still there, where that is promised to be refused."""
+    """Try to clear it while its cause is still there, where that is claimed to be refused."""
     latched, console = it.protection.latched, it.profile.console
     if latched is None or latched.once is None or console is None:
         return Part()
@@ -151,7 +151,7 @@ def _too_soon(it: Provoked, means: str) -> Part:
 
 def _cleared(it: Provoked, means: str, high_s: float) -> Iterator[Expectation]:
     """It says that it is cleared, but for its line where a new start leaves nothing to say it."""
-    for said in it.unsays(Mark(mark=_CLEARED), Interval(0.0, high_s, "s")):
+    for said in it.flags_cleared(Mark(mark=_CLEARED), Interval(0.0, high_s, "s")):
         if not (isinstance(said, ConsoleSays) and means in ("power cycle", "reset")):
             yield said
 

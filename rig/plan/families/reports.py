@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rig.dut.messages import MessagePromise
+from rig.dut.messages import PeriodicMessage
 from rig.dut.profile import Profile, Report
 from rig.expectations.message_timing import MessageTiming
 from rig.expectations.telemetry_agrees import agrees
-from rig.plan.families.choosing import is_slow
+from rig.plan.families.applicable import is_slow
 from rig.plan.families.draft import Draft, Options, family, setting
 from rig.plan.families.provoked import each
 from rig.plan.families.timing import PRINTED_S, QUIET_S
@@ -30,7 +30,7 @@ def message_timing(profile: Profile, options: Options) -> Iterator[Draft]:
     """Every message keeps its period, length, counter and CRC, in quiet and while tripping."""
     situations: dict[str, list[Step]] = {"quiet": [Hold(duration_s=QUIET_S)]}
     for it in each(profile, options, only=is_slow):
-        if it.protection.says:
+        if it.protection.flags:
             situations[f"around {it.short}"] = [
                 *it.stimulus.apply,
                 Hold(duration_s=it.delay.high + 1.0),
@@ -38,30 +38,30 @@ def message_timing(profile: Profile, options: Options) -> Iterator[Draft]:
                 Hold(duration_s=0.5 * QUIET_S),
             ]
             break
-    for name, promise in profile.messages.items():
+    for name, claim in profile.messages.items():
         for situation, steps in situations.items():
             yield Draft(
-                title=f"{name} comes every {promise.period}, {situation}",
+                title=f"{name} comes every {claim.period}, {situation}",
                 parameters={"message": name, "when": situation},
                 steps=steps,
-                expectations=[timing(name, promise)],
-                traces_to=promise.traces_to,
+                expectations=[timing(name, claim)],
+                traces_to=claim.traces_to,
             )
 
 
 def timing(
-    name: str, promise: MessagePromise, begin: str | None = None, end: str | None = None
+    name: str, claim: PeriodicMessage, begin: str | None = None, end: str | None = None
 ) -> MessageTiming:
-    """All that is promised of a message's form and time, between two marks."""
-    period = promise.period
-    return MessageTiming.promised(
-        name, promise, period_s=period.value, tolerance_s=period.tolerance, begin=begin, end=end
+    """All that is claimed of a message's form and time, between two marks."""
+    period = claim.period
+    return MessageTiming.claimed(
+        name, claim, period_s=period.value, tolerance_s=period.tolerance, begin=begin, end=end
     )
 
 
 @family("telemetry")
 def telemetry(profile: Profile, options: Options) -> Iterator[Draft]:
-    """What it reports agrees with the meter, over the whole range that is promised."""
+    """What it reports agrees with the meter, over the whole range that is claimed."""
     points = setting(options, "points", 9, _at_least_two)
     for name, report in profile.telemetry.reports().items():
         if name not in _READ or report.accuracy is None:
@@ -125,11 +125,11 @@ def _draft(profile: Profile, name: str, title: str, levels: Sequence[Mapping[str
 
 def _reported_every_s(profile: Profile, report: Report, *, waits: bool) -> float:
     """Time in which a report surely comes: one and a half of its periods, wherever it is told."""
-    told = report.signal_for(1)
-    promise = profile.messages.get(told.message) if told else None
+    reported = report.signal_for(1)
+    claim = profile.messages.get(reported.message) if reported else None
     on_console = report.console is not None or (report.also_console is not None and waits)
     every_s = profile.console.every_s if profile.console and on_console else None
-    period_s = max(promise.period.value if promise else 0.0, every_s or 0.0)
+    period_s = max(claim.period.value if claim else 0.0, every_s or 0.0)
     return PERIODS * (period_s or 0.2)
 
 

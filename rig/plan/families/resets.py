@@ -18,15 +18,14 @@ from rig.expectations.console_says import ConsoleSays
 from rig.expectations.cycles import Cycles
 from rig.expectations.message_comes import MessageComes
 from rig.expectations.trips import Trips
-from rig.instants import Mark
-from rig.plan.families.asking import Talk, until_ready
+from rig.plan.families.applicable import can_be_there_at_start, chosen
 from rig.plan.families.bleeding import bleed_outputs
-from rig.plan.families.choosing import can_be_there_at_start, chosen
+from rig.plan.families.console_dialog import ConsoleDialog, until_ready
+from rig.plan.families.contactor_requests import lasts_s
 from rig.plan.families.draft import Draft, Options, family_of, random_phase
 from rig.plan.families.expecting import closes, flags_stay, stay, stays
 from rig.plan.families.provoked import Provoked, at_each
-from rig.plan.families.requesting import lasts_s
-from rig.plan.families.resetting import RESET, cause_of, reset_by
+from rig.plan.families.reset_steps import RESET, cause_of, reset_by
 from rig.plan.families.timing import (
     AFTER_S,
     AT_ONCE_S,
@@ -45,6 +44,7 @@ from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.read import Read
 from rig.steps.set import Set
+from rig.time_reference import Mark
 
 _RAMP_STEP_V = 0.5
 
@@ -78,79 +78,81 @@ def _one_of_each_kind(profile: Profile) -> Iterator[str]:
 
 def _idle(profile: Profile, cause: str) -> Draft:
     """Say the cause, open at once, close in time, and raise no flag."""
-    talk = _restart(profile, cause, Talk())
-    talk.do(Hold(duration_s=profile.start.closed_within_s + AFTER_S, mark="waited"))
-    talk.expect(*_closes(profile), *_never_says(profile, cause))
+    dialog = _restart(profile, cause, ConsoleDialog())
+    dialog.do(Hold(duration_s=profile.start.closed_within_s + AFTER_S, mark="waited"))
+    dialog.expect(*_closes(profile), *_never_says(profile, cause))
     title = f"{cause} is told, and it starts as after power-up"
-    return talk.case(title, {"by": cause, "while": "idle"})
+    return dialog.case(title, {"by": cause, "while": "idle"})
 
 
 def _tripped(it: Provoked, cause: str) -> Draft:
     """Reset while a protection is tripped and its cause lasts: what it opens stays open."""
-    profile, talk = it.profile, Talk()
+    profile, dialog = it.profile, ConsoleDialog()
     closed_s = profile.start.closed_within_s
-    talk.do(*it.stimulus.apply, Hold(duration_s=it.delay.high + AFTER_S, mark="tripped"))
-    _restart(profile, cause, talk)
-    talk.do(Hold(duration_s=closed_s + it.delay.high + AFTER_S, mark="waited"))
+    dialog.do(*it.stimulus.apply, Hold(duration_s=it.delay.high + AFTER_S, mark="tripped"))
+    _restart(profile, cause, dialog)
+    dialog.do(Hold(duration_s=closed_s + it.delay.high + AFTER_S, mark="waited"))
     affected = it.affected
     for output in profile.closes_at_start:
         if output in affected:
-            talk.expect(*stay([output], "tripped", "waited", is_open=True))
+            dialog.expect(*stay([output], "tripped", "waited", is_open=True))
         else:
-            talk.expect(*closes([output], "ready", closed_s))
+            dialog.expect(*closes([output], "ready", closed_s))
     title = f"{it.short} outlasts {cause} while its cause does"
-    return talk.case(title, {"by": cause, "while": it.short})
+    return dialog.case(title, {"by": cause, "while": it.short})
 
 
 def _latched(it: Provoked, cause: str) -> Draft:
     """Reset while latched, its cause gone: it stays latched unless such a reset clears it."""
-    profile, talk = it.profile, Talk()
-    talk.do(*it.tripped("tripped"), *it.stimulus.remove)
-    _restart(profile, cause, talk)
-    talk.do(Hold(duration_s=profile.start.closed_within_s, mark="started"))
-    talk.do(Hold(duration_s=1.0, mark="waited"))
-    talk.expect(*stay(it.opens, "tripped", "waited", is_open=True))
-    talk.expect(*flags_stay(it.protection, "started", "waited"))
+    profile, dialog = it.profile, ConsoleDialog()
+    dialog.do(*it.tripped("tripped"), *it.stimulus.remove)
+    _restart(profile, cause, dialog)
+    dialog.do(Hold(duration_s=profile.start.closed_within_s, mark="started"))
+    dialog.do(Hold(duration_s=1.0, mark="waited"))
+    dialog.expect(*stay(it.opens, "tripped", "waited", is_open=True))
+    dialog.expect(*flags_stay(it.protection, "started", "waited"))
     title = f"{it.short} stays latched through {cause}"
-    return talk.case(title, {"by": cause, "while": f"{it.short} latched"})
+    return dialog.case(title, {"by": cause, "while": f"{it.short} latched"})
 
 
 def _balancing(profile: Profile, rules: Balancing, cause: str) -> Draft:
     """Reset while a cell bleeds: none does after it, until it has rested anew."""
     values = dict.fromkeys(profile.cell_names, rules.above_v + 0.01)
     values[profile.cell_names[-1]] = rules.above_v + (rules.spread_v or 0.0) + 0.03
-    read, talk = bleed_outputs(profile), Talk()
-    talk.do(Set(values=values), Hold(duration_s=rules.at_rest_s + rules.begins_within_s))
-    talk.do(Read(quantities=read, mark="bled"))
-    _restart(profile, cause, talk)
-    talk.do(Read(quantities=read, mark="read"))
-    talk.do(Hold(duration_s=profile.start.closed_within_s + AFTER_S))
-    talk.expect(Balances(cells=(profile.cells.count,), at="bled"), Balances(cells=(), at="read"))
-    talk.expect(*_closes(profile))
+    read, dialog = bleed_outputs(profile), ConsoleDialog()
+    dialog.do(Set(values=values), Hold(duration_s=rules.at_rest_s + rules.begins_within_s))
+    dialog.do(Read(quantities=read, mark="bled"))
+    _restart(profile, cause, dialog)
+    dialog.do(Read(quantities=read, mark="read"))
+    dialog.do(Hold(duration_s=profile.start.closed_within_s + AFTER_S))
+    dialog.expect(Balances(cells=(profile.cells.count,), at="bled"), Balances(cells=(), at="read"))
+    dialog.expect(*_closes(profile))
     title = f"no cell bleeds right after {cause}"
-    return talk.case(title, {"by": cause, "while": "balancing"})
+    return dialog.case(title, {"by": cause, "while": "balancing"})
 
 
-def _restart(profile: Profile, cause: str, talk: Talk) -> Talk:
+def _restart(profile: Profile, cause: str, dialog: ConsoleDialog) -> ConsoleDialog:
     """Reset it: outputs open in time and stay so until it is ready, and it says why it started."""
-    promised, is_first = cause_of(profile, cause), not talk.steps
-    within_s = promised.opens_within_s
-    talk.do(random_phase(profile), Hold(duration_s=LEAD_S, mark="before"), Hold(duration_s=LEAD_S))
-    talk.do(*reset_by(profile, cause), Hold(duration_s=within_s or AT_ONCE_S, mark="opened"))
-    talk.do(*until_ready(profile, "ready", already_s=within_s or 0.0))
+    claimed, is_first = cause_of(profile, cause), not dialog.steps
+    within_s = claimed.opens_within_s
+    dialog.do(
+        random_phase(profile), Hold(duration_s=LEAD_S, mark="before"), Hold(duration_s=LEAD_S)
+    )
+    dialog.do(*reset_by(profile, cause), Hold(duration_s=within_s or AT_ONCE_S, mark="opened"))
+    dialog.do(*until_ready(profile, "ready", already_s=within_s or 0.0))
     if within_s is not None and is_first:
         since, high_s = Mark(mark="before"), LEAD_S + within_s
         for output in profile.start.closes:
-            talk.expect(Trips(output=output, since=since, low_s=0.0, high_s=high_s))
-    talk.expect(*stay(paths(profile), "opened", "ready", is_open=True))
+            dialog.expect(Trips(output=output, since=since, low_s=0.0, high_s=high_s))
+    dialog.expect(*stay(paths(profile), "opened", "ready", is_open=True))
     begins_s, claims = within_s or _lasts_s(profile, cause), (f"resets/{cause}",)
     since = Mark(mark=RESET)
     said_s = begins_s + CAUSE_SAID_S
-    talk.expect(ConsoleSays(pattern=promised.says, since=since, high_s=said_s, claims=claims))
+    dialog.expect(ConsoleSays(pattern=claimed.console, since=since, high_s=said_s, claims=claims))
     if profile.console is not None:
         ready, high_s = profile.console.ready, begins_s + profile.start.ready_within_s
-        talk.expect(ConsoleSays(pattern=ready, since=since, high_s=high_s))
-    return talk
+        dialog.expect(ConsoleSays(pattern=ready, since=since, high_s=high_s))
+    return dialog
 
 
 def _lasts_s(profile: Profile, cause: str) -> float:
@@ -186,8 +188,8 @@ def _never_says(profile: Profile, cause: str) -> Iterator[Expectation]:
 
 def _flags(profile: Profile, besides: Sequence[Protection] = ()) -> list[tuple[SignalAddress, int]]:
     """Every flag with its value, each once."""
-    flags = {flag for p in profile.protections.values() for flag in p.says.items()}
-    return sorted(flags - {flag for p in besides for flag in p.says.items()})
+    flags = {flag for p in profile.protections.values() for flag in p.flags.items()}
+    return sorted(flags - {flag for p in besides for flag in p.flags.items()})
 
 
 def _clears(profile: Profile, protection: Protection, cause: str) -> bool:
@@ -214,39 +216,39 @@ def _supply(volts: float, hold_s: float, mark: str | None = None) -> list[Step]:
 
 def _low_but_enough(profile: Profile, volts: float) -> Draft:
     """Dip to the least supply that is allowed, and stay there: it goes on as if nothing were."""
-    talk, shown = Talk(), format(volts, "V")
+    dialog, shown = ConsoleDialog(), format(volts, "V")
     dip = [*_supply(volts, 0.5), *_supply(profile.supply_v, 0.3)]
-    talk.do(*dip * 3, *_supply(volts, 2.0))
-    talk.expect(*stay(profile.start.closes, is_open=False))
-    talk.expect(*no_flag(profile), *never_starts(profile))
+    dialog.do(*dip * 3, *_supply(volts, 2.0))
+    dialog.expect(*stay(profile.start.closes, is_open=False))
+    dialog.expect(*no_flag(profile), *never_starts(profile))
     title = f"a supply of {shown} resets nothing"
-    return talk.case(title, {"supply": f"to {shown}"}, ("resets/low supply",))
+    return dialog.case(title, {"supply": f"to {shown}"}, ("resets/low supply",))
 
 
 def _dips(profile: Profile, cause: str) -> Draft:
     """Brown-outs of several lengths: after each it is ready anew, its outputs open till then."""
-    talk = Talk()
+    dialog = ConsoleDialog()
     falls_s = cause_of(profile, cause).opens_within_s or SUPPLY_DIP_S
     for number, low_s in enumerate(LOW_S, 1):
         # Done more than once, it bears no mark.
-        talk.do(*(s.marked(None) for s in reset_by(profile, cause, dip_s=falls_s + low_s)))
-        _starts_anew(profile, talk, number)
-    return talk.case(f"each {cause} starts it anew", {"supply": "dips"})
+        dialog.do(*(s.marked(None) for s in reset_by(profile, cause, dip_s=falls_s + low_s)))
+        _starts_anew(profile, dialog, number)
+    return dialog.case(f"each {cause} starts it anew", {"supply": "dips"})
 
 
-def _starts_anew(profile: Profile, talk: Talk, number: int) -> None:
+def _starts_anew(profile: Profile, dialog: ConsoleDialog, number: int) -> None:
     """Ready in time after the dip of this number, open till then, and closed until the next."""
     start, console = profile.start, profile.console
     back, ready, closed, held = (f"{mark} {number}" for mark in ("back", "ready", "closed", "held"))
-    talk.do(Hold(duration_s=AT_ONCE_S, mark=back), *until_ready(profile, ready))
-    talk.do(Hold(duration_s=start.closed_within_s, mark=closed))
-    talk.do(Hold(duration_s=0.1, mark=held), Hold(duration_s=LEAD_S))
+    dialog.do(Hold(duration_s=AT_ONCE_S, mark=back), *until_ready(profile, ready))
+    dialog.do(Hold(duration_s=start.closed_within_s, mark=closed))
+    dialog.do(Hold(duration_s=0.1, mark=held), Hold(duration_s=LEAD_S))
     if console is not None:
         ready_s = start.ready_within_s
-        talk.expect(ConsoleSays(pattern=console.ready, since=Mark(mark=back), high_s=ready_s))
+        dialog.expect(ConsoleSays(pattern=console.ready, since=Mark(mark=back), high_s=ready_s))
     for output in profile.closes_at_start:
-        talk.expect(*stay([output], back, ready, is_open=True))
-        talk.expect(*stay([output], closed, held, is_open=False))
+        dialog.expect(*stay([output], back, ready, is_open=True))
+        dialog.expect(*stay([output], closed, held, is_open=False))
 
 
 def _slow_ramp(profile: Profile) -> Draft:
@@ -254,16 +256,16 @@ def _slow_ramp(profile: Profile) -> Draft:
 
     It is switched off at the end, so that what was closed then is a whole cycle, and the only one.
     """
-    supply_v, latest_s, talk = profile.supply_v, profile.start.up_within_s, Talk()
+    supply_v, latest_s, dialog = profile.supply_v, profile.start.up_within_s, ConsoleDialog()
     count = round(supply_v / _RAMP_STEP_V)
     levels = [round(supply_v - _RAMP_STEP_V * n, 6) for n in range(1, count + 1)]
     rising_s = len(levels) * (RAMP_DWELL_S + COMMAND_S)
-    talk.do(*(step for level in levels for step in _supply(level, RAMP_DWELL_S)))
-    talk.do(Hold(duration_s=AT_ONCE_S, mark="off"))
-    talk.do(*(step for level in levels[-2::-1] for step in _supply(level, RAMP_DWELL_S)))
-    talk.do(*_supply(supply_v, latest_s + AFTER_S, "on"))
-    talk.expect(*closes(profile.closes_at_start, "off", rising_s + latest_s))
-    draft = talk.case("a supply that falls and rises slowly", {"supply": "ramp"})
+    dialog.do(*(step for level in levels for step in _supply(level, RAMP_DWELL_S)))
+    dialog.do(Hold(duration_s=AT_ONCE_S, mark="off"))
+    dialog.do(*(step for level in levels[-2::-1] for step in _supply(level, RAMP_DWELL_S)))
+    dialog.do(*_supply(supply_v, latest_s + AFTER_S, "on"))
+    dialog.expect(*closes(profile.closes_at_start, "off", rising_s + latest_s))
+    draft = dialog.case("a supply that falls and rises slowly", {"supply": "ramp"})
     ended: list[Step] = [Power(on=False), Hold(duration_s=OFF_S, mark="ended")]
     steps = [*draft.steps, *ended]
     most_s = 2.0 * rising_s + lasts_s(steps)
@@ -290,5 +292,5 @@ def never_starts(profile: Profile) -> Iterator[Expectation]:
     if profile.console is None:
         return
     causes = profile.resets.causes.values() if profile.resets else ()
-    for pattern in dict.fromkeys([profile.console.ready, *(cause.says for cause in causes)]):
+    for pattern in dict.fromkeys([profile.console.ready, *(cause.console for cause in causes)]):
         yield ConsoleNeverSays(pattern=pattern)

@@ -9,12 +9,11 @@ from rig.dut.profile import Profile, Start
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
 from rig.expectations.message_comes import MessageComes
-from rig.instants import Mark
-from rig.plan.families.choosing import can_be_there_at_start, look_s
-from rig.plan.families.draft import Draft, Options, Part, family, family_of, random_phase, whose
+from rig.plan.families.applicable import can_be_there_at_start, look_s
+from rig.plan.families.contactor_requests import SPOKEN, no_request, periodic_request
+from rig.plan.families.draft import Draft, Options, Part, at_place, family, family_of, random_phase
 from rig.plan.families.expecting import closes, stay
 from rig.plan.families.provoked import TRIPPED, Provoked, each, one_each
-from rig.plan.families.requesting import SPOKEN, not_yet, saying
 from rig.plan.families.timing import AFTER_S, OFF_S, STILL_S
 from rig.plan.stimulus import paths
 from rig.quantity import format
@@ -22,6 +21,7 @@ from rig.steps.hold import Hold
 from rig.steps.power import Power
 from rig.steps.random_phase import RandomPhase
 from rig.steps.send import Send
+from rig.time_reference import Mark
 
 _DUE = "due"
 
@@ -51,7 +51,7 @@ def power_up(profile: Profile, options: Options, start: Start) -> Iterator[Draft
             *closes(own, "on", ready_s + closed_s, claim="start/closes"),
             *stay(asked_for, "before", is_open=True),
         ],
-        begins="off",
+        precondition="off",
     )
     yield from _asked_to_close(profile)
     yield from _messages_come(profile)
@@ -69,13 +69,13 @@ def _asked_to_close(profile: Profile) -> Iterator[Draft]:
         steps=[
             Power(on=True),
             Hold(duration_s=profile.start.ready_within_s),
-            *not_yet(profile, contactors),
+            *no_request(profile, contactors),
             random_phase(profile, "before"),
-            saying(profile, contactors, contactors.request.close, "asked"),
+            periodic_request(profile, contactors, contactors.request.close, "asked"),
             Hold(duration_s=closed_s + AFTER_S),
         ],
         expectations=list(closes(on_request, "asked", closed_s, claim="start/closes")),
-        begins="off",
+        precondition="off",
     )
 
 
@@ -88,7 +88,7 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
     if can is None or can.speaks_within_s is None or not can.receives:
         return
     within_s = can.speaks_within_s
-    partner, promise = next(iter(can.receives.items()))
+    partner, claim = next(iter(can.receives.items()))
     yield Draft(
         title=f"within {format(within_s, 's')} of power-up every message has come",
         parameters={"then": "messages"},
@@ -98,7 +98,7 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
             random_phase(profile),
             Power(on=True, mark="on"),
             Hold(duration_s=profile.start.ready_within_s),
-            Send(message=partner, count=SPOKEN, period_s=promise.period_s),
+            Send(message=partner, count=SPOKEN, period_s=claim.period_s),
             Hold(duration_s=within_s),
         ],
         expectations=[
@@ -106,7 +106,7 @@ def _messages_come(profile: Profile) -> Iterator[Draft]:
             for name in profile.messages
         ],
         traces_to=can.traces_to,
-        begins="off",
+        precondition="off",
     )
 
 
@@ -117,7 +117,7 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
     for it in each(profile, options, only=can_be_there_at_start):
         gone, affected = _gone(it), it.affected
         yield it.draft(
-            f"started with {whose(it.name, it.target)} its output stays open until the cause is"
+            f"started with {at_place(it.name, it.target)} its output stays open until the cause is"
             " gone",
             [
                 Power(on=False),
@@ -132,7 +132,7 @@ def start_with_fault(profile: Profile, options: Options) -> Iterator[Draft]:
                 *closes((o for o in paths(profile) if o not in affected), "on", wait_s),
                 *gone.expectations,
             ],
-            begins="off",
+            precondition="off",
         )
 
 
@@ -143,7 +143,7 @@ def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
     for it in one_each(profile, options, can_be_there_at_start):
         gone, affected = _gone(it), it.affected
         yield it.draft(
-            f"{it.whose} comes at a random moment of a start",
+            f"{it.at_place} comes at a random moment of a start",
             [
                 Power(on=True, mark="on"),
                 RandomPhase(span_s=wait_s),
@@ -157,7 +157,7 @@ def fault_while_starting(profile: Profile, options: Options) -> Iterator[Draft]:
                 *closes((o for o in paths(profile) if o not in affected), "on", wait_s),
                 *gone.expectations,
             ],
-            begins="off",
+            precondition="off",
         )
 
 
@@ -165,5 +165,5 @@ def _gone(it: Provoked) -> Part:
     """Take the cause away, where it recovers: what it opened closes, as after any trip."""
     if it.protection.recovers is None:
         return Part()
-    wait = Hold(duration_s=it.until_said_s(it.recovery))
+    wait = Hold(duration_s=it.until_reported_s(it.recovery))
     return Part([*it.stimulus.remove, wait], list(it.lets_go()))

@@ -40,8 +40,8 @@ QUIET_S = 10.0  # in which every message comes often
 SAME_LOAD_S = 2.0  # in which a number that is wrong for a frame shows
 
 # ---- the BMS, where its profile says nothing ----------------------------------------------------
-NO_DELAY_S = 1.0  # where no delay is promised, a reaction must still be seen
-NO_RECOVERY_S = 3.0  # where no time is promised, a recovery must still come
+NO_DELAY_S = 1.0  # where no delay is claimed, a reaction must still be seen
+NO_RECOVERY_S = 3.0  # where no time is claimed, a recovery must still come
 PHASE_S = 0.5  # spans the period of every task that nobody states
 CLEAR_S = 1.0  # of a console command that clears a latch, and of its refusal
 CAUSE_SAID_S = 0.5  # of a start, the line that names its cause
@@ -60,7 +60,7 @@ LONGER = 1.3  # delays are waited for what must not come
 HOLD_DELAYS, HOLD_S = 10.0, 60.0  # a hold test lasts ten times the delay and a minute at least
 DIP_S = 0.3  # longer than any scan that somebody states; a plan may ask for less ("dip: 50 ms")
 DRIFT_S = 3.0  # from the middle of two levels to beyond one
-DWELL_SPARE_S = 0.2  # on a step of a staircase, beyond the delay
+DWELL_SPARE_S = 0.2  # on a step of a ramp, beyond the delay
 LATCHED_S = 10.0  # a latch is watched for so long ...
 TRIED_S = 1.5  # ... of which so long after a command that must be refused
 COILS_S, FIRST_COILS_S = (

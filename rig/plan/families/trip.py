@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rig.dut.profile import Profile
-from rig.instants import Crossing
-from rig.plan.families.choosing import delay_of, has_threshold, is_slow
+from rig.plan.families.applicable import delay_of, has_threshold, is_slow
 from rig.plan.families.contexts import contexts_of, together
-from rig.plan.families.draft import Draft, Options, Part, after, family, setting, whose
+from rig.plan.families.draft import Draft, Options, Part, after, at_place, family, setting
 from rig.plan.families.expecting import all_stay, shown_in, stay
 from rig.plan.families.provoked import Provoked, each
 from rig.plan.families.timing import (
@@ -19,11 +18,12 @@ from rig.plan.families.timing import (
     HOLD_DELAYS,
     HOLD_S,
 )
-from rig.plan.stimulus import APPLIED, acting, home, just_inside, paths, value_at
+from rig.plan.stimulus import APPLIED, acting, just_inside, paths, value_at
 from rig.quantity import format, parse
 from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.set import Set
+from rig.time_reference import Crossing
 
 
 @family("trip")
@@ -35,7 +35,7 @@ def trip(profile: Profile, options: Options) -> Iterator[Draft]:
         if (context := together(it, names)) is not None:
             part = context + Part([it.random_phase]) + it.trip()
             yield it.draft(
-                f"{whose(it.name, it.target)} acts {after(it.delay)}{said and ' while ' + said}",
+                f"{at_place(it.name, it.target)} acts {after(it.delay)}{said and ' while ' + said}",
                 part.steps,
                 part.expectations,
                 {"while": "-".join(names)} if names else None,
@@ -103,7 +103,7 @@ def dip(profile: Profile, options: Options) -> Iterator[Draft]:
                 it.random_phase,
                 *it.stimulus.apply,
                 Hold(duration_s=0.6 * it.delay.low),
-                Set(values={target: home(profile, target)}, mark="dip"),
+                Set(values={target: profile.nominal_of(target)}, mark="dip"),
                 Hold(duration_s=setting(options, "dip", DIP_S, lambda given: parse(given, "s"))),
                 Set(values=it.stimulus.values, mark="again"),
                 Hold(duration_s=it.delay.high + AFTER_S),

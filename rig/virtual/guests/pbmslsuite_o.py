@@ -1,4 +1,4 @@
-"""`pbmslsuite-o`: does what the code of release A does, not what its documents promise.
+"""`pbmslsuite-o`: does what the code of release A does, not what its documents claim.
 
 Written from the facts in docs/pbmslsuite-o.md alone. It carries the original's faults on
 purpose (undervoltage looks at the highest cell, no debounce, outputs before faults, …); they are

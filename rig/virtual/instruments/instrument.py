@@ -93,7 +93,7 @@ class Dialect:
 Obeyed = tuple[str, Call]
 
 
-class Session(Protocol):
+class ReplySession(Protocol):
     """Where replies go."""
 
     def send(self, data: bytes) -> None:
@@ -102,7 +102,7 @@ class Session(Protocol):
 
 @dataclass(slots=True)
 class _Message:
-    session: Session
+    session: ReplySession
     text: str
     has_query: bool
     units: deque[scpi.Unit | ScpiError] | None = None
@@ -190,7 +190,7 @@ class ScpiInstrument:
 
     # What the server and the loop use.
 
-    def receive(self, session: Session, text: str) -> None:
+    def receive(self, session: ReplySession, text: str) -> None:
         """Take in one program message."""
         has_query = "?" in text
         self.on_traffic()
@@ -211,7 +211,7 @@ class ScpiInstrument:
         """A program message was longer than the input buffer; it was thrown away."""
         self.post(ScpiError(scpi.INPUT_OVERRUN))
 
-    def forget(self, session: Session) -> None:
+    def forget(self, session: ReplySession) -> None:
         """A session ended: what it sent and hasn't been started is dropped."""
         self._queue = deque(m for m in self._queue if m.session is not session)
         self._since_query.pop(id(session), None)
@@ -238,7 +238,7 @@ class ScpiInstrument:
 
     # Working through the queue.
 
-    def _has_room(self, session: Session, *, has_query: bool) -> bool:
+    def _has_room(self, session: ReplySession, *, has_query: bool) -> bool:
         most = self.dialect.commands_between_queries
         if most is None:
             return True

@@ -65,7 +65,7 @@ OVP_BIT, OCP_BIT = 1, 2  # questionable instrument summary [u]
 
 
 @dataclass(slots=True)
-class Output:
+class SupplyOutput:
     """One output and its settings."""
 
     number: int
@@ -109,9 +109,9 @@ class AuxSupply(ScpiInstrument):
         self.outputs = {n: self._output(n, channels) for n in MOST_VOLTS}
         self._selected = 1
 
-    def _output(self, number: int, channels: Mapping[int, Signal]) -> Output:
+    def _output(self, number: int, channels: Mapping[int, Signal]) -> SupplyOutput:
         nothing = Signal(self.kernel, f"aux supply {number}", "V", 0.0)
-        output = Output(
+        output = SupplyOutput(
             number,
             channels.get(number, nothing),
             SET_ACCURACY.draw(self.rng),
@@ -165,13 +165,13 @@ class AuxSupply(ScpiInstrument):
 
     # Addressing: `(@1,2)`, else the output that `INST:NSEL` chose.
 
-    def _addressed(self, call: Call) -> list[Output]:
+    def _addressed(self, call: Call) -> list[SupplyOutput]:
         numbers = call.channels or (self._selected,)
         if any(n not in self.outputs for n in numbers):
             raise ScpiError(scpi.DATA_OUT_OF_RANGE)
         return [self.outputs[n] for n in numbers]
 
-    def _each(self, action: Callable[[Output, str], None]) -> scpi.Set:
+    def _each(self, action: Callable[[SupplyOutput, str], None]) -> scpi.Set:
         def apply(call: Call) -> None:
             text = call.only()
             for output in self._addressed(call):
@@ -179,11 +179,11 @@ class AuxSupply(ScpiInstrument):
 
         return apply
 
-    def _read(self, value: Callable[[Output], str]) -> scpi.Query:
+    def _read(self, value: Callable[[SupplyOutput], str]) -> scpi.Query:
         return lambda call: ",".join(value(output) for output in self._addressed(call))
 
     def _level(self, name: str, most: Mapping[int, float]) -> scpi.Query:
-        def one(output: Output, choice: str) -> str:
+        def one(output: SupplyOutput, choice: str) -> str:
             limits = {"MIN": 0.0, "MAX": most[output.number]}
             return scpi.nr3(limits.get(choice, getattr(output, name)))
 
@@ -228,7 +228,7 @@ class AuxSupply(ScpiInstrument):
         return f'"{scpi.nr3(output.volts)},{scpi.nr3(output.amps)}"'
 
     def _program(
-        self, output: Output, *, volts: float | None = None, amps: float | None = None
+        self, output: SupplyOutput, *, volts: float | None = None, amps: float | None = None
     ) -> None:
         if volts is not None:
             output.volts = quantise(volts, RESOLUTION_V)
@@ -242,14 +242,14 @@ class AuxSupply(ScpiInstrument):
             output.ovp = scpi.limit_or_number(text, 0.0, MOST_OVP[output.number], "V")
             self._watch(output)
 
-    def _set_ocp(self, output: Output, text: str) -> None:
+    def _set_ocp(self, output: SupplyOutput, text: str) -> None:
         output.ocp_on = scpi.parse_boolean(text)
 
-    def _switch(self, output: Output, text: str) -> None:
+    def _switch(self, output: SupplyOutput, text: str) -> None:
         output.on = scpi.parse_boolean(text)
         self._drive(output)
 
-    def _drive(self, output: Output) -> None:
+    def _drive(self, output: SupplyOutput) -> None:
         if not output.on or output.tripped:
             output.signal.approach(0.0, tau_s=FALL_TAU_S)
             return
@@ -258,7 +258,7 @@ class AuxSupply(ScpiInstrument):
         output.signal.approach(volts, tau_s=RISE_TAU_S if rising else FALL_TAU_S)
         self._watch(output)
 
-    def _watch(self, output: Output) -> None:
+    def _watch(self, output: SupplyOutput) -> None:
         if output.pending is not None:
             output.pending.cancel()
             output.pending = None
@@ -269,7 +269,7 @@ class AuxSupply(ScpiInstrument):
             delay_ns = round(OVP_DELAY_S * NS)
             output.pending = self.kernel.at(at_ns + delay_ns, lambda: self._trip(output))
 
-    def _trip(self, output: Output) -> None:
+    def _trip(self, output: SupplyOutput) -> None:
         output.pending = None
         if output.on and output.signal.value() > output.ovp:
             output.tripped = True
@@ -282,11 +282,11 @@ class AuxSupply(ScpiInstrument):
             output.tripped = False
             self._drive(output)
 
-    def _measure_volts(self, output: Output) -> str:
+    def _measure_volts(self, output: SupplyOutput) -> str:
         volts = output.read_error.apply(output.signal.value())
         return scpi.nr3(volts + self.rng.gauss(0.0, READ_NOISE_V))
 
-    def _measure_amps(self, output: Output) -> str:
+    def _measure_amps(self, output: SupplyOutput) -> str:
         return scpi.nr3(output.current_error.apply(0.0) + self.rng.gauss(0.0, READ_NOISE_A))
 
     def _condition(self, call: Call) -> str:

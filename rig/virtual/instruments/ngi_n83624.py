@@ -117,7 +117,7 @@ class SocTable:
 
 
 @dataclass(slots=True)
-class Settings:
+class ChannelSettings:
     """What `*RST` puts back."""
 
     mode: int = SOURCE
@@ -147,7 +147,7 @@ class Channel:
     read_error: UnitError
     current_error: UnitError
     phase_ns: int
-    settings: Settings = field(default_factory=Settings)
+    settings: ChannelSettings = field(default_factory=ChannelSettings)
     fault: int = NO_FAULT
     tripped: int = 0
     events: int = 0
@@ -500,7 +500,7 @@ class CellEmulator(ScpiInstrument):
         """Back to the factory's settings: outputs and protections off, fault relays released."""
         for channel in self.channels.values():
             self._cancel(channel)
-            channel.settings = Settings()
+            channel.settings = ChannelSettings()
             channel.fault, channel.tripped, channel.events = NO_FAULT, 0, 0
             self._move_relay(channel)
         self._run_soc()
@@ -516,7 +516,7 @@ def _faulted(fault: int, volts: float) -> float:
     return -volts if fault == REVERSED else volts
 
 
-def _violated(settings: Settings, volts: float, amps: float) -> int:
+def _violated(settings: ChannelSettings, volts: float, amps: float) -> int:
     bits = OVP if settings.ovp_v and volts > settings.ovp_v else 0
     bits |= OCP if settings.ocp_ma and amps * 1e3 > settings.ocp_ma else 0
     return bits | (OPP if settings.opp_mw and volts * amps * 1e3 > settings.opp_mw else 0)

@@ -13,7 +13,7 @@ set current             ±0.2 % of 75 A = ±150 mA                     [u]
 read-back voltage       ±10 mV, 1 mV noise rms                       [u]
 read-back current       ±150 mA, 10 mA noise rms                     [u]
 resolution              0.012 % of rating: 2.4 mV, 9 mA              [u]
-rise and fall           10 ms (staircase of 20 steps)                [u]
+rise and fall           10 ms (ramp of 20 steps)                [u]
 latency                 55 ms for 90 %, 85 ms at most                T1
 - `SYST:ERR?`, `*ESR?`  10 ms, 15 ms                                 T1
 - `STAT:…:COND?`        35 ms, 60 ms                                 T1
@@ -37,8 +37,8 @@ from rig.virtual.instruments.instrument import (
     ScpiInstrument,
     quantise,
 )
-from rig.virtual.instruments.ramp import Ramp
 from rig.virtual.instruments.scpi import Call, Command, ScpiError
+from rig.virtual.instruments.slew import Slew
 from rig.virtual.kernel import Handle, Kernel
 
 RATED_V, RATED_A = 20.0, 75.0
@@ -117,7 +117,7 @@ class Charger(ScpiInstrument):
         self._measure = measure
         self._resolution_v, self._resolution_a = RESOLUTION * rated[0], RESOLUTION * rated[1]
         self._least_cc_a = max(0.002 * rated[1], 0.05)
-        self._ramp = Ramp(kernel, apply)
+        self._ramp = Slew(kernel, apply)
         volts, amps = Accuracy(0.0, 0.0005 * rated[0]), Accuracy(0.0, 0.002 * rated[1])  # [u]
         self._set_v, self._set_a = volts.draw(rng), amps.draw(rng)
         self._read_v, self._read_a = volts.draw(rng), amps.draw(rng)

@@ -32,7 +32,7 @@ IDEAL = Tolerances(
 
 
 @dataclass
-class Bench:
+class ChipOnBoard:
     """A chip on a board, awake."""
 
     board: Board
@@ -64,7 +64,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
+def bench() -> ChipOnBoard:
     board = Board(Kernel())
     for n in range(1, 5):
         board.add(f"cell {n}", "V", 3.3)
@@ -75,13 +75,13 @@ def bench() -> Bench:
         board.add(name, "", value)
     pins = BoardPins(board.kernel, board, high={}, power_on_v=7.0, power_off_v=6.0)
     afe = AfeChip(board.kernel, pins, stream(3, "afe"), cells=4, sensors=2, tolerances=IDEAL)
-    bench = Bench(board, afe)
+    bench = ChipOnBoard(board, afe)
     bench.run_ms(50)
     return bench
 
 
 @pytest.mark.parametrize("volts", [0.5, 2.0, 3.3, 4.1, 4.5])
-def test_raw_and_trims_together_give_the_voltage(bench: Bench, volts: float) -> None:
+def test_raw_and_trims_together_give_the_voltage(bench: ChipOnBoard, volts: float) -> None:
     bench.board.nets["cell 3"].jump(volts)
 
     assert bench.volts(3) == pytest.approx(volts, abs=0.6e-4)
@@ -93,7 +93,7 @@ def test_the_offset_that_the_factory_wrote_down_is_negative() -> None:
     assert -128 <= low <= high < 0
 
 
-def test_without_its_divider_an_input_ends_at_3_3_v(bench: Bench) -> None:
+def test_without_its_divider_an_input_ends_at_3_3_v(bench: ChipOnBoard) -> None:
     bench.board.nets["cell 1"].jump(4.0)
 
     bench.afe.write(chip.CONTROL, bytes((chip.CONVERTER_ON,)))
@@ -102,7 +102,7 @@ def test_without_its_divider_an_input_ends_at_3_3_v(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("amps", [-90.0, -4.9, 0.0, 40.0])
-def test_the_current_is_signed(bench: Bench, amps: float) -> None:
+def test_the_current_is_signed(bench: ChipOnBoard, amps: float) -> None:
     bench.board.nets["current"].jump(amps)
 
     raw = struct.unpack(">h", bench.afe.read(chip.CURRENT, 2))[0]
@@ -111,7 +111,7 @@ def test_the_current_is_signed(bench: Bench, amps: float) -> None:
     assert raw * chip.CURRENT_LSB_A * (1 + trim * 1e-4) == pytest.approx(amps, abs=0.006)
 
 
-def test_bleeding_a_cell_lowers_its_reading_and_lifts_its_neighbours(bench: Bench) -> None:
+def test_bleeding_a_cell_lowers_its_reading_and_lifts_its_neighbours(bench: ChipOnBoard) -> None:
     bench.board.nets["bleed 2"].jump(0.1)
 
     assert bench.volts(2) == pytest.approx(3.3 - 0.010, abs=1e-4)
@@ -120,7 +120,7 @@ def test_bleeding_a_cell_lowers_its_reading_and_lifts_its_neighbours(bench: Benc
     assert bench.volts(4) == pytest.approx(3.3, abs=1e-4)
 
 
-def test_an_open_tap_floats_and_is_told_by_its_bit(bench: Bench) -> None:
+def test_an_open_tap_floats_and_is_told_by_its_bit(bench: ChipOnBoard) -> None:
     bench.board.break_wire("cell 2", is_open=True)
 
     seen = {round(bench.volts(2), 2) for _ in range(4)}
@@ -129,7 +129,7 @@ def test_an_open_tap_floats_and_is_told_by_its_bit(bench: Bench) -> None:
     assert bench.body()[1] == 0b0010
 
 
-def test_a_sensor_input_that_is_not_switched_on_reads_a_constant(bench: Bench) -> None:
+def test_a_sensor_input_that_is_not_switched_on_reads_a_constant(bench: ChipOnBoard) -> None:
     bench.board.nets["ntc 2"].jump(1_000.0)
     assert bench.body()[-1] == chip.UNUSED_NTC
 
@@ -143,7 +143,7 @@ def test_a_sensor_input_that_is_not_switched_on_reads_a_constant(bench: Bench) -
     assert bench.body()[-1] == pytest.approx(chip.RATIO_FULL / 11, abs=1)
 
 
-def test_in_settings_mode_the_current_stays_as_it_was(bench: Bench) -> None:
+def test_in_settings_mode_the_current_stays_as_it_was(bench: ChipOnBoard) -> None:
     before = bench.afe.read(chip.CURRENT, 2)
 
     bench.afe.write(chip.CONTROL, b"\x85")
@@ -154,14 +154,14 @@ def test_in_settings_mode_the_current_stays_as_it_was(bench: Bench) -> None:
     assert bench.afe.read(chip.CURRENT, 2) != before
 
 
-def test_a_limit_is_taken_in_settings_mode_alone(bench: Bench) -> None:
+def test_a_limit_is_taken_in_settings_mode_alone(bench: ChipOnBoard) -> None:
     bench.afe.write(chip.OV_LIMIT, struct.pack(">HB", 39_000, 40))
 
     assert bench.afe.read(chip.OV_LIMIT, 2) == b"\xff\xff"
 
 
 # ---- supply -------------------------------------------------------------------------------------
-def test_a_sag_of_all_cells_takes_settings_away_and_is_told_by_a_flag(bench: Bench) -> None:
+def test_a_sag_of_all_cells_takes_settings_away_and_is_told_by_a_flag(bench: ChipOnBoard) -> None:
     bench.limit(3.9)
     bench.afe.write(chip.STATUS, bytes((chip.POWER_ON,)))
 
@@ -176,7 +176,7 @@ def test_a_sag_of_all_cells_takes_settings_away_and_is_told_by_a_flag(bench: Ben
     assert bench.afe.read(chip.OV_LIMIT, 2) == b"\xff\xff"
 
 
-def test_after_its_start_there_is_no_value_for_40_ms(bench: Bench) -> None:
+def test_after_its_start_there_is_no_value_for_40_ms(bench: ChipOnBoard) -> None:
     bench.cells(0.5)
     bench.cells(3.3)
     assert bench.afe.answers
@@ -188,7 +188,7 @@ def test_after_its_start_there_is_no_value_for_40_ms(bench: Bench) -> None:
     assert chip.NO_VALUE not in bench.body()
 
 
-def test_one_cell_at_nothing_does_not_take_its_supply(bench: Bench) -> None:
+def test_one_cell_at_nothing_does_not_take_its_supply(bench: ChipOnBoard) -> None:
     bench.board.nets["cell 1"].jump(0.0)
 
     assert bench.afe.answers
@@ -196,7 +196,7 @@ def test_one_cell_at_nothing_does_not_take_its_supply(bench: Bench) -> None:
 
 
 # ---- comparator ---------------------------------------------------------------------------------
-def test_the_comparator_tells_of_a_cell_that_was_above_for_its_delay(bench: Bench) -> None:
+def test_the_comparator_tells_of_a_cell_that_was_above_for_its_delay(bench: ChipOnBoard) -> None:
     bench.limit(3.9, delay_ms=40)
     bench.board.nets["cell 4"].jump(3.95)
 
@@ -207,7 +207,7 @@ def test_the_comparator_tells_of_a_cell_that_was_above_for_its_delay(bench: Benc
     assert bench.status() & chip.OVERVOLTAGE
 
 
-def test_the_flag_stays_after_the_cell_is_back_until_it_is_cleared(bench: Bench) -> None:
+def test_the_flag_stays_after_the_cell_is_back_until_it_is_cleared(bench: ChipOnBoard) -> None:
     bench.limit(3.9, delay_ms=40)
     bench.board.nets["cell 4"].jump(3.95)
     bench.run_ms(50)
@@ -219,7 +219,7 @@ def test_the_flag_stays_after_the_cell_is_back_until_it_is_cleared(bench: Bench)
     assert not bench.status() & chip.OVERVOLTAGE
 
 
-def test_a_flag_whose_cause_holds_can_not_be_cleared(bench: Bench) -> None:
+def test_a_flag_whose_cause_holds_can_not_be_cleared(bench: ChipOnBoard) -> None:
     bench.limit(3.9, delay_ms=40)
     bench.board.nets["cell 4"].jump(3.95)
     bench.run_ms(50)
@@ -229,7 +229,7 @@ def test_a_flag_whose_cause_holds_can_not_be_cleared(bench: Bench) -> None:
     assert bench.status() & chip.OVERVOLTAGE
 
 
-def test_two_peaks_shorter_than_the_delay_are_none(bench: Bench) -> None:
+def test_two_peaks_shorter_than_the_delay_are_none(bench: ChipOnBoard) -> None:
     bench.limit(3.9, delay_ms=40)
 
     for volts in (3.95, 3.3, 3.95, 3.3):
@@ -239,7 +239,7 @@ def test_two_peaks_shorter_than_the_delay_are_none(bench: Bench) -> None:
     assert not bench.status() & chip.OVERVOLTAGE
 
 
-def test_a_limit_that_is_lowered_beneath_a_cell_acts_on_it(bench: Bench) -> None:
+def test_a_limit_that_is_lowered_beneath_a_cell_acts_on_it(bench: ChipOnBoard) -> None:
     bench.limit(3.2, delay_ms=40)
     bench.run_ms(41)
 

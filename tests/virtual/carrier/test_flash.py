@@ -15,7 +15,7 @@ ENABLE, STATUS = b"\x06", b"\x05"
 
 
 @dataclass
-class Bench:
+class FlashOnBoard:
     board: Board
     chip: Flash
 
@@ -38,14 +38,14 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
+def bench() -> FlashOnBoard:
     board = Board(Kernel())
     board.add("aux", "V", 12.0)
     pins = BoardPins(board.kernel, board, high={}, power_on_v=7.0, power_off_v=6.0)
-    return Bench(board, Flash(board.kernel, pins, sectors=2, lost_below_v=6.0))
+    return FlashOnBoard(board, Flash(board.kernel, pins, sectors=2, lost_below_v=6.0))
 
 
-def test_what_is_programmed_reads_back_at_its_address(bench: Bench) -> None:
+def test_what_is_programmed_reads_back_at_its_address(bench: FlashOnBoard) -> None:
     bench.program(0x1010, b"some bytes")
     bench.run(4)
 
@@ -54,7 +54,7 @@ def test_what_is_programmed_reads_back_at_its_address(bench: Bench) -> None:
     assert bench.read(0x0010, 2) == b"\xff\xff"
 
 
-def test_bits_only_fall_until_the_sector_is_erased(bench: Bench) -> None:
+def test_bits_only_fall_until_the_sector_is_erased(bench: FlashOnBoard) -> None:
     for byte in (b"\xf0", b"\x3c"):
         bench.program(0, byte)
         bench.run(4)
@@ -68,7 +68,7 @@ def test_bits_only_fall_until_the_sector_is_erased(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("instruction", [b"\x20\x00\x00\x00", b"\x02\x00\x00\x00zero"])
-def test_without_the_enable_nothing_is_written(bench: Bench, instruction: bytes) -> None:
+def test_without_the_enable_nothing_is_written(bench: FlashOnBoard, instruction: bytes) -> None:
     bench.program(0, b"kept")
     bench.run(4)
 
@@ -78,7 +78,7 @@ def test_without_the_enable_nothing_is_written(bench: Bench, instruction: bytes)
     assert bench.read(0, 4) == b"kept"
 
 
-def test_an_enable_is_good_for_one_instruction(bench: Bench) -> None:
+def test_an_enable_is_good_for_one_instruction(bench: FlashOnBoard) -> None:
     bench.chip.transfer(ENABLE)
     assert bench.status() == 0x02
 
@@ -87,7 +87,7 @@ def test_an_enable_is_good_for_one_instruction(bench: Bench) -> None:
     assert bench.status() == 0x01
 
 
-def test_while_it_is_busy_it_answers_none_but_the_status(bench: Bench) -> None:
+def test_while_it_is_busy_it_answers_none_but_the_status(bench: FlashOnBoard) -> None:
     bench.program(0, b"\x00")
     bench.run(4)
 
@@ -102,7 +102,7 @@ def test_while_it_is_busy_it_answers_none_but_the_status(bench: Bench) -> None:
     assert bench.read(0x1000, 4) == b"\xff" * 4
 
 
-def test_a_cut_of_the_supply_leaves_an_erase_half_done(bench: Bench) -> None:
+def test_a_cut_of_the_supply_leaves_an_erase_half_done(bench: FlashOnBoard) -> None:
     bench.program(0, bytes(PAGE))
     bench.run(4)
 
@@ -115,5 +115,5 @@ def test_a_cut_of_the_supply_leaves_an_erase_half_done(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("out", [b"", b"\x9f", b"\x03\x00", b"\x03\x00\x20\x00"])
-def test_what_it_does_not_know_leaves_the_line_high(bench: Bench, out: bytes) -> None:
+def test_what_it_does_not_know_leaves_the_line_high(bench: FlashOnBoard, out: bytes) -> None:
     assert bench.chip.transfer(out, 3) == b"\xff" * 3

@@ -23,7 +23,7 @@ MS, S = 1_000_000, 1_000_000_000
 
 
 @dataclass
-class Frame:
+class QueuedFrame:
     """A frame as the BMS queued it."""
 
     time_ns: int
@@ -36,7 +36,7 @@ class DeskPins(BoardPins):
 
     def __init__(self, kernel: Kernel, board: Board, **levels: Any) -> None:
         self.uart: list[tuple[int, bytes]] = []
-        self.frames: list[Frame] = []
+        self.frames: list[QueuedFrame] = []
         super().__init__(kernel, board, **levels)
 
     def uart_write(self, data: bytes) -> None:
@@ -44,7 +44,7 @@ class DeskPins(BoardPins):
 
     def can_send(self, can_id: int, data: bytes, *, extended: bool = False) -> bool:
         assert not extended
-        self.frames.append(Frame(self._kernel.now_ns, can_id, data))
+        self.frames.append(QueuedFrame(self._kernel.now_ns, can_id, data))
         return True
 
 

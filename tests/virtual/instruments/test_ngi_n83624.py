@@ -14,7 +14,7 @@ from rig.virtual.signal import Signal
 from tests.virtual.instruments.desk import MS, Desk
 
 
-class Bench:
+class WiredEmulator:
     """An emulator with four cells wired."""
 
     def __init__(self, desk: Desk, seed: int = 1) -> None:
@@ -32,31 +32,33 @@ class Bench:
 
 
 @pytest.fixture
-def bench(desk: Desk) -> Bench:
-    return Bench(desk)
+def bench(desk: Desk) -> WiredEmulator:
+    return WiredEmulator(desk)
 
 
-def test_it_says_who_it_is(desk: Desk, bench: Bench) -> None:
+def test_it_says_who_it_is(desk: Desk, bench: WiredEmulator) -> None:
     assert desk.ask(bench.emulator, "*IDN?") == "NGI,N83624,0,V1.00"
 
 
-def test_there_is_no_error_query(desk: Desk, bench: Bench) -> None:
+def test_there_is_no_error_query(desk: Desk, bench: WiredEmulator) -> None:
     assert desk.ask_raw(bench.emulator, "SYST:ERR?") == b""
 
 
-def test_a_list_sets_many_channels_and_reads_them_in_its_order(desk: Desk, bench: Bench) -> None:
+def test_a_list_sets_many_channels_and_reads_them_in_its_order(
+    desk: Desk, bench: WiredEmulator
+) -> None:
     desk.do(bench.emulator, "SOUR:VOLT 3.65(@1,3)", "SOUR2:VOLT 3.2")
 
     assert desk.numbers(bench.emulator, "SOUR:VOLT?(@3,2,1,4)") == [3.65, 3.2, 3.65, 0.0]
 
 
-def test_ranges_in_a_list_are_refused_in_silence(desk: Desk, bench: Bench) -> None:
+def test_ranges_in_a_list_are_refused_in_silence(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "SOUR:VOLT 3.65(@1:3)", "SOUR25:VOLT 1", "SOUR1:VOLT 6.1")
 
     assert desk.numbers(bench.emulator, "SOUR:VOLT?(@1,2,3)") == [0.0, 0.0, 0.0]
 
 
-def test_currents_are_in_milliamperes(desk: Desk, bench: Bench) -> None:
+def test_currents_are_in_milliamperes(desk: Desk, bench: WiredEmulator) -> None:
     bench.amps[1].jump(0.1)
     desk.do(bench.emulator, "SOUR1:VOLT 3.3", "OUTP1:ONOFF 1")
 
@@ -66,7 +68,7 @@ def test_currents_are_in_milliamperes(desk: Desk, bench: Bench) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_output_and_reading_keep_inside_the_data_sheet(desk: Desk, seed: int) -> None:
-    bench = Bench(desk, seed)
+    bench = WiredEmulator(desk, seed)
     desk.do(bench.emulator, "SOUR:VOLT 3.65004(@1,2,3,4)", "OUTP:ONOFF 1(@1,2,3,4)")
 
     read = desk.numbers(bench.emulator, "MEAS:VOLT?(@1,2,3,4)")
@@ -77,7 +79,7 @@ def test_output_and_reading_keep_inside_the_data_sheet(desk: Desk, seed: int) ->
         assert abs(read[n - 1] - true) <= READ_ACCURACY.limit(true) + 5 * READ_NOISE_V + 5e-5
 
 
-def test_a_step_slews_and_then_settles(desk: Desk, bench: Bench) -> None:
+def test_a_step_slews_and_then_settles(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "SOUR1:VOLT 3.0", "OUTP1:ONOFF 1", "SOUR1:VOLT 3.5")
     cell = bench.cells[1]
     middle_ns = cell.crossings(3.25, rising=True)[-1]
@@ -88,7 +90,7 @@ def test_a_step_slews_and_then_settles(desk: Desk, bench: Bench) -> None:
     assert cell.value_at(middle_ns + 10 * MS) == pytest.approx(3.5, abs=1.1e-3)
 
 
-def test_the_age_of_a_reading_is_hidden(desk: Desk, bench: Bench) -> None:
+def test_the_age_of_a_reading_is_hidden(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "SOUR1:VOLT 3.0", "OUTP1:ONOFF 1", "MEAS1:CAPR 2", then_ms=2000)
     bench.emulator.receive(desk, "SOUR1:VOLT 3.5")
 
@@ -100,14 +102,14 @@ def test_the_age_of_a_reading_is_hidden(desk: Desk, bench: Bench) -> None:
     assert len(set(readings)) <= 1 + (desk.kernel.now_ns - fresh) // (480 * MS) + 1
 
 
-def test_the_output_falls_when_it_goes_off(desk: Desk, bench: Bench) -> None:
+def test_the_output_falls_when_it_goes_off(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "SOUR1:VOLT 3.0", "OUTP1:ONOFF 1", "OUTP1:ONOFF 0")
 
     assert bench.cells[1].value() == pytest.approx(0.0, abs=1e-6)
     assert desk.ask(bench.emulator, "OUTP1:STAT?") == "0"
 
 
-def test_a_mode_is_changed_only_with_the_output_off(desk: Desk, bench: Bench) -> None:
+def test_a_mode_is_changed_only_with_the_output_off(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "OUTP1:ONOFF 1", "OUTP1:MODE 1")
     assert desk.ask(bench.emulator, "OUTP1:MODE?") == "0"
 
@@ -116,7 +118,7 @@ def test_a_mode_is_changed_only_with_the_output_off(desk: Desk, bench: Bench) ->
     assert desk.ask(bench.emulator, "OUTP1:MODE?") == "1"
 
 
-def test_charge_mode_has_a_series_resistance(desk: Desk, bench: Bench) -> None:
+def test_charge_mode_has_a_series_resistance(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "OUTP1:MODE 1", "CHAR1:VOLT 3.3", "CHAR1:R 100", "OUTP1:ONOFF 1")
     before = bench.cells[1].value()
 
@@ -126,7 +128,7 @@ def test_charge_mode_has_a_series_resistance(desk: Desk, bench: Bench) -> None:
     assert before - bench.cells[1].value() == pytest.approx(0.1, abs=1e-3)
 
 
-def test_a_current_beyond_the_limit_pulls_the_cell_down(desk: Desk, bench: Bench) -> None:
+def test_a_current_beyond_the_limit_pulls_the_cell_down(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "SOUR1:VOLT 3.0", "SOUR1:OUTCURR 100", "OUTP1:ONOFF 1")
 
     bench.amps[1].jump(0.2)
@@ -135,41 +137,43 @@ def test_a_current_beyond_the_limit_pulls_the_cell_down(desk: Desk, bench: Bench
     assert bench.cells[1].value() == pytest.approx(1.5, abs=0.01)
 
 
-def test_a_fault_relay_is_refused_while_the_terminals_live(desk: Desk, bench: Bench) -> None:
+def test_a_fault_relay_is_refused_while_the_terminals_live(
+    desk: Desk, bench: WiredEmulator
+) -> None:
     desk.do(bench.emulator, "SOUR1:VOLT 3.0", "OUTP1:ONOFF 1", "FAUL1:SIMU 1")
 
     assert bench.broken == []
     assert int(desk.ask(bench.emulator, "OUTP1:EVEN?")) & 1 << 5
 
 
-def test_a_fault_relay_is_refused_outside_source_mode(desk: Desk, bench: Bench) -> None:
+def test_a_fault_relay_is_refused_outside_source_mode(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "OUTP1:MODE 1", "FAUL1:SIMU 1")
 
     assert bench.broken == []
     assert int(desk.ask(bench.emulator, "OUTP1:EVEN?")) & 1 << 6
 
 
-def test_a_dead_lead_is_opened_and_mended(desk: Desk, bench: Bench) -> None:
+def test_a_dead_lead_is_opened_and_mended(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "SOUR1:VOLT 3.0", "OUTP1:ONOFF 1", "OUTP1:ONOFF 0", "FAUL1:SIMU 1")
     desk.do(bench.emulator, "FAUL1:SIMU 0")
 
     assert bench.broken == [(1, True), (1, False)]
 
 
-def test_reversed_polarity_is_negative_at_the_terminals(desk: Desk, bench: Bench) -> None:
+def test_reversed_polarity_is_negative_at_the_terminals(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "FAUL1:SIMU 96", "SOUR1:VOLT 3.0", "OUTP1:ONOFF 1")
 
     assert bench.cells[1].value() == pytest.approx(-3.0, abs=2e-3)
 
 
-def test_over_voltage_protection_switches_off_and_says_so(desk: Desk, bench: Bench) -> None:
+def test_over_voltage_protection_switches_off_and_says_so(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "PRO1:VOLT 3.6", "SOUR1:VOLT 3.0", "OUTP1:ONOFF 1", "SOUR1:VOLT 3.7")
 
     assert bench.cells[1].value() == pytest.approx(0.0, abs=1e-6)
     assert desk.ask(bench.emulator, "OUTP1:STAT?") == str(1 << 1)
 
 
-def test_a_soc_table_is_followed_as_charge_is_drawn(desk: Desk, bench: Bench) -> None:
+def test_a_soc_table_is_followed_as_charge_is_drawn(desk: Desk, bench: WiredEmulator) -> None:
     rows = [(0.0, 3.0), (100.0, 3.2), (200.0, 3.3)]
     desk.do(bench.emulator, "OUTP1:MODE 3", "SOC1:EDIT:LENG 3")
     for step, (mah, volts) in enumerate(rows, 1):
@@ -184,7 +188,7 @@ def test_a_soc_table_is_followed_as_charge_is_drawn(desk: Desk, bench: Bench) ->
     assert bench.cells[1].value() == pytest.approx(3.1 - 0.05, abs=2e-3)
 
 
-def test_a_factory_reset_takes_ten_seconds(desk: Desk, bench: Bench) -> None:
+def test_a_factory_reset_takes_ten_seconds(desk: Desk, bench: WiredEmulator) -> None:
     desk.do(bench.emulator, "SOUR1:VOLT 3.0", "OUTP1:ONOFF 1")
     start_ns = desk.kernel.now_ns
 
@@ -194,7 +198,9 @@ def test_a_factory_reset_takes_ten_seconds(desk: Desk, bench: Bench) -> None:
     assert desk.numbers(bench.emulator, "SOUR1:VOLT?") == [0.0]
 
 
-def test_a_steady_cell_is_not_driven_anew_when_its_load_changes(desk: Desk, bench: Bench) -> None:
+def test_a_steady_cell_is_not_driven_anew_when_its_load_changes(
+    desk: Desk, bench: WiredEmulator
+) -> None:
     desk.do(bench.emulator, "SOUR1:VOLT 3.0", "OUTP1:ONOFF 1")
     changes: list[Signal] = []
     bench.cells[1].on_change(lambda: changes.append(bench.cells[1]))

@@ -12,7 +12,7 @@ from rig.virtual.loop import Loop
 from tests.virtual.instruments.desk import MS, Desk
 
 
-class Output:
+class DrivenTerminals:
     """What a supply or load drives: holds the set points, and the terminals as told."""
 
     def __init__(self) -> None:
@@ -27,17 +27,17 @@ class Output:
 
 
 @pytest.fixture
-def output() -> Output:
-    return Output()
+def output() -> DrivenTerminals:
+    return DrivenTerminals()
 
 
 @pytest.fixture
-def charger(desk: Desk, output: Output) -> Charger:
+def charger(desk: Desk, output: DrivenTerminals) -> Charger:
     return Charger(desk.kernel, desk.clock, desk.rng(), apply=output.apply, measure=output.measure)
 
 
 @pytest.fixture
-def load(desk: Desk, output: Output) -> ElectronicLoad:
+def load(desk: Desk, output: DrivenTerminals) -> ElectronicLoad:
     return ElectronicLoad(
         desk.kernel, desk.clock, desk.rng(), apply=output.apply, measure=output.measure
     )
@@ -51,7 +51,9 @@ def test_a_genesys_ends_replies_with_cr_lf(desk: Desk, charger: Charger) -> None
     assert desk.ask_raw(charger, "SYST:ERR?") == b'0,"No error"\r\n'
 
 
-def test_a_charger_ramps_to_its_set_points(desk: Desk, charger: Charger, output: Output) -> None:
+def test_a_charger_ramps_to_its_set_points(
+    desk: Desk, charger: Charger, output: DrivenTerminals
+) -> None:
     desk.do(charger, "VOLT 14.6", "CURR 10", "OUTP:STAT 1")
 
     on, volts, amps = output.calls[-1]
@@ -74,7 +76,7 @@ def test_over_voltage_protection_must_stay_five_percent_above(desk: Desk, charge
 
 
 def test_a_pack_above_the_limit_trips_the_charger(
-    desk: Desk, charger: Charger, output: Output
+    desk: Desk, charger: Charger, output: DrivenTerminals
 ) -> None:
     desk.do(charger, "VOLT:PROT 15", "VOLT 14")
     output.at = (15.2, 0.0)
@@ -90,7 +92,7 @@ def test_a_pack_above_the_limit_trips_the_charger(
 
 
 def test_a_silent_client_is_bitten_by_the_watchdog(
-    desk: Desk, charger: Charger, output: Output
+    desk: Desk, charger: Charger, output: DrivenTerminals
 ) -> None:
     desk.do(charger, "SYST:COMM:WATCH:TIM 2", "SYST:COMM:WATCH:STAT 1", "VOLT 14", "OUTP:STAT 1")
     assert output.calls[-1][0]
@@ -107,7 +109,7 @@ def test_a_silent_client_is_bitten_by_the_watchdog(
 
 
 def test_the_watchdog_counts_from_the_first_command_after_it_was_enabled(
-    desk: Desk, charger: Charger, output: Output
+    desk: Desk, charger: Charger, output: DrivenTerminals
 ) -> None:
     desk.do(charger, "OUTP:STAT 1", "SYST:COMM:WATCH:TIM 1", "SYST:COMM:WATCH:STAT 1")
 
@@ -172,7 +174,7 @@ def test_aux_over_voltage_trips_and_clearing_restores_the_output(desk: Desk) -> 
 
 
 def test_a_load_draws_what_it_is_told_at_its_slew(
-    desk: Desk, load: ElectronicLoad, output: Output
+    desk: Desk, load: ElectronicLoad, output: DrivenTerminals
 ) -> None:
     desk.do(load, "SYST:REM", "FUNC CURR", "CURR:SLEW 1", "CURR 85", "INP 1")
 
@@ -186,7 +188,7 @@ def test_a_load_draws_what_it_is_told_at_its_slew(
 
 
 def test_a_load_switches_off_after_its_over_current_delay(
-    desk: Desk, load: ElectronicLoad, output: Output
+    desk: Desk, load: ElectronicLoad, output: DrivenTerminals
 ) -> None:
     desk.do(load, "CURR:PROT 50;PROT:DEL 0.2;STAT 1", "CURR 60", "INP 1", then_ms=0)
     output.at = (13.0, 60.0)

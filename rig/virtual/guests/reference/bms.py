@@ -104,7 +104,7 @@ class Bms:
         self.balancer = parts.balancer(image.balancing, cells=image.cells)
         self._telemetry = parts.telemetry()
         self._transmitter = parts.transmitter(pins, image.transmit)
-        self._extremes = parts.extremes()
+        self._min_max = parts.min_max()
         self._limiter = parts.limiter(image.limits, parts.limit_watch)
         self._codes = {rule.short: code for code, rule in enumerate(image.rules, 1)}
         counter = parts.counter(image.energy, step_s=image.main_ns / 1e9)
@@ -409,9 +409,9 @@ class Bms:
     def send_limits(self) -> None:
         """Reckon the limits anew and send BMS_Limits and BMS_Extremes."""
         readings, limiter = self.readings, self._limiter
-        self._extremes.look(readings)
+        self._min_max.look(readings)
         limits = limiter.step(
-            self._extremes,
+            self._min_max,
             readings.temperatures_degc,
             self._soc.fraction,
             charge=self._charge_on,
@@ -419,7 +419,7 @@ class Bms:
         )
         limiter.watch(readings.current_a)
         self._transmitter.post(can.LIMITS_ID, self._telemetry.limits(limits))
-        self._transmitter.post(can.EXTREMES_ID, self._telemetry.extremes(self._extremes))
+        self._transmitter.post(can.EXTREMES_ID, self._telemetry.min_max(self._min_max))
 
     def _send_temperatures(self) -> None:
         data = self._telemetry.temperatures(self.readings.temperatures_degc)
@@ -512,12 +512,12 @@ class Bms:
         sensors = ",".join(f"{degc:.1f}" for degc in r.temperatures_degc)
         state = can.STATE_NAMES[self._state]
         soc = self._soc.fraction * 100.0
-        told = f"state={state} v={cells} i={r.current_a:.2f} t={sensors} soc={soc:.1f}"
+        reported = f"state={state} v={cells} i={r.current_a:.2f} t={sensors} soc={soc:.1f}"
         limits = self._limiter.limits
         self.log(
             "I",
             "bms",
-            f"{told} pack={r.pack_v:.2f} cvl={limits.cvl_v:.2f} ccl={limits.ccl_a:.1f}"
+            f"{reported} pack={r.pack_v:.2f} cvl={limits.cvl_v:.2f} ccl={limits.ccl_a:.1f}"
             f" dcl={limits.dcl_a:.1f}",
         )
 

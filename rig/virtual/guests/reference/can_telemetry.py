@@ -1,6 +1,6 @@
 """The frames of the reference BMS, as the bms.dbc of each describes them. Packs, never sends.
 
-The two are kept apart on purpose: this is what the firmware does, the DBC what it promises.
+The two are kept apart on purpose: this is what the firmware does, the DBC what it claims.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from rig.virtual.guests.reference.extremes import Extremes
-from rig.virtual.guests.reference.limits import Limits
+from rig.virtual.guests.reference.limits import SentLimits
+from rig.virtual.guests.reference.min_max import MinMax
 
 EVENT_ID, STATUS_ID, CELLS_ID, PACK_ID, LIMITS_ID = 0x080, 0x100, 0x110, 0x120, 0x121
 EXTREMES_ID, ENERGY_ID, TEMPERATURES_ID, HOST_ALIVE_ID = 0x122, 0x123, 0x130, 0x305
@@ -85,17 +85,17 @@ class Telemetry:
         data = _EVENT.pack(0, alive | tripped << 4, code, channel, raw, self._events)
         return self.protect(EVENT_ID, data)
 
-    def limits(self, limits: Limits) -> bytes:
+    def limits(self, limits: SentLimits) -> bytes:
         """Pack BMS_Limits."""
         alive = self._next_alive(LIMITS_ID) | limits.charge << 4 | limits.discharge << 5
         volts = _clamp(limits.cvl_v * 100.0, 0, 0xFFFE)
         amps = (_clamp(a * 10.0, 0, 0xFFFE) for a in (limits.ccl_a, limits.dcl_a))
         return self.protect(LIMITS_ID, _LIMITS.pack(0, alive, volts, *amps))
 
-    def extremes(self, extremes: Extremes) -> bytes:
+    def min_max(self, min_max: MinMax) -> bytes:
         """Pack BMS_Extremes."""
-        volts = [self._millivolts(v) for v in extremes.cells_v]
-        return _EXTREMES.pack(*volts, *[self._decidegrees(t) for t in extremes.temperatures_degc])
+        volts = [self._millivolts(v) for v in min_max.cells_v]
+        return _EXTREMES.pack(*volts, *[self._decidegrees(t) for t in min_max.temperatures_degc])
 
     def cells(self, cells_v: Sequence[float]) -> bytes:
         """Pack a frame of cell voltages: four of them."""

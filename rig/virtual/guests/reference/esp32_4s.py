@@ -8,7 +8,7 @@ from rig.virtual.guests.esp32 import BootLog
 from rig.virtual.guests.reference.bms import Bms
 from rig.virtual.guests.reference.image import Build, Image, Parts
 from rig.virtual.guests.reference.protections import Rule
-from rig.virtual.guests.reference.settings import DelayTable, Setting
+from rig.virtual.guests.reference.settings import DelayTable, StoredSetting
 
 # Ticks are runs of the 10 ms main task. From the crossing at the terminals to the gate it takes
 # (ticks - 1) * 10 ms, and before that up to 50 ms (10 ms for currents) until the front end has
@@ -68,23 +68,23 @@ _DA = {"unit": "A", "per_unit": 10}
 _DDEGC = {"unit": "degC", "per_unit": 10}
 
 
-def _trip(rule: str, unit: dict[str, Any], factory: int, low: int, high: int) -> Setting:
+def _trip(rule: str, unit: dict[str, Any], factory: int, low: int, high: int) -> StoredSetting:
     name = f"{rule.lower()}.trip"
-    return Setting(
+    return StoredSetting(
         name=name, rule=rule, moves="threshold", factory=factory, low=low, high=high, **unit
     )
 
 
-def _release(rule: str, unit: dict[str, Any], factory: int, low: int, high: int) -> Setting:
+def _release(rule: str, unit: dict[str, Any], factory: int, low: int, high: int) -> StoredSetting:
     name = f"{rule.lower()}.release"
-    return Setting(
+    return StoredSetting(
         name=name, rule=rule, moves="release", factory=factory, low=low, high=high, **unit
     )
 
 
-def _delay(rule: str, factory: int, low: int, high: int, **more: Any) -> Setting:
+def _delay(rule: str, factory: int, low: int, high: int, **more: Any) -> StoredSetting:
     name = f"{rule.lower()}.delay"
-    return Setting(
+    return StoredSetting(
         name=name, rule=rule, moves="ticks", unit="s", per_unit=1000,
         factory=factory, low=low, high=high, **more,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """What is compiled into one build of the firmware, and which classes are linked into it.
 
-What the maker promises stands in the DUT's profile; the two must be able to disagree. A defect is
+What the maker claims stands in the DUT's profile; the two must be able to disagree. A defect is
 written as a change of a `Build`: a figure of the image (`configure`), a rule (`with_rule`) or a
 mixin laid over one part (`patch`), so that several defects can be put into one build.
 """
@@ -17,8 +17,8 @@ from rig.virtual.guests.reference.can_telemetry import Telemetry
 from rig.virtual.guests.reference.console import ConsoleStack, LineReader
 from rig.virtual.guests.reference.contactors import ContactorControl, ContactorFigures
 from rig.virtual.guests.reference.energy import Gauge, Health
-from rig.virtual.guests.reference.extremes import Extremes
 from rig.virtual.guests.reference.limits import Limiter, LimitsImage, LimitWatch
+from rig.virtual.guests.reference.min_max import MinMax
 from rig.virtual.guests.reference.protections import (
     Debounce,
     Detector,
@@ -29,7 +29,7 @@ from rig.virtual.guests.reference.protections import (
 )
 from rig.virtual.guests.reference.quantities import Quantities
 from rig.virtual.guests.reference.receive import HostCheck, HostImage, Receiver
-from rig.virtual.guests.reference.settings import Setting, Settings
+from rig.virtual.guests.reference.settings import StoredSetting, StoredSettings
 from rig.virtual.guests.reference.settings_task import SettingsTask
 from rig.virtual.guests.reference.state_of_charge import ChargeCounter, EnergyImage, StateOfCharge
 from rig.virtual.guests.reference.storage import Store
@@ -71,7 +71,7 @@ class Image:
     host: HostImage = field(default_factory=HostImage)
     energy: EnergyImage = field(default_factory=EnergyImage)
     balancing: BalancingLimits = field(default_factory=BalancingLimits)
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[StoredSetting, ...] = ()
     console_stack_bytes: int = 4096
     thermistor: Thermistor = field(default_factory=Thermistor)
     front_end: FrontEndImage = field(default_factory=FrontEndImage)
@@ -105,13 +105,13 @@ class Parts:
     gauge: type[Gauge] = Gauge
     telemetry: type[Telemetry] = Telemetry
     transmitter: type[Transmitter] = Transmitter
-    extremes: type[Extremes] = Extremes
+    min_max: type[MinMax] = MinMax
     limiter: type[Limiter] = Limiter
     limit_watch: type[LimitWatch] = LimitWatch
     lines: type[LineReader] = LineReader
     timers: type[SoftTimers] = SoftTimers
     stack: type[ConsoleStack] = ConsoleStack
-    settings: type[Settings] = Settings
+    settings: type[StoredSettings] = StoredSettings
     settings_task: type[SettingsTask] = SettingsTask
     store: type[Store] = Store
     contactors: type[ContactorControl] = ContactorControl

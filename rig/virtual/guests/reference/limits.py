@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rig.virtual.guests.reference.extremes import Extremes
+from rig.virtual.guests.reference.min_max import MinMax
 
 Curve = tuple[tuple[float, float], ...]  # points (x, y) in order of x; flat beyond its ends
 
@@ -48,7 +48,7 @@ def on_curve(curve: Curve, x: float) -> float:
 
 
 @dataclass(slots=True)
-class Ramp:
+class RateLimit:
     """Follows its target down at once and up by so much a step."""
 
     rise: float
@@ -84,7 +84,7 @@ class LimitWatch:
 
 
 @dataclass(slots=True)
-class Limits:
+class SentLimits:
     """What is told: V, A."""
 
     cvl_v: float = 0.0
@@ -95,7 +95,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Inputs:
     """What the limits follow from."""
 
     cells_v: tuple[float, float]  # lowest, highest
@@ -108,9 +108,9 @@ class Limiter:
 
     def __init__(self, image: LimitsImage, watch: type[LimitWatch]) -> None:
         self.image = image
-        self._charge, self._discharge = Ramp(image.rise_a), Ramp(image.rise_a)
+        self._charge, self._discharge = RateLimit(image.rise_a), RateLimit(image.rise_a)
         self._watches = watch(image), watch(image)
-        self.limits = Limits()
+        self.limits = SentLimits()
 
     @property
     def exceeded(self) -> bool:
@@ -118,12 +118,12 @@ class Limiter:
         return any(watch.exceeded for watch in self._watches)
 
     def step(
-        self, extremes: Extremes, temperatures_degc: Sequence[float], soc: float, *, charge: bool,
+        self, min_max: MinMax, temperatures_degc: Sequence[float], soc: float, *, charge: bool,
         discharge: bool,
-    ) -> Limits:  # fmt: skip
+    ) -> SentLimits:  # fmt: skip
         """Reckon the limits; `charge` and `discharge` tell whether the path is closed."""
-        seen = _Seen(extremes.cells_v, self.sensors(temperatures_degc), soc)
-        self.limits = Limits(
+        seen = _Inputs(min_max.cells_v, self.sensors(temperatures_degc), soc)
+        self.limits = SentLimits(
             cvl_v=on_curve(self.image.cvl_by_cell, seen.cells_v[1]),
             ccl_a=self.limited(self._charge, self._may_charge_a(seen), allowed=charge),
             dcl_a=self.limited(self._discharge, self._may_discharge_a(seen), allowed=discharge),
@@ -146,7 +146,7 @@ class Limiter:
         """Sensors that the limits follow: all sit on cells."""
         return degc
 
-    def _may_charge_a(self, seen: _Seen) -> float:
+    def _may_charge_a(self, seen: _Inputs) -> float:
         image = self.image
         by_sensor = (on_curve(image.ccl_by_temperature, degc) for degc in seen.temperatures_degc)
         return min(
@@ -155,7 +155,7 @@ class Limiter:
             *by_sensor,
         )
 
-    def _may_discharge_a(self, seen: _Seen) -> float:
+    def _may_discharge_a(self, seen: _Inputs) -> float:
         image = self.image
         by_sensor = (on_curve(image.dcl_by_temperature, degc) for degc in seen.temperatures_degc)
         return min(
@@ -164,7 +164,7 @@ class Limiter:
             *by_sensor,
         )
 
-    def limited(self, ramp: Ramp, may_a: float, *, allowed: bool) -> float:
+    def limited(self, ramp: RateLimit, may_a: float, *, allowed: bool) -> float:
         """Grant first, ramp behind it: so that it also rises slowly from a block."""
         return ramp.step(self.granted(may_a, allowed=allowed))
 

@@ -26,7 +26,7 @@ class DelayTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class StoredSetting:
     """One setting: what it moves, in what unit, how far."""
 
     name: str
@@ -46,10 +46,10 @@ class Refused(Exception):  # noqa: N818  (a user's mistake, told to the user)
     """Why a setting is not taken, in the console's words."""
 
 
-class Settings:
+class StoredSettings:
     """The values in force."""
 
-    def __init__(self, items: tuple[Setting, ...], rules: Iterable[Rule]) -> None:
+    def __init__(self, items: tuple[StoredSetting, ...], rules: Iterable[Rule]) -> None:
         self.items = {item.name: item for item in items}
         self._above = {rule.short: rule.above for rule in rules}
         self.values: dict[str, int] = {}
@@ -84,7 +84,7 @@ class Settings:
             raise Refused("release beyond trip")
         self.values[name] = raw
 
-    def _item(self, name: str) -> Setting:
+    def _item(self, name: str) -> StoredSetting:
         if name not in self.items:
             raise Refused("unknown setting")
         return self.items[name]
@@ -98,7 +98,7 @@ class Settings:
             raise Refused("no number")
         return number
 
-    def _is_legal(self, item: Setting, number: float) -> bool:
+    def _is_legal(self, item: StoredSetting, number: float) -> bool:
         steps = number * item.per_unit
         if not item.low - 0.5 < steps < item.high + 0.5:
             return False
@@ -107,11 +107,11 @@ class Settings:
     def _offered(self, table: DelayTable) -> list[float]:
         return [value / table.per_second for value in table.values]
 
-    def steps(self, item: Setting, number: float) -> int:
+    def steps(self, item: StoredSetting, number: float) -> int:
         """Scale a number, in the setting's unit, to the step that is stored."""
         return round(number * item.per_unit)
 
-    def pair_is_legal(self, item: Setting, raw: int) -> bool:
+    def pair_is_legal(self, item: StoredSetting, raw: int) -> bool:
         """A release must lie on the healthy side of its trip level."""
         by_field = {i.moves: i for i in self.items.values() if i.rule == item.rule}
         if item.moves == "ticks" or not {"threshold", "release"} <= by_field.keys():
@@ -128,7 +128,7 @@ class Settings:
         """Give the stored form: each value in its width, one after the other."""
         return b"".join(self._field(item) for item in self.items.values())
 
-    def _field(self, item: Setting) -> bytes:
+    def _field(self, item: StoredSetting) -> bytes:
         raw = self.values[item.name] % (1 << 8 * item.width)
         return raw.to_bytes(item.width, "little")
 
@@ -144,7 +144,7 @@ class Settings:
             at += item.width
         return True
 
-    def stored_items(self) -> Iterable[Setting]:
+    def stored_items(self) -> Iterable[StoredSetting]:
         """Give the settings in the order in which they are stored."""
         return self.items.values()
 
@@ -161,13 +161,13 @@ class Settings:
     def _changed(self, rule: Rule, figures: Mapping[str, float | int]) -> Rule:
         return replace(rule, **figures) if figures else rule  # type: ignore[arg-type]
 
-    def _figure(self, item: Setting) -> float | int:
+    def _figure(self, item: StoredSetting) -> float | int:
         raw = self.values[item.name]
         if item.moves != "ticks":
             return raw / item.per_unit
         return self._delay_ms(item, raw) // TICK_MS - item.lead_ticks
 
-    def _delay_ms(self, item: Setting, wish_ms: int) -> int:
+    def _delay_ms(self, item: StoredSetting, wish_ms: int) -> int:
         table = item.table
         if table is None:
             return wish_ms

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rig.virtual.guests.reference.settings import Refused, Settings
+from rig.virtual.guests.reference.settings import Refused, StoredSettings
 from rig.virtual.guests.reference.storage import Record, Store
 
 
@@ -22,11 +22,11 @@ class SettingsTask:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: StoredSettings,
         store: Store,
         *,
         tell: Callable[[str], None],
-        apply: Callable[[Settings], None],
+        apply: Callable[[StoredSettings], None],
     ) -> None:
         self.settings, self._store = settings, store
         self._tell, self._apply = tell, apply
@@ -108,7 +108,7 @@ class SettingsTask:
         if record is not None and record.payload == payload and not self._store.bad_slots:
             self._tell("OK saved")
         else:
-            self._store.save(payload, self._told)
+            self._store.save(payload, self._reported)
 
-    def _told(self, kept: bool) -> None:  # noqa: FBT001  (the store's answer)
+    def _reported(self, kept: bool) -> None:  # noqa: FBT001  (the store's answer)
         self._tell("OK saved" if kept else "ERR storage")

@@ -35,7 +35,7 @@ def short_violations_add_up(build: Build) -> Build:
     "counts-down-instead-of-again",
     "D60",
     "S2",
-    "a leaky counter where values in a row are promised: bad for 60 % of the time trips",
+    "a leaky counter where values in a row are claimed: bad for 60 % of the time trips",
     shows=r"(opened|was open|became 1|was 1|console said)",
 )
 def counts_down_instead_of_again(build: Build) -> Build:

@@ -9,9 +9,9 @@ from rig.virtual.guests.reference import can_telemetry as can
 from rig.virtual.guests.reference.afe import FrontEnd, Readings
 from rig.virtual.guests.reference.bms import Bms
 from rig.virtual.guests.reference.can_telemetry import Telemetry
-from rig.virtual.guests.reference.extremes import Extremes
 from rig.virtual.guests.reference.image import Build
-from rig.virtual.guests.reference.limits import Limits
+from rig.virtual.guests.reference.limits import SentLimits
+from rig.virtual.guests.reference.min_max import MinMax
 from rig.virtual.guests.reference.protections import BIT, Event, Protections, Rule
 from rig.virtual.guests.reference.timers import SoftTimers
 from rig.virtual.guests.reference.transmit import Transmitter
@@ -22,7 +22,7 @@ from rig.virtual.guests.variants import variant
 class _TenthsAsTenths(Telemetry):
     """The field's LSB is 10 mV; the value is put in with the 100 mV of an older layout."""
 
-    def limits(self, limits: Limits) -> bytes:
+    def limits(self, limits: SentLimits) -> bytes:
         return super().limits(replace(limits, cvl_v=limits.cvl_v / 10.0))
 
 
@@ -57,8 +57,8 @@ def event_value_tenfold(build: Build) -> Build:
 class _MaxBigEndian(Telemetry):
     """One of the four fields was swapped on the old processor and still is."""
 
-    def extremes(self, extremes: Extremes) -> bytes:
-        data = super().extremes(extremes)
+    def min_max(self, min_max: MinMax) -> bytes:
+        data = super().min_max(min_max)
         return data[:2] + data[3:4] + data[2:3] + data[4:]
 
 
@@ -120,7 +120,7 @@ def pack_one_cell_too_high(build: Build) -> Build:
     return build.patch(front_end=_SumsTheFirstTwice)
 
 
-class _BothFromTheHighest(Extremes):
+class _BothFromTheHighest(MinMax):
     """Lowest and highest temperature are taken from one and the same register."""
 
     def of_temperatures(self, degc: Sequence[float]) -> tuple[float, float]:
@@ -138,10 +138,10 @@ class _BothFromTheHighest(Extremes):
 def lowest_temperature_is_the_highest(build: Build) -> Build:
     """Build it."""
     build = build.with_rule("UTC", reads="hottest").with_rule("UTD", reads="hottest")
-    return build.patch(extremes=_BothFromTheHighest)
+    return build.patch(min_max=_BothFromTheHighest)
 
 
-class _ElseIf(Extremes):
+class _ElseIf(MinMax):
     """A value that is a new highest is never looked at as the lowest."""
 
     def least_and_most(self, values: Sequence[float]) -> tuple[float, float]:
@@ -163,7 +163,7 @@ class _ElseIf(Extremes):
 )
 def lowest_missed_in_rising_order(build: Build) -> Build:
     """Build it."""
-    return build.patch(extremes=_ElseIf)
+    return build.patch(min_max=_ElseIf)
 
 
 # ---- mailboxes --------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def alarm_waits_behind_bulk(build: Build) -> Build:
 class _LimitsOneByteShort(Telemetry):
     """The length is that of the layout before the last field was added."""
 
-    def limits(self, limits: Limits) -> bytes:
+    def limits(self, limits: SentLimits) -> bytes:
         return super().limits(limits)[:7]
 
 
@@ -240,7 +240,7 @@ class _LimitsOneByteShort(Telemetry):
     "limits-one-byte-short",
     "D47",
     "S3",
-    "seven bytes are sent where eight are promised",
+    "seven bytes are sent where eight are claimed",
     shows=r"BMS_Limits",
 )
 def limits_one_byte_short(build: Build) -> Build:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rig.virtual.guests.reference.image import Build
-from rig.virtual.guests.reference.limits import Limiter, LimitWatch, Ramp
+from rig.virtual.guests.reference.limits import Limiter, LimitWatch, RateLimit
 from rig.virtual.guests.variants import variant
 
 
@@ -64,7 +64,7 @@ def permission_inverted(build: Build) -> Build:
 class _RampBeforeTheBlock(Limiter):
     """The ramp follows what the curves allow; the block is put behind it."""
 
-    def limited(self, ramp: Ramp, may_a: float, *, allowed: bool) -> float:
+    def limited(self, ramp: RateLimit, may_a: float, *, allowed: bool) -> float:
         return self.granted(ramp.step(may_a), allowed=allowed)
 
 

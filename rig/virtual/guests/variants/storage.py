@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rig.virtual.guests.reference.image import Build
 from rig.virtual.guests.reference.protections import Protections
-from rig.virtual.guests.reference.settings import DelayTable, Setting, Settings
+from rig.virtual.guests.reference.settings import DelayTable, StoredSetting, StoredSettings
 from rig.virtual.guests.reference.settings_task import SettingsTask
 from rig.virtual.guests.reference.storage import SLOTS, Record, Store
 from rig.virtual.guests.variants import variant
@@ -15,10 +15,10 @@ from rig.virtual.kernel import MS
 
 
 # ---- taken --------------------------------------------------------------------------------------
-class _CastTooSoon(Settings):
+class _CastTooSoon(StoredSettings):
     """The number is cast to an integer and only then scaled to the stored step."""
 
-    def steps(self, item: Setting, number: float) -> int:
+    def steps(self, item: StoredSetting, number: float) -> int:
         return int(number) * item.per_unit
 
 
@@ -34,10 +34,10 @@ def limits_cut_to_whole_units(build: Build) -> Build:
     return build.patch(settings=_CastTooSoon)
 
 
-class _ChecksReleaseOnly(Settings):
+class _ChecksReleaseOnly(StoredSettings):
     """The pair is looked at where the release is set; a trip level may pass it."""
 
-    def pair_is_legal(self, item: Setting, raw: int) -> bool:
+    def pair_is_legal(self, item: StoredSetting, raw: int) -> bool:
         if item.moves == "threshold":
             return True
         return super().pair_is_legal(item, raw)
@@ -71,7 +71,7 @@ def setting_of_the_neighbour(build: Build) -> Build:
     )
 
 
-class _ReadsPastTheTable(Settings):
+class _ReadsPastTheTable(StoredSettings):
     """The table's size in bytes is taken for its number of entries; what lies behind it is read."""
 
     # The limits for overcurrent in discharge, in mV, as a bq769x0's driver has them next.
@@ -114,7 +114,7 @@ def new_limit_read_back_only(build: Build) -> Build:
     return build.patch(protections=_StaleRange)
 
 
-class _MixesUnits(Settings):
+class _MixesUnits(StoredSettings):
     """The wish in ms is compared with a table in s."""
 
     def in_table_units(self, _table: DelayTable, wish_ms: int) -> float:
@@ -147,7 +147,7 @@ def two_seconds_are_one(build: Build) -> Build:
     return build
 
 
-class _RowOfFourBytes(Settings):
+class _RowOfFourBytes(StoredSettings):
     """The row of ovp.delay in the table of fields says four bytes; its field has two."""
 
     def change(self, name: str, text: str) -> None:
@@ -171,11 +171,11 @@ def setting_clears_the_next(build: Build) -> Build:
 
 
 # ---- kept ---------------------------------------------------------------------------------------
-class _LastNotRead(Settings):
+class _LastNotRead(StoredSettings):
     """The loop over the stored fields ends one too soon."""
 
-    def stored_items(self) -> Iterable[Setting]:
-        items: list[Setting] = list(super().stored_items())
+    def stored_items(self) -> Iterable[StoredSetting]:
+        items: list[StoredSetting] = list(super().stored_items())
         return items[:-1]
 
 

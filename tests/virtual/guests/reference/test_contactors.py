@@ -21,7 +21,7 @@ LINK = "pack terminal"
 
 
 @dataclass
-class Bench:
+class BmsInSocket:
     """The BMS in its socket, a pack in its path and a host on its bus."""
 
     kernel: Kernel
@@ -54,7 +54,7 @@ class Bench:
         self.board.nets["aux"].jump(volts)
 
 
-def a_bench(variant: str | None = None) -> Bench:
+def a_bench(variant: str | None = None) -> BmsInSocket:
     kernel = Kernel()
     board = Board(kernel)
     for n in range(1, 17):
@@ -70,18 +70,18 @@ def a_bench(variant: str | None = None) -> Bench:
     bms, host = bus.attach("bms"), bus.attach("host")
     plug_in("esp32-16s", variant, kernel=kernel, board=board, seeds=Seeds(3, 3), uart=uart, can=bms)
     uart.on_transmit = console.extend
-    bench = Bench(kernel, board, path, host, console)
+    bench = BmsInSocket(kernel, board, path, host, console)
     kernel.every(S // 5, bench.send, first_ns=S)
     return bench
 
 
 @pytest.fixture
-def bench() -> Bench:
+def bench() -> BmsInSocket:
     return a_bench()
 
 
 @pytest.fixture
-def closed(bench: Bench) -> Bench:
+def closed(bench: BmsInSocket) -> BmsInSocket:
     bench.run(2.0)
     bench.ask(1)
     bench.run(2.0)
@@ -90,14 +90,14 @@ def closed(bench: Bench) -> Bench:
     return bench
 
 
-def test_nothing_closes_before_the_host_asks(bench: Bench) -> None:
+def test_nothing_closes_before_the_host_asks(bench: BmsInSocket) -> None:
     bench.run(5.0)
 
     assert not bench.edges(MAIN, rising=True)
     assert not bench.edges(PRECHARGE, rising=True)
 
 
-def test_the_main_contactor_follows_once_the_link_has_come_up(closed: Bench) -> None:
+def test_the_main_contactor_follows_once_the_link_has_come_up(closed: BmsInSocket) -> None:
     [begun], [main] = closed.edges(PRECHARGE, rising=True), closed.edges(MAIN, rising=True)
     [ended] = closed.edges(PRECHARGE, rising=False)
     net = closed.board.nets[LINK]
@@ -107,12 +107,12 @@ def test_the_main_contactor_follows_once_the_link_has_come_up(closed: Bench) -> 
     assert 0.94 < net.value_at(round(main * S)) / closed.board.nets["pack"].value() < 0.96
 
 
-def test_the_inrush_stays_below_the_short_circuit_trip(closed: Bench) -> None:
+def test_the_inrush_stays_below_the_short_circuit_trip(closed: BmsInSocket) -> None:
     assert not closed.board.nets["current"].crossings(-80.0, rising=False)
     assert closed.is_on("discharge gate")
 
 
-def test_a_request_that_was_there_at_the_start_is_not_new(bench: Bench) -> None:
+def test_a_request_that_was_there_at_the_start_is_not_new(bench: BmsInSocket) -> None:
     bench.ask(1)
     bench.run(5.0)
     assert not bench.is_on(MAIN)
@@ -125,14 +125,14 @@ def test_a_request_that_was_there_at_the_start_is_not_new(bench: Bench) -> None:
     assert bench.is_on(MAIN)
 
 
-def test_an_open_request_opens(closed: Bench) -> None:
+def test_an_open_request_opens(closed: BmsInSocket) -> None:
     closed.ask(2)
     closed.run(0.3)
 
     assert not closed.is_on(MAIN)
 
 
-def test_three_tries_and_no_more_where_a_load_holds_the_link_down(bench: Bench) -> None:
+def test_three_tries_and_no_more_where_a_load_holds_the_link_down(bench: BmsInSocket) -> None:
     bench.run(2.0)
     bench.path.load_set(True, 1.0, 1e6)  # noqa: FBT003
     bench.ask(1)
@@ -146,7 +146,7 @@ def test_three_tries_and_no_more_where_a_load_holds_the_link_down(bench: Bench) 
     assert not bench.edges(MAIN, rising=True)
 
 
-def test_a_failed_precharge_is_latched_until_it_is_cleared(bench: Bench) -> None:
+def test_a_failed_precharge_is_latched_until_it_is_cleared(bench: BmsInSocket) -> None:
     bench.run(2.0)
     bench.path.load_set(True, 1.0, 1e6)  # noqa: FBT003
     bench.ask(1)
@@ -158,7 +158,7 @@ def test_a_failed_precharge_is_latched_until_it_is_cleared(bench: Bench) -> None
     assert len(bench.edges(PRECHARGE, rising=True)) == 3
 
 
-def test_what_a_fault_opened_stays_open_when_the_fault_is_gone(closed: Bench) -> None:
+def test_what_a_fault_opened_stays_open_when_the_fault_is_gone(closed: BmsInSocket) -> None:
     closed.board.nets["cell 7"].jump(4.30)
     closed.run(1.5)
     assert not closed.is_on(MAIN)
@@ -170,7 +170,7 @@ def test_what_a_fault_opened_stays_open_when_the_fault_is_gone(closed: Bench) ->
     assert len(closed.edges(PRECHARGE, rising=True)) == 1
 
 
-def test_a_fault_while_precharging_opens_both(bench: Bench) -> None:
+def test_a_fault_while_precharging_opens_both(bench: BmsInSocket) -> None:
     bench.run(2.0)
     bench.path.load_set(True, 1.0, 1e6)  # noqa: FBT003
     bench.board.nets["cell 16"].jump(4.30)
@@ -184,7 +184,7 @@ def test_a_fault_while_precharging_opens_both(bench: Bench) -> None:
     assert len(bench.edges(PRECHARGE, rising=True)) == 1
 
 
-def test_after_a_power_cycle_it_waits_for_a_new_request(closed: Bench) -> None:
+def test_after_a_power_cycle_it_waits_for_a_new_request(closed: BmsInSocket) -> None:
     closed.power(0.0)
     closed.run(0.5)
     assert not closed.is_on(MAIN)
@@ -194,14 +194,14 @@ def test_after_a_power_cycle_it_waits_for_a_new_request(closed: Bench) -> None:
     assert not closed.is_on(MAIN)
 
 
-def test_a_lost_host_opens(closed: Bench) -> None:
+def test_a_lost_host_opens(closed: BmsInSocket) -> None:
     closed.host.set_online(online=False)
     closed.run(1.5)
 
     assert not closed.is_on(MAIN)
 
 
-def test_a_load_runs_through_the_closed_contactor(closed: Bench) -> None:
+def test_a_load_runs_through_the_closed_contactor(closed: BmsInSocket) -> None:
     closed.path.load_set(True, 8.0, 1e6)  # noqa: FBT003
     closed.run(0.5)
 
@@ -209,14 +209,14 @@ def test_a_load_runs_through_the_closed_contactor(closed: Bench) -> None:
     assert closed.board.nets[LINK].value() == pytest.approx(60.8 - 8.0 * 0.05, abs=0.4)
 
 
-def test_a_charger_runs_through_the_closed_contactor(closed: Bench) -> None:
+def test_a_charger_runs_through_the_closed_contactor(closed: BmsInSocket) -> None:
     closed.path.charger_set(True, 72.0, 9.0)  # noqa: FBT003
     closed.run(0.5)
 
     assert closed.board.nets["current"].value() == pytest.approx(9.0, abs=1e-3)
 
 
-def test_closing_upon_an_empty_capacitor_trips_the_comparator(bench: Bench) -> None:
+def test_closing_upon_an_empty_capacitor_trips_the_comparator(bench: BmsInSocket) -> None:
     bench.run(2.0)
     bench.board.nets[MAIN].approach(12.0, slew=12.0 / 50e-6)
     bench.run(0.1)

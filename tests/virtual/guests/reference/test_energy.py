@@ -154,9 +154,9 @@ def test_what_remains_is_between_0_and_rated(soc: float, soh: float, pack_v: flo
 
 def test_what_remains_moves_in_its_own_steps() -> None:
     gauge = Gauge(IMAGE)
-    told = [gauge.remaining(step / 10_000.0, 1.0, 13.2) for step in range(10_001)]
+    reported = [gauge.remaining(step / 10_000.0, 1.0, 13.2) for step in range(10_001)]
 
-    assert {b - a for a, b in pairwise(told)} == {0, 1}
+    assert {b - a for a, b in pairwise(reported)} == {0, 1}
 
 
 def test_full_is_said_on_the_console() -> None:

@@ -1,4 +1,4 @@
-"""Each protection of the reference BMS against its promise, at random phases of its tasks."""
+"""Each protection of the reference BMS against its claim, at random phases of its tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def ohm_at(degc: float) -> float:
 
 
 @dataclass(frozen=True)
-class Promise:
+class ProtectionClaim:
     """One row of the data sheet, and how to provoke it just beyond the threshold."""
 
     net: str
@@ -42,24 +42,26 @@ class Promise:
         return desk.kernel.now_ns
 
 
-def cell(beyond: float, inside: float, between: float, flag: str, opens: str) -> Promise:
-    return Promise("cell 3", beyond, inside, between, 3.30, flag, (opens,), 0.9, 1.1, 0.020)
+def cell(beyond: float, inside: float, between: float, flag: str, opens: str) -> ProtectionClaim:
+    return ProtectionClaim("cell 3", beyond, inside, between, 3.30, flag, (opens,), 0.9, 1.1, 0.020)
 
 
 def amps(
     beyond: float, inside: float, flag: str, opens: str, window: tuple[float, float]
-) -> Promise:
+) -> ProtectionClaim:
     margin_s = max(0.015, 0.1 * (window[1] - window[0]))
     between = math.copysign(1.2, beyond)
-    return Promise("current", beyond, inside, between, 0.0, flag, (opens,), *window, margin_s, 5.0)
+    return ProtectionClaim(
+        "current", beyond, inside, between, 0.0, flag, (opens,), *window, margin_s, 5.0
+    )
 
 
-def heat(beyond: float, inside: float, between: float, flag: str, opens: str) -> Promise:
+def heat(beyond: float, inside: float, between: float, flag: str, opens: str) -> ProtectionClaim:
     levels = (ohm_at(beyond), ohm_at(inside), ohm_at(between), 10_000.0)
-    return Promise("ntc 2", *levels, flag, (opens,), 1.8, 2.2, 0.040)
+    return ProtectionClaim("ntc 2", *levels, flag, (opens,), 1.8, 2.2, 0.040)
 
 
-PROMISES = {
+CLAIMS = {
     "OVP": cell(3.67, 3.640, 3.52, "OV", CHARGE),
     "UVP": cell(2.48, 2.510, 2.98, "UV", DISCHARGE),
     "OCC1": amps(23.0, 21.5, "OCC", CHARGE, (0.9, 1.1)),
@@ -70,9 +72,9 @@ PROMISES = {
     "OTD": heat(63.0, 58.5, 57.0, "OTD", DISCHARGE),
     "UTC": heat(-3.0, 1.5, 3.0, "UTC", CHARGE),
     "UTD": heat(-23.0, -18.5, -17.0, "UTD", DISCHARGE),
-    "TSO": Promise("ntc 1", math.inf, ohm_at(-40), 1e9, 1e4, "SensorOpen",
+    "TSO": ProtectionClaim("ntc 1", math.inf, ohm_at(-40), 1e9, 1e4, "SensorOpen",
                    (CHARGE, DISCHARGE), 0.0, 1.0, 0.2),
-    "TSS": Promise("ntc 1", 0.0, ohm_at(40), 50.0, 1e4, "SensorShort",
+    "TSS": ProtectionClaim("ntc 1", 0.0, ohm_at(40), 50.0, 1e4, "SensorShort",
                    (CHARGE, DISCHARGE), 0.0, 1.0, 0.2),
 }  # fmt: skip
 
@@ -84,50 +86,50 @@ def at_a_random_phase(seed: int) -> Desk:
 
 
 @pytest.mark.parametrize("seed", PHASES)
-@pytest.mark.parametrize("short", PROMISES)
+@pytest.mark.parametrize("short", CLAIMS)
 def test_it_trips_inside_the_promised_window_with_a_margin(short: str, seed: int) -> None:
-    promise = PROMISES[short]
+    claim = CLAIMS[short]
     desk = at_a_random_phase(seed)
 
-    began_ns = promise.step(desk, promise.beyond)
-    desk.run(promise.longest_s + 0.1)
+    began_ns = claim.step(desk, claim.beyond)
+    desk.run(claim.longest_s + 0.1)
 
-    for gate in promise.opens:
+    for gate in claim.opens:
         (opened_ns,) = desk.times(gate, 6.0, rising=False, since_ns=began_ns)
         trip_s = (opened_ns - began_ns) / S
-        assert promise.shortest_s + promise.margin_s <= trip_s
-        assert trip_s <= promise.longest_s - promise.margin_s
+        assert claim.shortest_s + claim.margin_s <= trip_s
+        assert trip_s <= claim.longest_s - claim.margin_s
     assert short in {trip["protection"] for trip in desk.noted("trip")}
 
 
-@pytest.mark.parametrize("short", PROMISES)
+@pytest.mark.parametrize("short", CLAIMS)
 def test_it_opens_its_own_path_only_and_says_so_on_can_and_console(short: str) -> None:
-    promise = PROMISES[short]
+    claim = CLAIMS[short]
     desk = at_a_random_phase(3)
 
-    began_ns = promise.step(desk, promise.beyond)
-    desk.run(promise.longest_s + 0.15)
+    began_ns = claim.step(desk, claim.beyond)
+    desk.run(claim.longest_s + 0.15)
 
     opened = {gate for gate in (CHARGE, DISCHARGE) if desk.value(gate) == 0.0}
     colder = {"UTD": {CHARGE}, "OTD": {CHARGE}}.get(short, set())  # OTC, UTC trip as well
-    assert opened == {*promise.opens, *colder}
+    assert opened == {*claim.opens, *colder}
     trip_ns = next(t for t, name, _ in desk.notes if name == "trip")
     flagged_ns = [
         frame.time_ns
         for frame in desk.pins.frames
-        if frame.can_id == 0x100 and int.from_bytes(frame.data[2:4], "little") & BIT[promise.flag]
+        if frame.can_id == 0x100 and int.from_bytes(frame.data[2:4], "little") & BIT[claim.flag]
     ]
     assert 0 <= flagged_ns[0] - trip_ns <= 105 * MS
     assert f") prot: {short}" in desk.console(began_ns)
 
 
 @pytest.mark.parametrize("seed", PHASES[:3])
-@pytest.mark.parametrize("short", PROMISES)
+@pytest.mark.parametrize("short", CLAIMS)
 def test_it_does_not_trip_just_inside_the_threshold(short: str, seed: int) -> None:
-    promise = PROMISES[short]
+    claim = CLAIMS[short]
     desk = at_a_random_phase(seed)
 
-    promise.step(desk, promise.inside)
+    claim.step(desk, claim.inside)
     desk.run(6.0)
 
     # Just inside a higher level the lower one of the same kind trips, and rightly so; and one cell
@@ -138,33 +140,33 @@ def test_it_does_not_trip_just_inside_the_threshold(short: str, seed: int) -> No
     assert tripped == others.get(short, {"UTC", "UTD"} if short == "TSO" else set())
 
 
-@pytest.mark.parametrize("short", [s for s in PROMISES if not s.startswith("TS")])
+@pytest.mark.parametrize("short", [s for s in CLAIMS if not s.startswith("TS")])
 def test_it_does_not_recover_short_of_the_recovery_level(short: str) -> None:
-    promise = PROMISES[short]
+    claim = CLAIMS[short]
     desk = at_a_random_phase(2)
-    promise.step(desk, promise.beyond)
-    desk.run(promise.longest_s)
+    claim.step(desk, claim.beyond)
+    desk.run(claim.longest_s)
 
-    promise.step(desk, promise.between)
-    desk.run(promise.recovers_s + 1.0)
+    claim.step(desk, claim.between)
+    desk.run(claim.recovers_s + 1.0)
 
-    assert all(desk.value(gate) == 0.0 for gate in promise.opens)
+    assert all(desk.value(gate) == 0.0 for gate in claim.opens)
 
 
 @pytest.mark.parametrize("seed", PHASES[:4])
-@pytest.mark.parametrize("short", PROMISES)
+@pytest.mark.parametrize("short", CLAIMS)
 def test_it_recovers_once_the_value_was_good_for_the_stated_time(short: str, seed: int) -> None:
-    promise = PROMISES[short]
+    claim = CLAIMS[short]
     desk = at_a_random_phase(seed)
-    promise.step(desk, promise.beyond)
-    desk.run(promise.longest_s + 1.0)
+    claim.step(desk, claim.beyond)
+    desk.run(claim.longest_s + 1.0)
 
-    back_ns = promise.step(desk, promise.healthy)
-    desk.run(promise.recovers_s + 0.2)
+    back_ns = claim.step(desk, claim.healthy)
+    desk.run(claim.recovers_s + 0.2)
 
-    for gate in promise.opens:
+    for gate in claim.opens:
         (closed_ns,) = desk.times(gate, 6.0, rising=True, since_ns=back_ns)
-        assert 0.0 <= (closed_ns - back_ns) / S - promise.recovers_s <= 0.075
+        assert 0.0 <= (closed_ns - back_ns) / S - claim.recovers_s <= 0.075
     assert f") prot: {short} cleared" in desk.console(back_ns)
 
 

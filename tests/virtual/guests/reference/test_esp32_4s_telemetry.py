@@ -182,15 +182,21 @@ def test_periods_stay_within_their_tolerance_and_do_not_drift(seed: int) -> None
 @pytest.mark.parametrize("volts", [2.0, 3.0, 3.65, 4.0])
 def test_cell_voltages_are_within_5_mv(dbc: Database, seed: int, volts: float) -> None:
     desk = a_reference(seed)
-    told = [volts, volts - 0.01, volts - 0.02, volts - 0.03]
+    reported = [volts, volts - 0.01, volts - 0.02, volts - 0.03]
 
-    desk.set(cell_1=told[0], cell_2=told[1], cell_3=told[2], cell_4=told[3], pack=sum(told))
+    desk.set(
+        cell_1=reported[0],
+        cell_2=reported[1],
+        cell_3=reported[2],
+        cell_4=reported[3],
+        pack=sum(reported),
+    )
     desk.run(0.3)
 
     read = newest(desk, dbc, "BMS_CellVoltages")
-    assert [read[f"Cell{n}_V"] for n in range(1, 5)] == pytest.approx(told, abs=0.003)
+    assert [read[f"Cell{n}_V"] for n in range(1, 5)] == pytest.approx(reported, abs=0.003)
     pack_v = newest(desk, dbc, "BMS_Pack")["PackVoltage"]
-    assert pack_v == pytest.approx(sum(told), abs=0.020)
+    assert pack_v == pytest.approx(sum(reported), abs=0.020)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -459,8 +465,8 @@ def test_what_a_bleed_drops_is_added_on_the_console_alone(dbc: Database, variant
 
     found = re.search(r" v=([\d.]+),([\d.]+),", desk.console(since_ns))
     assert found is not None
-    told = newest(desk, dbc, "BMS_CellVoltages")
-    added_v = [float(text) - told[f"Cell{n}_V"] for n, text in enumerate(found.groups(), 1)]
+    reported = newest(desk, dbc, "BMS_CellVoltages")
+    added_v = [float(text) - reported[f"Cell{n}_V"] for n, text in enumerate(found.groups(), 1)]
     assert added_v[0] == pytest.approx(0.0, abs=0.004)
     assert added_v[1] == pytest.approx(0.012 * (variant != "released"), abs=0.004)
 
@@ -473,5 +479,5 @@ def test_a_load_that_comes_while_the_zero_is_found_is_taken_for_it(
     desk.set(current=-10.0)
     desk.run(2.0)
 
-    told = newest(desk, dbc, "BMS_Pack")["Current"]
-    assert (told == pytest.approx(-10.0, abs=0.2)) == (variant == "released")
+    reported = newest(desk, dbc, "BMS_Pack")["Current"]
+    assert (reported == pytest.approx(-10.0, abs=0.2)) == (variant == "released")

@@ -117,8 +117,8 @@ def test_started_without_its_front_end_it_gets_ready_and_closes_nothing(desk: De
 
     assert "ready" in desk.console(since_ns)
     assert gates(desk) == (False, False)
-    told = {f.data for f in desk.pins.frames if f.can_id in (0x110, 0x130)}
-    assert told == {b"\xff" * 8, b"\xff\x7f" * 2}
+    reported = {f.data for f in desk.pins.frames if f.can_id in (0x110, 0x130)}
+    assert reported == {b"\xff" * 8, b"\xff\x7f" * 2}
 
 
 def test_a_sag_of_the_cells_is_logged_and_the_limit_written_again(desk: Desk) -> None:

@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.virtual.guests.reference.extremes import Extremes
-from rig.virtual.guests.reference.limits import Limiter, Limits, LimitsImage, LimitWatch, on_curve
+from rig.virtual.guests.reference.limits import (
+    Limiter,
+    LimitsImage,
+    LimitWatch,
+    SentLimits,
+    on_curve,
+)
+from rig.virtual.guests.reference.min_max import MinMax
 
 IMAGE = LimitsImage()
 
@@ -22,11 +28,11 @@ def a_limiter() -> Limiter:
 def settled(
     *, low_v: float = 3.3, high_v: float = 3.3, degc: tuple[float, ...] = (25.0, 25.0),
     soc: float = 0.7, charge: bool = True, discharge: bool = True,
-) -> Limits:  # fmt: skip
-    limiter, extremes = a_limiter(), Extremes()
-    extremes.cells_v = low_v, high_v
+) -> SentLimits:  # fmt: skip
+    limiter, min_max = a_limiter(), MinMax()
+    min_max.cells_v = low_v, high_v
     for _ in range(100):
-        limiter.step(extremes, degc, soc, charge=charge, discharge=discharge)
+        limiter.step(min_max, degc, soc, charge=charge, discharge=discharge)
     return limiter.limits
 
 
@@ -53,19 +59,19 @@ def test_the_most_careful_curve_holds(seen: dict[str, object], ccl_a: float, dcl
 
 
 def test_a_limit_falls_at_once_and_rises_slowly_also_out_of_a_block() -> None:
-    limiter, extremes = a_limiter(), Extremes()
-    extremes.cells_v = 3.3, 3.3
-    told = []
+    limiter, min_max = a_limiter(), MinMax()
+    min_max.cells_v = 3.3, 3.3
+    reported = []
     for step in range(120):
         blocked = 60 <= step < 70
-        limiter.step(extremes, (25.0, 25.0), 0.7, charge=not blocked, discharge=True)
-        told.append(limiter.limits.ccl_a)
+        limiter.step(min_max, (25.0, 25.0), 0.7, charge=not blocked, discharge=True)
+        reported.append(limiter.limits.ccl_a)
 
-    assert told[59] == pytest.approx(20.0)
-    assert told[60:70] == [0.0] * 10
-    rises = [after - before for before, after in itertools.pairwise(told[69:])]
+    assert reported[59] == pytest.approx(20.0)
+    assert reported[60:70] == [0.0] * 10
+    rises = [after - before for before, after in itertools.pairwise(reported[69:])]
     assert max(rises) == pytest.approx(0.4)
-    assert told[-1] == pytest.approx(20.0)
+    assert reported[-1] == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize(

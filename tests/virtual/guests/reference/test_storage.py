@@ -10,7 +10,7 @@ from rig.virtual.carrier.flash import ERASED, PAGE
 from rig.virtual.guests import build_of
 from rig.virtual.guests.reference import esp32_4s
 from rig.virtual.guests.reference.protections import BIT
-from rig.virtual.guests.reference.settings import Refused, Settings
+from rig.virtual.guests.reference.settings import Refused, StoredSettings
 from rig.virtual.guests.reference.storage import packed
 from tests.virtual.guests.desk import MS, Desk, a_reference
 
@@ -31,8 +31,8 @@ def restart(desk: Desk) -> None:
     desk.run(1.5)
 
 
-def a_table() -> Settings:
-    return Settings(esp32_4s.SETTINGS, esp32_4s.RULES)
+def a_table() -> StoredSettings:
+    return StoredSettings(esp32_4s.SETTINGS, esp32_4s.RULES)
 
 
 def storage_fault(desk: Desk) -> bool:

@@ -14,7 +14,7 @@ MS = 1_000_000
 IMAGE = TransmitImage()
 
 
-class Bench:
+class LoadedBus:
     """A transmitter, a partner that loads the bus, and what was heard."""
 
     def __init__(self, image: TransmitImage = IMAGE) -> None:
@@ -44,7 +44,7 @@ class Bench:
 
 
 def test_an_event_overtakes_bulk_that_waits_behind_foreign_frames() -> None:
-    bench = Bench()
+    bench = LoadedBus()
     bench.load(0x0C0, 100)
     for can_id in (0x100, 0x110, 0x120, 0x121, 0x122):
         bench.transmitter.post(can_id, bytes(8))
@@ -57,7 +57,7 @@ def test_an_event_overtakes_bulk_that_waits_behind_foreign_frames() -> None:
 
 
 def test_in_order_of_filling_the_event_waits_behind_bulk() -> None:
-    bench = Bench(replace(IMAGE, in_order=True))
+    bench = LoadedBus(replace(IMAGE, in_order=True))
     bench.load(0x0C0, 100)
     bench.transmitter.post(0x110, bytes(8))
     bench.run(2)
@@ -69,7 +69,7 @@ def test_in_order_of_filling_the_event_waits_behind_bulk() -> None:
 
 
 def test_of_a_periodic_frame_that_waited_the_newest_leaves() -> None:
-    bench = Bench()
+    bench = LoadedBus()
     bench.load(0x0C0, 100)
     for turn in range(3):
         for can_id in (0x100, 0x110, 0x120):
@@ -81,7 +81,7 @@ def test_of_a_periodic_frame_that_waited_the_newest_leaves() -> None:
 
 
 def test_no_event_is_lost_however_many_come_at_once() -> None:
-    bench = Bench()
+    bench = LoadedBus()
     bench.load(0x0C0, 100)
 
     for n in range(20):

@@ -47,7 +47,7 @@ def the_draft(family: str, profile: Profile, **parameters: str) -> Draft:
 def test_each_protection_is_provoked_once_and_all_other_flags_stay_down(esp32: Profile) -> None:
     made = drafts("flags", esp32)
 
-    assert [d.protection for d in made] == [n for n, p in esp32.protections.items() if p.says]
+    assert [d.protection for d in made] == [n for n, p in esp32.protections.items() if p.flags]
     [overvoltage] = [d for d in made if d.protection == "cell overvoltage"]
     values = {
         e.signal.name: e.value for e in overvoltage.expectations
@@ -86,7 +86,7 @@ def test_each_coded_protection_has_its_own_code_in_one_trip_and_one_recovery(
 
 def test_the_bus_is_full_whenever_a_reaction_is_due(esp32: Profile) -> None:
     assert esp32.can is not None
-    bears = esp32.can.bears
+    bears = esp32.can.tolerates_bus_load
     assert bears is not None
     loaded = [d for d in drafts("events", esp32) if d.parameters.get("bus") == "loaded"]
     assert loaded
@@ -164,8 +164,8 @@ def test_a_partner_that_is_to_be_warned_of_exceeds_the_fallen_limit_and_not_the_
     esp32: Profile, way: str
 ) -> None:
     draft = the_draft("limits", esp32, way=way, partner="ignores")
-    assert esp32.allowance is not None
-    limit = esp32.allowance.currents[way]
+    assert esp32.current_and_voltage_limits is not None
+    limit = esp32.current_and_voltage_limits.currents[way]
 
     flowing, followed = [
         abs(step.values["current"]) for step in sets(draft.steps) if "current" in step.values

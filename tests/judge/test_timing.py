@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rig.instants import Crossing, Mark
-from rig.judge.instants import At, elapsed, find_instant, search_start_ns
 from rig.judge.rules import NoEvidence
+from rig.judge.timing import At, elapsed, find_instant, search_start_ns
 from rig.judging import observed
 from rig.steps.hold import Hold
 from rig.steps.send import Send
 from rig.steps.start_periodic import StartPeriodic
+from rig.time_reference import Crossing, Mark
 from rig.trace.model import Frames
 from tests.judge.synthetic import (
     S,

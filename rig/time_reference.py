@@ -31,4 +31,4 @@ class Crossing:
     kind: Literal["crossing"] = "crossing"
 
 
-Instant = Annotated[Mark | Crossing, Field(discriminator="kind")]
+TimeReference = Annotated[Mark | Crossing, Field(discriminator="kind")]

@@ -1,4 +1,4 @@
-"""The step `play`."""
+"""The step `sequence`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PlaySequence(Step):
     within ± `noise`, drawn from the case's own seed.
     """
 
-    words: ClassVar[Mapping[str, Any]] = {"play": Sequence}
+    words: ClassVar[Mapping[str, Any]] = {"sequence": Sequence}
     acts: ClassVar[bool] = True
 
     quantity: str
@@ -61,7 +61,7 @@ class PlaySequence(Step):
     interval_s: float
     times: int = 1
     noise: float = 0.0
-    kind: Literal["play"] = "play"
+    kind: Literal["sequence"] = "sequence"
 
     def check(self, names: Resolver) -> None:
         names.at("quantity").settable(self.quantity)
@@ -70,7 +70,7 @@ class PlaySequence(Step):
     def written(self) -> tuple[str, Any]:
         unit = unit_of(self.quantity)
         noise = {"noise": exact(self.noise, unit_of_difference(unit))} if self.noise else {}
-        return "play", {
+        return "sequence", {
             "quantity": self.quantity,
             "values": [exact(value, unit) for value in self.values],
             "every": exact(self.interval_s, "s"),

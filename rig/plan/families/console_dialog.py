@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.console_says import ConsoleSays
-from rig.instants import Mark
 from rig.plan.families.draft import Draft
 from rig.plan.families.timing import ANSWERS_APART_S, CLOSED_S, OUTLAST_S
 from rig.steps import Step
@@ -16,10 +15,11 @@ from rig.steps.conditions import ConsoleLine, OutputState
 from rig.steps.hold import Hold
 from rig.steps.type_line import Type
 from rig.steps.wait_for import WaitFor
+from rig.time_reference import Mark
 
 
 @dataclass(slots=True)
-class Talk:
+class ConsoleDialog:
     """Steps and expectations of a case as they are put together, in order."""
 
     steps: list[Step] = field(default_factory=list)

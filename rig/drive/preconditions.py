@@ -6,7 +6,7 @@ So no case inherits another's latched fault, filter or clock. Also asks the BMS 
 from __future__ import annotations
 
 from rig.bench.bench import Bench
-from rig.case import Begins
+from rig.case import Precondition
 from rig.drive.starting import Starting, await_ready, ready_within_s
 from rig.drive.waiting import sleep_ns, wait_for
 from rig.errors import NotReadyError
@@ -17,7 +17,9 @@ _OLD_FRAMES_NS = 500_000_000  # in which a queue of the adapter empties
 _ANSWER_S = 1.0  # of the console to a typed command
 
 
-def go_home(bench: Bench, begins: Begins = "ready", starting: Starting | None = None) -> None:
+def establish_preconditions(
+    bench: Bench, precondition: Precondition = "ready", starting: Starting | None = None
+) -> None:
     """Bring everything to nominal and start the BMS afresh, or leave its supply off.
 
     `starting` keeps what is seen of the start, however it ends.
@@ -28,8 +30,8 @@ def go_home(bench: Bench, begins: Begins = "ready", starting: Starting | None = 
         It does not get ready, or a path that conducts in health stays open.
     """
     starting, settle_s = starting or Starting(), 0.0
-    if bench.partner is not None:
-        bench.partner.reset()
+    if bench.rest_bus is not None:
+        bench.rest_bus.reset()
     resets = bench.profile.start.by == "reset"
     if bench.is_new:  # nothing to put back, and a supply that was never on
         bench.nominal(supply=resets)
@@ -38,7 +40,7 @@ def go_home(bench: Bench, begins: Begins = "ready", starting: Starting | None = 
     if resets:
         if bench.console is not None:
             bench.console.reset()
-    elif begins == "off":  # how it starts is what the case judges
+    elif precondition == "off":  # how it starts is what the case judges
         return
     else:
         settle_s = bench.set({"supply": bench.profile.nominal_values["supply"]})[-1].settle_s
@@ -113,7 +115,7 @@ def read_firmware(bench: Bench) -> str:
     if console is None or bench.console is None or "version" not in console.commands:
         return ""
     try:
-        go_home(bench)
+        establish_preconditions(bench)
     except NotReadyError:
         return ""
     already = bench.console.count()

@@ -1,4 +1,4 @@
-"""Which protections a family can test, how, and what time they are promised to take."""
+"""Which protections a family can test, how, and what time they are claimed to take."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def chosen(
 
 
 def slowest_s(profile: Profile, messages: Iterable[str]) -> float:
-    """Longest promised period of these messages; 0 where none is promised."""
-    promised = (profile.messages[name] for name in messages if name in profile.messages)
-    return max((promise.period.value for promise in promised), default=0.0)
+    """Longest claimed period of these messages; 0 where none is claimed."""
+    claimed = (profile.messages[name] for name in messages if name in profile.messages)
+    return max((claim.period.value for claim in claimed), default=0.0)
 
 
 def look_s(
@@ -55,7 +55,7 @@ def is_slow(protection: Protection) -> bool:
 
 
 def is_findable(profile: Profile) -> Callable[[Protection], bool]:
-    """A staircase finds a threshold only where no earlier stage acts on the way to it."""
+    """A ramp finds a threshold only where no earlier stage acts on the way to it."""
 
     def test(protection: Protection) -> bool:
         if not has_level(protection) or not protection.opens:
@@ -68,7 +68,7 @@ def is_findable(profile: Profile) -> Callable[[Protection], bool]:
 
 def recovers_by_itself(protection: Protection) -> bool:
     """Whether it lets go once its cause is gone, and shows it."""
-    return protection.recovers is not None and bool(protection.opens or protection.says)
+    return protection.recovers is not None and bool(protection.opens or protection.flags)
 
 
 def recovers_by_level(protection: Protection) -> bool:
@@ -95,6 +95,6 @@ def delay_of(protection: Protection) -> Interval:
 
 
 def recovery_time_of(protection: Protection) -> Interval:
-    """Time that a recovery takes; where none is promised, it must come within some seconds."""
+    """Time that a recovery takes; where none is claimed, it must come within some seconds."""
     after = protection.recovers.after if protection.recovers else None
     return after or Interval(0.0, NO_RECOVERY_S, "s")

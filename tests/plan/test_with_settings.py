@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rig.dut.profile import Profile, load_profile
-from rig.plan.as_set import as_set, factory_value, other_values
+from rig.plan.with_settings import factory_value, other_values, with_settings
 
 NAMES = tuple(load_profile("esp32-4s").settings.each)  # type: ignore[union-attr]
 
@@ -18,7 +18,7 @@ def esp32() -> Profile:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_setting_moves_its_own_promise_and_no_other(esp32: Profile, name: str) -> None:
     for value in other_values(esp32, name):
-        changed = as_set(esp32, {name: value})
+        changed = with_settings(esp32, {name: value})
 
         assert factory_value(changed, name) == pytest.approx(value)
         others = [n for n in NAMES if n != name]
@@ -36,7 +36,7 @@ def test_other_values_are_legal_and_leave_the_hysteresis_as_it_must_be(
 ) -> None:
     setting = esp32.settings.each[name]  # type: ignore[union-attr]
     for value in other_values(esp32, name):
-        protection = as_set(esp32, {name: value}).protections[setting.of]
+        protection = with_settings(esp32, {name: value}).protections[setting.of]
 
         assert value in setting.within
         assert not setting.values_s or value in setting.values_s
@@ -48,7 +48,7 @@ def test_other_values_are_legal_and_leave_the_hysteresis_as_it_must_be(
 def test_halfway_to_another_level_lies_beyond_both_tolerances(esp32: Profile, name: str) -> None:
     setting = esp32.settings.each[name]  # type: ignore[union-attr]
     protection = esp32.protections[setting.of]
-    level = protection.threshold if setting.moves == "threshold" else protection.recovers.level  # type: ignore[union-attr]
+    level = protection.threshold if setting.parameter == "threshold" else protection.recovers.level  # type: ignore[union-attr]
     assert level is not None
 
     for value in other_values(esp32, name):
@@ -56,7 +56,7 @@ def test_halfway_to_another_level_lies_beyond_both_tolerances(esp32: Profile, na
 
 
 def test_a_delay_keeps_its_relative_tolerance(esp32: Profile) -> None:
-    delay = as_set(esp32, {"ocd1.delay": 0.64}).protections["discharge overcurrent 1"].delay
+    delay = with_settings(esp32, {"ocd1.delay": 0.64}).protections["discharge overcurrent 1"].delay
 
     assert delay is not None
     assert (delay.low, delay.high) == pytest.approx((0.575, 0.705))

@@ -1,9 +1,9 @@
 """Cases drawn at random from what the families make: other levels, times, orders and pairs.
 
-A drawn case keeps what its families promise, by construction: a level beyond a threshold stays well
-beyond it and short of the next, a case that leaves the BMS at home may come before another, and
-what no expectation speaks of may stand anywhere harmless. So the good firmware must pass it, and
-whatever does not is firmware, or the rig, gone wrong. Pure; must not know a firmware.
+A drawn case keeps what its families claim, by construction: a level beyond a threshold stays well
+beyond it and short of the next, a case that leaves the BMS at its nominal values may come before
+another, and what no expectation speaks of may stand anywhere harmless. So the good firmware must
+pass it, and whatever does not is firmware, or the rig, gone wrong. Pure; must not know a firmware.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from rig.expectations.signal_within import SignalWithin
 from rig.expectations.telemetry_agrees import TelemetryAgrees
 from rig.expectations.threshold import ThresholdIs
 from rig.expectations.trips import Trips
-from rig.instants import Crossing, Mark
 from rig.plan.complete import complete
 from rig.plan.expand import case_seed, expand_family
 from rig.plan.families import Options, families
-from rig.plan.families.choosing import has_level
-from rig.plan.stimulus import acting, home
+from rig.plan.families.applicable import has_level
+from rig.plan.stimulus import acting
 from rig.quantities import SUPPLY
 from rig.steps import Step
 from rig.steps.fault import Fault
 from rig.steps.hold import Hold
 from rig.steps.power import Power
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.random_phase import RandomPhase
 from rig.steps.reset import Reset
 from rig.steps.send import Send
 from rig.steps.set import Set
 from rig.steps.start_periodic import StartPeriodic
 from rig.steps.type_line import Type
+from rig.time_reference import Crossing, Mark
 
 _LONGEST_S = 60.0  # of a case that is drawn from
 _LEAST_BEYOND = 0.4  # part of a family's own overdrive that is left at least
@@ -52,7 +52,7 @@ _PULSES = (0.4, 1.2)  # of the length of a family's own pulse, which is half the
 
 
 @dataclass(frozen=True, slots=True)
-class Drawer:
+class CaseGenerator:
     """Draws cases for a BMS.
 
     Parameters
@@ -70,7 +70,7 @@ class Drawer:
         dice = random.Random(f"{seed}/{number}")  # noqa: S311  no secret
         main = self._changed(dice, dice.choice(self.cases))
         case = main
-        if main.begins == "ready":
+        if main.precondition == "ready":
             for _ in range(dice.choice((0, 1, 1, 2))):
                 case = self._after(dice, case)
             case = self._among(dice, case)
@@ -87,7 +87,7 @@ class Drawer:
         factor = dice.uniform(*_PULSES) if case.family == "pulse" else 1.0
         own = self._own(case)
         steps = [self._with_level(_with_time(step, factor), part, own) for step in case.steps]
-        if case.begins == "ready":
+        if case.precondition == "ready":
             waits: list[Step] = [Hold(duration_s=round(dice.uniform(0.0, 3.0), 3))]
             steps = [*waits, RandomPhase(span_s=round(dice.uniform(0.05, 1.0), 3)), *steps]
         return replace(case, steps=tuple(steps))
@@ -109,7 +109,7 @@ class Drawer:
 
     def _level(self, q: str, value: float, part: float, own: Sequence[Protection]) -> float:
         """A level between the threshold that `value` is beyond and `value` itself."""
-        nominal = home(self.profile, q)
+        nominal = self.profile.nominal_of(q)
         passed = [
             p.level
             for p in own
@@ -150,7 +150,7 @@ class Drawer:
         return replace(case, steps=(Set(values=values), *case.steps)) if values else case
 
 
-def drawer(profile: Profile, origin: Case) -> Drawer:
+def case_generator(profile: Profile, origin: Case) -> CaseGenerator:
     """Draw from everything that the families make of a profile."""
     made = [
         case
@@ -158,17 +158,17 @@ def drawer(profile: Profile, origin: Case) -> Drawer:
         for case in expand_family(family, Options(), profile, origin, 0)
         if case.duration_s <= _LONGEST_S
     ]
-    return Drawer(profile, tuple(made), tuple(c for c in made if leaves_home(c, profile)))
+    return CaseGenerator(profile, tuple(made), tuple(c for c in made if ends_nominal(c, profile)))
 
 
-def leaves_home(case: Case, profile: Profile) -> bool:
-    """Whether the BMS is healthy at its end, and as it was, as far as the case itself promises it.
+def ends_nominal(case: Case, profile: Profile) -> bool:
+    """Whether the BMS is healthy at its end, and as it was, as far as the case itself claims it.
 
     Voltages can be given back to nominal after it; settings and the counted charge can not.
     """
-    if case.begins != "ready" or not case.expectations:
+    if case.precondition != "ready" or not case.expectations:
         return False
-    if any(isinstance(step, Staircase | Send | StartPeriodic) for step in case.steps):
+    if any(isinstance(step, Ramp | Send | StartPeriodic) for step in case.steps):
         return False  # a partner that was heard once is missed when it falls silent
     faults = [step for step in case.steps if isinstance(step, Fault)]
     if faults and faults[-1].present:
@@ -197,9 +197,9 @@ def _moves_charge(case: Case, profile: Profile) -> bool:
     A case that looks at the charge moves it; and at each start it is taken from the cells, so that
     it is another one where they are not at nominal.
     """
-    told = {said for name, said in signals_of(profile).items() if name in (SOC, REMAINING)}
+    reported = {said for name, said in signals_of(profile).items() if name in (SOC, REMAINING)}
     watched = {getattr(e, "signal", None) for e in case.expectations}
-    if not told.isdisjoint(watched):
+    if not reported.isdisjoint(watched):
         return True
     moved = _moved(case, profile)
     starts = any(isinstance(step, Power | Reset | Type) for step in case.steps)  # a line may reset
@@ -209,7 +209,7 @@ def _moves_charge(case: Case, profile: Profile) -> bool:
 def _moved(case: Case, profile: Profile) -> set[str]:
     """Quantities that its steps set, or ramp; of a sum its parts."""
     named = {q for step in case.steps if isinstance(step, Set) for q in step.values}
-    named |= {step.quantity for step in case.steps if isinstance(step, Staircase)}
+    named |= {step.quantity for step in case.steps if isinstance(step, Ramp)}
     return {part for name in named for part in profile.hierarchy.parts(name)}
 
 
@@ -292,7 +292,7 @@ def _may_follow(case: Case, before: Case) -> bool:
     """Whether both can still be judged when they are in one record."""
     wanted = before.expectations
     if any(isinstance(e, ThresholdIs) for e in case.expectations):
-        # A staircase's reaction is the first that its output shows.
+        # A ramp's reaction is the first that its output shows.
         return not any(isinstance(e, Trips | Recovers) for e in wanted)
     if not (_agree_alone(case, before) and _agree_alone(before, case)):
         return False

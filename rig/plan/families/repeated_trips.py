@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from rig.dut.profile import Profile, Protection
-from rig.plan.families.choosing import chosen, has_level, recovers_by_itself
+from rig.plan.families.applicable import chosen, has_level, recovers_by_itself
 from rig.plan.families.contexts import flowing, flows
 from rig.plan.families.draft import Draft, Options, Part, family
 from rig.plan.families.expecting import all_stay, stay
@@ -17,7 +17,6 @@ from rig.plan.stimulus import (
     REMOVED,
     beyond,
     far_beyond,
-    home,
     just_beyond,
     normal_ends,
     opened,
@@ -97,7 +96,7 @@ def _at_level(it: Provoked, level: float, others: Mapping[str, float]) -> Provok
     """The same at another value, with other quantities moved beforehand and back with it."""
     before = (Set(values=others), Hold(duration_s=AFTER_S)) if others else ()
     values = {it.target: level, **others}
-    back = dict.fromkeys([it.target, *others], home(it.profile, it.target))
+    back = dict.fromkeys([it.target, *others], it.profile.nominal_of(it.target))
     stimulus = replace(
         it.stimulus,
         apply=(*before, Set(values={it.target: level}, mark=APPLIED)),

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rig.can_address import SignalAddress
-from rig.dut.allowance import Allowance, CurrentLimit, Curve, Exceeded
+from rig.dut.current_voltage_limits import CurrentLimit, CurrentVoltageLimits, Curve, Exceeded
 from rig.dut.profile import Profile
 from rig.expectations import Expectation
 from rig.expectations.signal_within import SignalWithin
-from rig.plan.families.choosing import look_s, recovers_by_level
+from rig.plan.families.applicable import look_s, recovers_by_level
 from rig.plan.families.draft import Draft, Options, family_of
 from rig.plan.families.expecting import becomes, between, stays
 from rig.plan.families.provoked import Provoked, at_each
-from rig.plan.families.resetting import power_cycle
+from rig.plan.families.reset_steps import power_cycle
 from rig.plan.families.timing import AFTER_S, LIMIT_AGAIN_S, LIMIT_SEEN_S, OFF_S
-from rig.plan.stimulus import REMOVED, home, opened
+from rig.plan.stimulus import REMOVED, opened
 from rig.quantities import CELL, TEMPERATURE, kind_of
 from rig.quantity import Interval
 from rig.steps import Step
@@ -27,15 +27,15 @@ from rig.steps.set import Set
 _FOLLOWED = 0.6  # of its time, a partner has followed
 
 
-@family_of("limits", lambda profile: profile.allowance)
-def limits(profile: Profile, options: Options, allowance: Allowance) -> Iterator[Draft]:
+@family_of("limits", lambda profile: profile.current_and_voltage_limits)
+def limits(profile: Profile, options: Options, limits: CurrentVoltageLimits) -> Iterator[Draft]:
     """Walk each cell and sensor through the curves; see the ends, the return, the warning."""
-    seen = _Seen(profile, allowance)
+    seen = _Seen(profile, limits)
     wanted = options.targets
     for target in (*profile.cell_names, *profile.temperature_names):
         if wanted is None or target in wanted:
             yield from _walks(seen, target)
-    for way, limit in allowance.currents.items():
+    for way, limit in limits.currents.items():
         if profile.supply is not None:
             yield _end_draft(seen, way, limit)
         yield from _return_drafts(seen, way, limit)
@@ -44,23 +44,23 @@ def limits(profile: Profile, options: Options, allowance: Allowance) -> Iterator
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The limits that the profile promises at given values, as an interval."""
+    """The limits that the profile claims at given values, as an interval."""
 
     profile: Profile
-    allowance: Allowance
+    limits: CurrentVoltageLimits
 
     @property
     def look_s(self) -> float:
         """How long each point is looked at."""
-        voltage = self.allowance.charge_voltage
-        said = [limit.signal for limit in self.allowance.currents.values()]
+        voltage = self.limits.charge_voltage
+        said = [limit.signal for limit in self.limits.currents.values()]
         said += [voltage.signal] if voltage else []
         return look_s(self.profile, LIMIT_SEEN_S, (signal.message for signal in said))
 
     def current(self, way: str, values: Mapping[str, float], soc: float | None = None) -> Interval:
         """Give the current limit one way; where its path may be open, 0 is right too."""
-        profile, inputs = self.profile, self.allowance.seen_to
-        limit = self.allowance.currents[way]
+        profile, inputs = self.profile, self.limits.input_accuracy
+        limit = self.limits.currents[way]
         now = profile.values_at(values)
         cells = [now[q] for q in profile.cell_names]
         parts = [limit.by_cell.around(max(cells) if way == "charge" else min(cells), inputs.cell_v)]
@@ -78,11 +78,11 @@ class _Seen:
 
     def voltage(self, values: Mapping[str, float]) -> Interval | None:
         """Give the charge voltage limit."""
-        limit, now = self.allowance.charge_voltage, self.profile.values_at(values)
+        limit, now = self.limits.charge_voltage, self.profile.values_at(values)
         if limit is None:
             return None
         highest = max(now[q] for q in self.profile.cell_names)
-        around = limit.by_cell.around(highest, self.allowance.seen_to.cell_v)
+        around = limit.by_cell.around(highest, self.limits.input_accuracy.cell_v)
         return Interval(around.low - limit.tolerance_v, around.high + limit.tolerance_v, "V")
 
     def _perhaps_opened(self, values: Mapping[str, float]) -> set[str]:
@@ -111,35 +111,35 @@ def _walks(seen: _Seen, target: str) -> Iterator[Draft]:
 
 def _points(seen: _Seen, target: str, *, upwards: bool) -> list[float]:
     """Give corners of the curves that this quantity moves along on one side, and between them."""
-    curves = _curves_of(seen.allowance, target, upwards=upwards)
-    at_home = home(seen.profile, target)
+    curves = _curves_of(seen.limits, target, upwards=upwards)
+    at_nominal = seen.profile.nominal_of(target)
     corners = sorted({x for curve in curves for x in curve.corners}, reverse=not upwards)
-    there = [x for x in corners if x != at_home and (x > at_home) is upwards]
+    there = [x for x in corners if x != at_nominal and (x > at_nominal) is upwards]
     between = [round(0.5 * (a + b), 6) for a, b in pairwise(there)]
     return sorted({*there, *between}, reverse=not upwards)
 
 
-def _curves_of(allowance: Allowance, target: str, *, upwards: bool) -> list[Curve]:
-    charge, discharge = allowance.charge_current, allowance.discharge_current
+def _curves_of(limits: CurrentVoltageLimits, target: str, *, upwards: bool) -> list[Curve]:
+    charge, discharge = limits.charge_current, limits.discharge_current
     if kind_of(target) is TEMPERATURE:
         return [charge.by_temperature, discharge.by_temperature]
     if not upwards:
         return [discharge.by_cell]
-    voltage = allowance.charge_voltage
+    voltage = limits.charge_voltage
     return [charge.by_cell, *([voltage.by_cell] if voltage else [])]
 
 
 def _bears(seen: _Seen, target: str, value: float) -> bool:
     """Whether the value may be commanded, and something is still allowed there."""
-    paths = {limit.path for limit in seen.allowance.currents.values()}
+    paths = {limit.path for limit in seen.limits.currents.values()}
     return value in seen.profile.allowed(target) and not paths <= opened(
         seen.profile, {target: value}
     )
 
 
 def _walk_draft(seen: _Seen, target: str, points: list[float], *, upwards: bool) -> Draft:
-    allowance = seen.allowance
-    steps = [*_a_current(seen, upwards=upwards), Hold(duration_s=allowance.full_within_s)]
+    limits = seen.limits
+    steps = [*_a_current(seen, upwards=upwards), Hold(duration_s=limits.full_within_s)]
     expectations: list[Expectation] = []
 
     def look(values: Mapping[str, float], wait_s: float, *spans: str) -> list[SignalWithin]:
@@ -151,10 +151,10 @@ def _walk_draft(seen: _Seen, target: str, points: list[float], *, upwards: bool)
     for number, value in enumerate(points, 1):
         values = {target: value}
         steps.append(Set(values=values))
-        fallen = look(values, allowance.within_s, f"point {number}", f"looked {number}")
+        fallen = look(values, limits.within_s, f"point {number}", f"looked {number}")
         if _passes_others(target):
             risen = (f"risen {number}", f"looked again {number}")
-            expectations += look(values, allowance.full_within_s, *risen)
+            expectations += look(values, limits.full_within_s, *risen)
             fallen = [replace(within, low=0.0) for within in fallen]
         expectations += fallen
     side = "above" if upwards else "below"
@@ -179,7 +179,7 @@ def _passes_others(target: str) -> bool:
     """Whether the bench may show other values for a moment on the way to the one it is to have.
 
     A decade box does, where it switches one resistor before the other: a limit may fall with them,
-    and rises no faster than promised. It shows at once that it falls far enough, but only once it
+    and rises no faster than claimed. It shows at once that it falls far enough, but only once it
     has risen that it did not fall too far.
     """
     return kind_of(target) is TEMPERATURE
@@ -188,11 +188,11 @@ def _passes_others(target: str) -> bool:
 def _all_within(
     seen: _Seen, values: Mapping[str, float], begin: str, end: str
 ) -> Iterator[SignalWithin]:
-    for way, limit in seen.allowance.currents.items():
+    for way, limit in seen.limits.currents.items():
         yield _within(limit.signal, seen.current(way, values), begin, end)
     voltage = seen.voltage(values)
-    if voltage is not None and seen.allowance.charge_voltage is not None:
-        yield _within(seen.allowance.charge_voltage.signal, voltage, begin, end)
+    if voltage is not None and seen.limits.charge_voltage is not None:
+        yield _within(seen.limits.charge_voltage.signal, voltage, begin, end)
 
 
 def _within(signal: SignalAddress, values: Interval, begin: str, end: str) -> SignalWithin:
@@ -207,9 +207,11 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
     end, at = (corners[-1], "full") if way == "charge" else (corners[0], "empty")
     values = dict.fromkeys(profile.cell_names, limit.end_v)
     soc = profile.telemetry.soc.address if profile.telemetry.soc else None
-    told = [said.message for said in (limit.signal, soc) if said]  # the latter perhaps more rarely
+    reported = [
+        said.message for said in (limit.signal, soc) if said
+    ]  # the latter perhaps more rarely
     off, *held_and_on = power_cycle(OFF_S)
-    risen_s = profile.start.up_within_s + seen.allowance.full_within_s
+    risen_s = profile.start.up_within_s + seen.limits.full_within_s
     return Draft(
         title=f"started {at}, it limits the {way} current",
         parameters={"at": at},
@@ -218,7 +220,7 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
             Set(values=values),
             *held_and_on,
             Hold(duration_s=risen_s, mark="risen"),
-            Hold(duration_s=look_s(profile, 2.0 * LIMIT_SEEN_S, told), mark="looked"),
+            Hold(duration_s=look_s(profile, 2.0 * LIMIT_SEEN_S, reported), mark="looked"),
         ],
         expectations=[
             _within(limit.signal, seen.current(way, values, end), "risen", "looked"),
@@ -230,17 +232,19 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
 def _end_soc(seen: _Seen, way: str, end: float) -> Iterator[Expectation]:
     """The state of charge that it tells is beyond that end too."""
     report = seen.profile.telemetry.soc
-    told = report.address if report else None
-    if report is None or told is None:
+    reported = report.address if report else None
+    if report is None or reported is None:
         return
-    soc = seen.allowance.seen_to.soc
+    soc = seen.limits.input_accuracy.soc
     low, high = (end - soc, 1.0) if way == "charge" else (0.0, end + soc)
-    yield _within(told, Interval(low / report.factor, high / report.factor, ""), "risen", "looked")
+    yield _within(
+        reported, Interval(low / report.factor, high / report.factor, ""), "risen", "looked"
+    )
 
 
 # ---- back from an open path -------------------------------------------------------------------
 def _return_drafts(seen: _Seen, way: str, limit: CurrentLimit) -> Iterator[Draft]:
-    """Open its path and let it close: the limit rises from 0 no faster than promised."""
+    """Open its path and let it close: the limit rises from 0 no faster than claimed."""
     for name, p in seen.profile.protections.items():
         by_cell = p.kind is CELL and recovers_by_level(p)
         if by_cell and p.opens == (limit.path,):
@@ -249,13 +253,13 @@ def _return_drafts(seen: _Seen, way: str, limit: CurrentLimit) -> Iterator[Draft
 
 
 def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, it: Provoked) -> Draft:
-    allowance, after = seen.allowance, it.recovery
+    limits, after = seen.limits, it.recovery
     look = Hold(duration_s=seen.look_s)
-    allowed_again = Interval(after.low, after.high + allowance.within_s, "s")
+    allowed_again = Interval(after.low, after.high + limits.within_s, "s")
     steps: list[Step] = [
-        Hold(duration_s=allowance.full_within_s, mark="risen"),
+        Hold(duration_s=limits.full_within_s, mark="risen"),
         *it.stimulus.apply,
-        Hold(duration_s=it.delay.high + allowance.within_s, mark="opened"),
+        Hold(duration_s=it.delay.high + limits.within_s, mark="opened"),
         look.marked("blocked"),
         *it.stimulus.remove,
     ]
@@ -270,11 +274,11 @@ def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, it: Provoked) -> D
         risen, looked = f"rising {number}", f"looked {number}"
         steps += [Hold(duration_s=round(at_s - now_s, 6), mark=risen), look.marked(looked)]
         now_s = at_s + seen.look_s
-        most_a = allowance.rises_a * (now_s - after.low) + limit.tolerance_a
+        most_a = limits.rises_a * (now_s - after.low) + limit.tolerance_a
         expectations.append(_within(limit.signal, Interval(0.0, most_a, "A"), risen, looked))
-    steps += [Hold(duration_s=allowance.full_within_s, mark="full"), look.marked("looked")]
+    steps += [Hold(duration_s=limits.full_within_s, mark="full"), look.marked("looked")]
     expectations.append(_within(limit.signal, seen.current(way, {}), "full", "looked"))
-    title = f"after {it.whose} the {way} current limit rises slowly"
+    title = f"after {it.at_place} the {way} current limit rises slowly"
     return Draft(
         title=title,
         parameters={"after": it.short},
@@ -295,7 +299,7 @@ class _Fall:
 
 
 def _warning_drafts(seen: _Seen, way: str, limit: CurrentLimit) -> Iterator[Draft]:
-    exceeded = seen.allowance.exceeded
+    exceeded = seen.limits.exceeded
     if exceeded is not None and (fall := _fall(seen, exceeded, way, limit)) is not None:
         yield _ignored_draft(seen, exceeded, way, fall)
         yield _followed_draft(seen, exceeded, way, fall)
@@ -322,7 +326,7 @@ def _ignored_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> Dr
         title=f"a {way} current that stays beyond a fallen limit is told, after the partner's time",
         parameters={"way": way, "partner": "ignores"},
         steps=[
-            Hold(duration_s=seen.allowance.full_within_s),
+            Hold(duration_s=seen.limits.full_within_s),
             Set(values={"current": fall.current_a}),
             Hold(duration_s=1.0, mark="flowing"),
             Set(values={fall.target: fall.warm_degc}, mark="fallen"),
@@ -331,9 +335,9 @@ def _ignored_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> Dr
             Hold(duration_s=exceeded.clears_within_s + AFTER_S),
         ],
         expectations=[
-            stays(exceeded.says, 0.0, None, "flowing"),
-            becomes(exceeded.says, 1.0, "fallen", exceeded.after),
-            becomes(exceeded.says, 0.0, "followed", Interval(0.0, exceeded.clears_within_s, "s")),
+            stays(exceeded.flag, 0.0, None, "flowing"),
+            becomes(exceeded.flag, 1.0, "fallen", exceeded.after),
+            becomes(exceeded.flag, 0.0, "followed", Interval(0.0, exceeded.clears_within_s, "s")),
         ],
     )
 
@@ -346,7 +350,7 @@ def _followed_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> D
         title=f"a {way} current that follows a falling limit in time is not told of",
         parameters={"way": way, "partner": "follows"},
         steps=[
-            Hold(duration_s=seen.allowance.full_within_s),
+            Hold(duration_s=seen.limits.full_within_s),
             Set(values={"current": round(sign * most_a, 3)}),
             Hold(duration_s=exceeded.after.high + AFTER_S),
             Set(values={"current": fall.current_a}),
@@ -355,5 +359,5 @@ def _followed_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> D
             Set(values={"current": fall.followed_a}, mark="followed"),
             Hold(duration_s=exceeded.after.high),
         ],
-        expectations=[stays(exceeded.says, 0.0)],
+        expectations=[stays(exceeded.flag, 0.0)],
     )

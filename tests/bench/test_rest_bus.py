@@ -11,10 +11,10 @@ from crccheck.crc import Crc8SaeJ1850
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.bench.partner import Outgoing, Partner, Sender
+from rig.bench.rest_bus import Outgoing, RestBusSimulation, Sender
 from rig.dut.can_messages import Messages
 from rig.dut.profile import Profile, load_profile
-from rig.dut.received import Received
+from rig.dut.received_messages import ReceivedMessage
 from rig.errors import BenchError
 from rig.steps.frame_fault import FrameFault
 from rig.steps.start_periodic import StartPeriodic
@@ -26,8 +26,8 @@ HOST, MS = 0x305, 1_000_000
 def a_sender(profile: Profile = PROFILE, **changes: object) -> Sender:
     assert profile.can is not None
     assert profile.dbc_path is not None
-    promise = profile.can.receives["HostAlive"].model_copy(update=changes)
-    return Sender(Messages(profile.dbc_path), "HostAlive", promise)
+    claim = profile.can.receives["HostAlive"].model_copy(update=changes)
+    return Sender(Messages(profile.dbc_path), "HostAlive", claim)
 
 
 def frames(count: int, wrong: FrameFault | None = None, **signals: float) -> list[Outgoing]:
@@ -133,7 +133,7 @@ def test_a_message_without_protection_is_sent_as_the_dbc_has_it() -> None:
 
 def test_what_can_not_be_seen_can_not_be_refused() -> None:
     with pytest.raises(ValueError, match="without a crc"):
-        Received.model_validate({"period": "200 ms", "refuses": ["wrong crc"]})
+        ReceivedMessage.model_validate({"period": "200 ms", "refuses": ["wrong crc"]})
 
 
 # ---- in the background --------------------------------------------------------------------------
@@ -159,65 +159,65 @@ class Posted:
         self.frames.append((self._clock.time_ns // MS, data[1] & 0xF))
 
 
-def a_partner() -> tuple[Partner, ScriptedClock, Posted]:
+def a_rest_bus() -> tuple[RestBusSimulation, ScriptedClock, Posted]:
     assert PROFILE.can is not None
     assert PROFILE.dbc_path is not None
     clock = ScriptedClock()
     posted = Posted(clock)
-    partner = Partner(
+    rest_bus = RestBusSimulation(
         clock,  # type: ignore[arg-type]
         posted,  # type: ignore[arg-type]
         Messages(PROFILE.dbc_path),
         PROFILE.can.receives,
     )
-    return partner, clock, posted
+    return rest_bus, clock, posted
 
 
-def looked(partner: Partner, clock: ScriptedClock, *at_ms: int) -> None:
+def looked(rest_bus: RestBusSimulation, clock: ScriptedClock, *at_ms: int) -> None:
     for ms in at_ms:
         clock.time_ns = ms * MS
-        partner.pump()
+        rest_bus.pump()
 
 
 def test_a_frame_that_is_late_does_not_move_the_ones_behind_it() -> None:
-    partner, clock, posted = a_partner()
+    rest_bus, clock, posted = a_rest_bus()
 
-    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
-    looked(partner, clock, 100, 170, 200, 299, 300, 431)
+    rest_bus.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    looked(rest_bus, clock, 100, 170, 200, 299, 300, 431)
 
     assert posted.frames == [(0, 0), (100, 1), (200, 2), (300, 3), (431, 4)]
-    assert partner.due_ns == 500 * MS
+    assert rest_bus.due_ns == 500 * MS
 
 
 def test_periods_that_nobody_could_send_in_are_left_out_and_the_counter_goes_on() -> None:
-    partner, clock, posted = a_partner()
+    rest_bus, clock, posted = a_rest_bus()
 
-    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
-    looked(partner, clock, 450, 500, 600)
+    rest_bus.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    looked(rest_bus, clock, 450, 500, 600)
 
     assert posted.frames == [(0, 0), (450, 1), (500, 2), (600, 3)]
 
 
 def test_a_partner_that_is_reset_is_silent_and_counts_from_0() -> None:
-    partner, clock, posted = a_partner()
-    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
-    looked(partner, clock, 100)
+    rest_bus, clock, posted = a_rest_bus()
+    rest_bus.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    looked(rest_bus, clock, 100)
 
-    partner.reset()
-    looked(partner, clock, 200, 300)
-    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    rest_bus.reset()
+    looked(rest_bus, clock, 200, 300)
+    rest_bus.begin(StartPeriodic(message="HostAlive", period_s=0.1))
 
     assert posted.frames == [(0, 0), (100, 1), (300, 0)]
 
 
 def test_nothing_falls_due_once_it_is_quiet() -> None:
-    partner, clock, posted = a_partner()
-    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    rest_bus, clock, posted = a_rest_bus()
+    rest_bus.begin(StartPeriodic(message="HostAlive", period_s=0.1))
 
-    partner.end("HostAlive")
-    looked(partner, clock, 100, 200)
+    rest_bus.end("HostAlive")
+    looked(rest_bus, clock, 100, 200)
 
-    assert partner.due_ns is None
+    assert rest_bus.due_ns is None
     assert posted.frames == [(0, 0)]
 
 
@@ -259,43 +259,43 @@ class Signalled(Posted):
 
 
 @pytest.fixture
-def lively() -> Iterator[tuple[Partner, HandMovedClock, Signalled]]:
+def lively() -> Iterator[tuple[RestBusSimulation, HandMovedClock, Signalled]]:
     assert PROFILE.can is not None
     assert PROFILE.dbc_path is not None
     clock = HandMovedClock()
     posted = Signalled(clock)
-    partner = Partner(
+    rest_bus = RestBusSimulation(
         clock,  # type: ignore[arg-type]
         posted,  # type: ignore[arg-type]
         Messages(PROFILE.dbc_path),
         PROFILE.can.receives,
         in_background=True,
     )
-    yield partner, clock, posted
-    partner.close()
+    yield rest_bus, clock, posted
+    rest_bus.close()
 
 
-Lively = tuple[Partner, HandMovedClock, Signalled]
+Lively = tuple[RestBusSimulation, HandMovedClock, Signalled]
 
 
 def test_in_real_time_frames_leave_while_nobody_lets_time_pass(lively: Lively) -> None:
-    partner, clock, posted = lively
+    rest_bus, clock, posted = lively
 
-    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    rest_bus.begin(StartPeriodic(message="HostAlive", period_s=0.1))
     for ms in (0, 100, 200, 300):  # this thread, as one that waits for an instrument, sends nothing
         clock.move_to(ms)
         assert posted.awaited()
 
     assert posted.frames == [(0, 0), (100, 1), (200, 2), (300, 3)]
-    assert partner.due_ns is None  # and no wait has to end for it
+    assert rest_bus.due_ns is None  # and no wait has to end for it
 
 
 def test_traffic_that_begins_later_and_is_due_sooner_wakes_the_thread(lively: Lively) -> None:
-    partner, clock, posted = lively
-    partner.begin(StartPeriodic(message="HostAlive", period_s=10.0))
+    rest_bus, clock, posted = lively
+    rest_bus.begin(StartPeriodic(message="HostAlive", period_s=10.0))
     assert posted.awaited()
 
-    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    rest_bus.begin(StartPeriodic(message="HostAlive", period_s=0.1))
     assert posted.awaited()
     clock.move_to(100)
 
@@ -304,15 +304,15 @@ def test_traffic_that_begins_later_and_is_due_sooner_wakes_the_thread(lively: Li
 
 
 def test_what_breaks_in_the_thread_is_told_to_who_looks_next_and_once(lively: Lively) -> None:
-    partner, clock, posted = lively
-    partner.begin(StartPeriodic(message="HostAlive", period_s=0.1))
+    rest_bus, clock, posted = lively
+    rest_bus.begin(StartPeriodic(message="HostAlive", period_s=0.1))
     assert posted.awaited()
     posted.is_broken = True
     clock.move_to(100)
     assert posted.awaited()
 
-    partner.close()  # the thread has come to its end
+    rest_bus.close()  # the thread has come to its end
 
     with pytest.raises(BenchError, match="the bus is gone"):
-        partner.pump()
-    partner.pump()
+        rest_bus.pump()
+    rest_bus.pump()

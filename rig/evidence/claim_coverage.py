@@ -1,4 +1,4 @@
-"""Which of the promises a run looked at: from its frozen profile and plans and its decided cases.
+"""Which of the claims a run looked at: from its frozen profile and plans and its decided cases.
 
 Nothing is stored for it, so that an older run can be asked too. Must not change what it reads.
 """
@@ -14,21 +14,21 @@ from rig.dut.profile import Profile, load_profile
 from rig.errors import RigError
 from rig.evidence.run import Run
 from rig.judge.verdict import Verdict
-from rig.plan.coverage import left_out, promised, untested
+from rig.plan.coverage import claimed, left_out, untested
 from rig.plan.expand import expand
 from rig.plan.model import PlanFile, load_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promises:
-    """What was promised, and what became of it."""
+class ClaimCoverage:
+    """What was claimed, and what became of it."""
 
-    promised: tuple[str, ...]
+    claimed: tuple[str, ...]
     not_looked_at: tuple[str, ...]  # by no case, and no plan says why
     left_out: Mapping[str, str]  # by the plans, with their reasons
 
 
-def promises_of(run: Run) -> Promises | None:
+def claim_coverage_of(run: Run) -> ClaimCoverage | None:
     """Tell what a run's passed and failed cases looked at; None: its profile can't be read."""
     inputs = run.path / "inputs"
     try:
@@ -42,8 +42,8 @@ def promises_of(run: Run) -> Promises | None:
         cases = [made.get(case.id, case) for case in cases]
     open_ = untested(profile, cases)
     reasons = {p: why for p, why in _reasons(inputs, profile).items() if p in open_}
-    return Promises(
-        promised=tuple(promised(profile)),
+    return ClaimCoverage(
+        claimed=tuple(claimed(profile)),
         not_looked_at=tuple(p for p in open_ if p not in reasons),
         left_out=reasons,
     )

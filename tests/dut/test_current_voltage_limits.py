@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rig.description import BrokenDescriptionError
-from rig.dut.allowance import Curve, VoltageLimit
+from rig.dut.current_voltage_limits import Curve, VoltageLimit
 from rig.dut.messages import Events
 from rig.dut.profile import load_profile
 

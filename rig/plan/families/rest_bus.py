@@ -1,7 +1,7 @@
-"""Families about what the BMS receives: its partner on the bus in health, away, back, and wrong.
+"""Families about what the BMS receives: its rest-bus in health, away, back, and wrong.
 
 A partner may be fast, slow or late as long as its gaps are shorter than the time-out; a frame that
-the BMS promises to refuse is no sign of life, and neither is a frame of somebody else.
+the BMS claims to refuse is no sign of life, and neither is a frame of somebody else.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rig.dut.profile import Profile
-from rig.dut.received import Received
+from rig.dut.received_messages import ReceivedMessage
 from rig.expectations import Expectation
-from rig.instants import Mark
-from rig.plan.families.choosing import look_s
+from rig.plan.families.applicable import look_s
 from rig.plan.families.draft import Draft, Options, family
 from rig.plan.families.expecting import all_stay, becomes, stay, stays
 from rig.plan.families.provoked import Provoked, each
@@ -26,6 +25,7 @@ from rig.steps.hold import Hold
 from rig.steps.send import Send
 from rig.steps.start_periodic import StartPeriodic
 from rig.steps.stop_periodic import StopPeriodic
+from rig.time_reference import Mark
 
 _HEALTHY_TIME_OUTS = 5.0  # healthy traffic goes on for so many times the time-out (D20)
 _BURST_FRAMES = 200  # more than any receive FIFO holds (D52)
@@ -42,9 +42,9 @@ _SHOWS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched(Provoked):
-    """A message whose absence trips a protection, and the times that follow from the promises."""
+    """A message whose absence trips a protection, and the times that follow from the claims."""
 
-    received: Received
+    received: ReceivedMessage
     asks: Mapping[str, float]  # what it says at home already, where the BMS waits to be asked
 
     @property
@@ -59,7 +59,7 @@ class Watched(Provoked):
 
     @property
     def period_s(self) -> float:
-        """Its period as promised."""
+        """Its period as claimed."""
         return self.received.period_s
 
     @property
@@ -73,19 +73,19 @@ class Watched(Provoked):
     @property
     def is_back(self) -> list[Step]:
         """Send it again, and wait until that has been heard."""
-        return [self.traffic(mark=REMOVED), Hold(duration_s=self.back.high + AFTER_S)]
+        return [self.periodic(mark=REMOVED), Hold(duration_s=self.back.high + AFTER_S)]
 
     @property
     def traces_to(self) -> tuple[str, ...]:
         """Those of its protection, and of the message."""
         return (*self.protection.traces_to, *self.received.traces_to)
 
-    def traffic(
+    def periodic(
         self,
         period_s: float | None = None,
         *,
         jitter_s: float = 0.0,
-        wrong: FrameFault | None = None,
+        frame_fault: FrameFault | None = None,
         mark: str | None = None,
     ) -> StartPeriodic:
         """Give it in the background."""
@@ -94,7 +94,7 @@ class Watched(Provoked):
             signals=self.asks,
             period_s=period_s or self.period_s,
             jitter_s=jitter_s,
-            wrong=wrong,
+            frame_fault=frame_fault,
             mark=mark,
         )
 
@@ -115,7 +115,7 @@ def watched_messages(profile: Profile, options: Options) -> Iterator[Watched]:
 
 
 @family("partner")
-def partner(profile: Profile, options: Options) -> Iterator[Draft]:
+def rest_bus(profile: Profile, options: Options) -> Iterator[Draft]:
     """Let the partner be healthy, lost, back, wrong, disturbed, in a burst."""
     for watched in watched_messages(profile, options):
         yield from _healthy(watched)
@@ -142,7 +142,7 @@ def _healthy(watched: Watched) -> Iterator[Draft]:
             f"{watched.message} {how}, every {said}, is never missed",
             [
                 watched.random_phase,
-                watched.traffic(every_s, jitter_s=jitter_s),
+                watched.periodic(every_s, jitter_s=jitter_s),
                 Hold(duration_s=for_s),
             ],
             _nothing_happens(watched),
@@ -160,10 +160,12 @@ def _disturbed(watched: Watched) -> Draft:
         FrameFault(what="counter stands", every=2),
         *(jump, FrameFault(what="swapped", every=0)),
     ]
-    phases = [s for w in ways for s in (watched.traffic(wrong=w), Hold(duration_s=DISTURBED_S))]
+    phases = [
+        s for w in ways for s in (watched.periodic(frame_fault=w), Hold(duration_s=DISTURBED_S))
+    ]
     return watched.draft(
         f"{watched.message} with some frames wrong, repeated, swapped or of another is not missed",
-        [watched.random_phase, watched.traffic(), Hold(duration_s=1.0), *phases],
+        [watched.random_phase, watched.periodic(), Hold(duration_s=1.0), *phases],
         _nothing_happens(watched),
         {"partner": "disturbed"},
     )
@@ -200,7 +202,7 @@ def _away_again(watched: Watched) -> Draft:
         rounds += [
             *watched.last(lost),
             Hold(duration_s=away_s),
-            watched.traffic(mark=back),
+            watched.periodic(mark=back),
             Hold(duration_s=watched.back.high + AFTER_S, mark=kept),
         ]
         again = f"lost {n + 1}" if n < _AGAIN else None
@@ -217,7 +219,7 @@ def _away_again(watched: Watched) -> Draft:
 
 def _begun(watched: Watched) -> list[Step]:
     begun_s = 5.0 * watched.period_s
-    return [watched.random_phase, watched.traffic(), Hold(duration_s=begun_s)]
+    return [watched.random_phase, watched.periodic(), Hold(duration_s=begun_s)]
 
 
 def _lost_and_back(watched: Watched) -> list[Expectation]:
@@ -230,9 +232,9 @@ def _missed_and_heard(
     """It is missed in time after the mark of its last frame, and heard after that of its return."""
     absent, returned = watched.since(Mark(mark=lost)), Mark(mark=back)
     yield from absent.trips()
-    yield from absent.says()
+    yield from absent.flags_set()
     yield from absent.recovers(returned, watched.back, lasts=lasts)
-    yield from absent.unsays(returned, watched.back)
+    yield from absent.flags_cleared(returned, watched.back)
 
 
 def _others_stay(watched: Watched) -> Iterator[Expectation]:
@@ -242,17 +244,17 @@ def _others_stay(watched: Watched) -> Iterator[Expectation]:
 # ---- wrong --------------------------------------------------------------------------------------
 def _refused(watched: Watched) -> Iterator[Draft]:
     """Send nothing but frames that it must refuse: they are no sign of life."""
-    for wrong in _all_wrong(watched.received):
-        how = f"{wrong.what} {wrong.by}" if wrong.by else wrong.what
+    for frame_fault in _all_wrong(watched.received):
+        how = f"{frame_fault.what} {frame_fault.by}" if frame_fault.by else frame_fault.what
         # One flipped bit after the other is to go over the whole frame.
-        period_s = watched.period_s * (0.125 if wrong.what == "bit" else 1.0)
+        period_s = watched.period_s * (0.125 if frame_fault.what == "bit" else 1.0)
         yield watched.draft(
             f"{watched.message} that is wrong ({how}) is no sign of life",
             [
                 *_begun(watched),
                 *watched.last(),
                 Hold(duration_s=watched.period_s),
-                watched.traffic(period_s, wrong=wrong),
+                watched.periodic(period_s, frame_fault=frame_fault),
                 Hold(duration_s=2.0 * watched.delay.high + 1.0),
                 *watched.is_back,
             ],
@@ -261,7 +263,7 @@ def _refused(watched: Watched) -> Iterator[Draft]:
         )
 
 
-def _all_wrong(received: Received) -> Iterator[FrameFault]:
+def _all_wrong(received: ReceivedMessage) -> Iterator[FrameFault]:
     for refused in received.refuses:
         if refused == "wrong length":
             yield FrameFault(what="length", by=received.length // 2)
@@ -283,7 +285,7 @@ def _counted(watched: Watched) -> Iterator[Draft]:
         message=watched.message,
         count=_REFUSED_FRAMES,
         period_s=0.1 * watched.period_s,
-        wrong=spoiled,
+        frame_fault=spoiled,
         mark=APPLIED,
     )
     yield watched.draft(

@@ -21,11 +21,11 @@ _Both = tuple[Report | None, Report | None]  # of the lowest and of the highest
 
 
 @family("extremes")
-def extremes(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
+def min_max_report(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Make each cell and each sensor the highest in turn; who is lowest changes meanwhile."""
-    told = profile.telemetry
-    yield from _of_cells(profile, (told.lowest_cell, told.highest_cell))
-    yield from _of_sensors(profile, (told.lowest_temperature, told.highest_temperature))
+    reported = profile.telemetry
+    yield from _of_cells(profile, (reported.lowest_cell, reported.highest_cell))
+    yield from _of_sensors(profile, (reported.lowest_temperature, reported.highest_temperature))
 
 
 def _of_cells(profile: Profile, reports: _Both) -> Iterator[Draft]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rig.virtual.guests.reference.afe import Readings
 
 
-class Extremes:
+class MinMax:
     """The extremes of the newest readings; NaN where no value is valid."""
 
     def __init__(self) -> None:

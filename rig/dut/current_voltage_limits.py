@@ -1,7 +1,7 @@
-"""What a BMS tells charger and load to keep to: the section ``allowance:`` of its profile.
+"""The current and voltage limits that a BMS sends (CVL, CCL, DCL): a section of its profile.
 
-Its limits follow curves; the least of them holds. Must not hold defaults for promises: what is
-left out is not promised.
+Its limits follow curves; the least of them holds. Must not hold defaults for claims: what is
+left out is not claimed.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from rig.quantity import (
     Amps,
     Interval,
     Kelvin,
-    Promise,
     Ratio,
     Seconds,
+    TimeWindow,
     Volts,
     bounded,
     parse,
     reader,
 )
 
-__all__ = ["Allowance", "CurrentLimit", "Curve", "Exceeded", "VoltageLimit"]
+__all__ = ["CurrentLimit", "CurrentVoltageLimits", "Curve", "Exceeded", "VoltageLimit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,14 @@ class CurrentLimit(Description):
 class Exceeded(Description):
     """The warning that a partner does not keep to a limit."""
 
-    says: SignalAddress
+    flag: SignalAddress
     margin_a: Annotated[Amps, Field(alias="margin", ge=0)]
     relative: Annotated[
         Ratio, bounded(bounds.RELATIVE), Field(description="of the limit, added to margin")
     ]
-    after: Annotated[Promise, bounded(bounds.DELAY)]  # the partner's time to follow is its minimum
+    after: Annotated[
+        TimeWindow, bounded(bounds.DELAY)
+    ]  # the partner's time to follow is its minimum
     clears_within_s: Annotated[
         Seconds, bounded(bounds.REPORT_TIME), Field(alias="clears within", gt=0)
     ]
@@ -142,13 +144,13 @@ class Inputs(Description):
     soc: Annotated[Ratio, bounded(bounds.CHARGE_ACCURACY), Field(alias="state of charge")]
 
 
-class Allowance(Description):
+class CurrentVoltageLimits(Description):
     """All limits that it tells."""
 
     charge_voltage: VoltageLimit | None = None
     charge_current: CurrentLimit
     discharge_current: CurrentLimit
-    seen_to: Inputs
+    input_accuracy: Inputs
     within_s: Annotated[
         Seconds,
         bounded(bounds.REPORT_TIME),
@@ -171,9 +173,12 @@ class Allowance(Description):
     def signals(self) -> Iterator[tuple[Location, str]]:
         """Give every "Message.Signal" named here, with where it stands in the file."""
         if self.charge_voltage is not None:
-            yield ("allowance", "charge voltage", "signal"), self.charge_voltage.signal
+            yield (
+                ("current and voltage limits", "charge voltage", "signal"),
+                self.charge_voltage.signal,
+            )
         for name, limit in self.currents.items():
-            yield ("allowance", f"{name} current", "signal"), limit.signal
-            yield ("allowance", f"{name} current", "allowed"), limit.allowed
+            yield ("current and voltage limits", f"{name} current", "signal"), limit.signal
+            yield ("current and voltage limits", f"{name} current", "allowed"), limit.allowed
         if self.exceeded is not None:
-            yield ("allowance", "exceeded", "says"), self.exceeded.says
+            yield ("current and voltage limits", "exceeded", "flag"), self.exceeded.flag

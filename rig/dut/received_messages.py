@@ -1,6 +1,6 @@
-"""What a BMS promises of the CAN messages that it receives: period, protection, what it refuses.
+"""What a BMS claims of the CAN messages that it receives: period, protection, what it refuses.
 
-Pure description. Who makes such frames is `rig.bench.partner`; what is done to them is a case's.
+Pure description. Who makes such frames is `rig.bench.rest_bus`; what is done to them is a case's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rig.description import Description, Location, Names, mistake_error
 from rig.dut.e2e import CrcKind
 from rig.quantity import Seconds, bounded
 
-__all__ = ["Received", "Refused"]
+__all__ = ["ReceivedMessage", "Refused"]
 
 Refused = Literal[
     "wrong crc", "wrong length", "repeated counter", "skipped counter", "other data id"
@@ -25,7 +25,7 @@ _NEEDS_CRC = {"wrong crc", "other data id"}
 _NEEDS_COUNTER = {"repeated counter", "skipped counter"}
 
 
-class Received(Description):
+class ReceivedMessage(Description):
     """A CAN message that it wants to receive."""
 
     period_s: Annotated[Seconds, bounded(bounds.PERIOD), Field(alias="period", gt=0)]
@@ -54,7 +54,7 @@ class Received(Description):
             yield (*where, "counts refused"), self.counts_refused
 
     @model_validator(mode="after")
-    def _can_tell(self) -> Received:
+    def _can_tell(self) -> ReceivedMessage:
         """What is refused must be something that the message lets a receiver see."""
         for refused in self.refuses:
             lacks = (refused in _NEEDS_CRC and self.crc is None) or (

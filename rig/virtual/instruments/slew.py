@@ -1,6 +1,6 @@
 """Moves a supply's set points from where they are to where they should be, in small steps.
 
-The power path takes set points, not slopes, so a regulator's rise and fall are a staircase. Must
+The power path takes set points, not slopes, so a regulator's rise and fall are a ramp. Must
 not know an instrument.
 """
 
@@ -11,7 +11,7 @@ from rig.virtual.kernel import Handle, Kernel
 STEPS = 20
 
 
-class Ramp:
+class Slew:
     """A pair of set points on its way to a target.
 
     Parameters

@@ -13,7 +13,7 @@ from rig.steps.start_periodic import StartPeriodic
 SPOKEN = 3  # frames of its partner, after which it has surely heard one
 
 
-def saying(
+def periodic_request(
     profile: Profile, contactors: Contactors, request: int, mark: str | None = None
 ) -> StartPeriodic:
     """Have the host say this from now on."""
@@ -23,13 +23,13 @@ def saying(
     return StartPeriodic(message=asked.message, signals=signals, period_s=period_s, mark=mark)
 
 
-def not_yet(profile: Profile, contactors: Contactors) -> list[Step]:
+def no_request(profile: Profile, contactors: Contactors) -> list[Step]:
     """Have the host ask for nothing: a request is new only behind something else."""
-    silent = saying(profile, contactors, contactors.request.none)
+    silent = periodic_request(profile, contactors, contactors.request.none)
     return [silent, Hold(duration_s=SPOKEN * silent.period_s)]
 
 
-def asked_to_close(profile: Profile) -> list[Step]:
+def close_request(profile: Profile) -> list[Step]:
     """Ask it once it is ready after a start, so that current can flow; no steps if nobody has to.
 
     Closed they are at the end of the last step.
@@ -38,8 +38,8 @@ def asked_to_close(profile: Profile) -> list[Step]:
     if contactors is None:
         return []
     return [
-        *not_yet(profile, contactors),
-        saying(profile, contactors, contactors.request.close),
+        *no_request(profile, contactors),
+        periodic_request(profile, contactors, contactors.request.close),
         Hold(duration_s=profile.start.closed_within_s),
     ]
 

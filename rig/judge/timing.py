@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rig.instants import Crossing, Instant, Mark
 from rig.judge.budget import DIVISORS, Budget, Row, normal
 from rig.judge.edges import Edge, Sampling, find_crossing, quantised_noise
 from rig.judge.observed import Observed
 from rig.judge.rules import NoEvidence, NotReached
 from rig.judge.wording import said_crossing, show
 from rig.quantities import unit_of
+from rig.time_reference import Crossing, Mark, TimeReference
 from rig.trace.model import SENT, Channel, Command, Marker, Trace, Waveform
 
 # Half-width of the rig's own rate error: crystals keep ±20 to ±100 ppm.
@@ -163,7 +163,7 @@ def window_ns(trace: Trace, begin: str | None, end: str | None) -> tuple[int, in
     return begin_ns, end_ns
 
 
-def search_start_ns(observed: Observed, since: Instant) -> int:
+def search_start_ns(observed: Observed, since: TimeReference) -> int:
     """Return from when on a cause or effect is looked for."""
     trace = observed.trace
     mark = since.mark if isinstance(since, Mark) else since.after
@@ -177,7 +177,7 @@ def search_start_ns(observed: Observed, since: Instant) -> int:
     return marker.begin_ns if observed.acts(mark) else marker.time_ns
 
 
-def find_instant(observed: Observed, since: Instant) -> At:
+def find_instant(observed: Observed, since: TimeReference) -> At:
     """Return when `since` was; raise NoEvidence where the trace can't tell."""
     if isinstance(since, Mark):
         return _mark_instant(observed, since)

@@ -1,4 +1,4 @@
-"""Drawn cases: the same for the same seed, within limits, and judged as their families promise."""
+"""Drawn cases: the same for the same seed, within limits, and judged as their families claim."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from rig.expectations.recovers import Recovers
 from rig.expectations.signal_within import SignalWithin
 from rig.expectations.stays import Stays
 from rig.expectations.trips import Trips
-from rig.instants import Crossing
 from rig.plan.complete import complete
-from rig.plan.drawing import Drawer, drawer, joined, leaves_home
 from rig.plan.expand import expand
 from rig.plan.model import parse_plan
+from rig.plan.random_cases import CaseGenerator, case_generator, ends_nominal, joined
 from rig.plan.stimulus import acting
 from rig.plan.writing import plan_text, written_out
 from rig.steps.hold import Hold
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 from rig.steps.set import Set
+from rig.time_reference import Crossing
 from tests.plan.test_families import ORIGIN
 
 PROFILE = load_profile("esp32-4s")
-DRAWER = drawer(PROFILE, ORIGIN)
+DRAWER = case_generator(PROFILE, ORIGIN)
 NUMBERS = st.integers(0, 10**6)
 
 
@@ -79,7 +79,7 @@ def test_a_drawn_case_can_be_written_into_a_plan(number: int) -> None:
 def test_a_level_that_the_bms_is_to_tell_stays_as_it_is() -> None:
     case = made_by("events", "OVP")
     assert any(isinstance(e, SignalWithin) for e in case.expectations)
-    alone = Drawer(PROFILE, (case,), (made_by("message timing"),))
+    alone = CaseGenerator(PROFILE, (case,), (made_by("message timing"),))
 
     for number in range(3):
         drawn = alone.draw(1, number)
@@ -90,7 +90,7 @@ def test_a_level_that_the_bms_is_to_tell_stays_as_it_is() -> None:
 @pytest.mark.parametrize("family", ["trip", "pairs", "dip", "hysteresis"])
 def test_a_drawn_level_provokes_what_the_familys_own_provokes(family: str) -> None:
     for case in (c for c in DRAWER.cases if c.family == family):
-        alone = Drawer(PROFILE, (case,), (made_by("message timing"),))
+        alone = CaseGenerator(PROFILE, (case,), (made_by("message timing"),))
         for number in range(3):
             drawn = alone.draw(1, number)
             for before, after in zip(_provoking(case), _provoking(drawn), strict=True):
@@ -133,7 +133,7 @@ def _provoking(case: Case) -> list[dict[str, float]]:
 def test_only_a_case_that_leaves_the_bms_as_it_was_may_come_before_another(
     family: str, part: str, *, is_home: bool
 ) -> None:
-    assert leaves_home(made_by(family, part), PROFILE) == is_home
+    assert ends_nominal(made_by(family, part), PROFILE) == is_home
 
 
 def test_two_cases_in_one_keep_their_own_times() -> None:
@@ -163,17 +163,17 @@ def test_what_the_first_case_moved_is_nominal_before_the_second() -> None:
 
 def test_a_staircase_never_stands_behind_another_reaction() -> None:
     stair = made_by("threshold", "OVP-cell1")
-    alone = Drawer(PROFILE, (stair,), (made_by("recovery", "OVP-cell1"),))
+    alone = CaseGenerator(PROFILE, (stair,), (made_by("recovery", "OVP-cell1"),))
 
     drawn = [alone.draw(1, number) for number in range(10)]
 
-    assert all(isinstance(step, Staircase) for case in drawn for step in case.steps[-1:])
+    assert all(isinstance(step, Ramp) for case in drawn for step in case.steps[-1:])
     assert not any(isinstance(e, Recovers) for case in drawn for e in case.expectations)
 
 
 def test_the_highest_cell_of_one_case_is_not_held_to_the_readings_of_another() -> None:
     first, second = [c for c in DRAWER.cases if c.family == "extremes"][:2]
-    alone = Drawer(PROFILE, (first,), (second,))
+    alone = CaseGenerator(PROFILE, (first,), (second,))
 
     drawn = [alone.draw(1, number) for number in range(10)]
 

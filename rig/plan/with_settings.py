@@ -1,6 +1,6 @@
 """A profile as it stands once settings are changed. Pure; must not know how a setting is written.
 
-With it, everything that a family knows of a promise holds of the changed promise too.
+With it, everything that a family knows of a claim holds of the changed claim too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rig.quantity import Interval, Toleranced
 _TELLABLE = 2.4  # two values differ by so many tolerances at least, so that between them is room
 
 
-def as_set(profile: Profile, values: Mapping[str, float]) -> Profile:
+def with_settings(profile: Profile, values: Mapping[str, float]) -> Profile:
     """Return the profile with other values of some settings."""
     protections = dict(profile.protections)
     for name, value in values.items():
@@ -25,10 +25,10 @@ def as_set(profile: Profile, values: Mapping[str, float]) -> Profile:
 
 
 def factory_value(profile: Profile, name: str) -> float:
-    """Give a setting's factory value: what its protection promises."""
+    """Give a setting's factory value: what its protection claims."""
     setting = _settings(profile)[name]
     protection = profile.protections[setting.of]
-    if setting.moves == "delay":
+    if setting.parameter == "delay":
         delay: Interval = _given(protection.delay, name)
         return _nominal(delay)
     return _level(protection, setting, name).value
@@ -51,25 +51,27 @@ def _settings(profile: Profile) -> Mapping[str, Setting]:
     return profile.settings.each if profile.settings else {}
 
 
-def _given(promise: Any, name: str) -> Any:
-    if promise is None:
-        raise ValueError(f"{name} moves what its protection does not promise")
-    return promise
+def _given(claim: Any, name: str) -> Any:
+    if claim is None:
+        raise ValueError(f"{name} moves what its protection does not claim")
+    return claim
 
 
 def _level(protection: Protection, setting: Setting, name: str) -> Toleranced:
     recovers = protection.recovers
-    level = protection.threshold if setting.moves == "threshold" else recovers and recovers.level
+    level = (
+        protection.threshold if setting.parameter == "threshold" else recovers and recovers.level
+    )
     found: Toleranced = _given(level, name)
     return found
 
 
 def _moved(protection: Protection, setting: Setting, value: float) -> Protection:
-    if setting.moves == "threshold":
+    if setting.parameter == "threshold":
         threshold = _shifted(_given(protection.threshold, setting.of), value)
         return protection.model_copy(update={"threshold": threshold})
     recovers = protection.recovers
-    if setting.moves == "recovery level" and recovers is not None:
+    if setting.parameter == "recovery level" and recovers is not None:
         key = "below" if recovers.below is not None else "above"
         level = _shifted(_given(recovers.level, setting.of), value)
         return protection.model_copy(update={"recovers": recovers.model_copy(update={key: level})})
@@ -96,7 +98,7 @@ def _other_delays(profile: Profile, name: str, setting: Setting) -> tuple[float,
 def _ends(profile: Profile, setting: Setting) -> tuple[float, float]:
     """How far the stricter and the laxer value may lie: the range, short of a level's partner."""
     within = setting.within
-    if setting.moves == "delay":
+    if setting.parameter == "delay":
         return within.low, within.high
     protection = profile.protections[setting.of]
     above = protection.direction == "above"
@@ -107,11 +109,11 @@ def _ends(profile: Profile, setting: Setting) -> tuple[float, float]:
 def _short_of_partner(protection: Protection, setting: Setting) -> tuple[float, float]:
     """Clip a range where trip and recovery level would meet."""
     release = protection.recovers.level if protection.recovers else None
-    partner = release if setting.moves == "threshold" else protection.threshold
+    partner = release if setting.parameter == "threshold" else protection.threshold
     low, high = setting.within.low, setting.within.high
     if partner is None:
         return low, high
-    partner_is_below = (setting.moves == "threshold") == (protection.direction == "above")
+    partner_is_below = (setting.parameter == "threshold") == (protection.direction == "above")
     return (max(low, partner.value), high) if partner_is_below else (low, min(high, partner.value))
 
 
@@ -121,7 +123,7 @@ def _between(profile: Profile, name: str, end: float) -> float:
     factory = factory_value(profile, name)
     span = end - factory
     part = 0.4
-    if setting.moves != "delay" and span:
+    if setting.parameter != "delay" and span:
         tolerance = _level(profile.protections[setting.of], setting, name).tolerance
         part = min(max(part, _TELLABLE * tolerance / abs(span)), 0.9)
     return round(factory + part * span, setting.decimals)

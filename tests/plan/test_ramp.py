@@ -1,4 +1,4 @@
-"""The levels of a staircase: from start to stop, never past it, the last one is the stop."""
+"""The levels of a ramp: from start to stop, never past it, the last one is the stop."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rig.steps.conditions import OutputState
-from rig.steps.ramp import Staircase
+from rig.steps.ramp import Ramp
 
 OPEN = OutputState(output="charge path", is_open=True)
 VOLTS = st.integers(-100_000, 100_000).map(lambda tens_of_uv: tens_of_uv / 1e5)
 
 
-def stairs(start: float, stop: float, step: float) -> Staircase:
-    return Staircase(quantity="cell 3", start=start, stop=stop, step=step, dwell_s=1.0, until=OPEN)
+def stairs(start: float, stop: float, step: float) -> Ramp:
+    return Ramp(quantity="cell 3", start=start, stop=stop, step=step, dwell_s=1.0, until=OPEN)
 
 
 @pytest.mark.parametrize(

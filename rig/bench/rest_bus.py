@@ -1,4 +1,4 @@
-"""The BMS's partner on the bus, played by the rig: single frames, and traffic in the background.
+"""Rest-bus simulation: what the BMS hears of its partner, single frames and periodic ones.
 
 Counters and checksums that the profile names are made right, or wrong in the one way that a case
 asks for. In stepped time, traffic is sent by whoever lets time pass (`rig.drive.waiting`, and the
@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from rig.clock import Clock
 from rig.dut.can_link import CanLink
 from rig.dut.can_messages import Messages
-from rig.dut.received import Received
+from rig.dut.received_messages import ReceivedMessage
 from rig.steps.frame_fault import FrameFault
 from rig.steps.send import Send
 from rig.steps.start_periodic import StartPeriodic
 
-__all__ = ["Outgoing", "Partner", "Sender"]
+__all__ = ["Outgoing", "RestBusSimulation", "Sender"]
 
 _FLIP = 0xFF
 
@@ -38,29 +38,31 @@ class Outgoing:
 class Sender:
     """Makes the frames of one message, one after the other; remembers its counter."""
 
-    def __init__(self, messages: Messages, message: str, promise: Received | None) -> None:
+    def __init__(self, messages: Messages, message: str, claim: ReceivedMessage | None) -> None:
         self._messages, self._message = messages, message
-        self._promise = promise or Received.model_construct(period_s=0.0)
+        self._claim = claim or ReceivedMessage.model_construct(period_s=0.0)
         self._counter = -1  # of the newest frame
 
-    def frames(self, signals: Mapping[str, float], wrong: FrameFault | None) -> Iterator[Outgoing]:
+    def frames(
+        self, signals: Mapping[str, float], frame_fault: FrameFault | None
+    ) -> Iterator[Outgoing]:
         """Give frames without end; each is made when it is asked for."""
         number = 0
         while True:
-            is_wrong = wrong is not None and _is_its_turn(wrong, number)
-            if wrong is None or not is_wrong:
+            is_wrong = frame_fault is not None and _is_its_turn(frame_fault, number)
+            if frame_fault is None or not is_wrong:
                 yield self._frame(signals, self._next())
-            elif wrong.what == "swapped":
+            elif frame_fault.what == "swapped":
                 first = self._next()
                 yield self._frame(signals, self._next())
                 yield self._frame(signals, first)
                 number += 1
             else:
-                yield self._spoilt(signals, wrong, number)
+                yield self._spoilt(signals, frame_fault, number)
             number += 1
 
     def _next(self, skip: int = 0) -> int:
-        self._counter = (self._counter + 1 + skip) % (self._promise.counter_last + 1)
+        self._counter = (self._counter + 1 + skip) % (self._claim.counter_last + 1)
         return self._counter
 
     def _frame(
@@ -70,48 +72,50 @@ class Sender:
         data_id: int = 0,
         length: int | None = None,
     ) -> Outgoing:
-        promise, values = self._promise, dict(signals)
-        if promise.counter is not None:
-            values.setdefault(promise.counter, counter)
+        claim, values = self._claim, dict(signals)
+        if claim.counter is not None:
+            values.setdefault(claim.counter, counter)
         can_id, data, extended = self._messages.encode(self._message, values)
         data = data[:length].ljust(length or 0, b"\0")
-        if promise.crc is not None:
-            its_id = promise.crc_data_id + data_id & 0xFFFF
-            data = self._messages.seal(self._message, data, promise.crc, its_id, promise.crc_kind)
+        if claim.crc is not None:
+            its_id = claim.crc_data_id + data_id & 0xFFFF
+            data = self._messages.seal(self._message, data, claim.crc, its_id, claim.crc_kind)
         return Outgoing(can_id, data, extended)
 
-    def _spoilt(self, signals: Mapping[str, float], wrong: FrameFault, number: int) -> Outgoing:
-        frame = self._made_wrong(signals, wrong)
-        if wrong.what == "identifier":
-            return replace(frame, can_id=frame.can_id + (wrong.by or 1))
-        if wrong.what == "crc":
+    def _spoilt(
+        self, signals: Mapping[str, float], frame_fault: FrameFault, number: int
+    ) -> Outgoing:
+        frame = self._made_wrong(signals, frame_fault)
+        if frame_fault.what == "identifier":
+            return replace(frame, can_id=frame.can_id + (frame_fault.by or 1))
+        if frame_fault.what == "crc":
             return replace(frame, data=self._flipped_crc(frame.data))
-        if wrong.what == "bit":
-            return replace(frame, data=_bit_flipped(frame.data, wrong.by + number))
+        if frame_fault.what == "bit":
+            return replace(frame, data=_bit_flipped(frame.data, frame_fault.by + number))
         return frame
 
-    def _made_wrong(self, signals: Mapping[str, float], wrong: FrameFault) -> Outgoing:
+    def _made_wrong(self, signals: Mapping[str, float], frame_fault: FrameFault) -> Outgoing:
         """Make a frame whose checksum is right for what is wrong in it."""
-        if wrong.what == "counter stands":
+        if frame_fault.what == "counter stands":
             return self._frame(signals, max(self._counter, 0))
-        if wrong.what == "counter skips":
-            return self._frame(signals, self._next(wrong.by))
-        if wrong.what == "length":
-            return self._frame(signals, self._next(), length=wrong.by)
-        if wrong.what == "data id":
-            return self._frame(signals, self._next(), data_id=wrong.by or 1)
+        if frame_fault.what == "counter skips":
+            return self._frame(signals, self._next(frame_fault.by))
+        if frame_fault.what == "length":
+            return self._frame(signals, self._next(), length=frame_fault.by)
+        if frame_fault.what == "data id":
+            return self._frame(signals, self._next(), data_id=frame_fault.by or 1)
         return self._frame(signals, self._next())
 
     def _flipped_crc(self, data: bytes) -> bytes:
-        signal = self._promise.crc
+        signal = self._claim.crc
         if signal is None:
             return data
         at = int(self._messages.signal(self._message, signal).start) // 8
         return data[:at] + bytes((data[at] ^ _FLIP,)) + data[at + 1 :]
 
 
-def _is_its_turn(wrong: FrameFault, number: int) -> bool:
-    return number % wrong.every == wrong.every - 1 if wrong.every else number == 0
+def _is_its_turn(frame_fault: FrameFault, number: int) -> bool:
+    return number % frame_fault.every == frame_fault.every - 1 if frame_fault.every else number == 0
 
 
 def _bit_flipped(data: bytes, bit: int) -> bytes:
@@ -125,13 +129,13 @@ def _bit_flipped(data: bytes, bit: int) -> bytes:
 class _Stream:
     """One message's traffic: its frames, its slot on the period's grid and the next instant."""
 
-    traffic: StartPeriodic
+    periodic: StartPeriodic
     frames: Iterator[Outgoing]
     slot_ns: int
     due_ns: int
 
 
-class Partner:
+class RestBusSimulation:
     """All that the rig sends on the BMS's bus.
 
     Parameters
@@ -150,7 +154,7 @@ class Partner:
         clock: Clock,
         can: CanLink,
         messages: Messages,
-        receives: Mapping[str, Received],
+        receives: Mapping[str, ReceivedMessage],
         *,
         in_background: bool = False,
     ) -> None:
@@ -175,20 +179,20 @@ class Partner:
 
     def frames(self, step: Send) -> Iterator[Outgoing]:
         """Give the frames of a step, without end."""
-        frames = self._sender(step.message).frames(step.signals, step.wrong)
+        frames = self._sender(step.message).frames(step.signals, step.frame_fault)
         while True:
             with self._lock:  # traffic of the same message has the same counter
                 frame = next(frames)
             yield frame
 
-    def begin(self, traffic: StartPeriodic) -> None:
+    def begin(self, periodic: StartPeriodic) -> None:
         """Start (or change) a message's traffic; its first frame leaves at once, jitter apart."""
         with self._lock:
-            frames = self._sender(traffic.message).frames(traffic.signals, traffic.wrong)
+            frames = self._sender(periodic.message).frames(periodic.signals, periodic.frame_fault)
             now_ns = self.clock.now_ns()
-            stream = _Stream(traffic, frames, slot_ns=now_ns, due_ns=now_ns)
-            stream.due_ns += self._jitter_ns(traffic)
-            self._streams[traffic.message] = stream
+            stream = _Stream(periodic, frames, slot_ns=now_ns, due_ns=now_ns)
+            stream.due_ns += self._jitter_ns(periodic)
+            self._streams[periodic.message] = stream
             self._send_due()
         self._changed.set()
         self._tell_failure()
@@ -256,16 +260,16 @@ class Partner:
                 self._plan_next(stream, now_ns)
 
     def _plan_next(self, stream: _Stream, now_ns: int) -> None:
-        period_ns = max(1, round(stream.traffic.period_s * 1e9))
+        period_ns = max(1, round(stream.periodic.period_s * 1e9))
         missed = max(0, (now_ns - stream.slot_ns) // period_ns)
         stream.slot_ns += (missed + 1) * period_ns
-        stream.due_ns = stream.slot_ns + self._jitter_ns(stream.traffic)
+        stream.due_ns = stream.slot_ns + self._jitter_ns(stream.periodic)
 
-    def _jitter_ns(self, traffic: StartPeriodic) -> int:
-        return round(self.random.uniform(0.0, traffic.jitter_s) * 1e9) if traffic.jitter_s else 0
+    def _jitter_ns(self, periodic: StartPeriodic) -> int:
+        return round(self.random.uniform(0.0, periodic.jitter_s) * 1e9) if periodic.jitter_s else 0
 
     def _sender(self, message: str) -> Sender:
         if message not in self._senders:
-            promise = self.receives.get(message)
-            self._senders[message] = Sender(self.messages, message, promise)
+            claim = self.receives.get(message)
+            self._senders[message] = Sender(self.messages, message, claim)
         return self._senders[message]
