@@ -114,7 +114,7 @@ def watched_messages(profile: Profile, options: Options) -> Iterator[Watched]:
         yield Watched(profile, it.stimulus, it.protection, received=received, asks=asks)
 
 
-@family("partner")
+@family("rest bus", was="partner")
 def rest_bus(profile: Profile, options: Options) -> Iterator[Draft]:
     """Let the partner be healthy, lost, back, wrong, disturbed, in a burst."""
     for watched in watched_messages(profile, options):
