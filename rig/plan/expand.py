@@ -149,7 +149,11 @@ def _unknown(planned: PlanCase, profile: Profile) -> list[Mistake]:
     if planned.family not in families():
         what = f'there is no family "{planned.family}"'
         today = next((n for n in families() if name_before(n) == planned.family), None)
-        mend = f'it is called "{today}" now' if today else suggest(planned.family, list(families()))
+        mend = (
+            f'it is called "{today}" now'
+            if today
+            else suggest(str(planned.family), list(families()))
+        )
         mistakes.append(planned.mistake(("family",), what, mend))
     for i, name in enumerate(planned.chosen_protections() or ()):
         if name not in profile.protections:
