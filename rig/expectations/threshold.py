@@ -136,7 +136,7 @@ class ThresholdIs(Expectation):
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that the level of the reaction lies within its tolerance."""
-        levels = staircase_levels(observed, self.quantity)
+        levels = ramp_levels(observed, self.quantity)
         # The level before the start may have tripped it, and then it still is to open there.
         start = levels[0] if self.is_open else levels[min(1, len(levels) - 1)]
         seen = watch(observed, self.output, start.begin_ns, closing=not self.is_open)
@@ -171,7 +171,7 @@ class Level:
     read_ns: int | None  # when the reading was over, if there is one
 
 
-def staircase_levels(observed: Observed, quantity: str) -> list[Level]:
+def ramp_levels(observed: Observed, quantity: str) -> list[Level]:
     """Return every level of a quantity in order of time; the first may be where it stood before."""
     trace = observed.trace
     commands = [c for c in trace.commands if c.quantity == quantity]
@@ -182,7 +182,7 @@ def staircase_levels(observed: Observed, quantity: str) -> list[Level]:
     if not readings:
         raise NoEvidence(f"no level of {quantity} was read back by a meter")
     worst = max(reading.accuracy for reading in readings)
-    first = _first_of_staircase(observed.steps, commands, quantity)
+    first = _first_of_ramp(observed.steps, commands, quantity)
     return [
         _level(command, end_ns, readings, worst)
         for i, (command, end_ns) in enumerate(zip(commands, ends, strict=True))
@@ -202,7 +202,7 @@ def _is_on_the_way(commands: list[Command], i: int, readings: Sequence[Reading])
     return not any(between[0] <= r.before_ns and r.after_ns <= between[1] for r in readings)
 
 
-def _first_of_staircase(steps: Sequence[Step], commands: list[Command], quantity: str) -> int:
+def _first_of_ramp(steps: Sequence[Step], commands: list[Command], quantity: str) -> int:
     """Return the index of the command before the ramp's own first, which sets its start."""
     stairs = [s for s in steps if isinstance(s, Ramp) and s.quantity == quantity]
     if not stairs:

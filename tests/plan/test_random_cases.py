@@ -161,7 +161,7 @@ def test_what_the_first_case_moved_is_nominal_before_the_second() -> None:
     assert values["cell 1"] == PROFILE.nominal.cells_v
 
 
-def test_a_staircase_never_stands_behind_another_reaction() -> None:
+def test_a_ramp_never_stands_behind_another_reaction() -> None:
     stair = made_by("threshold", "OVP-cell1")
     alone = CaseGenerator(PROFILE, (stair,), (made_by("recovery", "OVP-cell1"),))
 
