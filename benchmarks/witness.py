@@ -154,7 +154,7 @@ def main() -> int:
     _offer_build(seed, own.spread)
     rest += ["--variant", VARIANT]
     for room, name, part in (
-        (assembly, "Bench", WitnessedBench),
+        (assembly, "SimulatedBench", WitnessedBench),
         (assembly, "CanBus", _heard_bus),
         (assembly, "Uart", HeardUart),
         (reference, "AfeChip", MeasuredChip),
