@@ -247,9 +247,10 @@ def _ran(work: Work) -> Iterator[Ran]:
         variant=work.variant,
     )
     with Lane(setup) as lane:
-        for case in cases_of(work):
+        cases = cases_of(work)
+        for case, following in zip(cases, [*cases[1:], None], strict=True):
             began = time.perf_counter()
-            judgement, _ = lane.run(case)
+            judgement, _ = lane.run(case, following)
             ran = _reported(work, case, judgement, time.perf_counter() - began, lane.lasted_s)
             yield ran
             found = ran.verdict is Verdict.FAIL and ran.names_it
