@@ -191,7 +191,13 @@ class CanLink:
             self._posted.clear()
 
     def post(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
-        """Hand a frame to the adapter and return: when it leaves, if it does, the trace shows."""
+        """Hand a frame to the adapter and return: when it leaves, if it does, the trace shows.
+
+        Raises
+        ------
+        BenchError
+            The connection is lost, or the adapter does not take it.
+        """
         message = can.Message(arbitration_id=can_id, data=data, is_extended_id=extended)
         with self._sending:
             if not self._is_alive():  # python-can would try to connect a second time for 10 s
@@ -207,7 +213,13 @@ class CanLink:
             self._clock.expect(self.name, self._sent)
 
     def send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
-        """Send a frame and return when it has left: a bare `send` returns long before that."""
+        """Send a frame and return when it has left: a bare `send` returns long before that.
+
+        Raises
+        ------
+        BenchError
+            It did not leave within 0.5 s (nobody acknowledged it), or the connection is lost.
+        """
         self.poll()
         already = len(self._frames)
         self.post(can_id, data, extended=extended)

@@ -80,7 +80,13 @@ class Messages:
 
     @cached_property
     def database(self) -> Database:
-        """The DBC as cantools reads it."""
+        """The DBC as cantools reads it.
+
+        Raises
+        ------
+        DescriptionError
+            The file can't be read, or is no DBC.
+        """
         from cantools.database import load_file
         from cantools.database.can import Database
         from cantools.database.errors import Error
@@ -136,7 +142,13 @@ class Messages:
     ) -> tuple[int, bytes, bool]:
         """Return identifier, data and whether the identifier is extended.
 
-        Signals that are not given are 0, or their initial value where the DBC has one.
+        Signals are physical values, in the DBC's units. Those that are not given are 0, or their
+        initial value where the DBC has one.
+
+        Raises
+        ------
+        DescriptionError
+            There is no such message or signal, or a value does not fit into its bits.
         """
         found = self.message(message)
         values: dict[str, float] = {s.name: _initial(s) for s in found.signals}

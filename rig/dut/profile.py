@@ -615,7 +615,13 @@ class Protection(Description):
 
     @property
     def level(self) -> float:
-        """Threshold as the case's quantity has it (current: charge positive)."""
+        """Threshold in its own unit, as the case's quantity has it (current: charge positive).
+
+        Raises
+        ------
+        ValueError
+            It has none.
+        """
         if self.threshold is None:
             raise ValueError(f"{self.short} has no threshold")
         return self.sign * self.threshold.value
@@ -906,7 +912,13 @@ def load_profile(profile: Path | str, *, stored: bool = False) -> Profile:
 
 
 def read_profile(profile: Path | str, *, stored: bool = False) -> Document[Profile]:
-    """Load and check a profile, keeping where its values stand."""
+    """Load and check a profile, keeping where its values stand.
+
+    Raises
+    ------
+    DescriptionError
+        There is no such profile, or it has mistakes: all of them at once.
+    """
     path = find_described(profile, "duts", "profile.yaml")
     shown = shown_path(path)
     text = text_of(path, shown)
@@ -939,6 +951,11 @@ def find_described(name: Path | str, kind: str, inner: str | None = None) -> Pat
         "duts" or "benches".
     inner : str, optional
         The file in a folder of that name; without, the file is ``name.yaml``.
+
+    Raises
+    ------
+    BrokenDescriptionError
+        There is none of that name; it tells the nearest one.
     """
     given = Path(name)
     own = Path(__file__).parents[2] / "fixtures" / kind

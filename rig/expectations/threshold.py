@@ -172,7 +172,13 @@ class Level:
 
 
 def ramp_levels(observed: Observed, quantity: str) -> list[Level]:
-    """Return every level of a quantity in order of time; the first may be where it stood before."""
+    """Return every level of a quantity in order of time; the first may be where it stood before.
+
+    Raises
+    ------
+    NoEvidence
+        Nothing commanded it, or no meter read it back.
+    """
     trace = observed.trace
     commands = [c for c in trace.commands if c.quantity == quantity]
     if not commands:

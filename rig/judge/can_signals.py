@@ -45,7 +45,13 @@ def adapter_row(frames: Frames) -> Row:
 def silent(
     trace: Trace, message: MessageAddress, question: Question, begin_ns: int, end_ns: int
 ) -> Finding:
-    """Judge that a message never came: the BMS's fault only if the bus was alive."""
+    """Judge that a message never came: the BMS's fault only if the bus was alive.
+
+    Raises
+    ------
+    NoEvidence
+        Nothing else came on its bus either, and no frame of the rig's stayed unacknowledged.
+    """
     frames = trace.frames
     inside = (frames.time_ns > begin_ns) & (frames.time_ns < end_ns)
     others = int((inside & (frames.flags & SENT == 0)).sum())
@@ -64,7 +70,13 @@ def silent(
 
 
 def must_outlast(message: str, count: int, span_ns: float, least_ns: float) -> None:
-    """Refuse to blame a BMS for a span so short that one that is right may send as little in it."""
+    """Refuse to blame a BMS for a span so short that one that is right may send as little in it.
+
+    Raises
+    ------
+    NoEvidence
+        The span is no longer than `least_ns`.
+    """
     if span_ns > least_ns:
         return
     seen = f"only one {message}" if count else f"no {message}"

@@ -82,7 +82,7 @@ class Observed:
         return Stillness(self.trace)
 
     def output(self, name: str) -> Output:
-        """Return how an output shows that it conducts."""
+        """Return how an output shows that it conducts; NoEvidence where the case does not say."""
         if name not in self.outputs:
             raise NoEvidence(f"the case does not say at which voltage {name} counts as closed")
         return self.outputs[name]
