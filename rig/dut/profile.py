@@ -152,7 +152,11 @@ class Temperatures(Description):
         return self
 
     def ohm_at(self, degc: float) -> float:
-        """Resistance at a temperature (B equation, or log-linear in 1/T between table points)."""
+        """Resistance at a temperature.
+
+        R25 exp(B (1/T - 1/298.15 K)), the B equation of thermistor makers; of a table, ln R is
+        linear in 1/T between its points, as in that equation.
+        """
         inverse = 1.0 / (degc + _ZERO_DEGC_K)
         if self.beta_k is not None:
             return self.r25_ohm * math.exp(self.beta_k * (inverse - 1.0 / (25.0 + _ZERO_DEGC_K)))

@@ -32,7 +32,7 @@ Values = NDArray[np.float64]
 
 
 def equal(values: Values, wanted: float) -> NDArray[np.bool_]:
-    """Tell which values are the wanted one."""
+    """Tell which values (any shape) are the wanted one, but for the rounding of a float."""
     return np.asarray(np.abs(values - wanted) <= SAME * max(1.0, abs(wanted)))
 
 
@@ -172,7 +172,18 @@ def unlike(observed: Observed, wanted: Sequence[InSpan], value: float) -> NDArra
 def first_broken(
     trace: Trace, question: Question, seen: Seen, broken: NDArray[np.bool_], unit: str = ""
 ) -> Finding | None:
-    """Judge the first wrong value; next to the span's ends the adapter's clock decides nothing."""
+    """Judge the first wrong value; next to the span's ends the adapter's clock decides nothing.
+
+    Parameters
+    ----------
+    broken : bool, shape (n,)
+        For each value of `seen`, whether it is wrong.
+
+    Returns
+    -------
+    Finding or None
+        None where none is wrong.
+    """
     if not broken.any():
         return None
     margin_ns = 1e9 * Budget.of((adapter_row(trace.frames),)).expanded

@@ -38,7 +38,7 @@ class LimitsImage:
 
 
 def on_curve(curve: Curve, x: float) -> float:
-    """Interpolate; where there is no value (NaN) nothing is allowed."""
+    """Interpolate in the curve's units, flat beyond its ends; 0 where there is no value (NaN)."""
     if not math.isfinite(x):
         return 0.0
     for (x0, y0), (x1, y1) in itertools.pairwise(curve):
@@ -55,7 +55,7 @@ class RateLimit:
     value: float = 0.0
 
     def step(self, target: float) -> float:
-        """Go one step towards the target."""
+        """Go one step towards the target, in A; return where it is then."""
         self.value = min(target, self.value + self.rise)
         return self.value
 
@@ -121,7 +121,7 @@ class Limiter:
         self, min_max: MinMax, temperatures_degc: Sequence[float], soc: float, *, charge: bool,
         discharge: bool,
     ) -> SentLimits:  # fmt: skip
-        """Reckon the limits; `charge` and `discharge` tell whether the path is closed."""
+        """Reckon the limits; `soc` is 0 to 1, `charge` and `discharge` say which path is closed."""
         seen = _Inputs(min_max.cells_v, self.sensors(temperatures_degc), soc)
         self.limits = SentLimits(
             cvl_v=on_curve(self.image.cvl_by_cell, seen.cells_v[1]),
@@ -169,5 +169,5 @@ class Limiter:
         return ramp.step(self.granted(may_a, allowed=allowed))
 
     def granted(self, may_a: float, *, allowed: bool) -> float:
-        """Grant what the curves allow, or nothing while the path is open."""
+        """Grant what the curves allow, in A, or nothing while the path is open."""
         return may_a if allowed else 0.0

@@ -27,7 +27,7 @@ class MinMax:
         return self.least_and_most(degc)
 
     def least_and_most(self, values: Sequence[float]) -> tuple[float, float]:
-        """Find the lowest and the highest valid value; NaN for both where none is."""
+        """Find the lowest and the highest valid value, in their unit; NaN for both where none."""
         least, most = math.inf, -math.inf
         for value in values:  # an invalid one is neither below nor above
             if value < least:  # noqa: PLR1730  (as it is written in C)

@@ -128,7 +128,7 @@ class Detector:
     counts: list[Debounce] = field(default_factory=list)
 
     def look(self, values: Sequence[float], release_values: Sequence[float]) -> None:
-        """Take new values. An invalid one (NaN) is neither bad nor good."""
+        """Take new values, in the rule's unit. An invalid one (NaN) is neither bad nor good."""
         bad = self.are_bad(values)
         self.good = self.are_good(release_values)
         self._values, self.bad = values, bad
