@@ -61,7 +61,7 @@ class Bench:
         self.rest_bus: RestBusSimulation | None = None  # who sends on the BMS's bus
         self._rack, self._wiring, self._limits = rack, wiring, limits
         self._sources, self._recorders = sources, recorders
-        self._commanded: dict[str, float] = {}  # what the instruments were last told
+        self._commanded: dict[str, float] = {}  # what the instruments were last set to
         self._faults: set[tuple[FaultKind, str]] = set()
         self._is_recording = False
         self._is_checked = False
@@ -69,7 +69,7 @@ class Bench:
         self.on_kept_up: Callable[[], None] = no_one  # whoever stores what comes
         self._known: Knowledge | None = None  # by the drivers when the first case began
         self.is_new = False  # built anew, and nothing was commanded since
-        # Of the BMS: what an earlier session left, or a case of this one, is restored at its home.
+        # Of the BMS: what an earlier session or case left is restored before the next case begins.
         self.settings: Literal["unknown", "factory", "disturbed"] = "unknown"
 
     def begin_case(self, seed: int) -> None:

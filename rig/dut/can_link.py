@@ -99,7 +99,7 @@ class CanLink:
         self._sent = 0
         self._forget()
         self._posted: Counter[tuple[int, bytes]] = Counter()  # sent, and not heard yet
-        # A thread of the partner's may post, while ours takes in what came.
+        # A thread of the rest-bus may post, while ours takes in what came.
         self._sending, self._counting = threading.Lock(), threading.Lock()
         self._looks_ns = (clock.now_ns(),) * 2  # the last look at the bus, and the one before
 

@@ -546,7 +546,7 @@ class Protection(Description):
     @classmethod
     def _recovery_in_its_unit(cls, value: object, info: ValidationInfo) -> object:
         watches = info.data.get("watches")
-        if watches is None:  # it is wrong, which is told; what its unit would be is nobody's guess
+        if watches is None:  # it is wrong, which is reported; its unit is nobody's guess
             return None
         if not isinstance(value, dict):
             return value

@@ -84,7 +84,7 @@ def _output(profile: Profile, name: str) -> Output:
 
 
 def dut_facts(profile: Profile) -> DutFacts:
-    """Give what is claimed whatever the case."""
+    """Give the claims that hold for every case."""
     return DutFacts(
         cells=profile.cells.count,
         periods=profile.periods,

@@ -96,7 +96,7 @@ class FrontEnd:
     errors : int
         Replies that did not come or had a wrong CRC; counts on and on.
     resets : int
-        How often the chip told that it lost its settings.
+        How often the chip reported that it lost its settings.
     """
 
     def __init__(  # noqa: PLR0913  (what it is made for)

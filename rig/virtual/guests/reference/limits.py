@@ -33,7 +33,7 @@ class LimitsImage:
     rise_a: float = 0.4  # in one step of 100 ms: 4 A a second
     margin_a: float = 1.0
     margin: float = 0.05
-    reaction_steps: int = 53  # of 100 ms: the partner has 5 s to follow
+    reaction_steps: int = 53  # of 100 ms: charger or load has 5 s to follow
     good_steps: int = 10
 
 
@@ -61,7 +61,7 @@ class RateLimit:
 
 
 class LimitWatch:
-    """Whether a current keeps to its limit, give or take the partner's time to react."""
+    """Whether a current keeps to its limit, give or take the time to react of charger or load."""
 
     def __init__(self, image: LimitsImage) -> None:
         self.image = image
@@ -85,7 +85,7 @@ class LimitWatch:
 
 @dataclass(slots=True)
 class SentLimits:
-    """What is told: V, A."""
+    """What is sent: V, A."""
 
     cvl_v: float = 0.0
     ccl_a: float = 0.0

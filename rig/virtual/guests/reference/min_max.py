@@ -9,7 +9,7 @@ from rig.virtual.guests.reference.afe import Readings
 
 
 class MinMax:
-    """The extremes of the newest readings; NaN where no value is valid."""
+    """Lowest and highest of the newest readings; NaN where no value is valid."""
 
     def __init__(self) -> None:
         self.cells_v = self.temperatures_degc = (math.nan, math.nan)  # lowest, highest

@@ -22,7 +22,7 @@ FLAGS = (
     *("AfeLost", "StorageFault", "LimitExceeded", "SafetyLatch", "HostRequest"),
 )
 BIT = {name: 1 << index for index, name in enumerate(FLAGS)}
-# How a value stands in an event: 1 mV, 10 mA, 0.1 degC; what has none is told as 0.
+# How a value stands in an event: 1 mV, 10 mA, 0.1 degC; what has none is sent as 0.
 _EVENT_LSB = dict.fromkeys(("cells", "modules", "stack", "spread"), 1e3)
 _EVENT_LSB |= dict.fromkeys(("hottest", "coldest"), 10.0)
 _EVENT_LSB |= dict.fromkeys(("charge", "discharge"), 100.0)
