@@ -36,7 +36,7 @@ logging.getLogger("can.interfaces.socketcand").setLevel(logging.CRITICAL)
 
 _SYNC_FRAMES = 2  # the lesser of two lags counts
 _SYNC_WAIT_NS = 500_000_000
-_ECHO_WAIT_NS = 500_000_000
+_ECHO_WAIT_NS = 500_000_000  # for a frame to leave; on an idle bus of 500 kbit/s 0.3 ms
 ANSWERS_WITHIN_S = 5.0  # wall time, for each word of a network gateway
 
 
