@@ -302,7 +302,7 @@ class SteppedClock:
         return ()
 
     def lag(self) -> Lag:
-        """How far the bench fell behind, where it is played in real time."""
+        """How far a bench played in real time fell behind; BenchError where it does not answer."""
         answer = self._ask(b'{"do":"lag"}\n')
         try:
             worst_ns, late = int(answer["worst_ns"]), int(answer["late"])

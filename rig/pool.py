@@ -35,7 +35,7 @@ from rig.plan.model import PlanFile, load_plan
 
 Until = Literal["end", "fail"]
 _SPAWN = multiprocessing.get_context("spawn")
-_END_WITHIN_S = 5.0
+_END_WITHIN_S = 5.0  # then a worker is killed
 BEAT_S = 5.0  # a worker says as often that it lives
 FROZEN_AFTER_S = 60.0  # of silence; on a busy machine its first word may take ten
 _BEAT = "beat"

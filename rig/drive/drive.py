@@ -1,6 +1,6 @@
 """One case on one bench, from the first step to the trace. Must not judge, nor know a protection.
 
-Every case starts at home: nominal values, and a BMS that was just powered up and is ready. Then
+Every case starts from its preconditions: nominal values, and a BMS just powered up and ready. Then
 each digitizer begins one record over the whole case, the steps are done one by one, and what was
 recorded comes back as a Trace, also where the bench failed half-way.
 """

@@ -122,7 +122,13 @@ def read_journal(path: Path) -> tuple[list[Entry], list[str], int]:
 
 
 def resume_journal(path: Path) -> Journal:
-    """Open a journal again at the end of its trusted part; a torn last line is cut off."""
+    """Open a journal again at the end of its trusted part; a torn last line is cut off.
+
+    Raises
+    ------
+    EvidenceError
+        Its trusted part is not as it was written.
+    """
     entries, problems, end = read_journal(path)
     if problems:
         raise EvidenceError(problems[0], str(path), "start a new run; keep this one as it is")

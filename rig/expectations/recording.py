@@ -24,7 +24,7 @@ class Recording(InSpan):
         return Needs((self.output,))
 
     def record(self, observed: Observed, why: str) -> Recorded:
-        """Give the record of the output, which is needed because `why`."""
+        """Give the record of the output, which is needed because `why`; NoEvidence without one."""
         recorded = recorded_output(observed, self.output)
         if recorded is None:
             raise NoEvidence(f"no record of {self.output}: {why}")

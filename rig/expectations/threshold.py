@@ -172,7 +172,13 @@ class Level:
 
 
 def ramp_levels(observed: Observed, quantity: str) -> list[Level]:
-    """Return every level of a quantity in order of time; the first may be where it stood before."""
+    """Return every level of a quantity in order of time; the first may be where it stood before.
+
+    Raises
+    ------
+    NoEvidence
+        Nothing commanded it, or no meter read it back.
+    """
     trace = observed.trace
     commands = [c for c in trace.commands if c.quantity == quantity]
     if not commands:
@@ -191,7 +197,7 @@ def ramp_levels(observed: Observed, quantity: str) -> list[Level]:
 
 
 def _is_on_the_way(commands: list[Command], i: int, readings: Sequence[Reading]) -> bool:
-    """Tell whether a current's other source is told 0 A before the one that gives it: no level.
+    """Tell whether a current's other source is set to 0 A before the one that gives it: no level.
 
     Nobody reads it, and nothing flowed there; only the ramp's own start comes from 0 A.
     """
@@ -246,7 +252,7 @@ def _as_reached(level: Level, earlier: list[Level], reacted_ns: float) -> Level:
     """Return the current in force at the reaction, which ends it: a later reading is none of it.
 
     A BMS that counted at the level before may open just after the next command. What flowed then is
-    the reading before and the step that the source was told to take.
+    the reading before and the step that the source was set to take.
     """
     before = earlier[-1]
     if before.read_ns is None or level.read_ns is None or level.read_ns <= reacted_ns:

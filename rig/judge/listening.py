@@ -8,7 +8,7 @@ from rig.trace.model import Link, Trace
 
 
 def must_have_listened(trace: Trace, name: str) -> Link:
-    """Return the link if its receiver was alive all the time and dropped nothing."""
+    """Return the link; NoEvidence unless its receiver was alive throughout and dropped nothing."""
     link = trace.links.get(name)
     if link is None:
         raise NoEvidence(f"the bench has no {name} link, so nothing listened")
@@ -20,7 +20,18 @@ def must_have_listened(trace: Trace, name: str) -> Link:
 
 
 def must_have_shown_closed(trace: Trace, output: str, level: float, what: str) -> None:
-    """Refuse to lay an open output on the BMS whose tap never showed it closed: it may be dead."""
+    """Refuse to lay an open output on the BMS whose tap never showed it closed: it may be dead.
+
+    Parameters
+    ----------
+    level
+        Above it the output counts as closed, in V.
+
+    Raises
+    ------
+    NoEvidence
+        No sample and no reading of the whole case is above it.
+    """
     found = channel_of(trace, output)
     readings = [*trace.readings, *(trace.start.readings if trace.start else ())]
     metered = any(r.quantity == output and r.value > level for r in readings)

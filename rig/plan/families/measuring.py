@@ -24,7 +24,7 @@ _LOAD_A = -10.0
 
 @family("load after start")
 def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Start it several times, with a load step at once: every frame tells what flows.
+    """Start it several times, with a load step at once: every frame reports what flows.
 
     A number that is wrong for one frame in a hundred, or frozen for the first minutes, shows in no
     single look at a BMS that has long been running.

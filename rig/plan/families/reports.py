@@ -124,7 +124,7 @@ def _draft(profile: Profile, name: str, title: str, levels: Sequence[Mapping[str
 
 
 def _reported_every_s(profile: Profile, report: Report, *, waits: bool) -> float:
-    """Time in which a report surely comes: one and a half of its periods, wherever it is told."""
+    """Time in which a report surely comes: one and a half of its periods, on CAN or console."""
     reported = report.signal_for(1)
     claim = profile.messages.get(reported.message) if reported else None
     on_console = report.console is not None or (report.also_console is not None and waits)
