@@ -31,7 +31,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from happened import Happened, Timed, Truth, messages_of
+from happened import Happened, Timed, TrueEvents, messages_of
 
 from rig.bench.connect import connect
 from rig.bench.description import BenchFile, load_bench
@@ -134,7 +134,7 @@ def study_bench(seed: int, name: str = BENCH) -> Found:
         folder = Path(own)
         addresses = folder / "addresses.json"
         with connect(_witnessed(addresses, name), profile, seed=seed) as bench:
-            truth = Truth(json.loads(addresses.read_text(encoding="utf-8"))["truth"])
+            truth = TrueEvents(json.loads(addresses.read_text(encoding="utf-8"))["truth"])
             specimen = _specimen(truth)
             for planned in _planned(folder, PLAN, profile, seed):
                 case = _driven_less(planned, profile, draw)
@@ -151,7 +151,7 @@ def study_bench(seed: int, name: str = BENCH) -> Found:
     return found
 
 
-def _specimen(truth: Truth) -> Mapping[str, tuple[float, float]]:
+def _specimen(truth: TrueEvents) -> Mapping[str, tuple[float, float]]:
     """What this specimen's front end makes of each quantity: a gain and an offset."""
     reported = [event["detail"] for event in truth.new_events() if event["name"] == "specimen"]
     errors: Mapping[str, tuple[float, float]] = reported[-1]["errors"]

@@ -35,6 +35,7 @@ from rig.trace.model import Command, Frames, Line, Link, Marker, Reading, Trace
 PLAN = Path(__file__).parents[1] / "testplans/nightly-16s.yaml"
 CELLS = (16, 64, 256, 512)
 REFERENCE, WANTED = 64, 1.3
+JUDGINGS = 5  # the shortest counts: what other processes take is no cost of the rig
 JUDGED = ("telemetry[cellvoltage]", "balancing[cell1]")
 PERIOD_NS, STEP_NS, SECOND_NS = 100_000_000, 10_000_000, 1_000_000_000
 BLEED_A = 0.1
@@ -189,7 +190,11 @@ def costs(cells: int) -> dict[str, float]:
     began = time.process_time()
     cases = expand(plan, profile, seed=1)
     expand_s = time.process_time() - began
-    judged = {case.id: judging_s(case, profile) for case in cases if case.id in JUDGED}
+    judged = {
+        case.id: min(judging_s(case, profile) for _ in range(JUDGINGS))
+        for case in cases
+        if case.id in JUDGED
+    }
     return {
         "cases": len(cases),
         "expectations of the largest": max(len(case.expectations) for case in cases),

@@ -79,11 +79,13 @@ class HeardUart(Uart):
         super()._reach_controller(data)
 
 
-class WitnessedBench(assembly.Bench):
+class WitnessedBench(assembly.SimulatedBench):
     """The bench, heard from the first thing that is built on it, each time that it is built."""
 
-    def __init__(self, setup: assembly.Setup, wire: Callable[[assembly.Bench], None]) -> None:
-        def heard(bench: assembly.Bench) -> None:
+    def __init__(
+        self, setup: assembly.Setup, wire: Callable[[assembly.SimulatedBench], None]
+    ) -> None:
+        def heard(bench: assembly.SimulatedBench) -> None:
             EARS.truth, board, note = bench.truth, bench.board, bench.truth.note
             board.on_wire(lambda name: note("wire", cell=name, is_open=board.sense_open[name]))
             board.on_link(lambda name: note("link", link=name, state=board.links[name]))
@@ -152,14 +154,14 @@ def main() -> int:
     _offer_build(seed, own.spread)
     rest += ["--variant", VARIANT]
     for room, name, part in (
-        (assembly, "Bench", WitnessedBench),
+        (assembly, "SimulatedBench", WitnessedBench),
         (assembly, "CanBus", _heard_bus),
         (assembly, "Uart", HeardUart),
         (reference, "AfeChip", MeasuredChip),
     ):
         setattr(room, name, part)
 
-    def built(setup: assembly.Setup) -> assembly.Bench:
+    def built(setup: assembly.Setup) -> assembly.SimulatedBench:
         bench = assembly.built(setup)
         own.addresses.write_text(json.dumps(bench.addresses), encoding="utf-8")
         return bench

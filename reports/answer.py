@@ -52,7 +52,7 @@ class Answer:
 
 
 def answer(run: Run) -> Answer:
-    """Yes only if every planned case passed, every claim is spoken of, the evidence is whole."""
+    """Yes only if every planned case passed, no claim is left open, the evidence is whole."""
     claims, no_time = claim_coverage_of(run), left_out_of(run)
     found = _of_cases(run)
     if found.word == "YES":

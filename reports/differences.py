@@ -1,4 +1,4 @@
-"""What a BMS does otherwise than it was claimed, one line for each claim that was not kept.
+"""What a BMS does otherwise than claimed, one line for each claim that was not kept.
 
 A claim that is broken at four cells, in three families, is one difference and not twelve: failed
 findings are gathered by what they ask, whatever cell or sensor they ask it of. Must not judge.

@@ -63,7 +63,7 @@ class Case:
 
     @property
     def start(self) -> StartClaims | None:
-        """What is claimed of the start that it begins with; None: of none that it has."""
+        """The claims of the start that it begins with; None where it begins with none."""
         return self.dut.start if self.precondition == "ready" else None
 
 

@@ -31,7 +31,7 @@ _FAILED, _WRONG, _UNPROVEN = 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; errors that a person can mend are told without a traceback."""
+    """Run the command line; errors that a person can mend are shown without a traceback."""
     with streams.tolerant():
         try:
             with ending.watched():

@@ -102,6 +102,14 @@ class Clock(Protocol):
         """
         ...
 
+    def begin_soon(self, seed: int) -> None:
+        """Let a simulated bench be built anew meanwhile, for the case that is to come.
+
+        `begin_case` with this seed then waits for no more than what is left of it. Whatever is
+        asked first, the bench is as new; so nobody may want the one of before any more.
+        """
+        ...
+
     def lags(self) -> tuple[Lag, ...]:
         """Tell who fell behind the wall clock since this was last asked; nobody, in stepped time.
 
@@ -177,6 +185,9 @@ class WallClock:
         """Return False: a lab's bench is as the case before it left it."""
         return False
 
+    def begin_soon(self, seed: int) -> None:
+        """Do nothing: a lab can't be built anew."""
+
     def lags(self) -> tuple[Lag, ...]:
         """How late the rig came back from its sleeps and waits, and what the bench says of itself.
 
@@ -228,6 +239,7 @@ class SteppedClock:
         self._now_ns, self._is_stale = 0, True
         self._handed: dict[str, int] = {}
         self._sent: dict[str, int] = {}
+        self._owed: int | None = None  # seed of a begin whose answer nobody has read yet
         try:
             self.now_ns()
         except BenchError:
@@ -274,16 +286,23 @@ class SteppedClock:
 
     def begin_case(self, seed: int) -> bool:
         """Have the bench built anew; the links stay open, and their counts go on."""
-        request = {"do": "begin", "seed": seed, "sent": self._known_sent()}
-        self._take(self._ask(json.dumps(request).encode() + b"\n"))
+        request = self._begin_request(seed)
+        self._take(self._owed_answer(request) if self._owed == seed else self._ask(request))
         return True
+
+    def begin_soon(self, seed: int) -> None:
+        """Ask for it, and leave the answer to whoever asks next."""
+        if self._owed is None and not self._given_up:
+            with ending.held(), contextlib.suppress(OSError):  # the next to ask says what is wrong
+                self._socket.sendall(self._begin_request(seed))
+                self._owed = seed
 
     def lags(self) -> tuple[Lag, ...]:
         """Nobody is ever late where time waits."""
         return ()
 
     def lag(self) -> Lag:
-        """How far the bench fell behind, where it is played in real time."""
+        """How far a bench played in real time fell behind; BenchError where it does not answer."""
         answer = self._ask(b'{"do":"lag"}\n')
         try:
             worst_ns, late = int(answer["worst_ns"]), int(answer["late"])
@@ -314,6 +333,10 @@ class SteppedClock:
         request = {"do": "advance", "until_ns": until_ns, "wake": wake, "sent": self._known_sent()}
         self._take(self._ask(json.dumps(request).encode() + b"\n"))
 
+    def _begin_request(self, seed: int) -> bytes:
+        request = {"do": "begin", "seed": seed, "sent": self._known_sent()}
+        return json.dumps(request).encode() + b"\n"
+
     def _known_sent(self) -> dict[str, int]:
         return {link: sent for link, sent in self._sent.items() if link in self._handed}
 
@@ -325,11 +348,20 @@ class SteppedClock:
         self._is_stale = False
 
     def _ask(self, request: bytes) -> Any:
+        if self._owed is not None:
+            self._owed_answer(self._begin_request(self._owed))
+        return self._answer(request, unsent=request)
+
+    def _owed_answer(self, request: bytes) -> Any:
+        self._owed = None
+        return self._answer(request, unsent=b"")
+
+    def _answer(self, request: bytes, *, unsent: bytes) -> Any:
         if self._given_up:
             raise self._lost(self._given_up)
         try:
             with ending.held():  # an answer that nobody waited for would be taken for the next
-                self._socket.sendall(request)
+                self._socket.sendall(unsent)
                 line = self._answers.readline()
         except TimeoutError as error:
             raise self._lost(f"no answer within {self._within_s:g} s, it was given up") from error

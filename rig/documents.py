@@ -70,7 +70,13 @@ class Document(Generic[T]):
             raise unreadable(_first(error), where) from None
 
     def check_schema(self, schema: object, where: str) -> int:
-        """Return the version that a schema names, if this rig reads it."""
+        """Return the version that a schema names, if this rig reads it.
+
+        Raises
+        ------
+        EvidenceError
+            It names no schema, another kind, or a version that this rig does not read.
+        """
         if schema is None and self.unnamed is not None:
             return self.unnamed
         found = _SCHEMA.fullmatch(schema) if isinstance(schema, str) else None

@@ -39,7 +39,7 @@ class StartClaims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DutFacts:
-    """What is claimed of the BMS whatever the case: the same all through a run, stored once."""
+    """The BMS's claims that hold for every case: the same all through a run, stored once."""
 
     cells: int = 0  # how many it has; 0: not said
     periods: Mapping[str, float] = field(default_factory=dict)  # s, of messages

@@ -23,7 +23,7 @@ _READINGS, _COMMANDS = f"{REST}: readings, ", f"{REST}: commands, "
 def judge(case: Case, trace: Trace, decode: Decoder | None = None) -> Judgement:
     """Judge every expectation of a case; a failure of the bench is the answer to all of them."""
     late = fell_behind(trace)
-    if late is not None:  # where the bench broke as well, that is what is told
+    if late is not None:  # where the bench broke as well, that is what is reported
         broke = None if trace.unready else trace.error
         return Judgement(
             case_id=case.id, verdict=Verdict.ERROR, sentence=broke or late, findings=()

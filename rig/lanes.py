@@ -105,11 +105,24 @@ class Lane:
         """Whether each case finds all as new, so that none hangs on those before it."""
         return self.setup.bench.clock == "stepped"
 
-    def run(self, case: Case) -> tuple[Judgement, Trace | None]:
-        """Drive and judge one case; no trace where the bench could not be had."""
+    def run(self, case: Case, following: Case | None = None) -> tuple[Judgement, Trace | None]:
+        """Drive and judge one case; no trace where the bench could not be had.
+
+        Parameters
+        ----------
+        following
+            The case that comes next, where it is known: a simulated bench gets ready for it
+            while this one is judged.
+        """
         bench = self.bench_for(case)
         trace = self.drive(case, bench) if isinstance(bench, Bench) else None
+        self.begin_soon(following)
         return self.judge(case, bench, trace), trace
+
+    def begin_soon(self, following: Case | None) -> None:
+        """Let a simulated bench get ready for a case, where it is known and there is a bench."""
+        if following is not None and self._bench is not None:
+            self._bench.clock.begin_soon(following.seed)
 
     def bench_for(self, case: Case) -> Bench | BenchError:
         """Give the bench, ready for a case, or the reason why there is none."""

@@ -35,7 +35,7 @@ from rig.plan.model import PlanFile, load_plan
 
 Until = Literal["end", "fail"]
 _SPAWN = multiprocessing.get_context("spawn")
-_END_WITHIN_S = 5.0
+_END_WITHIN_S = 5.0  # then a worker is killed
 BEAT_S = 5.0  # a worker says as often that it lives
 FROZEN_AFTER_S = 60.0  # of silence; on a busy machine its first word may take ten
 _BEAT = "beat"
@@ -247,9 +247,10 @@ def _ran(work: Work) -> Iterator[Ran]:
         variant=work.variant,
     )
     with Lane(setup) as lane:
-        for case in cases_of(work):
+        cases = cases_of(work)
+        for case, following in zip(cases, [*cases[1:], None], strict=True):
             began = time.perf_counter()
-            judgement, _ = lane.run(case)
+            judgement, _ = lane.run(case, following)
             ran = _reported(work, case, judgement, time.perf_counter() - began, lane.lasted_s)
             yield ran
             found = ran.verdict is Verdict.FAIL and ran.names_it

@@ -47,7 +47,7 @@ class Derived:
         return float(values.sum() if self.by == "sum" else np.ptp(values))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # keys: there is one of each
 class Kind:
     """A row of the table. Capabilities are named as in `rig.instruments.capabilities`."""
 
@@ -56,10 +56,10 @@ class Kind:
     unit: str
     numbered: bool = False  # there are many, "cell 3", or just one, "pack"
     limit: str | None = None  # the limit of bench files that guards it
-    sources: Mapping[str, str] = field(default_factory=dict, compare=False)  # wire -> capability
+    sources: Mapping[str, str] = field(default_factory=dict)  # wire -> capability
     derived: Derived | None = None
     # A profile's words for what a protection watches -> -1.0 where it counts the other way round.
-    watched: Mapping[str, float] = field(default_factory=dict, compare=False)
+    watched: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def difference(self) -> str:
@@ -322,6 +322,7 @@ def each(words: str) -> tuple[str, ...]:
     return found.names(len(found.index))
 
 
+@lru_cache(maxsize=1 << 16)  # asked for each cell of each step
 def kind_of(words: str) -> Kind | None:
     """Give the kind of what a plan names; None: it is no quantity."""
     found = find(words)
@@ -475,6 +476,8 @@ class Hierarchy:
 
     def apart(self, values: Mapping[str, float]) -> dict[str, float]:
         """Give each part of a sum its share; later values count where they meet."""
+        if self._parts.keys().isdisjoint(values):
+            return dict(values)
         shares: dict[str, float] = {}
         for name, value in values.items():
             parts = self.parts(name)

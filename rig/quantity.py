@@ -196,7 +196,13 @@ def parse(text: object, unit: str) -> float:
 
 
 def parse_toleranced(text: object, unit: str) -> Toleranced:
-    """Read "3.65 V ± 10 mV" (or ``+-``, ``+/-``); the tolerance may not be left out."""
+    """Read "3.65 V ± 10 mV" (or ``+-``, ``+/-``); the tolerance may not be left out.
+
+    Raises
+    ------
+    QuantityError
+        As `parse`; or it has no tolerance, or a negative one.
+    """
     parts = re.split(r"\s*(?:±|\+/?-)\s*", _plain(text), maxsplit=1)
     if len(parts) == 1:
         number, written = _split(text, unit)
@@ -212,7 +218,13 @@ def parse_toleranced(text: object, unit: str) -> Toleranced:
 
 
 def parse_range(text: object, unit: str) -> Interval:
-    """Read "0 V to 4.5 V" or "0 to 4.5 V"; the first may not be the greater."""
+    """Read "0 V to 4.5 V" or "0 to 4.5 V"; the first may not be the greater.
+
+    Raises
+    ------
+    QuantityError
+        As `parse`; or it is no range.
+    """
     parts = re.split(r"\s+to\s+|\s*\.{2,3}\s*|\s*…\s*", _plain(text), maxsplit=1)
     if len(parts) == 1:
         example = _EXAMPLES[unit]
@@ -227,7 +239,13 @@ def parse_range(text: object, unit: str) -> Interval:
 
 
 def parse_interval(text: object, unit: str) -> Interval:
-    """Read a claim: "1.0 s ± 100 ms", "200 µs to 500 µs" or "at most 2 s"."""
+    """Read a claim: "1.0 s ± 100 ms", "200 µs to 500 µs" or "at most 2 s".
+
+    Raises
+    ------
+    QuantityError
+        As `parse`; or it does not say how far it may be off, or "at most" a negative value.
+    """
     plain = _plain(text)
     if most := re.fullmatch(r"(?:at most|up to|<=|≤)\s+(.*)", plain):
         high = parse(most[1], unit)

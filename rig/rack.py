@@ -192,7 +192,7 @@ class Rack:
         return Session(role, entry.resource, framing, self.transcript)
 
     def _open(self, role: str) -> None:
-        """Open a session; whoever else answers there is told nothing more."""
+        """Open a session; whoever else answers there is sent nothing more."""
         session = self.sessions[role]
         session.open()
         try:

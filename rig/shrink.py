@@ -30,7 +30,7 @@ from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.random_phase import RandomPhase
 
-MOST_TRIALS = 120
+MOST_TRIALS = 120  # cases driven, at the most
 _PHASES = 8  # more tries of what is to be no coin toss
 _NUMBERS = re.compile(r"[-−]?\d[\d.,]*")
 

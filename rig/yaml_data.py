@@ -172,7 +172,13 @@ def _place(mark: yaml.Mark) -> tuple[int, int]:
 
 # ---- nodes to data ------------------------------------------------------------------------------
 def plain_data(text: str, file: str) -> tuple[dict[str, Any], Positions, list[Mistake]]:
-    """Read a text: its data, where each value stands, and what in it means nothing."""
+    """Read a text: its data, where each value stands, and what in it means nothing.
+
+    Raises
+    ------
+    BrokenDescriptionError
+        It is no YAML, empty, or no mapping.
+    """
     try:
         loader = _Loader(text)
         node = loader.get_single_node()

@@ -184,6 +184,56 @@ def test_a_case_begins_at_the_bench_with_its_seed_when_all_that_was_sent_is_ther
     clock.close()
 
 
+def test_a_case_that_is_told_of_before_begins_once(control: Callable[..., str]) -> None:
+    asked: list[dict[str, object]] = []
+    clock = SteppedClock(control([LATER, NOW], asked))
+
+    clock.begin_soon(12)
+    clock.begin_soon(13)  # one is enough
+    begins_anew = clock.begin_case(12)
+
+    assert begins_anew
+    assert [request["do"] for request in asked] == ["now", "begin"]
+    assert clock.now_ns() == 5
+    clock.close()
+
+
+def test_a_case_that_comes_instead_of_the_one_told_of_begins_too(
+    control: Callable[..., str],
+) -> None:
+    asked: list[dict[str, object]] = []
+    clock = SteppedClock(control([LATER, LATER, NOW], asked))
+
+    clock.begin_soon(12)
+    clock.begin_case(13)
+
+    assert [request.get("seed") for request in asked] == [None, 12, 13]
+    assert clock.now_ns() == 5
+    clock.close()
+
+
+def test_an_answer_that_is_owed_is_not_taken_for_another(control: Callable[..., str]) -> None:
+    clock = SteppedClock(control([NOW, LATER, NOW], []))
+
+    clock.begin_soon(12)
+    clock.touched()
+
+    assert clock.now_ns() == 5
+    clock.close()
+
+
+def test_a_bench_that_is_lost_when_it_is_told_of_a_case_is_an_error_of_the_next_who_asks(
+    control: Callable[..., str],
+) -> None:
+    clock = SteppedClock(control([NOW], []))
+
+    clock.begin_soon(12)
+
+    with pytest.raises(BenchError, match="clock 127"):
+        clock.begin_case(12)
+    clock.close()
+
+
 def test_on_the_wall_a_case_begins_where_the_one_before_it_ended() -> None:
     clock = WallClock()
     before_ns = clock.now_ns()

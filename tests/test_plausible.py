@@ -247,7 +247,7 @@ PLANS = [
     (RAMP.replace("10 mV", "20 µV"), STAYS, "levels"),
     (RAMP.replace("1.3 s", "1.3 h"), STAYS, "ramp.dwell"),
     (RAMP.replace("to: 3.7 V", "to: 4.7 V"), STAYS, "4.700 V"),
-    ("sequence: {quantity: cell 1, values: [3.3 V], every: 1 ns}", STAYS, "play.every"),
+    ("sequence: {quantity: cell 1, values: [3.3 V], every: 1 ns}", STAYS, "sequence.every"),
     (
         "sequence: {quantity: cell 1, values: [3.3 V], every: 1 h, times: 10000}",
         STAYS,

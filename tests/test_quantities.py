@@ -226,7 +226,13 @@ def _plugged(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
     def points(group: str) -> list[EntryPoint]:
         return [EntryPoint("theirs", f"{__name__}:{request.param}", group)]
 
-    caches = (quantities.kinds, quantities.watched, quantities.find, quantities.each)
+    caches = (
+        quantities.kinds,
+        quantities.watched,
+        quantities.find,
+        quantities.kind_of,
+        quantities.each,
+    )
     monkeypatch.setattr(quantities, "entry_points", points)
     monkeypatch.setattr(EntryPoint, "load", lambda point: globals()[point.attr])
     for found in caches:

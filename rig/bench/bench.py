@@ -61,7 +61,7 @@ class Bench:
         self.rest_bus: RestBusSimulation | None = None  # who sends on the BMS's bus
         self._rack, self._wiring, self._limits = rack, wiring, limits
         self._sources, self._recorders = sources, recorders
-        self._commanded: dict[str, float] = {}  # what the instruments were last told
+        self._commanded: dict[str, float] = {}  # what the instruments were last set to
         self._faults: set[tuple[FaultKind, str]] = set()
         self._is_recording = False
         self._is_checked = False
@@ -69,7 +69,7 @@ class Bench:
         self.on_kept_up: Callable[[], None] = no_one  # whoever stores what comes
         self._known: Knowledge | None = None  # by the drivers when the first case began
         self.is_new = False  # built anew, and nothing was commanded since
-        # Of the BMS: what an earlier session left, or a case of this one, is restored at its home.
+        # Of the BMS: what an earlier session or case left is restored before the next case begins.
         self.settings: Literal["unknown", "factory", "disturbed"] = "unknown"
 
     def begin_case(self, seed: int) -> None:
@@ -176,6 +176,11 @@ class Bench:
         until the relay opens (on an NGI N83624 some 80 ms, in the transcript to the millisecond);
         the output stays off behind the open relay. Mending goes the other way round: relay, then
         output. The other cells stay as they are throughout.
+
+        Raises
+        ------
+        BenchError
+            The bench has no means to make it, or an instrument did not obey.
         """
         self.is_new = False
         source = next((s for s in self._sources if s.kind is kind_of(target)), None)
@@ -195,6 +200,11 @@ class Bench:
         ----------
         supply
             The BMS's too; else it stays as it is.
+
+        Raises
+        ------
+        BenchError
+            An instrument does not answer, or tripped or restarted since it was last asked.
         """
         if not self._is_checked:  # a case with a record was looked at when it ended
             self._rack.check()
@@ -212,6 +222,11 @@ class Bench:
 
         The rack knows the order. Each instrument is tried even if those before failed; a session
         that an error closed is opened again for it.
+
+        Raises
+        ------
+        BenchError
+            Something may still be on; it names each instrument that did not obey.
         """
         troubles: list[str] = []
         try:
@@ -237,7 +252,7 @@ class Bench:
         self._is_recording = self._is_checked = False
 
     def calibrate(self, levels: Sequence[float]) -> None:
-        """Compare the digitizers with what is known better, at cell voltages that trip nothing.
+        """Compare the digitizers with what is known better, at cell voltages (V) that trip nothing.
 
         The BMS is without supply and no current flows, so the current is known to be 0.
         """
@@ -271,10 +286,15 @@ class Bench:
 
     # ---- readings --------------------------------------------------------------------------------
     def read(self, quantities: Iterable[str]) -> list[Reading]:
-        """Measure quantities with the best instrument that the bench has for each.
+        """Measure quantities, in SI units, with the best instrument that the bench has for each.
 
         "bleed n" is the mean current that the BMS draws from cell n's terminals. A value that an
         instrument can't give (overload, nothing connected) is NaN.
+
+        Raises
+        ------
+        BenchError
+            An instrument does not answer, or the bench has none for a quantity.
         """
         names = tuple(dict.fromkeys(quantities))
         metered = tuple(name for name in names if name in self._wiring.meters)
@@ -292,6 +312,11 @@ class Bench:
 
         An output that shows a fault by blinking is closed only if it stays lit for its steady
         time, which is watched here.
+
+        Raises
+        ------
+        BenchError
+            No meter is wired to it.
         """
         pin = self.profile.outputs[output]
         terminal = self._wiring.meters.get(output)
@@ -310,6 +335,13 @@ class Bench:
 
         All digitizers are set up before the first is started, and `collect` ends all before it
         reads the first: so each of their records holds the whole case.
+
+        Raises
+        ------
+        LimitError
+            A digitizer's memory or range is too small for the case.
+        BenchError
+            An instrument does not answer, or did not take it.
         """
         for recorder in self._recorders:
             recorder.arm(capture)
@@ -324,6 +356,11 @@ class Bench:
         -------
         tuple of Waveform
             One of each digitizer that has something to record.
+
+        Raises
+        ------
+        BenchError
+            One did, or a record can't be read.
         """
         if not self._is_recording:
             return ()

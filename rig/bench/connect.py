@@ -100,6 +100,13 @@ def racked(
     """Start what a bench needs, and give its instruments, none of them opened yet.
 
     That needs no profile. The description comes back with the addresses of what was started.
+
+    Raises
+    ------
+    DescriptionError
+        An address stays unfilled, or a variant is asked of a bench that has none.
+    BenchError
+        What it starts does not get ready.
     """
     with ExitStack() as stack:
         process = _start(description, seed, variant, stack)
@@ -259,7 +266,13 @@ def _consoles(
 
 
 def bus_arguments(bus: BenchCan) -> dict[str, Any]:
-    """What python-can wants: `socketcand://host:port/can0` in parts, any other address as it is."""
+    """What python-can wants: `socketcand://host:port/can0` in parts, any other address as it is.
+
+    Raises
+    ------
+    DescriptionError
+        A socketcand address is none.
+    """
     if bus.interface != "socketcand":
         fd = {"fd": True} if bus.is_fd else {}
         rate = {} if bus.data_bitrate is None else {"data_bitrate": bus.data_bitrate}

@@ -287,7 +287,7 @@ class BenchFile(Description):
         return copied
 
     def refuse_unfilled(self, values: Mapping[str, str]) -> None:
-        """Refuse an address that still holds a ${name}: the started process said no such thing."""
+        """Raise DescriptionError for an address with a ${name} that the process did not say."""
         for where, text in _texts(self):
             if missing := _FILLED.search(text):
                 raise DescriptionError(
@@ -304,7 +304,13 @@ def load_bench(bench: Path | str) -> BenchFile:
 
 
 def read_bench(bench: Path | str) -> Document[BenchFile]:
-    """Load and check a bench, keeping where its values stand."""
+    """Load and check a bench, keeping where its values stand.
+
+    Raises
+    ------
+    DescriptionError
+        There is no such bench, or it has mistakes: all of them at once.
+    """
     path = find_described(bench, "benches")
     document = read(path, BenchFile)
     document.model._folder = path.parent

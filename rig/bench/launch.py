@@ -22,7 +22,7 @@ from typing import IO, Any
 from rig.errors import BenchError
 
 READY_WITHIN_S = 30.0
-END_WITHIN_S = 10.0
+END_WITHIN_S = 10.0  # of wall time; then it is killed
 TIED = {"RIG_ENDS_WITH_INPUT": "1"}
 _TAIL_CHARACTERS = 2000  # of its error output, quoted in a message
 

@@ -40,7 +40,10 @@ class PowerPath:
     _loaded: bool = False  # the input is on; it stays on at 0 A, where it draws nothing
 
     def protect(self, charge_a: float, discharge_a: float) -> None:
-        """Program the protections; currents are the largest that may be commanded."""
+        """Program the protections; currents are the largest that may be commanded.
+
+        Each stands a tenth above its largest set point, so that a setting's own error trips none.
+        """
         if self.charger is not None:
             self.charger.protect(self.charger_channel, 1.1 * self.charge_v, 1.1 * charge_a)
             self.charger.set_level(self.charger_channel, self.charge_v, 0.0)

@@ -42,7 +42,10 @@ class Correction:
     noise: float = 0.0  # standard deviation of one sample, as found
 
     def accuracy_over(self, values: NDArray[np.float64]) -> float:
-        """Half-width of the error of a record, at the sample that is furthest from the levels."""
+        """Half-width, in the quantity's unit, of the error of a record with these values, (n,).
+
+        That of the sample that is furthest from the levels of the calibration.
+        """
         if not values.size:
             return self.accuracy
         far = max(float(values.max()) - self.high, self.low - float(values.min()), 0.0)
@@ -59,7 +62,10 @@ class Level:
 
     @property
     def unsure(self) -> float:
-        """How far the mean of the samples, and what it is compared with, may be off."""
+        """How far, in its unit, the mean of the samples and what it is compared with may be off.
+
+        Three standard deviations of the mean: one in 370 of a normal distribution is further off.
+        """
         return self.known.accuracy + 3.0 * self.noise / math.sqrt(CALIBRATION_SAMPLES)
 
 

@@ -1,9 +1,9 @@
-"""Rest-bus simulation: what the BMS hears of its partner, single frames and periodic ones.
+"""Rest-bus simulation: what the BMS hears from others, single frames and periodic ones.
 
 Counters and checksums that the profile names are made right, or wrong in the one way that a case
 asks for. In stepped time, traffic is sent by whoever lets time pass (`rig.drive.waiting`, and the
 bench between two instruments), so that a run repeats to the byte. In real time a thread sends it:
-an instrument that is slow to answer must not silence the partner, or a good BMS opens its paths.
+an instrument that is slow to answer must not silence the host, or a good BMS opens its paths.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class RestBusSimulation:
             self._thread.start()
 
     def reset(self) -> None:
-        """Be a partner that was just switched on and is silent."""
+        """Be as a host that was just switched on and is silent."""
         with self._lock:
             self._streams.clear()
             self._senders.clear()

@@ -56,7 +56,7 @@ class Fit:
 
     @staticmethod
     def refuse(mistakes: Iterable[Mistake]) -> None:
-        """Raise if there are any."""
+        """Raise BrokenDescriptionError with all of them, if there are any."""
         if found := list(mistakes):
             raise BrokenDescriptionError(found)
 

@@ -1,6 +1,6 @@
 """A case made in Python, held against BMS, DBC and bench before it is driven, as a plan's are.
 
-All of its mistakes are told at once, each with its step or expectation and what would be right.
+All of its mistakes are reported at once, each with its step or expectation and what would be right.
 """
 
 from __future__ import annotations

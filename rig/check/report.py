@@ -61,7 +61,7 @@ class Report:
 
 
 def spans_of(cases: Iterable[Case], profile: Profile) -> dict[str, tuple[float, float]]:
-    """Least and greatest value of each kind of quantity, what cases start from included."""
+    """Least and greatest value, in SI units, of each kind of quantity, nominal ones included."""
     spans: dict[str, tuple[float, float]] = {}
     for quantity, value in profile.nominal_values.items():
         spans = joined(spans, {_word(quantity): (value, value)})

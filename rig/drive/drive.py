@@ -1,6 +1,6 @@
 """One case on one bench, from the first step to the trace. Must not judge, nor know a protection.
 
-Every case starts at home: nominal values, and a BMS that was just powered up and is ready. Then
+Every case starts from its preconditions: nominal values, and a BMS just powered up and ready. Then
 each digitizer begins one record over the whole case, the steps are done one by one, and what was
 recorded comes back as a Trace, also where the bench failed half-way.
 """
@@ -28,7 +28,7 @@ from rig.steps.conditions import Condition
 from rig.trace.log import Rows
 from rig.trace.model import Command, Frames, Marker, Reading, Trace
 from rig.trace.time_base import as_late_as_the_bench, from_zero, in_order
-from rig.trace.unfinished import COMMANDS, READINGS, Progress
+from rig.trace.unfinished import COMMANDS, READINGS, StreamProgress
 
 
 def drive_case(case: Case, bench: Bench, streams: Streams | None = None) -> Trace:
@@ -161,7 +161,7 @@ class _Drive:
         buses = self._bench.buses
         if self._streams.is_due or (is_last and self._streams.has_begun):
             self._streams.write(
-                Progress(
+                StreamProgress(
                     begin_ns=self._begin_ns,
                     end_ns=self._clock.now_ns(),
                     begun_utc_ns=self._clock.date_ns(self._begin_ns),

@@ -114,7 +114,7 @@ def _asked_for(bench: Bench) -> tuple[str, ...]:
 
 
 def _request_to_close(bench: Bench, starting: Starting) -> None:
-    """Be the partner at whose word the outputs close; it goes on while the case runs."""
+    """Be the host at whose request the outputs close; it goes on while the case runs."""
     profile = bench.profile
     received = profile.can.receives if profile.can else {}
     for message, signals in profile.start.request.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rig.errors import StorageError
 from rig.trace.log import Growing
-from rig.trace.unfinished import PROGRESS, STREAM, Progress
+from rig.trace.unfinished import PROGRESS, STREAM, StreamProgress
 
 # A process that is killed loses what came since the last writing: so much wall time, or so many
 # records, which memory holds (0.7 KB each at most).
@@ -59,7 +59,7 @@ class Streams:
         is_old = time.perf_counter() - self._written_s >= self._every_s
         return is_old or sum(log.pending for log in self._logs) >= MOST_PENDING
 
-    def write(self, progress: Progress) -> None:
+    def write(self, progress: StreamProgress) -> None:
         """Write what came since; StorageError where that can't be."""
         if self.folder is None:
             return
@@ -78,7 +78,7 @@ class Streams:
         for log in self._logs:
             log.close()
 
-    def _write(self, folder: Path, progress: Progress) -> None:
+    def _write(self, folder: Path, progress: StreamProgress) -> None:
         if not self.has_begun:
             folder.mkdir(parents=True)
             if self._begun is not None:

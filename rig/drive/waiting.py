@@ -44,7 +44,7 @@ def _listen(bench: Bench) -> bool:
 
 
 def _wait(bench: Bench, ready: Callable[[], bool], until_ns: int, links: Links) -> bool:
-    """Wait as the clock does; let the partner send what falls due, and keep what comes."""
+    """Wait as the clock does; let the rest-bus send what falls due, and keep what comes."""
     rest_bus = bench.rest_bus
     while True:
         due_ns = min(until_ns, bench.clock.now_ns() + KEEP_UP_NS)

@@ -36,7 +36,7 @@ logging.getLogger("can.interfaces.socketcand").setLevel(logging.CRITICAL)
 
 _SYNC_FRAMES = 2  # the lesser of two lags counts
 _SYNC_WAIT_NS = 500_000_000
-_ECHO_WAIT_NS = 500_000_000
+_ECHO_WAIT_NS = 500_000_000  # for a frame to leave; on an idle bus of 500 kbit/s 0.3 ms
 ANSWERS_WITHIN_S = 5.0  # wall time, for each word of a network gateway
 
 
@@ -99,7 +99,7 @@ class CanLink:
         self._sent = 0
         self._forget()
         self._posted: Counter[tuple[int, bytes]] = Counter()  # sent, and not heard yet
-        # A thread of the partner's may post, while ours takes in what came.
+        # A thread of the rest-bus may post, while ours takes in what came.
         self._sending, self._counting = threading.Lock(), threading.Lock()
         self._looks_ns = (clock.now_ns(),) * 2  # the last look at the bus, and the one before
 
@@ -191,7 +191,13 @@ class CanLink:
             self._posted.clear()
 
     def post(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
-        """Hand a frame to the adapter and return: when it leaves, if it does, the trace shows."""
+        """Hand a frame to the adapter and return: when it leaves, if it does, the trace shows.
+
+        Raises
+        ------
+        BenchError
+            The connection is lost, or the adapter does not take it.
+        """
         message = can.Message(arbitration_id=can_id, data=data, is_extended_id=extended)
         with self._sending:
             if not self._is_alive():  # python-can would try to connect a second time for 10 s
@@ -207,7 +213,13 @@ class CanLink:
             self._clock.expect(self.name, self._sent)
 
     def send(self, can_id: int, data: bytes, *, extended: bool = False) -> None:
-        """Send a frame and return when it has left: a bare `send` returns long before that."""
+        """Send a frame and return when it has left: a bare `send` returns long before that.
+
+        Raises
+        ------
+        BenchError
+            It did not leave within 0.5 s (nobody acknowledged it), or the connection is lost.
+        """
         self.poll()
         already = len(self._frames)
         self.post(can_id, data, extended=extended)

@@ -80,7 +80,13 @@ class Messages:
 
     @cached_property
     def database(self) -> Database:
-        """The DBC as cantools reads it."""
+        """The DBC as cantools reads it.
+
+        Raises
+        ------
+        DescriptionError
+            The file can't be read, or is no DBC.
+        """
         from cantools.database import load_file
         from cantools.database.can import Database
         from cantools.database.errors import Error
@@ -136,7 +142,13 @@ class Messages:
     ) -> tuple[int, bytes, bool]:
         """Return identifier, data and whether the identifier is extended.
 
-        Signals that are not given are 0, or their initial value where the DBC has one.
+        Signals are physical values, in the DBC's units. Those that are not given are 0, or their
+        initial value where the DBC has one.
+
+        Raises
+        ------
+        DescriptionError
+            There is no such message or signal, or a value does not fit into its bits.
         """
         found = self.message(message)
         values: dict[str, float] = {s.name: _initial(s) for s in found.signals}
@@ -151,7 +163,7 @@ class Messages:
 
     # ---- from the bus ----------------------------------------------------------------------------
     def rows(self, frames: FrameTable, message: str) -> NDArray[np.intp]:
-        """Return the indices of the data frames that are this message and came from the BMS."""
+        """Return the indices, shape (n,), of the data frames that are this message, of the BMS."""
         wanted = np.uint8(EXTENDED if self.is_extended(message) else 0)
         mask = np.uint8(EXTENDED | REMOTE | ERROR | SENT)
         right_kind = frames.flags & mask == wanted
@@ -177,13 +189,13 @@ class Messages:
     __call__ = decode
 
     def decode_one(self, message: str, data: bytes) -> dict[str, float]:
-        """Decode all signals of one frame that it is long enough to hold."""
+        """Decode all signals of one frame that it is long enough to hold, in the DBC's units."""
         names = [signal.name for signal in self.message(message).signals]
         values = {name: self.value_of(message, name, data) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
     def value_of(self, message: str, signal: str, data: bytes | bytearray) -> float | None:
-        """Decode one signal of one frame; None where the frame is too short to hold it."""
+        """Decode one signal of one frame, in the DBC's unit; None where the frame is too short."""
         layout = self._layout(message, signal)
         if len(data) < layout.least_bytes:
             return None
@@ -198,7 +210,15 @@ class Messages:
         data_id: int,
         kind: CrcKind = "E2E P01",
     ) -> NDArray[np.bool_]:
-        """Tell for each frame of a message (see `rows`) whether its checksum is right."""
+        """Tell for each frame of a message (see `rows`) whether its checksum is right; shape (n,).
+
+        One too short to hold its checksum is wrong.
+
+        Raises
+        ------
+        DescriptionError
+            There is no such message or signal, or the signal is no whole byte.
+        """
         at = self._crc_byte(message, signal)
         rows = self.rows(frames, message)
         data, length = frames.data[rows], frames.length[rows]
@@ -208,9 +228,9 @@ class Messages:
         return np.asarray(right & (length > at))
 
     def spare_is_zero(self, frames: FrameTable, message: str) -> NDArray[np.bool_]:
-        """Tell for each frame of a message (see `rows`) whether all bits are 0 that no signal has.
+        """Tell for each frame of a message (see `rows`) whether all bits without a signal are 0.
 
-        What lies beyond the length that the DBC gives counts too.
+        What lies beyond the length that the DBC gives counts too. Shape (n,).
         """
         rows = self.rows(frames, message)
         spare = np.frombuffer(self._spare(message).to_bytes(FD_BYTES, "little"), np.uint8)

@@ -35,7 +35,13 @@ def percent_of(profile: Profile, soc: float) -> float:
 
 
 def claimed(profile: Profile) -> tuple[Energy, float, float]:
-    """Give the claims, the rated capacity in Ah, and what one unit of the signal is."""
+    """Give the claims, the rated capacity in Ah, and what one unit of the signal is.
+
+    Raises
+    ------
+    ValueError
+        The profile claims nothing of its charge: ask only where `energy` is given.
+    """
     energy, soc, capacity_ah = profile.energy, profile.telemetry.soc, profile.cells.capacity_ah
     if energy is None or soc is None or capacity_ah is None:
         raise ValueError(f"{profile.name} claims nothing of its charge")

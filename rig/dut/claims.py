@@ -67,7 +67,7 @@ def requirements_of(profile: Profile, named: Iterable[str]) -> dict[str, tuple[s
 
 
 def states_of(profile: Profile) -> dict[str, str]:
-    """Give the paths of what is told by a signal that is 0 or 1, by "Message.Signal"."""
+    """Give the paths of what is reported by a signal that is 0 or 1, by "Message.Signal"."""
     reported = {output.signal: f"outputs/{name}" for name, output in profile.outputs.items()}
     reported[profile.any_fault] = "any fault"
     for way, limit in (

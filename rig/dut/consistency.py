@@ -41,7 +41,7 @@ def contradictions(document: Document[Profile]) -> list[Mistake]:
             mistakes += _within_limits(document, where, protection)
     mistakes += [*_energy(document), *misfits(document)]
     mistakes += _event_codes(document)
-    mistakes += [*_allowance_paths(document), *_allowance_ends(document)]
+    mistakes += [*_limits_sent_paths(document), *_limits_sent_ends(document)]
     for name, link in profile.links.items():
         known = profile.telemetry.reports()
         mistakes += _unknown(document, ("links", name, "carries"), link.carries, known, "report")
@@ -166,7 +166,7 @@ def _event_codes(document: Document[Profile]) -> list[Mistake]:
     ]
 
 
-def _allowance_paths(document: Document[Profile]) -> list[Mistake]:
+def _limits_sent_paths(document: Document[Profile]) -> list[Mistake]:
     limits = document.model.current_and_voltage_limits
     mistakes: list[Mistake] = []
     for name, limit in limits.currents.items() if limits else ():
@@ -175,7 +175,7 @@ def _allowance_paths(document: Document[Profile]) -> list[Mistake]:
     return mistakes
 
 
-def _allowance_ends(document: Document[Profile]) -> list[Mistake]:
+def _limits_sent_ends(document: Document[Profile]) -> list[Mistake]:
     """Cells that rest where they count as full, or as empty, must stand for that charge."""
     energy, limits = document.model.energy, document.model.current_and_voltage_limits
     if energy is None or limits is None:

@@ -132,7 +132,13 @@ class ConsoleLink:
         self._lines = Log(f"{plain_name(self.name)}.txt", of_line, to_line)
 
     def type(self, line: str) -> None:
-        """Type a line, and return when its last bit has left."""
+        """Type a line, and return when its last bit has left.
+
+        Raises
+        ------
+        BenchError
+            The port does not take it.
+        """
         data = (line + self._newline).encode()
         try:
             self._port.write(data)
@@ -144,7 +150,13 @@ class ConsoleLink:
         self._clock.sleep_until(self._clock.now_ns() + on_the_wire_ns)
 
     def reset(self) -> None:
-        """Pulse EN by RTS, with DTR (IO0) left high: the ESP32 auto-reset circuit."""
+        """Pulse EN low for 50 ms by RTS, with DTR (IO0) left high: the ESP32 auto-reset circuit.
+
+        Raises
+        ------
+        BenchError
+            RTS can't be driven.
+        """
         try:
             self._port.rts = True
             self._clock.sleep_until(self._clock.now_ns() + _RESET_LOW_NS)

@@ -121,7 +121,7 @@ class CurrentLimit(Description):
 
 
 class Exceeded(Description):
-    """The warning that a partner does not keep to a limit."""
+    """The warning that charger or load does not keep to a limit."""
 
     flag: SignalAddress
     margin_a: Annotated[Amps, Field(alias="margin", ge=0)]
@@ -130,7 +130,7 @@ class Exceeded(Description):
     ]
     after: Annotated[
         TimeWindow, bounded(bounds.DELAY)
-    ]  # the partner's time to follow is its minimum
+    ]  # what charger or load has to follow is its minimum
     clears_within_s: Annotated[
         Seconds, bounded(bounds.REPORT_TIME), Field(alias="clears within", gt=0)
     ]
@@ -145,7 +145,7 @@ class Inputs(Description):
 
 
 class CurrentVoltageLimits(Description):
-    """All limits that it tells."""
+    """All limits that it sends."""
 
     charge_voltage: VoltageLimit | None = None
     charge_current: CurrentLimit

@@ -57,7 +57,10 @@ def one_crc(kind: CrcKind, data: bytes, crc_at: int, data_id: int) -> int:
 def e2e_p01_crc(
     data: NDArray[np.uint8], length: NDArray[np.uint8], crc_at: int, data_id: int
 ) -> NDArray[np.uint8]:
-    """Return the checksum of profile 1: effective start 0x00, no final inversion, ID mode BOTH."""
+    """Return the checksum of profile 1: effective start 0x00, no final inversion, ID mode BOTH.
+
+    Arrays are those of `crc_of_frames`; the low byte of the ID comes before the high one.
+    """
     low_high = (data_id & 0xFF, data_id >> 8 & 0xFF)
     return _run(int(_TABLE[_TABLE[low_high[0]] ^ low_high[1]]), data, length, crc_at)
 

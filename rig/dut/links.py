@@ -53,5 +53,5 @@ class FrontEnd(Description):
         bounded(bounds.REPORT_TIME),
         Field(alias="limits again within", description="after a dip"),
     ]
-    console: Pattern | None = None  # the line that tells of it
+    console: Pattern | None = None  # the line that reports it
     traces_to: tuple[str, ...] = ()

@@ -100,7 +100,7 @@ class Events(MessageContent):
 
 
 class BusLoad(Description):
-    """What load by others the BMS bears, and what it still claims then."""
+    """How much load by others the BMS tolerates, and what it still claims then."""
 
     share: Annotated[Ratio, Field(gt=0, lt=1, description="of the bus's time")]
     burst_s: Annotated[

@@ -152,7 +152,11 @@ class Temperatures(Description):
         return self
 
     def ohm_at(self, degc: float) -> float:
-        """Resistance at a temperature (B equation, or log-linear in 1/T between table points)."""
+        """Resistance at a temperature.
+
+        R25 exp(B (1/T - 1/298.15 K)), the B equation of thermistor makers; of a table, ln R is
+        linear in 1/T between its points, as in that equation.
+        """
         inverse = 1.0 / (degc + _ZERO_DEGC_K)
         if self.beta_k is not None:
             return self.r25_ohm * math.exp(self.beta_k * (inverse - 1.0 / (25.0 + _ZERO_DEGC_K)))
@@ -542,7 +546,7 @@ class Protection(Description):
     @classmethod
     def _recovery_in_its_unit(cls, value: object, info: ValidationInfo) -> object:
         watches = info.data.get("watches")
-        if watches is None:  # it is wrong, which is told; what its unit would be is nobody's guess
+        if watches is None:  # it is wrong, which is reported; its unit is nobody's guess
             return None
         if not isinstance(value, dict):
             return value
@@ -615,7 +619,13 @@ class Protection(Description):
 
     @property
     def level(self) -> float:
-        """Threshold as the case's quantity has it (current: charge positive)."""
+        """Threshold in its own unit, as the case's quantity has it (current: charge positive).
+
+        Raises
+        ------
+        ValueError
+            It has none.
+        """
         if self.threshold is None:
             raise ValueError(f"{self.short} has no threshold")
         return self.sign * self.threshold.value
@@ -906,7 +916,13 @@ def load_profile(profile: Path | str, *, stored: bool = False) -> Profile:
 
 
 def read_profile(profile: Path | str, *, stored: bool = False) -> Document[Profile]:
-    """Load and check a profile, keeping where its values stand."""
+    """Load and check a profile, keeping where its values stand.
+
+    Raises
+    ------
+    DescriptionError
+        There is no such profile, or it has mistakes: all of them at once.
+    """
     path = find_described(profile, "duts", "profile.yaml")
     shown = shown_path(path)
     text = text_of(path, shown)
@@ -939,6 +955,11 @@ def find_described(name: Path | str, kind: str, inner: str | None = None) -> Pat
         "duts" or "benches".
     inner : str, optional
         The file in a folder of that name; without, the file is ``name.yaml``.
+
+    Raises
+    ------
+    BrokenDescriptionError
+        There is none of that name; it tells the nearest one.
     """
     given = Path(name)
     own = Path(__file__).parents[2] / "fixtures" / kind

@@ -24,7 +24,7 @@ _MEND = "remove it, and judge again under another name"
 
 
 def store_judgements(path: Path, name: str, content: Judgements) -> Path:
-    """Store a later judgement of recorded evidence in a new file; none is ever replaced."""
+    """Store a later judgement in a new file; EvidenceError where there is one of its name."""
     target = later_judgement(path, name)
     target.parent.mkdir(exist_ok=True)
     try:

@@ -34,7 +34,7 @@ def case_with_words_of_today(case: dict[str, Any]) -> None:
 
 
 def case_of_version_4(case: dict[str, Any]) -> None:
-    """What is promised whatever the case is the run's: each case bore it, now as one member."""
+    """Gather what every case held of the BMS's claims into one member, now the run's."""
     names = ("cells", "periods", "prints_every_s", "dbcs", "start")
     case["dut"] = {name: case.pop(name) for name in names if name in case}
 

@@ -300,7 +300,7 @@ def _facts(path: Path) -> RunFacts:
 
 
 def _dut(path: Path, journal: Lines, wrong: dict[str, str]) -> DutFacts | None:
-    """Read what is claimed whatever the case; of older runs, each case bears it."""
+    """Read the claims that hold for every case; in older runs each case has them."""
     named = any(DUT_NAME in start.inputs for start in journal.of(RunStart))
     if not named or _INPUT_DUT in wrong:
         return None

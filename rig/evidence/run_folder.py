@@ -107,6 +107,13 @@ class RunFolder:
             Name in inputs/ (may hold one "/") to the file or the bytes to freeze there.
         planned
             Every case that is to run, in order, before the first one does.
+
+        Raises
+        ------
+        EvidenceError
+            Two cases bear one id.
+        StorageError
+            There is no room for all of them.
         """
         _check_unique(planned)
         runs = Path(out) / "runs"
@@ -215,6 +222,13 @@ class RunFolder:
         """Store a try of a case and return its folder; the result is on the disk then.
 
         `trace` is None where the case was skipped or the bench failed before it began.
+
+        Raises
+        ------
+        EvidenceError
+            The case was not planned.
+        StorageError
+            It could not be written.
         """
         self._folder_of(case.id)
         stored = store_case(self.staging / f"own-{next(self._own)}", case, trace, judgement)
@@ -226,6 +240,11 @@ class RunFolder:
         """Make a stored case (see `store_case`) the next try of it, and return its folder.
 
         The result is on the disk then. `stored` must lie on the file system of the run.
+
+        Raises
+        ------
+        StorageError
+            It could not be written.
         """
         with storing(self.path):
             return self._take_in(stored, judgement, wall_s, virtual_s)
@@ -268,6 +287,11 @@ class RunFolder:
         """End the run ("finished" or "aborted"), write the manifest, return the folder.
 
         An aborted run gets no manifest, so that it can be resumed.
+
+        Raises
+        ------
+        StorageError
+            It could not be written; the folder is let go of all the same.
         """
         if self._finished:
             return self.path

@@ -55,7 +55,7 @@ class FollowsCells(Expectation):
 
     `quantity` is the profile's word for it: "soc", "remaining capacity", "cell sum".
     `accuracy` is the signal's, `accuracy_v` that of the voltages it is made from. Two readings
-    further apart than `ordered_from_v` must be told in their order, but for `accuracy`.
+    further apart than `ordered_from_v` must be reported in their order, but for `accuracy`.
     """
 
     quantity: str
@@ -112,7 +112,7 @@ class FollowsCells(Expectation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
-    """One reading of all cells, and what was told of it."""
+    """One reading of all cells, and what was reported of it."""
 
     mean_v: float
     meter_v: float  # half-width
@@ -221,7 +221,7 @@ def _share(finding: Finding) -> float:
 
 
 def _disorder(looks: list[_Look], wanted: FollowsCells) -> Finding | None:
-    """Find two readings that were told the wrong way round."""
+    """Find two readings that were reported the wrong way round."""
     if wanted.ordered_from_v is None:
         return None
     for low, high in combinations(sorted(looks, key=lambda look: look.mean_v), 2):

@@ -86,7 +86,7 @@ def _mapping(value: Any, kinds: Iterable[type[Expectation]]) -> Mapping[str, Any
 
 
 def _checked(words: type[Words], entries: Mapping[str, Any]) -> Words | None:
-    """Check what stands there; None where only something is missing, which is told later."""
+    """Check what stands there; None where only something is missing, which is reported later."""
     try:
         return words.model_validate(entries, by_alias=True, by_name=False)
     except ValidationError as error:
@@ -114,7 +114,7 @@ def _not_known(
 
 # ---- against a profile --------------------------------------------------------------------------
 def expected(name: str, words: Said, names: Resolver) -> Iterator[Expectation]:
-    """Make the expectations of one entry; every mistake is told to `names`."""
+    """Make the expectations of one entry; every mistake is reported to `names`."""
     profile = names.profile
     subject = next((s for s in subjects() if s.has(name, profile)), None)
     if subject is None:

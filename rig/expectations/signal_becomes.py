@@ -94,10 +94,10 @@ class SignalBecomes(InTime):
 def _must_have_changed(
     wanted: SignalBecomes, times: Times, values: Values, found_ns: float, period_ns: float | None
 ) -> None:
-    """Refuse a value that was told all along: a signal that is stuck at it shows no effect.
+    """Refuse a value that was reported all along: a signal that is stuck at it shows no effect.
 
     No fail, as with an output that was open already: what came before the cause is not judged here.
-    After a silence the BMS may have started anew, so that what it told before says nothing.
+    After a silence the BMS may have started anew, so that what it reported before says nothing.
     """
     before = int(np.searchsorted(times, found_ns)) - 1
     if before < 0 or not equal(values[before : before + 1], wanted.value).all():

@@ -384,7 +384,7 @@ def _no_report(
 
 # ---- as a profile claims it -------------------------------------------------------------------
 def agrees(report: Report, quantity: str) -> list[TelemetryAgrees]:
-    """Expect a report to agree with the meter wherever it is told, the profile's own first.
+    """Expect a report to agree with the meter on CAN and console, the profile's own first.
 
     `quantity` may name many: "cells 1 to 16".
     """

@@ -135,7 +135,7 @@ class ThresholdIs(Expectation):
 
     def judge(self, observed: Observed) -> Finding:
         """Judge that the level of the reaction lies within its tolerance."""
-        levels = staircase_levels(observed, self.quantity)
+        levels = ramp_levels(observed, self.quantity)
         # The level before the start may have tripped it, and then it still is to open there.
         start = levels[0] if self.is_open else levels[min(1, len(levels) - 1)]
         seen = watch(observed, self.output, start.begin_ns, closing=not self.is_open)
@@ -166,8 +166,14 @@ class Level:
     read_ns: int | None  # when the reading was over, if there is one
 
 
-def staircase_levels(observed: Observed, quantity: str) -> list[Level]:
-    """Return every level of a quantity in order of time; the first may be where it stood before."""
+def ramp_levels(observed: Observed, quantity: str) -> list[Level]:
+    """Return every level of a quantity in order of time; the first may be where it stood before.
+
+    Raises
+    ------
+    NoEvidence
+        Nothing commanded it, or no meter read it back.
+    """
     trace = observed.trace
     commands = [c for c in trace.commands if c.quantity == quantity]
     if not commands:
@@ -177,7 +183,7 @@ def staircase_levels(observed: Observed, quantity: str) -> list[Level]:
     if not readings:
         raise NoEvidence(f"no level of {quantity} was read back by a meter")
     worst = max(reading.accuracy for reading in readings)
-    first = _first_of_staircase(observed.steps, commands, quantity)
+    first = _first_of_ramp(observed.steps, commands, quantity)
     return [
         _level(command, end_ns, readings, worst)
         for i, (command, end_ns) in enumerate(zip(commands, ends, strict=True))
@@ -186,7 +192,7 @@ def staircase_levels(observed: Observed, quantity: str) -> list[Level]:
 
 
 def _is_on_the_way(commands: list[Command], i: int, readings: Sequence[Reading]) -> bool:
-    """Tell whether a current's other source is told 0 A before the one that gives it: no level.
+    """Tell whether a current's other source is set to 0 A before the one that gives it: no level.
 
     Nobody reads it, and nothing flowed there; only the ramp's own start comes from 0 A.
     """
@@ -197,7 +203,7 @@ def _is_on_the_way(commands: list[Command], i: int, readings: Sequence[Reading])
     return not any(between[0] <= r.before_ns and r.after_ns <= between[1] for r in readings)
 
 
-def _first_of_staircase(steps: Sequence[Step], commands: list[Command], quantity: str) -> int:
+def _first_of_ramp(steps: Sequence[Step], commands: list[Command], quantity: str) -> int:
     """Return the index of the command before the ramp's own first, which sets its start."""
     stairs = [s for s in steps if isinstance(s, Ramp) and s.quantity == quantity]
     if not stairs:
@@ -241,7 +247,7 @@ def _as_reached(level: Level, earlier: list[Level], reacted_ns: float) -> Level:
     """Return the current in force at the reaction, which ends it: a later reading is none of it.
 
     A BMS that counted at the level before may open just after the next command. What flowed then is
-    the reading before and the step that the source was told to take.
+    the reading before and the step that the source was set to take.
     """
     before = earlier[-1]
     if before.read_ns is None or level.read_ns is None or level.read_ns <= reacted_ns:

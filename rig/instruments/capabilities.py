@@ -56,10 +56,25 @@ class Recording:
 
 @runtime_checkable
 class Instrument(Protocol):
-    """What every driver offers."""
+    """What every driver offers.
+
+    Raises
+    ------
+    BenchError
+        From any method that talks to the instrument: it does not answer, its answer means
+        nothing, or it did not take a setting.
+    LimitError
+        From any setting: the value is beyond the model's range; nothing was sent.
+    """
 
     def identity(self) -> Identity:
-        """Ask the instrument who it is."""
+        """Ask the instrument who it is.
+
+        Raises
+        ------
+        BenchError
+            It is another model than the driver is for.
+        """
 
     def prepare(self) -> None:
         """Bring it to a known state with its outputs off, whatever was done to it before."""
@@ -104,10 +119,22 @@ class VoltageSource(Instrument, Protocol):
         """Give the current out of each channel in A, with the error of the reading."""
 
     def open_wire(self, channel: int, *, present: bool) -> None:
-        """Break (or mend) a channel's wire; its terminals must be dead."""
+        """Break (or mend) a channel's wire; its terminals must be dead.
+
+        Raises
+        ------
+        BenchError
+            The unit has no such relays, or refused, as the terminals were live.
+        """
 
     def await_dead(self, channel: int) -> None:
-        """Wait until a channel, switched off, has come down far enough for its relays to move."""
+        """Wait until a channel, switched off, has come down far enough for its relays to move.
+
+        Raises
+        ------
+        BenchError
+            They stay live: something else feeds the wire.
+        """
 
     def accuracy_v(self, volts: float) -> float:
         """Give the half-width in V of the error of a level of `volts`, by the data sheet."""
@@ -154,7 +181,7 @@ class Load(Instrument, Protocol):
         """Program over-current (A) and over-power (W) protection; None leaves the latter alone."""
 
     def set_slew(self, amps_per_s: float) -> None:
-        """Set how fast the current may change."""
+        """Set how fast the current may change, in A/s."""
 
     def set_current(self, amps: float) -> None:
         """Set the current drawn, in A, not negative."""
@@ -236,7 +263,13 @@ class Relays(Instrument, Protocol):
     relay_s: float  # data sheet: until a contact has moved
 
     def claim(self, channels: Iterable[int]) -> None:
-        """See that these channels are relays, and bring them to rest."""
+        """See that these channels are relays, and bring them to rest.
+
+        Raises
+        ------
+        BenchError
+            There is no relay at one of them.
+        """
 
     def switch(self, channel: int, *, closed: bool) -> None:
         """Move one relay, or let it go back to rest."""
@@ -249,7 +282,7 @@ class Meter(Instrument, Protocol):
     channels: tuple[int, ...]
 
     def configure(self, largest_v: Mapping[int, float]) -> None:
-        """Choose for each channel the smallest range that holds this voltage."""
+        """Choose for each channel the smallest range that holds this voltage, in V."""
 
     def read(self, channels: Iterable[int]) -> dict[int, Measured]:
-        """Read channels one after the other."""
+        """Read channels one after the other, in V; NaN where one has nothing to show."""

@@ -48,7 +48,13 @@ class ScpiSetting:
     scale: float = 1.0  # the instrument's unit in `unit`: 1e-3 where it speaks milliamperes
 
     def check(self, session: Session, value: float) -> None:
-        """Refuse a value that the instrument could not give; nothing is sent."""
+        """Refuse a value that the instrument could not give; nothing is sent.
+
+        Raises
+        ------
+        LimitError
+            `value`, in `unit`, is not within `low` and `high`.
+        """
         if not self.low <= value <= self.high:  # this way round, NaN is refused too
             raise LimitError(
                 f"{self.name} {value:g} {self.unit} is outside {self.low:g} to {self.high:g}",
@@ -57,7 +63,15 @@ class ScpiSetting:
             )
 
     def put(self, session: Session, value: float, channel: int | str = "") -> float:
-        """Set, read back, and return what the instrument says that it will do, in `unit`."""
+        """Set, read back, and return what the instrument says that it will do, in `unit`.
+
+        Raises
+        ------
+        LimitError
+            As `check`.
+        BenchError
+            It reads back as another value, by more than `resolution`.
+        """
         self.check(session, value)
         command = self.command.format(value=value / self.scale, channel=channel)
         session.write(command)
@@ -82,7 +96,13 @@ class Choice:
     answers: Mapping[str, Sequence[str]]  # word sent -> spellings of the answer
 
     def put(self, session: Session, word: str, channel: int | str = "") -> None:
-        """Set and read back."""
+        """Set and read back.
+
+        Raises
+        ------
+        BenchError
+            It reads back as another word.
+        """
         command = self.command.format(value=word, channel=channel)
         session.write(command)
         question = self.readback.format(channel=channel)
@@ -121,7 +141,13 @@ def identify(reply: str) -> Identity:
 
 
 def check_model(session: Session, identity: Identity, expected: str) -> None:
-    """Refuse to drive an instrument of another kind: its limits would be wrong."""
+    """Refuse to drive an instrument of another kind: its limits would be wrong.
+
+    Raises
+    ------
+    BenchError
+        Maker and model do not match the regular expression `expected`.
+    """
     if not re.search(expected, f"{identity.manufacturer} {identity.model}", re.IGNORECASE):
         raise BenchError(
             f"this is a {identity.manufacturer} {identity.model}, the driver is for {expected}",
@@ -157,6 +183,11 @@ def check_events(session: Session) -> None:
 
     Every entry of the error queue also sets a bit of the event status register (SCPI-99 volume 2,
     21.8), so the queue is read only where there is something in it.
+
+    Raises
+    ------
+    BenchError
+        Something was refused, or it restarted.
     """
     events = int(session.query_number("*ESR?"))
     if events & _POWER_ON:

@@ -106,6 +106,12 @@ class Session:
         Role on the bench ("emulator"), for messages and transcript.
     resource
         VISA resource string.
+
+    Raises
+    ------
+    BenchError
+        From every method that talks: the session is not open, or the answer came late, not at
+        all or in another form than asked for. After that the session is closed.
     """
 
     def __init__(
@@ -207,7 +213,13 @@ class Session:
         return value
 
     def query_numbers(self, command: str, count: int) -> list[float]:
-        """Ask for `count` numbers; those that the instrument can't give are NaN."""
+        """Ask for `count` numbers, in the units of the question; NaN for what it can't give.
+
+        Raises
+        ------
+        BenchError
+            It gave more or fewer; the session is closed.
+        """
         reply = self.query(command)
         numbers = [self.to_number(command, part) for part in reply.split(",")]
         if len(numbers) != count:
@@ -248,7 +260,7 @@ class Session:
 
     # ---- what went wrong -------------------------------------------------------------------------
     def to_number(self, command: str, text: str) -> float:
-        """Read a number, NaN where SCPI says that there is none."""
+        """Read a number, NaN where SCPI says that there is none; BenchError for other text."""
         try:
             value = float(text)
         except ValueError:

@@ -31,7 +31,7 @@ Values = NDArray[np.float64]
 
 
 def equal(values: Values, wanted: float) -> NDArray[np.bool_]:
-    """Tell which values are the wanted one."""
+    """Tell which values (any shape) are the wanted one, but for the rounding of a float."""
     return np.asarray(np.abs(values - wanted) <= SAME * max(1.0, abs(wanted)))
 
 
@@ -44,7 +44,13 @@ def adapter_row(frames: Frames) -> Row:
 def silent(
     trace: Trace, message: MessageAddress, question: Question, begin_ns: int, end_ns: int
 ) -> Finding:
-    """Judge that a message never came: the BMS's fault only if the bus was alive."""
+    """Judge that a message never came: the BMS's fault only if the bus was alive.
+
+    Raises
+    ------
+    NoEvidence
+        Nothing else came on its bus either, and no frame of the rig's stayed unacknowledged.
+    """
     frames = trace.frames
     inside = (frames.time_ns > begin_ns) & (frames.time_ns < end_ns)
     others = int((inside & (frames.flags & SENT == 0)).sum())
@@ -63,7 +69,13 @@ def silent(
 
 
 def must_outlast(message: str, count: int, span_ns: float, least_ns: float) -> None:
-    """Refuse to blame a BMS for a span so short that one that is right may send as little in it."""
+    """Refuse to blame a BMS for a span so short that one that is right may send as little in it.
+
+    Raises
+    ------
+    NoEvidence
+        The span is no longer than `least_ns`.
+    """
     if span_ns > least_ns:
         return
     seen = f"only one {message}" if count else f"no {message}"
@@ -159,7 +171,18 @@ def unlike(observed: Observed, wanted: Sequence[InSpan], value: float) -> NDArra
 def first_broken(
     trace: Trace, question: Question, seen: Seen, broken: NDArray[np.bool_], unit: str = ""
 ) -> Finding | None:
-    """Judge the first wrong value; next to the span's ends the adapter's clock decides nothing."""
+    """Judge the first wrong value; next to the span's ends the adapter's clock decides nothing.
+
+    Parameters
+    ----------
+    broken : bool, shape (n,)
+        For each value of `seen`, whether it is wrong.
+
+    Returns
+    -------
+    Finding or None
+        None where none is wrong.
+    """
     if not broken.any():
         return None
     margin_ns = 1e9 * Budget.of((adapter_row(trace.frames),)).expanded

@@ -23,7 +23,7 @@ def line_instant(line: Line) -> At:
 
 
 def must_have_spoken(lines: Sequence[Line], console: str) -> None:
-    """Refuse to hold its silence against a console that never said anything."""
+    """Raise NoEvidence for a console that never said anything: its silence proves nothing."""
     if not lines:
         raise NoEvidence(
             f"the {console} said nothing in the whole case: no proof that it is connected"

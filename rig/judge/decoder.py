@@ -27,17 +27,17 @@ class Decoder(Protocol):
         ...
 
     def rows(self, frames: Frames, message: str) -> NDArray[np.intp]:
-        """Return the indices of the frames that are this message, received from the BMS."""
+        """Return the indices, shape (n,), of the frames that are this message, from the BMS."""
         ...
 
     def check_crc(
         self, frames: Frames, message: str, signal: str, data_id: int, kind: CrcKind = "E2E P01"
     ) -> NDArray[np.bool_]:
-        """Tell for each frame of this message whether its checksum is right."""
+        """Tell for each frame of this message (see `rows`) whether its checksum is right; (n,)."""
         ...
 
     def spare_is_zero(self, frames: Frames, message: str) -> NDArray[np.bool_]:
-        """Tell for each frame of this message whether all bits are 0 that no signal has."""
+        """Tell for each frame of this message whether all bits without a signal are 0; (n,)."""
         ...
 
 

@@ -252,7 +252,7 @@ class Runs:
         return i >= 0 and index < int(self.ends[i])
 
     def lasting_changes(self, *, closing: bool) -> NDArray[np.int64]:
-        """Return the samples of all changes to closed (or open), those of a spike left out.
+        """Return the samples, shape (m,), of all changes to closed (or open), but for a spike's.
 
         With a spike goes the change back as well, so that what is left closes and opens in turn.
         """
@@ -284,5 +284,8 @@ def closed_runs(values: Samples, closed_above: float, steady_samples: int = 0) -
 
 
 def quantised_noise(noise: float, resolution: float) -> float:
-    """Return the standard deviation of a sample with its quantisation (q / sqrt 12)."""
+    """Return the standard deviation of a sample with its quantisation, in the unit of both.
+
+    A step q of a reading adds q / sqrt 12 (JCGM 100:2008, F.2.2.1).
+    """
     return math.hypot(noise, resolution / math.sqrt(12.0))

@@ -51,7 +51,7 @@ class Observed:
         return self.decode(self.trace.frames, signal.message, signal.name)
 
     def rows(self, message: str) -> NDArray[np.intp]:
-        """Return the indices of the frames that are this message, received from the BMS."""
+        """Return the indices, shape (n,), of the frames that are this message, from the BMS."""
         if message not in self._rows:
             self._rows[message] = self.decode.rows(self.trace.frames, message)
         return self._rows[message]
@@ -82,7 +82,7 @@ class Observed:
         return Stillness(self.trace)
 
     def output(self, name: str) -> Output:
-        """Return how an output shows that it conducts."""
+        """Return how an output shows that it conducts; NoEvidence where the case does not say."""
         if name not in self.outputs:
             raise NoEvidence(f"the case does not say at which voltage {name} counts as closed")
         return self.outputs[name]

@@ -193,7 +193,7 @@ def _between_readings(earlier: Reading, later: Reading, said: str) -> At:
 
 # ---- what a record covers ---------------------------------------------------------------------
 def must_cover(recorded: Recorded, begin_ns: float, end_ns: float) -> None:
-    """Refuse to say anything of a span that the record does not hold."""
+    """Raise NoEvidence for a span that the record does not hold."""
     slack_ns = 1.5e9 * recorded.waveform.interval_s + 1e9 * clock_u_s(recorded.waveform, end_ns)
     start_ns = recorded.waveform.start_ns
     if start_ns > begin_ns + slack_ns or recorded.end_ns < end_ns - slack_ns:

@@ -125,7 +125,7 @@ def judge_duration(measured: Measurement, low_s: float, high_s: float) -> Verdic
 
 
 def can_pass(expanded: float, low: float, high: float) -> bool:
-    """Tell whether any value at all could pass with this U."""
+    """Tell whether any value at all could pass with this U, all three in the value's unit."""
     return _rounded(2.0 * expanded, expanded) <= _rounded(high - low, expanded)
 
 

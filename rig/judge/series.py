@@ -24,7 +24,7 @@ class Reports:
 
     @staticmethod
     def of(parts: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]) -> Reports:
-        """Join times and values of each quantity."""
+        """Join times (ns) and values of each quantity, both of shape (k,), in the order given."""
         return Reports(
             times_ns=np.concatenate([times for times, _ in parts]),
             values=np.concatenate([values for _, values in parts]),
@@ -32,7 +32,7 @@ class Reports:
         )
 
     def part(self, at: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Give times and values of one quantity."""
+        """Give times (ns) and values, both of shape (k,), of the quantity at `at`, from 0."""
         own = slice(self.begins[at], self.begins[at + 1])
         return self.times_ns[own], self.values[own]
 

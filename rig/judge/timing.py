@@ -152,7 +152,7 @@ def channel_of(trace: Trace, name: str) -> tuple[Waveform, Channel] | None:
 
 # ---- marks --------------------------------------------------------------------------------------
 def marker_of(trace: Trace, name: str) -> Marker:
-    """Return a mark of the trace, or say that the step was never reached."""
+    """Return a mark of the trace; NoEvidence where its step was never done."""
     if name not in trace.markers:
         raise NoEvidence(f"the step marked {name!r} was never done; marks seen: {_names(trace)}")
     return trace.markers[name]
@@ -163,7 +163,13 @@ def _names(trace: Trace) -> str:
 
 
 def window_ns(trace: Trace, begin: str | None, end: str | None) -> tuple[int, int]:
-    """Return the span between two marks; None means the case's own begin or end."""
+    """Return the span between two marks; None means the case's own begin or end.
+
+    Raises
+    ------
+    NoEvidence
+        A mark is missing, or the end does not come after the begin.
+    """
     begin_ns = trace.begin_ns if begin is None else marker_of(trace, begin).time_ns
     end_ns = trace.end_ns if end is None else marker_of(trace, end).time_ns
     if end_ns <= begin_ns:

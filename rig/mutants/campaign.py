@@ -1,7 +1,7 @@
 """A seeded random search for what a plan does not find, over so many hours of virtual time.
 
 Each drawn case runs on the good firmware first: what does not pass there is a false alarm, of the
-rig or of the way cases are drawn, and is told as such. What passes runs on every variant that the
+rig or of the way cases are drawn, and is reported so. What passes runs on every variant that the
 plan leaves unfound; a case that finds one is kept, made as short as it can be, and proposed for the
 plan, if the good firmware passes it wherever its tasks stand. Must not print, nor write a file.
 """

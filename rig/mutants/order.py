@@ -28,7 +28,7 @@ def cheap_first(cases: Iterable[Case], shows: str = "") -> list[Case]:
     """Order cases by what they cost and by how many like them have looked before.
 
     The first case of a family is the likeliest to show something new, its tenth shows it seldom;
-    but a family may know several situations (a loaded bus, a partner that is gone), which differ
+    but a family may know several situations (a loaded bus, a host that is gone), which differ
     more than two cells do. So a case's place is its virtual time multiplied by the number of its
     situation in its family and by the square of its own number in its situation. The first of all
     families come within a tenth of the plan's time, the cheap ones within seconds. In a situation

@@ -21,8 +21,8 @@ from rig.steps import Step
 from rig.steps.hold import Hold
 
 _PER_WINDOW = 1000  # samples in the tightest time window, so that sampling is no issue there
-_FINEST_S = 1e-6
-_COARSEST_S = 1e-3
+_FINEST_S = 1e-6  # between two samples, however tight the window
+_COARSEST_S = 1e-3  # likewise, however wide
 _MOST_SAMPLES = 150_000  # a channel; beyond it the record gets coarser
 _PER_CAUSE = 6  # samples, at the least, in a current that its own trip ends: fewer are a spike
 _TAIL_S = 0.2  # after the last step, so that the record outlasts it
@@ -84,7 +84,7 @@ def _output(profile: Profile, name: str) -> Output:
 
 
 def dut_facts(profile: Profile) -> DutFacts:
-    """Give what is claimed whatever the case."""
+    """Give the claims that hold for every case."""
     return DutFacts(
         cells=profile.cells.count,
         periods=profile.periods,

@@ -17,6 +17,7 @@ from rig.dut.profile import Profile
 from rig.errors import DescriptionError
 from rig.plan.complete import complete
 from rig.plan.families import Draft, Options, families
+from rig.plan.families.draft import name_before
 from rig.plan.model import PlanCase, PlanFile
 from rig.plan.reported import with_time_for_reports
 from rig.plan.stimulus import targets_of
@@ -130,9 +131,13 @@ def _unknown(planned: PlanCase, profile: Profile) -> list[Mistake]:
     mistakes = []
     if planned.family not in families():
         what = f'there is no family "{planned.family}"'
-        mistakes.append(
-            planned.mistake(("family",), what, suggest(str(planned.family), list(families())))
+        today = next((n for n in families() if name_before(n) == planned.family), None)
+        mend = (
+            f'it is called "{today}" now'
+            if today
+            else suggest(str(planned.family), list(families()))
         )
+        mistakes.append(planned.mistake(("family",), what, mend))
     for i, name in enumerate(planned.chosen_protections() or ()):
         if name not in profile.protections:
             what = f'{profile.name} has no protection "{name}"'
@@ -177,7 +182,8 @@ def expand_family(
         if not _can_be_driven(draft, profile):
             continue
         for repeat in range(1, options.repeats + 1):
-            case_id = _id(family, draft, profile, repeat if options.repeats > 1 else None)
+            inner = _inner(draft, profile, repeat if options.repeats > 1 else None)
+            case_id = _id(family, inner)
             parameters = dict(draft.parameters)
             if options.repeats > 1:
                 parameters["repeat"] = str(repeat)
@@ -190,7 +196,7 @@ def expand_family(
                 parameters=parameters,
                 steps=with_time_for_reports(draft.steps, draft.expectations, profile),
                 expectations=tuple(draft.expectations),
-                seed=case_seed(seed, case_id),
+                seed=case_seed(seed, _id(name_before(family), inner)),
                 traces_to=(*(draft.traces_to or ()), *origin.traces_to),
                 claims=draft.claims,
                 severity=origin.severity or draft.severity or "normal",
@@ -209,10 +215,14 @@ def _can_be_driven(draft: Draft, profile: Profile) -> bool:
     )
 
 
-def _id(family: str, draft: Draft, profile: Profile, repeat: int | None) -> str:
+def _id(family: str, inner: str) -> str:
     """Short and stable: "trip[OVP-cell3-r2]"."""
-    short = profile.protections[draft.protection].short if draft.protection else None
-    parts = [short, *draft.parameters.values(), f"r{repeat}" if repeat else None]
-    inner = "-".join(part.replace(" ", "") for part in parts if part)
     name = family.replace(" ", "_")
     return f"{name}[{inner}]" if inner else name
+
+
+def _inner(draft: Draft, profile: Profile, repeat: int | None) -> str:
+    """What tells a case from its family's others: "OVP-cell3-r2"."""
+    short = profile.protections[draft.protection].short if draft.protection else None
+    parts = [short, *draft.parameters.values(), f"r{repeat}" if repeat else None]
+    return "-".join(part.replace(" ", "") for part in parts if part)

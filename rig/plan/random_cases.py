@@ -169,7 +169,7 @@ def ends_nominal(case: Case, profile: Profile) -> bool:
     if case.precondition != "ready" or not case.expectations:
         return False
     if any(isinstance(step, Ramp | Send | StartPeriodic) for step in case.steps):
-        return False  # a partner that was heard once is missed when it falls silent
+        return False  # a host that was heard once is missed when it falls silent
     faults = [step for step in case.steps if isinstance(step, Fault)]
     if faults and faults[-1].present:
         return False
@@ -182,7 +182,7 @@ def ends_nominal(case: Case, profile: Profile) -> bool:
 
 
 def _leaves_settings(case: Case, profile: Profile) -> bool:
-    """Whether it may end with other settings than the factory's: only a new home restores them."""
+    """Whether it may end with other settings than the factory's: the next start restores them."""
     left = False
     for step in case.steps:
         if isinstance(step, Type) and profile.settings is not None:

@@ -25,7 +25,7 @@ from rig.steps.sequence import PlaySequence
 from rig.steps.set import Set
 from rig.steps.type_line import Type
 
-PERIODS = 1.5  # in which one report surely comes, wherever it is told
+PERIODS = 1.5  # in which one report surely comes, on CAN or console
 _Report = TelemetryAgrees | FollowsCells
 _CHANGES = (Set, Power, Fault, PlaySequence, Ramp, Reset)
 

@@ -83,7 +83,11 @@ def _stimulus(profile: Profile, name: str, target: str) -> Stimulus:
 
 
 def beyond(profile: Profile, name: str) -> float:
-    """Value well beyond the threshold, short of the next stage of the same quantity."""
+    """Value well beyond the threshold, short of the next stage of the same quantity.
+
+    Like all values here it is in the SI unit of the quantity that a case sets, so a discharge
+    current is negative.
+    """
     protection = profile.protections[name]
     over = overdrive(protection)
     threshold = _threshold(protection)
@@ -114,7 +118,7 @@ def just_beyond(protection: Protection) -> float:
 
 
 def normal_ends(profile: Profile, protection: Protection) -> tuple[float, float]:
-    """Lowest and highest value of its quantity at which nothing opens an output."""
+    """Lowest and highest value of its quantity (see `beyond`) at which nothing opens an output."""
     same = [
         (_inside(stage, rising=p.rising), p.rising)
         for p in profile.protections.values()

@@ -96,7 +96,7 @@ def _other_delays(profile: Profile, name: str, setting: Setting) -> tuple[float,
 
 
 def _ends(profile: Profile, setting: Setting) -> tuple[float, float]:
-    """How far the stricter and the laxer value may lie: the range, short of a level's partner."""
+    """How far the stricter and the laxer value may lie: the range, short of its counterpart."""
     within = setting.within
     if setting.parameter == "delay":
         return within.low, within.high

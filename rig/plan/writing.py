@@ -83,8 +83,14 @@ class _Dumper(yaml.SafeDumper):
         return self.represent_mapping("tag:yaml.org,2002:map", data, flow_style=few)
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        """Quote what a plan's reader takes for a number, though PyYAML does not: 1E5."""
+        """Quote what a plan's reader takes for a number, though PyYAML does not: 1E5.
+
+        What is not printable is escaped: PyYAML writes U+0085, a line break, in a form that it
+        reads as a blank.
+        """
         quoted = "'" if re.fullmatch(r"[-+.\dEe]+", data) else None
+        if not data.isprintable():
+            quoted = '"'
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=quoted)
 
     def ignore_aliases(self, data: Any) -> bool:

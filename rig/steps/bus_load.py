@@ -1,4 +1,4 @@
-"""The step `load`."""
+"""The step `bus load`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rig.steps.resolver import Resolver
 from rig.steps.step import Step
 from rig.wording import quantity
 
-# A standard frame of 8 bytes with its intermission, without stuff bits. Bits that are stuffed make
-# each frame a little longer, so the adapter's queue never runs dry within a burst.
+# A standard frame of 8 bytes with its intermission (ISO 11898-1), without stuff bits, which make
+# each a little longer, so the adapter's queue never runs dry within a burst.
 FRAME_BITS = 111
 _SLOT_S = 10e-3  # handed over at once: more than a scheduler's hiccup, less than a driver's queue
 _DATA = bytes((0x55,)) * 7
@@ -98,7 +98,13 @@ class Load(Step):
             driver.sleep_ns(slot.duration_ns)
 
     def slots(self, bitrate: float) -> Iterator[Slot]:
-        """Split it into slots; the last of each burst is followed by the pause."""
+        """Split it into slots; the last of each burst is followed by the pause.
+
+        Parameters
+        ----------
+        bitrate : float
+            Of the bus, in bit/s.
+        """
         frame_s = FRAME_BITS / bitrate
         per_burst = max(1, round(self.burst_s / frame_s))
         per_slot = max(1, round(_SLOT_S / frame_s))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
@@ -28,11 +27,6 @@ _Settings = Annotated[
     BeforeValidator(with_keys),
     mapping_schema("{cell 3: 3.70 V}"),
 ]
-
-
-@lru_cache(maxsize=1 << 8)  # the same cells are set in case after case
-def _count_kinds(names: tuple[str, ...]) -> int:
-    return len(set(map(kind_of, names)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +76,7 @@ class Set(Step):
 
     def _instruments(self) -> int:
         """Count the kinds of quantity: each has an instrument of its own."""
-        return _count_kinds(tuple(self.values))
+        return len(set(map(kind_of, self.values)))
 
     def commanded(self) -> Iterator[tuple[str, float]]:
         yield from self.values.items()

@@ -22,7 +22,7 @@ from rig.steps.resolver import Resolver
 MOST_COMMAND_S = 0.35  # a slow instrument's command and its confirmation
 MOST_READING_S = 0.35  # of a quantity, by a scanner at its slowest
 COMMAND_S = 0.03  # of a usual instrument, with its confirmation
-READING_S = 0.02
+READING_S = 0.02  # of a usual meter, a quantity
 _READ_BACK = (BLEED, TEMPERATURE, CURRENT)  # from what plays it, where no meter is wired
 
 

@@ -214,7 +214,13 @@ def frames_from_blf(
     begin_ns: int = 0,
     buses: tuple[str, ...] = ("can",),
 ) -> Frames:
-    """Return the frames of a file that `frames_to_blf` wrote; `begin_ns` is their `start_ns`."""
+    """Return the frames of a file that `frames_to_blf` wrote; `begin_ns` is their `start_ns`.
+
+    Raises
+    ------
+    EvidenceError
+        It is no BLF file, or damaged; `where` is the name that the error gives it.
+    """
     if content[:4] != b"LOGG":
         raise EvidenceError("not a BLF file", where, "restore the run folder from its archive")
     try:

@@ -1,4 +1,4 @@
-"""Records of a running case, in order: in memory, and once told to in a file that grows.
+"""Records of a running case, in order: in memory, and on request in a file that grows.
 
 What was written survives the process that wrote it, however that ends. Must not know when to
 write, nor what a record means.

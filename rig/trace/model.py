@@ -135,7 +135,7 @@ class Frames:
         )
 
     def rows(self, rows: NDArray[np.intp] | slice) -> Frames:
-        """Give those of some rows; of a slice without a copy."""
+        """Give those at some indices, shape (k,); of a slice without a copy."""
         return replace(
             self,
             time_ns=self.time_ns[rows],

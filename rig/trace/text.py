@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # ECMA-48, 5th edition: control sequences (5.4), control strings (5.6), escape sequences (5.3), and
 # of those ISO/IEC 2022's with intermediate bytes (a character set). Each of the first two has a
@@ -20,6 +21,7 @@ _PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t
 }
 
 
+@lru_cache(maxsize=1 << 10)  # for each cell that a line tells of, it is searched once
 def plain(text: str) -> str:
     """Return a text without escape codes, its other control characters as pictures (U+2400 on)."""
     return text if text.isprintable() else _CODES.sub("", text).translate(_PICTURES)

@@ -43,7 +43,7 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class StreamProgress:
     """What stream.json holds: all in the rig's time."""
 
     begin_ns: int
@@ -53,7 +53,7 @@ class Progress:
     offsets: Mapping[str, Offset] = field(default_factory=dict)  # by bus, those that are known
 
 
-PROGRESS: Document[Progress] = Document("stream", 1, TypeAdapter(Progress))
+PROGRESS: Document[StreamProgress] = Document("stream", 1, TypeAdapter(StreamProgress))
 
 
 def load_unfinished(folder: Path) -> Trace:
@@ -72,7 +72,7 @@ def load_unfinished(folder: Path) -> Trace:
     return from_zero(trace)
 
 
-def _trace(folder: Path, reported: Progress) -> Trace:
+def _trace(folder: Path, reported: StreamProgress) -> Trace:
     of_buses = [_frames(folder, bus, offset) for bus, offset in reported.offsets.items()]
     consoles = [path for path in sorted(folder.glob("*.txt")) if path.name != SCPI]
     lines = in_order([StoredLines(path, to_line) for path in consoles])

@@ -115,7 +115,10 @@ def header_bits(*, extended: bool) -> int:
 
 
 def crc15(header: int, data: Sequence[int]) -> int:
-    """CRC-15 over the unstuffed bits; its register starts at 0, so leading zeros do not count."""
+    """CRC-15 (ISO 11898-1) over the unstuffed bits: of the header, then of the data bytes.
+
+    Its register starts at 0, so leading zeros do not count.
+    """
     table, crc = _CRC15, 0
     for byte in header.to_bytes(5, "big"):
         crc = table[crc >> 7 ^ byte] ^ (crc << 8 & 0x7FFF)

@@ -227,7 +227,7 @@ class CanNode:
             self.queue.clear()
 
     def tell_state(self) -> None:
-        """Call `on_state` if the state is another than was told last."""
+        """Call `on_state` if the state is another than was reported last."""
         if (state := self.state) != self._said:
             self._said = state
             self.on_state(state)

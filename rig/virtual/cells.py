@@ -287,7 +287,7 @@ class CellString:
         return factor * _total(cells.r0_ohms() for cells in self._cells)
 
     def voltages_v(self, amps: float = 0.0) -> NDArray[np.float64]:
-        """Tell each cell's terminal voltage while `amps` flow."""
+        """Tell each cell's terminal voltage in V, shape (cells,), while `amps` flow in."""
         factor = self.chemistry.r0_factor_at(self.temperature_c)
         parts = [cells.emf_v() + amps * factor * cells.r0_ohms() for cells in self._cells]
         return np.concatenate([np.atleast_1d(part) for part in parts])
@@ -298,7 +298,7 @@ class CellString:
         return float(max(abs(v) if isinstance(v, float) else np.abs(v).max() for v in pairs))
 
     def soc(self) -> NDArray[np.float64]:
-        """Tell each cell's state of charge."""
+        """Tell each cell's state of charge, 0 to 1, shape (cells,)."""
         return np.concatenate([np.atleast_1d(cells.soc) for cells in self._cells])
 
 

@@ -46,7 +46,7 @@ class RequestError(ValueError):
 
 
 def whole(request: Request, name: str) -> int:
-    """Take a whole number out of a request."""
+    """Take a whole number out of a request; RequestError where it holds none."""
     value = request.get(name)
     if isinstance(value, bool) or not isinstance(value, int):
         raise RequestError(f"{name!r} must be a whole number, not {value!r}")

@@ -72,7 +72,13 @@ class Kernel:
         return self._push(self.now_ns + delay_ns, Handle(self, action, 0))
 
     def every(self, period_ns: int, action: Action, *, first_ns: int | None = None) -> Handle:
-        """Run `action` at `first_ns` (default: a period from now) and each period after it."""
+        """Run `action` at `first_ns` (default: a period from now) and each period after it.
+
+        Raises
+        ------
+        ValueError
+            The period is not above 0.
+        """
         if period_ns <= 0:
             raise ValueError(f"a period of {period_ns} ns would never let time pass")
         first = self.now_ns + period_ns if first_ns is None else first_ns

@@ -107,7 +107,7 @@ class Signal:
         return _at(self._pieces[index], time_ns)
 
     def sample(self, times_ns: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Read it at many times at once, in any order."""
+        """Read it, in its unit, at many times at once, in any order; shape as `times_ns`."""
         times = np.asarray(times_ns)
         if not times.size:
             return np.zeros(times.shape)
@@ -139,7 +139,7 @@ class Signal:
     # Changing
 
     def jump(self, value: float) -> None:
-        """Step to `value` now, ideally."""
+        """Step to `value`, in its unit, now, ideally."""
         now = self._kernel.now_ns
         last = self._pieces[-1]
         if last[1] == value and not last[2] and not last[3] and last[0] <= now:
@@ -196,11 +196,11 @@ class Signal:
     # Crossing levels
 
     def crossings(self, level: float, *, rising: bool, since_ns: int = 0) -> list[int]:
-        """Find every crossing of `level` from `since_ns` up to now."""
+        """Find every crossing of `level`, in ns, from `since_ns` up to now."""
         return list(self._crossings(level, 1.0 if rising else -1.0, since_ns, self._kernel.now_ns))
 
     def when(self, level: float, *, rising: bool) -> int | None:
-        """Find the next crossing after now, if nothing changes."""
+        """Find the next crossing after now, in ns, if nothing changes; None if it never comes."""
         sign = 1.0 if rising else -1.0
         return next(self._crossings(level, sign, self._kernel.now_ns + 1, _FOREVER), None)
 

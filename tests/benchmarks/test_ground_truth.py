@@ -54,7 +54,7 @@ def test_the_witness_tells_what_its_specimen_makes_of_each_quantity(tmp_path: Pa
     assert all(abs(gain - 1.0) < 0.02 for gain, _ in errors.values())
 
 
-def test_the_staircases_of_the_study_are_those_that_find_a_level(tmp_path: Path) -> None:
+def test_the_ramps_of_the_study_are_those_that_find_a_level(tmp_path: Path) -> None:
     stairs = study._stairs(tmp_path, load_profile("esp32-4s"), 3)
 
     assert len(stairs) == 14

@@ -364,7 +364,7 @@ def test_a_case_that_ends_without_supply_and_settings_spoilt_poisons_no_other(
 
 
 @pytest.mark.parametrize(("start", "stop", "step"), [(3.4, 3.6, 0.3), (3.2, 3.0, -0.5)])
-def test_a_staircase_never_commands_more_than_its_stop(
+def test_a_ramp_never_commands_more_than_its_stop(
     bench: Bench, start: float, stop: float, step: float
 ) -> None:
     never = ConsoleLine(pattern="^never$")

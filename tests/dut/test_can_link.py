@@ -170,6 +170,9 @@ class LookingClock:
     def begin_case(self, seed: int) -> bool:  # noqa: ARG002
         return False
 
+    def begin_soon(self, seed: int) -> None:
+        pass
+
     def lags(self) -> tuple[Lag, ...]:
         return ()
 

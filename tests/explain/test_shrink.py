@@ -135,7 +135,8 @@ class FailsAt(Lane):
 
     seeds: Container[int] = range(10**9)
 
-    def run(self, case: Case) -> tuple[Judgement, None]:
+    def run(self, case: Case, following: Case | None = None) -> tuple[Judgement, None]:
+        del following
         verdict = Verdict.FAIL if case.seed in self.seeds else Verdict.PASS
         found = Finding(expectation="", means="output", verdict=verdict, sentence="")
         judgement = Judgement(case_id=case.id, verdict=verdict, sentence="", findings=(found,))

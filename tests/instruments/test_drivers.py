@@ -303,7 +303,7 @@ def test_safe_lets_a_moved_relay_go(virtual: VirtualBench) -> None:
     assert meter.session.query("ROUT:CLOS? (@201)") == "0"
 
 
-@pytest.mark.parametrize(("channel", "told"), [(101, "slot 1 is a DAQM901A"), (301, "no card")])
+@pytest.mark.parametrize(("channel", "reported"), [(101, "slot 1 is a DAQM901A"), (301, "no card")])
 def test_a_slot_without_an_actuator_card_is_refused(
     virtual: VirtualBench, channel: int, reported: str
 ) -> None:

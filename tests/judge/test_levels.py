@@ -235,7 +235,7 @@ def test_without_a_meter_nothing_can_be_said() -> None:
     assert "no command" in the_finding(THRESHOLD, replace(trace, commands=()), STAIRS).sentence
 
 
-def test_a_path_open_before_the_staircase_proves_nothing() -> None:
+def test_a_path_open_before_the_ramp_proves_nothing() -> None:
     trace = ramp(3.65)
     gate = a_channel("charge path", np.zeros(12_000))
 

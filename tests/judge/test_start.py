@@ -269,7 +269,7 @@ def test_an_output_that_was_so_already_kept_the_case_from_its_stimulus() -> None
     assert "closed already before 'let go'" in not_reached(a_case(closes), trace)
 
 
-def test_an_output_that_is_open_when_its_staircase_begins_kept_it_from_its_threshold() -> None:
+def test_an_output_that_is_open_when_its_ramp_begins_kept_it_from_its_threshold() -> None:
     wanted = ThresholdIs(
         quantity="cell 3",
         output="charge path",

@@ -157,7 +157,7 @@ def a_foreign_bench(*command: str) -> BenchFile:
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "reported"),
     [
         pytest.param("print('usage: bench')", "no variant: 'usage: bench'", id="a text"),
         pytest.param("print('[1]')", r"no variant: '\[1\]'", id="another JSON"),

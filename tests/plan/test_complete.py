@@ -61,9 +61,7 @@ def test_a_step_takes_no_longer_than(step: Step, longest: float) -> None:
     step=st.floats(0.001, 0.1),
     down=st.booleans(),
 )
-def test_a_staircase_counts_both_its_ends(
-    start: float, levels: int, step: float, *, down: bool
-) -> None:
+def test_a_ramp_counts_both_its_ends(start: float, levels: int, step: float, *, down: bool) -> None:
     signed = -step if down else step
     stairs = Ramp(
         quantity="cell 1",

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.case import CASE_JSON, Case
+from rig.description import BrokenDescriptionError
 from rig.dut.profile import Profile
 from rig.errors import DescriptionError
 from rig.plan.expand import case_seed, expand, expand_family
 from rig.plan.families import Options
-from rig.plan.model import load_plan
+from rig.plan.model import load_plan, parse_plan
 from tests.plan.test_families import ORIGIN
 
 ROOT = Path(__file__).parents[2]
@@ -183,7 +184,7 @@ from pathlib import Path
 from rig.dut.profile import load_profile
 from rig.case import CASE_JSON
 from rig.plan.expand import expand
-from rig.plan.model import load_plan
+from rig.plan.model import load_plan, parse_plan
 for path, profile in zip(sys.argv[1::2], sys.argv[2::2]):
     for case in expand(load_plan(Path(path)), load_profile(profile), 1):
         print(case.id, hashlib.sha256(CASE_JSON.dump_json(case)).hexdigest())
@@ -208,3 +209,14 @@ def test_another_hash_seed_makes_the_same_cases() -> None:
     assert all(process.returncode == 0 for process in expanding)
     assert len(one) > 900
     assert one == other
+
+
+def test_a_family_with_another_name_keeps_its_seeds_and_tells_the_old_word(esp32: Profile) -> None:
+    plan = "plan: p\ncases:\n  - {family: rest bus}\n"
+
+    case = expand(parse_plan(plan, "p.yaml"), esp32, 1)[0]
+
+    assert case.id.startswith("rest_bus[")
+    assert case.seed == case_seed(1, case.id.replace("rest_bus", "partner"))
+    with pytest.raises(BrokenDescriptionError, match='it is called "rest bus" now'):
+        expand(parse_plan(plan.replace("rest bus", "partner"), "p.yaml"), esp32, 1)

@@ -689,7 +689,7 @@ def test_of_a_pair_the_second_stays_until_its_own_cause_is_gone(esp32: Profile) 
 # ---- the partner, and the bus -------------------------------------------------------------------
 def test_what_a_message_promises_to_refuse_is_sent_and_nothing_else(esp32: Profile) -> None:
     assert esp32.can is not None
-    cases = {case.parameters["partner"]: case for case in cases_of("partner", esp32)}
+    cases = {case.parameters["partner"]: case for case in cases_of("rest bus", esp32)}
     wrong = {
         step.frame_fault.what
         for how, case in cases.items()
@@ -707,7 +707,7 @@ def test_what_a_message_promises_to_refuse_is_sent_and_nothing_else(esp32: Profi
 
 
 def test_a_flipped_bit_goes_over_the_whole_frame_before_the_partner_is_back(esp32: Profile) -> None:
-    case = the_case("partner", esp32, "CTO-HostAlive-bit")
+    case = the_case("rest bus", esp32, "CTO-HostAlive-bit")
 
     at = next(i for i, s in enumerate(case.steps) if isinstance(s, StartPeriodic) and s.frame_fault)
     sent, hold = case.steps[at : at + 2]
@@ -718,7 +718,7 @@ def test_a_flipped_bit_goes_over_the_whole_frame_before_the_partner_is_back(esp3
 
 
 def test_a_healthy_partner_never_pauses_as_long_as_the_shortest_time_out(esp32: Profile) -> None:
-    for case in cases_of("partner", esp32):
+    for case in cases_of("rest bus", esp32):
         if case.parameters["partner"] in ("on time", "fast", "slow"):
             [periodic] = [s for s in case.steps if isinstance(s, StartPeriodic)]
             assert periodic.period_s + periodic.jitter_s < 0.85 * 0.9

@@ -91,7 +91,7 @@ def test_bleeding_is_read_at_the_outputs_that_a_profile_names(esp32: Profile) ->
 
 # ---- the partner ------------------------------------------------------------------------------
 def test_a_partner_lost_again_and_again_is_judged_each_time(esp32: Profile) -> None:
-    case = the_case("partner", esp32, "CTO-HostAlive-again")
+    case = the_case("rest bus", esp32, "CTO-HostAlive-again")
 
     for kind, mark in ((Trips, "lost"), (Recovers, "back")):
         marks = [e.since.mark for e in case.expectations
@@ -108,7 +108,7 @@ def _left(profile: Profile, cases: list[Case], start: str) -> list[str]:
 
 def test_a_partner_that_is_disturbed_shows_no_refusal(esp32: Profile) -> None:
     """With right frames between, nothing happens whether or not the wrong ones are taken."""
-    cases = cases_of("partner", esp32)
+    cases = cases_of("rest bus", esp32)
     disturbed = [case for case in cases if case.parameters["partner"] == "disturbed"]
     assert esp32.can is not None
 
@@ -118,7 +118,7 @@ def test_a_partner_that_is_disturbed_shows_no_refusal(esp32: Profile) -> None:
 
 
 def test_refused_frames_that_nobody_asks_for_are_not_counted(esp32: Profile) -> None:
-    case = the_case("partner", esp32, "CTO-HostAlive-counted")
+    case = the_case("rest bus", esp32, "CTO-HostAlive-counted")
     unasked = replace(case, expectations=case.expectations[:1])  # 0 before
 
     counted = "message HostAlive: refused ones are counted"

@@ -161,7 +161,7 @@ def test_what_the_first_case_moved_is_nominal_before_the_second() -> None:
     assert values["cell 1"] == PROFILE.nominal.cells_v
 
 
-def test_a_staircase_never_stands_behind_another_reaction() -> None:
+def test_a_ramp_never_stands_behind_another_reaction() -> None:
     stair = made_by("threshold", "OVP-cell1")
     alone = CaseGenerator(PROFILE, (stair,), (made_by("recovery", "OVP-cell1"),))
 
@@ -172,7 +172,7 @@ def test_a_staircase_never_stands_behind_another_reaction() -> None:
 
 
 def test_the_highest_cell_of_one_case_is_not_held_to_the_readings_of_another() -> None:
-    first, second = [c for c in DRAWER.cases if c.family == "extremes"][:2]
+    first, second = [c for c in DRAWER.cases if c.family == "min max report"][:2]
     alone = CaseGenerator(PROFILE, (first,), (second,))
 
     drawn = [alone.draw(1, number) for number in range(10)]

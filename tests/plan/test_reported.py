@@ -188,7 +188,7 @@ def test_every_cell_is_the_highest_once_and_the_orders_include_rising_and_fallin
     esp32: Profile,
 ) -> None:
     orders = []
-    for draft in drafts("extremes", esp32):
+    for draft in drafts("min max report", esp32):
         stages = [step.values for step in sets(draft.steps) if "cell 1" in step.values]
         orders += [sorted(values, key=lambda q: values[q]) for values in stages]
 

@@ -22,7 +22,7 @@ ESP32 = load_profile(find_described("esp32-4s", "duts", "profile.yaml"))
 NIGHTLY = expand(load_plan(ROOT / "testplans" / "nightly.yaml"), ESP32, 1)
 # One of each family is enough to meet every kind of step and expectation that families make.
 ONE_EACH = list({case.family: case for case in NIGHTLY}.values())
-MAY_OPEN_AGAIN = next(case for case in NIGHTLY if case.id == "partner[CTO-HostAlive-again]")
+MAY_OPEN_AGAIN = next(case for case in NIGHTLY if case.id == "rest_bus[CTO-HostAlive-again]")
 
 
 def read_back(case: Case) -> Case:

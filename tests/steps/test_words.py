@@ -163,6 +163,12 @@ def test_a_step_reads_back_to_the_last_bit(kind: str, data: st.DataObject) -> No
     assert again(ESP32, (step,)) == (step,)
 
 
+def test_a_line_end_of_another_alphabet_reads_back() -> None:
+    step = Type(line="a\x85b\u2028")
+
+    assert again(ESP32, (step,)) == (step,)
+
+
 @pytest.mark.parametrize("kind", STEPS)
 @settings(max_examples=20)
 @given(data=st.data())

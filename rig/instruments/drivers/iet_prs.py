@@ -29,7 +29,7 @@ FRAMING = Framing()
 ACCURACY = Accuracy(reading=2e-4, offset=0.1)  # ohm [u]
 RESOLUTION_OHM = 0.1
 DECADES = 7
-MOST_OHM = 999_999.9
+MOST_OHM = 999_999.9  # every decade at 9
 SETTLE_S = 2e-3  # relays of the decades, which do not move together [u]
 OPEN, SHORT = "0010000000", "0020000000"
 

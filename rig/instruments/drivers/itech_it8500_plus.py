@@ -111,7 +111,7 @@ class ItechIt8500Plus:
             )
 
     def protect(self, over_a: float, over_w: float | None = None) -> None:
-        """Program OCP (with a short delay) and OPP."""
+        """Program OCP (A, with a short delay) and OPP (W), as far as the rating allows."""
         _, rated_a, rated_w = self.rated
         OCP.put(self.session, min(over_a, rated_a * 1.05))
         OCP_DELAY.put(self.session, _OCP_DELAY_S)

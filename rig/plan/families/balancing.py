@@ -93,7 +93,7 @@ def _draft(  # noqa: PLR0913, PLR0917 -- three of them are the family's
 
 
 def _read_rightly(profile: Profile) -> Iterator[Expectation]:
-    """Every cell is told rightly while some bleed: the bleed current falsifies no reading."""
+    """Every cell is reported rightly while some bleed: the bleed current falsifies no reading."""
     report = profile.telemetry.cell_voltage
     if report is None or report.accuracy is None:
         return

@@ -119,7 +119,7 @@ def _messages(signal: str, cells: int) -> tuple[MessageAddress, ...]:
 def begins_after_rest(
     rules: Balancing, cell: int, flowing: str, rest: str
 ) -> Iterator[Expectation]:
-    """The BMS tells no bleeding of the cell from one mark to the other, then so in its time.
+    """The BMS reports no bleeding of the cell from one mark to the other, then so in its time.
 
     Nothing where it does not tell: a meter's readings now and then miss when bleeding began.
     """

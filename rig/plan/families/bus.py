@@ -1,7 +1,7 @@
 """Families about the CAN bus itself: broken or shorted for a while, at rest and during a violation.
 
 The BMS goes on protecting, does not reset, and is heard again in its time. That the bus was whole
-again is shown by the rig's own frames: a partner is there from the repair on.
+again is shown by the rig's own frames, sent from the repair on.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class _Bus:
 
     # ---- the cases ------------------------------------------------------------------------------
     def brief(self) -> Draft:
-        """No partner is missed, so nothing may happen but silence."""
-        # Before and after it, a node in bus-off and the partner's period take their time too.
+        """No message is missed, so nothing may happen but silence."""
+        # Before and after it, a node in bus-off and the host's period take their time too.
         at_nominal = [0.25 * p.delay.low for p in self.partners if p.is_at_home]
         brief_s = min([BUS_BRIEF_S, *at_nominal])
         steps = [random_phase(self.profile), self.broken(_BROKEN), Hold(duration_s=brief_s)]
@@ -85,7 +85,7 @@ class _Bus:
         )
 
     def long(self) -> Draft:
-        """A partner is missed, as claimed, and another protection acts as if nothing were."""
+        """A message is missed, as claimed, and another protection acts as if nothing were."""
         its, opened = _violation(self.profile, self.partners), set[str]()
         part = Part([Hold(duration_s=BUS_LONG_S)])
         if its is not None:
@@ -169,7 +169,7 @@ class _Bus:
         return self.broken(mark, present=False)
 
     def mended(self) -> list[Step]:
-        """Mend it, with a partner from then on, and watch it for some time."""
+        """Mend it, with a host from then on, and watch it for some time."""
         return [
             self.whole(_MENDED),
             *(p.periodic() for p in self.partners),
@@ -220,7 +220,7 @@ def _opened_without(partner: Watched) -> tuple[str, ...]:
 
 
 def _violation(profile: Profile, partners: list[Watched]) -> Provoked | None:
-    """Find a protection that acts upon another output than a missing partner does.
+    """Find a protection that acts upon another output than a missing message does.
 
     Where outputs close by request a fault opens them all, so there is none.
     """

@@ -10,7 +10,7 @@ from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.start_periodic import StartPeriodic
 
-SPOKEN = 3  # frames of its partner, after which it has surely heard one
+SPOKEN = 3  # frames of its host, after which it has surely heard one
 
 
 def periodic_request(

@@ -60,7 +60,7 @@ class _Ladder:
 
     @property
     def said_s(self) -> float:
-        """From a state to the end of a frame that tells it."""
+        """From a state to the end of a frame that reports it."""
         return PERIODS * slowest_s(self.profile, (self.contactors.states.signal.message,))
 
     @property
@@ -136,7 +136,7 @@ class _Ladder:
         return Stays(output=self.contactors.main, is_open=is_open, begin=begin, end=end)
 
     def state(self, value: int, since: TimeReference | str, high_s: float) -> SignalBecomes:
-        """The state is told."""
+        """The state is reported."""
         time = Interval(0.0, high_s + self.said_s, "s")
         return becomes(self.contactors.states.signal, value, since, time)
 
@@ -217,7 +217,7 @@ def requests(profile: Profile, options: Options, ladder: _Ladder) -> Iterator[Dr
 
 
 def _into(ladder: _Ladder, state: str) -> list[Step]:
-    """How to get from home into each state; a load holds a precharge up."""
+    """How to get from the preconditions into each state; a load holds a precharge up."""
     if state == "open":
         return [ladder.open(), _SETTLE]
     if state == "closed":

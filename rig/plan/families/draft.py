@@ -60,10 +60,16 @@ class Draft:
 
 Family = Callable[[Profile, Options], Iterator[Draft]]
 _named: dict[str, Family] = {}
+_names_before: dict[str, str] = {}  # by name of today
 
 
-def family(name: str) -> Callable[[Family], Family]:
+def family(name: str, *, was: str = "") -> Callable[[Family], Family]:
     """Make a function a family that plans call by this name.
+
+    Parameters
+    ----------
+    was
+        Its name before, where it had one: by that its cases keep their seeds.
 
     Raises
     ------
@@ -76,9 +82,16 @@ def family(name: str) -> Callable[[Family], Family]:
         if (known.__module__, known.__qualname__) != (function.__module__, function.__qualname__):
             what = f'there is a family "{name}" already: {known.__module__}'
             raise DescriptionError(what, function.__module__, "give it a name of its own")
+        if was:
+            _names_before[name] = was
         return function
 
     return add
+
+
+def name_before(family: str) -> str:
+    """Give the name that a family had first."""
+    return _names_before.get(family, family)
 
 
 def family_of(

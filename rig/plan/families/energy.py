@@ -242,7 +242,7 @@ def _flow(amps: float, seconds: float) -> list[Step]:
 # ---- full and empty -----------------------------------------------------------------------------
 @family_of("full", lambda p: p.energy.full if p.energy else None)
 def full(profile: Profile, options: Options, claim: FullClaims) -> Iterator[Draft]:  # noqa: ARG001
-    """Hold it at full: it is told in time and once; neither a peak nor half of it will do."""
+    """Hold it at full: it is reported in time and once; neither a peak nor half of it will do."""
     tail_a, wait_s = 0.5 * claim.below_a, claim.for_s + claim.within_s + 1.0
     above = dict.fromkeys(profile.cell_names, round(claim.above_v + 0.02, 4))
     below = dict.fromkeys(profile.cell_names, round(claim.above_v - 0.02, 4))

@@ -84,7 +84,7 @@ class _Story(Provoked):
 
     @property
     def others(self) -> int:
-        """How many more protections act before the trip has surely been told, and tell it."""
+        """How many more protections act before the trip has surely been reported, and report it."""
         tripped_s, codes = self.until_reported_s(), self.claim.codes
         return sum(it.short in codes and it.delay.high < tripped_s for it in self.beside)
 
@@ -260,7 +260,7 @@ def _loaded_draft(profile: Profile, claim: Events, load: BusLoad, names: Sequenc
 
 
 def _loaded_due(it: _Story, *, tripped: bool) -> _Due:
-    """Each stage is told by the edge of an output that it alone opens, else in its own time."""
+    """Each stage is known by the edge of an output that it alone opens, else in its own time."""
     mine = it.protection
     taken = {
         output

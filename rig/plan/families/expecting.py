@@ -86,7 +86,7 @@ def flags_stay(protection: Protection, begin: str | None, end: str | None) -> It
 def shown_in(
     profile: Profile, span_s: float, expectations: Iterable[Expectation]
 ) -> Iterator[Expectation]:
-    """Leave out what is told by messages so rare that the span may hold none of them."""
+    """Leave out what is reported by messages so rare that the span may hold none of them."""
     for e in expectations:
         told_by = (e.signal.message,) if isinstance(e, SignalStays | SignalWithin) else ()
         if PERIODS * slowest_s(profile, told_by) <= span_s:

@@ -1,4 +1,4 @@
-"""A family about what charger and load are told to keep to: each curve, each end, each return."""
+"""A family about the limits for charger and load: each curve, each end, each return."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rig.steps import Step
 from rig.steps.hold import Hold
 from rig.steps.set import Set
 
-_FOLLOWED = 0.6  # of its time, a partner has followed
+_FOLLOWED = 0.6  # of its time, charger or load has followed
 
 
 @family_of("limits", lambda profile: profile.current_and_voltage_limits)
@@ -227,7 +227,7 @@ def _end_draft(seen: _Seen, way: str, limit: CurrentLimit) -> Draft:
 
 
 def _end_soc(seen: _Seen, way: str, end: float) -> Iterator[Expectation]:
-    """The state of charge that it tells is beyond that end too."""
+    """The state of charge that it reports is beyond that end too."""
     report = seen.profile.telemetry.soc
     reported = report.address if report else None
     if report is None or reported is None:
@@ -284,7 +284,7 @@ def _return_draft(seen: _Seen, way: str, limit: CurrentLimit, it: Provoked) -> D
     )
 
 
-# ---- a partner that does not keep to it -------------------------------------------------------
+# ---- a current that does not keep to it -------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Fall:
     """A sensor that warms until the limit has fallen under a current that flows."""
@@ -318,7 +318,7 @@ def _fall(seen: _Seen, exceeded: Exceeded, way: str, limit: CurrentLimit) -> _Fa
 
 
 def _ignored_draft(seen: _Seen, exceeded: Exceeded, way: str, fall: _Fall) -> Draft:
-    """Keep the current up: the warning comes, but not before a partner could have followed."""
+    """Keep the current up: the warning comes, but not before the current could have followed."""
     return Draft(
         title=f"a {way} current that stays beyond a fallen limit is told, after the partner's time",
         parameters={"way": way, "partner": "ignores"},

@@ -45,7 +45,7 @@ _LOAD_A = -5.0  # flows while contacts bounce, where no protection is near it
 # ---- what it carries ----------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Carried:
-    """One number that a link carries: where it is told, what it ought to be."""
+    """One number that a link carries: where it is reported, what it ought to be."""
 
     signal: SignalAddress
     low: float
@@ -138,7 +138,7 @@ class _Loss(Provoked):
         return [self.fault, Hold(duration_s=self.gone_s if for_s is None else for_s, mark=mark)]
 
     def mended(self) -> Part:
-        """Mend it: it lets go, and tells what it ought to."""
+        """Mend it: it recovers, and reports what it ought to."""
         back, time = Mark(mark=REMOVED), self.recovery
         return Part(
             [
@@ -322,7 +322,7 @@ def _said(loss: _Loss) -> Iterator[Expectation]:
 # ---- broken for an instant ----------------------------------------------------------------------
 @family("link bounce")
 def link_bounce(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Break a link again and again for an instant: nothing trips, and nothing false is told."""
+    """Break a link again and again for an instant: nothing trips, and nothing false is reported."""
     amps = _LOAD_A if profile.has_current else 0.0
     for loss in _losses(profile, options):
         seen_s = loss.look_s(SEEN_S)

@@ -20,7 +20,7 @@ _COLD_DEGC, _HOT_DEGC = -10.0, 40.0
 _Both = tuple[Report | None, Report | None]  # of the lowest and of the highest
 
 
-@family("extremes")
+@family("min max report", was="extremes")
 def min_max_report(profile: Profile, options: Options) -> Iterator[Draft]:  # noqa: ARG001
     """Make each cell and each sensor the highest in turn; who is lowest changes meanwhile."""
     reported = profile.telemetry

@@ -1,4 +1,4 @@
-"""Two causes that overlap: both reactions, both told, and each lets go for itself."""
+"""Two causes that overlap: both reactions, both reported, and each recovers by itself."""
 
 from __future__ import annotations
 

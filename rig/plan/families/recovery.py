@@ -61,7 +61,7 @@ def _outlasts_reboot(it: Provoked) -> Interval | None:
 
 
 def _says_so(it: Provoked, outlasts: Interval | None) -> Iterator[Expectation]:
-    """What flag and console say of it; after a reboot the start is told, and the flag lasts."""
+    """What flag and console say of it; after a reboot the start is reported, and the flag lasts."""
     release = it.release()
     if not reboots(it.protection):
         yield from it.flags_cleared(release.said_since, release.said_time)

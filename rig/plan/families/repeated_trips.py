@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from rig.dut.profile import Profile, Protection
@@ -73,9 +73,11 @@ def _turns(profile: Profile, name: str) -> list[Provoked]:
     if not has_level(protection):
         return turns
     values = (just_beyond(protection), far_beyond(profile, name), beyond(profile, name))
-    places = _places(profile, protection)
+    places, targets = _places(profile, protection), [it.target for it in each]
     return [
-        _at_level(it, values[turn % len(values)], _others_at(each, it, places[turn % len(places)]))
+        _at_level(
+            it, values[turn % len(values)], _others_at(targets, it, places[turn % len(places)])
+        )
         for turn, it in enumerate(turns)
     ]
 
@@ -87,9 +89,8 @@ def _places(profile: Profile, protection: Protection) -> tuple[float | None, ...
     return opposite, None, same
 
 
-def _others_at(each: list[Provoked], it: Provoked, place: float | None) -> dict[str, float]:
-    others = [other.target for other in each if other.target != it.target]
-    return {} if place is None else dict.fromkeys(others, place)
+def _others_at(targets: Sequence[str], it: Provoked, place: float | None) -> dict[str, float]:
+    return {} if place is None else {t: place for t in targets if t != it.target}
 
 
 def _at_level(it: Provoked, level: float, others: Mapping[str, float]) -> Provoked:

@@ -133,7 +133,7 @@ def _draft(profile: Profile, name: str, title: str, levels: Sequence[Mapping[str
 
 
 def _reported_every_s(profile: Profile, report: Report, *, waits: bool) -> float:
-    """Time in which a report surely comes: one and a half of its periods, wherever it is told."""
+    """Time in which a report surely comes: one and a half of its periods, on CAN or console."""
     reported = report.signal_for(1)
     claim = profile.messages.get(reported.message) if reported else None
     on_console = report.console is not None or (report.also_console is not None and waits)
@@ -160,7 +160,7 @@ def _levels(profile: Profile, name: str, low: float, high: float, points: int) -
 # ---- in every frame, and while cells bleed -------------------------------------------------------
 @family("load after start")
 def load_after_start(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Start it several times, with a load step at once: every frame tells what flows.
+    """Start it several times, with a load step at once: every frame reports what flows.
 
     A number that is wrong for one frame in a hundred, or frozen for the first minutes, shows in no
     single look at a BMS that has long been running.

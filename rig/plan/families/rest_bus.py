@@ -1,6 +1,6 @@
 """Families about what the BMS receives: its rest-bus in health, away, back, and wrong.
 
-A partner may be fast, slow or late as long as its gaps are shorter than the time-out; a frame that
+A host may be fast, slow or late as long as its gaps are shorter than the time-out; a frame that
 the BMS claims to refuse is no sign of life, and neither is a frame of somebody else.
 """
 
@@ -45,7 +45,7 @@ class Watched(Provoked):
     """A message whose absence trips a protection, and the times that follow from the claims."""
 
     received: ReceivedMessage
-    asks: Mapping[str, float]  # what it says at home already, where the BMS waits to be asked
+    asks: Mapping[str, float]  # what it says at nominal already, where the BMS waits to be asked
 
     @property
     def is_at_home(self) -> bool:
@@ -114,9 +114,9 @@ def watched_messages(profile: Profile, options: Options) -> Iterator[Watched]:
         yield Watched(profile, it.stimulus, it.protection, received=received, asks=asks)
 
 
-@family("partner")
+@family("rest bus", was="partner")
 def rest_bus(profile: Profile, options: Options) -> Iterator[Draft]:
-    """Let the partner be healthy, lost, back, wrong, disturbed, in a burst."""
+    """Let what it receives be healthy, lost, back, wrong, disturbed, in a burst."""
     for watched in watched_messages(profile, options):
         yield from _healthy(watched)
         yield from _away(watched)

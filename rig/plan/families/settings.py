@@ -1,8 +1,8 @@
 """Families about settings: each one moves its own figure and no other, and is kept.
 
 They go by what the profile claims once a setting is changed (`rig.plan.with_settings`), so that a
-protection with other settings is tested as any other. A case may leave settings as it likes: the
-next one's home restores them.
+protection with other settings is tested as any other. A case may leave settings as it likes: they
+are restored before the next one.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def settings_refused(profile: Profile, options: Options, claimed: Settings) -> I
 
 
 def _illegal(profile: Profile, claimed: Setting) -> Iterator[str]:
-    """Values beyond the range on both sides, none at all, and one beyond the level's partner."""
+    """Values beyond the range on both sides, none at all, and one beyond its counterpart."""
     step = 10.0**-claimed.decimals
     yield claimed.text(claimed.within.low - step)
     yield claimed.text(claimed.within.high + step)
@@ -248,7 +248,7 @@ def settings_restored(profile: Profile, options: Options, claimed: Settings) -> 
 
 @family_of("storage loss", _claimed, severity="critical")
 def storage_loss(profile: Profile, options: Options, claimed: Settings) -> Iterator[Draft]:  # noqa: ARG001
-    """Spoil all copies of the settings: the loss is told, and nothing closes until that is seen."""
+    """Spoil all copies of the settings: that is reported, and nothing closes until acknowledged."""
     if (loss := claimed.loss) is None or profile.console is None:
         return
     commands = profile.console.commands

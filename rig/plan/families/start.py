@@ -76,7 +76,7 @@ def _asked_to_close(profile: Profile) -> Iterator[Draft]:
 def _messages_come(profile: Profile) -> Iterator[Draft]:
     """Speak to it once it is ready: every periodic message of its own comes in time.
 
-    Its partner's frames are acknowledged, so a BMS that says nothing is not taken for a dead bus.
+    Its host's frames are acknowledged, so a BMS that says nothing is not taken for a dead bus.
     """
     can = profile.can
     if can is None or can.speaks_within_s is None or not can.receives:

@@ -22,7 +22,7 @@ HOLD_CUT_SHORT_S = 2.0  # ... so it lasts that long, with the stage acting that 
 SUPPLY_DIP_S = 0.3  # a bench's supply takes as long to fall
 BENCH_OFF = {"V": 0.005, "A": 0.3, "°C": 0.5}  # its sources and their settling, by unit
 
-# ---- what tells something -----------------------------------------------------------------------
+# ---- what reports something ---------------------------------------------------------------------
 LINK_RESOLVES_S = 0.05  # what a link's own latency leaves of a time; below, only "in time" counts
 ONE_TASK_S = 0.05  # event and output come in one run of a task: which clock is first means nothing
 ANSWERS_APART_S = 0.01  # an answer must not be taken for the next line's: more than stamps are late
@@ -35,7 +35,7 @@ BLIND_S = 1.0  # watched while a link is lost, at the least
 SEEN_S = 0.7  # of what is said of a link that is back, at the least
 LIMIT_SEEN_S = 0.25  # each point of a curve is looked at for so long, at the least
 LIMIT_AGAIN_S = (0.5, 2.0)  # after a return, looked at how far a limit has risen
-SETTLED_S = 1.0  # until lowest and highest are told
+SETTLED_S = 1.0  # until lowest and highest are reported
 QUIET_S = 10.0  # in which every message comes often
 SAME_LOAD_S = 2.0  # in which a number that is wrong for a frame shows
 

@@ -50,7 +50,13 @@ class Board:
         return self._parts[name]
 
     def add(self, name: str, unit: str, value: float) -> Signal:
-        """Create a net; a cell gets a sense wire with it."""
+        """Create a net; a cell gets a sense wire with it.
+
+        Raises
+        ------
+        ValueError
+            There is one of that name.
+        """
         owner, own = self._owner(name)
         if own in owner.nets:
             raise ValueError(f"the board has a net {name!r} already")

@@ -37,7 +37,7 @@ class Comparator(Protocol):
     """A hardware comparator on a line of the carrier board."""
 
     def move(self, level: float) -> None:
-        """Compare with another level from now on."""
+        """Compare with another level, in the net's unit, from now on."""
 
 
 class NobodyThere:

@@ -67,7 +67,7 @@ class UnitError:
     offset: float
 
     def apply(self, value: float) -> float:
-        """What comes out (or is read) where `value` was asked for (or is there)."""
+        """What comes out (or is read) for `value`, both in its unit: value (1 + gain) + offset."""
         return value * (1.0 + self.gain) + self.offset
 
 

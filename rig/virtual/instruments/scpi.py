@@ -13,6 +13,7 @@ from functools import cache
 INFINITY = 9.9e37  # SCPI-99 volume 1, 7.2.1.4: overload
 NOT_A_NUMBER = 9.91e37  # the same, 7.2.1.5
 
+# Codes of the error queue (SCPI-99 volume 2, 21.8).
 SYNTAX_ERROR = -102
 DATA_TYPE_ERROR = -104
 PARAMETER_NOT_ALLOWED = -108
@@ -74,7 +75,7 @@ class Call:
     suffixes: tuple[int | None, ...] = ()  # from numeric suffixes of the header, in order
 
     def only(self) -> str:
-        """The one argument that the command takes."""
+        """The one argument that the command takes; ScpiError for none or more."""
         if not self.arguments:
             raise ScpiError(MISSING_PARAMETER)
         if len(self.arguments) > 1:
@@ -82,7 +83,7 @@ class Call:
         return self.arguments[0]
 
     def nothing(self) -> None:
-        """Refuse arguments where the command takes none."""
+        """Raise ScpiError for arguments where the command takes none."""
         if self.arguments:
             raise ScpiError(PARAMETER_NOT_ALLOWED)
 
@@ -221,7 +222,7 @@ def parse_arguments(
 
 
 def parse_channels(text: str, *, ranges: bool = True) -> tuple[int, ...]:
-    """Read `1,3:5` as channel numbers, in the order written."""
+    """Read `1,3:5` as channel numbers, in the order written; ScpiError for anything else."""
     channels: list[int] = []
     for part in text.split(","):
         first, colon, last = part.partition(":")
@@ -239,7 +240,13 @@ _MULTIPLIERS = {"": 1.0, "U": 1e-6, "M": 1e-3, "K": 1e3, "MA": 1e6}
 
 
 def parse_number(text: str, unit: str = "") -> float:
-    """Read an NRf number; a suffix, with a SCPI multiplier, is accepted where `unit` is given."""
+    """Read an NRf number; a suffix, with a SCPI multiplier, is accepted where `unit` is given.
+
+    Raises
+    ------
+    ScpiError
+        It is no number, or has another suffix.
+    """
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
         raise ScpiError(DATA_TYPE_ERROR, text)
@@ -271,7 +278,7 @@ def parse_choice(text: str, choices: Iterable[str]) -> str:
 
 
 def within(value: float, low: float, high: float) -> float:
-    """Refuse a value outside the range that the instrument accepts."""
+    """Return the value; ScpiError outside the range that the instrument accepts."""
     if not low <= value <= high:
         raise ScpiError(DATA_OUT_OF_RANGE, f"{value:g}")
     return value

@@ -26,7 +26,7 @@ class Slew:
         self._step: Handle | None = None
 
     def go(self, volts: float, amps: float, duration_ns: int) -> None:
-        """Reach the target in `duration_ns`, from wherever the ramp is now."""
+        """Reach the target (V, A) in `duration_ns`, from wherever the ramp is now."""
         self._cancel()
         start = self._at
         pause_ns = max(duration_ns // STEPS, 1)

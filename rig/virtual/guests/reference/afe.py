@@ -37,7 +37,7 @@ class Thermistor:
         return self.pull_up_ohm * raw / left if left > 0 else math.inf
 
     def degc(self, ohm: float) -> float:
-        """Temperature by the B equation."""
+        """Temperature by the sensor's B equation, 1/T = 1/298.15 K + ln(R/R25) / B."""
         inverse = 1.0 / (25.0 + KELVIN) + math.log(ohm / self.r25_ohm) / self.beta_k
         return 1.0 / inverse - KELVIN
 
@@ -96,7 +96,7 @@ class FrontEnd:
     errors : int
         Replies that did not come or had a wrong CRC; counts on and on.
     resets : int
-        How often the chip told that it lost its settings.
+        How often the chip reported that it lost its settings.
     """
 
     def __init__(  # noqa: PLR0913  (what it is made for)
@@ -225,7 +225,7 @@ class FrontEnd:
 
     # ---- conversions -----------------------------------------------------------------------------
     def amps(self, raw: int) -> float:
-        """Reckon the current from its register, charge positive."""
+        """Reckon the current in A from its register, charge positive."""
         return raw * chip.CURRENT_LSB_A * self._current_gain
 
     def volts(self, raw: int) -> float:

@@ -2,7 +2,7 @@
 
 Precharges the link through a resistor, closes the main contactor once the link has come up, and
 gives up after some tries. Closes only upon a new request of the host; what opened in a fault does
-not close again by itself. Must not judge a cell, nor know CAN: it is told what was requested and
+not close again by itself. Must not judge a cell, nor know CAN: it is given what was requested and
 whether there is a fault.
 """
 

@@ -25,7 +25,7 @@ class Health:
         self._per_as = 0.2 / lifetime_as
 
     def wear(self, current_a: float, seconds: float, degc: Sequence[float]) -> None:
-        """Take the charge of one pass of the slow loop."""
+        """Take the charge of one pass of the slow loop, `seconds` long; NaN counts for none."""
         if math.isnan(current_a):
             return
         factor = _STRESS if self.is_stressed(degc) else 1.0
@@ -60,7 +60,7 @@ class Gauge:
         return round(soc * soh * self.image.capacity_ah * STEPS_PER_AH)
 
     def above_reserve(self, left: int) -> int:
-        """Take the reserve away; what is below it is nothing."""
+        """Take the reserve away, in steps of the frame; what is below it is nothing."""
         return left - self.reserve if left > self.reserve else 0
 
     def cell_sum_v(self, cells_v: Sequence[float]) -> float:

@@ -129,7 +129,13 @@ class Build:
         return replace(self, image=replace(self.image, **figures))
 
     def with_rule(self, short: str, **changes: Any) -> Build:
-        """Return a build in which one protection was compiled otherwise."""
+        """Return a build in which one protection was compiled otherwise.
+
+        Raises
+        ------
+        KeyError
+            There is no protection of that short name.
+        """
         rules = self.image.rules
         if short not in {rule.short for rule in rules}:
             raise KeyError(f"{self.image.name} has no rule {short}")

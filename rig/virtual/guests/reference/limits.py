@@ -33,12 +33,12 @@ class LimitsImage:
     rise_a: float = 0.4  # in one step of 100 ms: 4 A a second
     margin_a: float = 1.0
     margin: float = 0.05
-    reaction_steps: int = 53  # of 100 ms: the partner has 5 s to follow
+    reaction_steps: int = 53  # of 100 ms: charger or load has 5 s to follow
     good_steps: int = 10
 
 
 def on_curve(curve: Curve, x: float) -> float:
-    """Interpolate; where there is no value (NaN) nothing is allowed."""
+    """Interpolate in the curve's units, flat beyond its ends; 0 where there is no value (NaN)."""
     if not math.isfinite(x):
         return 0.0
     for (x0, y0), (x1, y1) in itertools.pairwise(curve):
@@ -55,13 +55,13 @@ class RateLimit:
     value: float = 0.0
 
     def step(self, target: float) -> float:
-        """Go one step towards the target."""
+        """Go one step towards the target, in A; return where it is then."""
         self.value = min(target, self.value + self.rise)
         return self.value
 
 
 class LimitWatch:
-    """Whether a current keeps to its limit, give or take the partner's time to react."""
+    """Whether a current keeps to its limit, give or take the time to react of charger or load."""
 
     def __init__(self, image: LimitsImage) -> None:
         self.image = image
@@ -85,7 +85,7 @@ class LimitWatch:
 
 @dataclass(slots=True)
 class SentLimits:
-    """What is told: V, A."""
+    """What is sent: V, A."""
 
     cvl_v: float = 0.0
     ccl_a: float = 0.0
@@ -121,7 +121,7 @@ class Limiter:
         self, min_max: MinMax, temperatures_degc: Sequence[float], soc: float, *, charge: bool,
         discharge: bool,
     ) -> SentLimits:  # fmt: skip
-        """Reckon the limits; `charge` and `discharge` tell whether the path is closed."""
+        """Reckon the limits; `soc` is 0 to 1, `charge` and `discharge` say which path is closed."""
         seen = _Inputs(min_max.cells_v, self.sensors(temperatures_degc), soc)
         self.limits = SentLimits(
             cvl_v=on_curve(self.image.cvl_by_cell, seen.cells_v[1]),
@@ -169,5 +169,5 @@ class Limiter:
         return ramp.step(self.granted(may_a, allowed=allowed))
 
     def granted(self, may_a: float, *, allowed: bool) -> float:
-        """Grant what the curves allow, or nothing while the path is open."""
+        """Grant what the curves allow, in A, or nothing while the path is open."""
         return may_a if allowed else 0.0

@@ -9,7 +9,7 @@ from rig.virtual.guests.reference.afe import Readings
 
 
 class MinMax:
-    """The extremes of the newest readings; NaN where no value is valid."""
+    """Lowest and highest of the newest readings; NaN where no value is valid."""
 
     def __init__(self) -> None:
         self.cells_v = self.temperatures_degc = (math.nan, math.nan)  # lowest, highest
@@ -27,7 +27,7 @@ class MinMax:
         return self.least_and_most(degc)
 
     def least_and_most(self, values: Sequence[float]) -> tuple[float, float]:
-        """Find the lowest and the highest valid value; NaN for both where none is."""
+        """Find the lowest and the highest valid value, in their unit; NaN for both where none."""
         least, most = math.inf, -math.inf
         for value in values:  # an invalid one is neither below nor above
             if value < least:  # noqa: PLR1730  (as it is written in C)

@@ -22,7 +22,7 @@ FLAGS = (
     *("AfeLost", "StorageFault", "LimitExceeded", "SafetyLatch", "HostRequest"),
 )
 BIT = {name: 1 << index for index, name in enumerate(FLAGS)}
-# How a value stands in an event: 1 mV, 10 mA, 0.1 degC; what has none is told as 0.
+# How a value stands in an event: 1 mV, 10 mA, 0.1 degC; what has none is sent as 0.
 _EVENT_LSB = dict.fromkeys(("cells", "modules", "stack", "spread"), 1e3)
 _EVENT_LSB |= dict.fromkeys(("hottest", "coldest"), 10.0)
 _EVENT_LSB |= dict.fromkeys(("charge", "discharge"), 100.0)
@@ -128,7 +128,7 @@ class Detector:
     counts: list[Debounce] = field(default_factory=list)
 
     def look(self, values: Sequence[float], release_values: Sequence[float]) -> None:
-        """Take new values. An invalid one (NaN) is neither bad nor good."""
+        """Take new values, in the rule's unit. An invalid one (NaN) is neither bad nor good."""
         bad = self.are_bad(values)
         self.good = self.are_good(release_values)
         self._values, self.bad = values, bad

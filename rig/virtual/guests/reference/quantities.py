@@ -24,7 +24,7 @@ class Quantities:
     cells_a_module = 2  # of a build that watches modules
 
     def reader(self, name: str) -> Callable[[Readings], Sequence[float]]:
-        """Find the method that reads a quantity."""
+        """Find the method that reads a quantity: a row of values in V, A or degC, some NaN."""
         found: Callable[[Readings], Sequence[float]] = getattr(self, name.replace(" ", "_"))
         return found
 

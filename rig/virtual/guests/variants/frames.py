@@ -96,7 +96,7 @@ def console_counts_discharge_positive(build: Build) -> Build:
     return build.patch(program=_DischargePositive)
 
 
-# ---- sums and extremes ------------------------------------------------------------------------
+# ---- sums, lowest and highest -----------------------------------------------------------------
 class _SumsTheFirstTwice(FrontEnd):
     """The pack's voltage is the sum of the cells, and the sum begins with the first of them."""
 
@@ -291,7 +291,7 @@ def period_of_one_loop_more(build: Build) -> Build:
 
 
 class _LimitsAtOnce(Bms):
-    """That nothing is allowed is told as a path opens, by the task's function: out of turn."""
+    """That nothing is allowed is sent as a path opens, by the task's function: out of turn."""
 
     def drive(self, gate: str, on: bool) -> None:  # noqa: FBT001
         super().drive(gate, on)
@@ -312,7 +312,7 @@ def limits_out_of_turn(build: Build) -> Build:
 
 
 class _RepeatsFiltered(Bms):
-    """A line of the cell that was told last is left out; "none yet" is 1, which is cell 2."""
+    """A line of the cell that was reported last is left out; "none yet" is 1, which is cell 2."""
 
     _shown = 1
 

@@ -1,4 +1,4 @@
-"""What charger and load are told, got wrong (docs/known-defects.md, chapters 1, 3, 4 and 6)."""
+"""The limits for charger and load, got wrong (docs/known-defects.md, chapters 1, 3, 4 and 6)."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def current_gain_not_applied(build: Build) -> Build:
 
 
 class _ZeroesOnce(Bms):
-    """The zero of what is told is found once, at rest, which is asked for as it begins only."""
+    """The zero of what is reported is found once, at rest, which is asked for as it begins only."""
 
     _FIRST, _COUNT = 110, 128  # samples after the start, 10 ms apart
     _REST_A = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rig.virtual.guests.reference.console import LONGEST, LineReader
@@ -51,7 +51,7 @@ def do(desk: Desk, what: str, value: object) -> None:
 
 BLOCKS_CHARGE = sum(BIT[f] for f in ("OV", "OCC", "OTC", "UTC", "CommTimeout"))
 BLOCKS_DISCHARGE = sum(BIT[f] for f in ("UV", "OCD", "SCD", "OTD", "UTD"))
-BLOCKS_BOTH = sum(BIT[f] for f in ("OpenWire", "SensorOpen", "SensorShort"))
+BLOCKS_BOTH = sum(BIT[f] for f in ("OpenWire", "SensorOpen", "SensorShort", "AfeLost"))
 
 
 def check_reset(desk: Desk) -> None:
@@ -65,7 +65,8 @@ def check_frames(desk: Desk) -> None:
     """Each status frame tells the gates as they are, and no path is closed against its flag."""
     nets = desk.board.nets
     for frame in (frame for frame in desk.pins.frames if frame.can_id == 0x100):
-        flags, paths = int.from_bytes(frame.data[2:4], "little"), frame.data[4]
+        paths = frame.data[4]
+        flags = int.from_bytes(frame.data[2:4], "little") | frame.data[5] << 16
         settled_ns = frame.time_ns - 1 * MS  # gate edges and the comparator need 0.5 ms
         for bit, name, blocks in (
             (1, "charge gate", BLOCKS_CHARGE),
@@ -81,6 +82,8 @@ def check_frames(desk: Desk) -> None:
         )
 
 
+# A stack too low for its front end, which is lost.
+@example(story=[(("cell 1", 0.0), 0.3), (("cell 3", 0.0), 0.3)] * 3, seed=0)
 @settings(max_examples=40, deadline=None)
 @given(story=STORIES, seed=st.integers(0, 9))
 def test_no_path_is_closed_against_a_flag_nor_anything_driven_in_reset(
